@@ -1,0 +1,192 @@
+"""Build: dbt, in this process, over what is released.
+
+dbt is imported when it is first needed (it takes seconds), parses once, and is
+handed the parsed manifest from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ingest import settings
+from ingest.errors import SeedbedError
+from ingest.ledger import Connection
+from ingest.metadata import Table
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+Report = Callable[[str], None]
+
+_parsed: dict[str, Manifest] = {}
+
+
+@dataclass
+class Built:
+    """What dbt did: nodes by status, and a line for each that failed or warned."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        if not self.counts:
+            return "nothing to build"
+        return ", ".join(f"{n} {status}" for status, n in sorted(self.counts.items()))
+
+
+def schema_of(layer: str) -> str:
+    """The schema a layer is built in, as the macro generate_schema_name says."""
+    place = os.environ.get("SEEDBED_SCHEMA", "prod")
+    return layer if place == "prod" else f"{place}_{layer}"
+
+
+def build(
+    connection: Connection,
+    changed: Sequence[Table],
+    left_out: Sequence[Table],
+    *,
+    everything: bool,
+    target: str,
+    report: Report,
+) -> Built:
+    """Build what follows from the changed tables, or everything.
+
+    Descendants of `left_out` keep their last good state. Models whose code
+    changed since the last complete build are built as well.
+    """
+    place = f"{target}.{schema_of('gold')}"
+    state = settings.ROOT / ".seedbed" / "state" / place
+    complete = _was_complete(connection, place) and (state / "manifest.json").exists()
+    arguments = ["build", "--target", target, "--exclude-resource-type", "seed"]
+    if complete and not everything:
+        select = ["state:modified+", *(f"source:bronze.{t.bronze}+" for t in changed)]
+        arguments += ["--select", " ".join(select), "--state", str(state)]
+    if left_out:
+        exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
+        arguments += ["--exclude", exclude]
+    _remember(connection, place, complete=False)
+    built = run_dbt(arguments, report)
+    if built.ok and not left_out:
+        state.mkdir(parents=True, exist_ok=True)
+        shutil.copy(settings.ROOT / "target" / "manifest.json", state)
+        _remember(connection, place, complete=True)
+    return built
+
+
+def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
+    """Rebuild the named models from the log, and what follows from them."""
+    _parsed.clear()  # a variable is part of what was parsed
+    names = " ".join(f"{name}+" for name in models)
+    return run_dbt(
+        [
+            "build",
+            "--target",
+            target,
+            "--full-refresh",
+            "--select",
+            names,
+            "--vars",
+            f"{{rebuild: [{', '.join(models)}]}}",
+        ],
+        report,
+    )
+
+
+def run_dbt(arguments: list[str], report: Report) -> Built:
+    """Run a dbt command and return what its nodes came to.
+
+    Raises SeedbedError when dbt could not start: a broken model, a bad profile.
+    """
+    from dbt.cli.main import dbtRunner
+    from dbt_common.events.base_types import EventMsg
+
+    target = arguments[arguments.index("--target") + 1]
+    done = 0
+
+    def follow(event: EventMsg) -> None:
+        nonlocal done
+        if event.info.name == "NodeFinished":
+            done += 1
+            if done % 20 == 0:
+                report(f"build: {done} nodes done")
+
+    log = settings.ROOT / ".seedbed" / "log"
+    common = [
+        "--project-dir",
+        str(settings.ROOT),
+        "--profiles-dir",
+        str(settings.ROOT),
+        "--log-path",
+        str(log),
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+    ]
+    runner = dbtRunner(manifest=_parsed.get(target), callbacks=[follow])
+    answer = runner.invoke([*arguments, *common])
+    if answer.exception or answer.result is None:
+        raise SeedbedError(
+            f"dbt could not run: {_first_lines(str(answer.exception))} "
+            f"The log is {log / 'dbt.log'}; mend the cause and run again."
+        )
+    if runner.manifest is not None and "--vars" not in arguments:
+        _parsed[target] = runner.manifest
+    return _built(getattr(answer.result, "results", []))
+
+
+def parse(target: str) -> None:
+    """Parse the project, so that the next command need not."""
+    from dbt.cli.main import dbtRunner
+
+    if target not in _parsed:
+        answer = dbtRunner().invoke(
+            ["parse", "--target", target, "--log-level", "none"]
+        )
+        if answer.success:
+            _parsed[target] = answer.result  # type: ignore[assignment]
+
+
+def _built(results: Sequence[Any]) -> Built:
+    built = Built()
+    for result in results:
+        status = str(getattr(result.status, "value", result.status))
+        built.counts[status] = built.counts.get(status, 0) + 1
+        line = f"{result.node.name}: {_first_lines(str(result.message or status))}"
+        if status in ("error", "fail", "runtime error", "partial success"):
+            path = getattr(result.node, "compiled_path", None)
+            built.failures.append(line + (f" (SQL: {path})" if path else ""))
+        elif status == "warn":
+            built.warnings.append(line)
+    return built
+
+
+def _first_lines(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:6])
+
+
+def _was_complete(connection: Connection, place: str) -> bool:
+    row = connection.execute(
+        "select is_complete from audit.build_state where place = %s", (place,)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _remember(connection: Connection, place: str, *, complete: bool) -> None:
+    connection.execute(
+        "insert into audit.build_state (place, is_complete) values (%s, %s) "
+        "on conflict (place) do update set is_complete = excluded.is_complete, "
+        "changed_at = clock_timestamp()",
+        (place, complete),
+    )

@@ -1,0 +1,222 @@
+"""MariaDB, from PATH or unpacked from the system's package sources."""
+
+import re
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ingest.embedded.process import House, tail
+from ingest.embedded.service import HOST, Service, fresh
+from ingest.errors import ServiceError
+
+DATABASES = ("shop", "crm")
+WAYS_OUT = (
+    "Ways out: install MariaDB (apt install mariadb-server, dnf install "
+    "mariadb-server, brew install mariadb); or docker compose up mysql; or set "
+    "SHOP_URL and CRM_URL to databases of your own "
+    "(mysql://user:password@host:port/database)."
+)
+SETTINGS = (
+    f"--bind-address={HOST}",
+    "--socket=",  # none: a deep folder would exceed the length of a socket's path
+    "--skip-name-resolve",
+    "--server-id=1",
+    "--log-bin=binlog",
+    "--binlog-format=ROW",
+    "--binlog-row-image=FULL",
+    "--expire-logs-days=1",
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_unicode_ci",
+    "--default-time-zone=+00:00",
+    "--max-connections=50",
+    "--log-warnings=1",
+    "--innodb-buffer-pool-size=256M",
+    # Each commit is handed to the system: it outlives the server's death.
+    "--innodb-flush-log-at-trx-commit=2",
+    "--local-infile=1",
+)
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin"
+
+
+def on_path() -> Path | None:
+    """An installed mariadbd; it is often outside an ordinary user's PATH."""
+    found = shutil.which("mariadbd") or shutil.which("mariadbd", path=_SYSTEM_FOLDERS)
+    return Path(found).resolve() if found else None
+
+
+class MariaDB(Service):
+    """The demo's sources: databases shop and crm, a reader and a writer."""
+
+    name = "mariadb"
+    title = "MariaDB"
+    passwords = ("reader_password", "demo_password")
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    @property
+    def unpacked(self) -> Path:
+        """Where the packages are unpacked when MariaDB is not installed."""
+        return self.folder / "root"
+
+    def server(self) -> Path:
+        """The program mariadbd."""
+        return on_path() or self.unpacked / "usr" / "sbin" / "mariadbd"
+
+    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+        login = f"seedbed_reader:{state['reader_password']}"
+        return {
+            f"{database.upper()}_URL": f"mysql://{login}@{HOST}:{state['port']}/{database}"
+            for database in DATABASES
+        }
+
+    def admin_url(self) -> str:
+        """The demo's writer, who may do anything in shop and crm."""
+        state = self.state()
+        return (
+            f"mysql://seedbed_demo:{state['demo_password']}@{HOST}:{state['port']}/shop"
+        )
+
+    def prepare(self) -> House:
+        house = House(self.folder)
+        if not self.server().exists():
+            unpack(self.unpacked, self.report)
+        if not self.data.exists():
+            self.report("creating the MariaDB data folder")
+            new = self.folder / "new"
+            house.run(["rm", "-rf", house.inside(new)])
+            house.run(["mkdir", "-p", house.inside(new / "tmp")])
+            scripts = [
+                "create database mysql;",
+                "use mysql;",
+                "set @skip_auth_anonymous = 1;",
+                "set @auth_root_socket = null;",
+            ]
+            parts = ("system_tables", "performance_tables", "system_tables_data")
+            for part in parts:
+                path = next(self._share().glob(f"m*_{part}.sql"))
+                scripts.append(path.read_text(encoding="utf-8"))
+            self._bootstrap(house, new, "\n".join(scripts))
+            self.adopt(new, self.data)
+        return house
+
+    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+        statements = [
+            "use mysql;",
+            "flush privileges;",
+            f"alter user root@localhost identified by '{secrets.token_urlsafe(24)}';",
+        ]
+        statements += [f"create database if not exists {name};" for name in DATABASES]
+        users = (("seedbed_reader", "select"), ("seedbed_demo", "all"))
+        for (user, rights), key in zip(users, self.passwords, strict=True):
+            account = f"'{user}'@'{HOST}'"
+            statements.append(f"create user if not exists {account};")
+            statements.append(f"alter user {account} identified by '{state[key]}';")
+            statements += [f"grant {rights} on {d}.* to {account};" for d in DATABASES]
+        self._bootstrap(house, self.data, "\n".join(statements))
+
+    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+        return [*self._argv(house, self.data), *SETTINGS, f"--port={port}"], {}
+
+    def version(self) -> str:
+        libraries = f"LD_LIBRARY_PATH={self._libraries()}"
+        argv = ["env", libraries, str(self.server()), "--no-defaults", "--version"]
+        words = subprocess.check_output(argv, text=True).split("Ver", 1)[1].split()
+        return words[0]
+
+    def _share(self) -> Path:
+        """The folder with the server's messages and its system tables' SQL."""
+        share = self.server().parents[1] / "share"
+        for folder in (share / "mysql", share / "mariadb", share):
+            if any(folder.glob("m*_system_tables.sql")):
+                return folder
+        raise ServiceError(
+            f"{self.server()} has no system tables' SQL under {share}: the installation "
+            f"is not complete. {WAYS_OUT}"
+        )
+
+    def _libraries(self, house: House | None = None) -> str:
+        folders = [*self.unpacked.glob("usr/lib/*-linux-gnu")]
+        folders += self.unpacked.glob("lib/*-linux-gnu")
+        return ":".join(house.inside(f) if house else str(f) for f in folders)
+
+    def _argv(self, house: House, data: Path) -> list[str]:
+        share = self._share()
+        libraries = "" if on_path() else self._libraries(house)
+        return [
+            *(["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []),
+            house.inside(self.server()),
+            "--no-defaults",
+            f"--basedir={house.inside(self.server().parents[1])}",
+            f"--lc-messages-dir={house.inside(share)}",
+            f"--character-sets-dir={house.inside(share / 'charsets')}",
+            f"--datadir={house.inside(data)}",
+            f"--tmpdir={house.inside(data / 'tmp')}",
+        ]
+
+    def _bootstrap(self, house: House, data: Path, sql: str) -> None:
+        """Run SQL without logins or network, the server being down."""
+        house.run([*self._argv(house, data), "--bootstrap"], stdin=sql)
+
+
+def unpack(target: Path, report: Any) -> None:
+    """Download MariaDB and the libraries this system lacks, and unpack them there.
+
+    Needs no rights and installs nothing: apt keeps its lists beside the target.
+    Raises ServiceError, naming the ways out, where there is no apt or no network.
+    """
+    work = fresh(target.with_name("download"))
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        raise ServiceError(f"MariaDB is not installed and there is no apt. {WAYS_OUT}")
+    report("downloading MariaDB from the system's package sources (17 MB, about 5 s)")
+    for folder in ("lists/partial", "cache/archives/partial"):
+        (work / folder).mkdir(parents=True)
+    options = [
+        f"Dir::State::lists={work}/lists",
+        f"Dir::Cache={work}/cache",
+        "Debug::NoLocking=1",
+        "APT::Sandbox::User=",
+    ]
+    # The folder's name may hold characters that mean something to apt's options.
+    (work / "apt.conf").write_text(
+        "".join('{} "{}";\n'.format(*option.split("=", 1)) for option in options)
+    )
+
+    def apt(*words: str) -> str:
+        done = subprocess.run(
+            words,
+            check=False,
+            cwd=work,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"APT_CONFIG": "apt.conf", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        )
+        if done.returncode != 0:
+            raise ServiceError(
+                f"MariaDB could not be downloaded: {' '.join(words[:2])} failed with\n"
+                f"{tail(done.stdout, 4)}\n{WAYS_OUT}"
+            )
+        return done.stdout
+
+    apt("apt-get", "-q", "update")
+    name = "^mariadb-server-core(-[0-9.]+)?$"
+    known = apt("apt-cache", "search", "--names-only", name).split("\n")
+    if not known[0]:
+        raise ServiceError(f"The package sources have no MariaDB server. {WAYS_OUT}")
+    core = min((line.split()[0] for line in known if line), key=len)
+    # What an installation would add here: the server and what it needs.
+    plan = apt("apt-get", "-s", "--no-install-recommends", "install", core)
+    missing = re.findall(r"^Inst (\S+) ", plan, re.MULTILINE)
+    apt("apt-get", "-q", "download", *(n for n in missing if n != "libc6"))
+    root = work / "root"
+    for package in sorted(work.glob("*.deb")):
+        apt("dpkg", "-x", package.name, str(root))
+    for unused in ("usr/share/doc", "usr/share/man"):
+        shutil.rmtree(root / unused, ignore_errors=True)
+    root.rename(target)
+    shutil.rmtree(work)

@@ -1,0 +1,210 @@
+"""Run a server as a child that outlives us, never as root, and find it again.
+
+Postgres and MariaDB refuse, or should refuse, to run as root. Called by root
+they drop to an ordinary account. Where that account may not enter the clone's
+folder (root's home, `mktemp -d`), they run in a private mount namespace that
+shows them just the folders they need at a place everybody may enter.
+"""
+
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ingest.errors import ServiceError
+
+Report = Callable[[str], None]
+
+# Python warns when it forgets a child that still runs; these run on by intent.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+class House:
+    """As whom and where a service's programs run.
+
+    `folder` is the service's own, given to its account; `needs` are folders
+    with programs it must be able to read. Raises ServiceError when no account
+    or place can be found.
+    """
+
+    def __init__(self, folder: Path, needs: Sequence[Path] = ()) -> None:
+        self.account: pwd.struct_passwd | None = None
+        self._binds: dict[Path, Path] = {}
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() != 0:
+            return
+        self.account = _account(folder)
+        os.chown(folder, self.account.pw_uid, self.account.pw_gid)
+        if self._enters(folder, *needs):
+            return
+        base = _free_place([folder, *needs])
+        if base is not None and shutil.which("unshare"):
+            places = enumerate([folder, *needs])
+            self._binds = {path: base / str(number) for number, path in places}
+        if not self._binds or not self._enters(folder, *needs):
+            raise ServiceError(
+                f"Seedbed was started by root, its servers run as "
+                f"'{self.account.pw_name}', and that account may not enter "
+                f"{folder}; nor can a private view of it be mounted here "
+                "(unshare --mount). Move the clone to a folder that everybody may "
+                "enter (/opt/seedbed, say), or run it as an ordinary user."
+            )
+
+    def inside(self, path: Path) -> str:
+        """The path as the programs of this house see it."""
+        for outer, inner in self._binds.items():
+            if path.is_relative_to(outer):
+                return str(inner / path.relative_to(outer))
+        return str(path)
+
+    def _enters(self, *paths: Path) -> bool:
+        tests = [f"test -r {q} -a -x {q}" for q in map(self._quote, paths)]
+        command = self._command(["sh", "-c", " && ".join(tests)], None)
+        done = subprocess.run(command, cwd="/", capture_output=True, check=False)
+        return done.returncode == 0
+
+    def _quote(self, path: Path) -> str:
+        return shlex.quote(self.inside(path))
+
+    def _command(self, argv: Sequence[str], pid_file: Path | None) -> list[str]:
+        steps = ["umask 022"]
+        if pid_file:  # before the server itself, so that no kill leaves an orphan
+            steps.append(f"cat /proc/$$/stat > {shlex.quote(str(pid_file))}")
+        if self._binds:
+            base = next(iter(self._binds.values())).parent
+            steps.append(f"mount -t tmpfs -o mode=755,size=1m seedbed {base}")
+        for outer, inner in self._binds.items():
+            steps.append(f"mkdir {inner}")
+            steps.append(f"mount --bind {shlex.quote(str(outer))} {inner}")
+        if self.account:
+            ids = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}"]
+            argv = ["setpriv", *ids, "--clear-groups", "--no-new-privs", *argv]
+        steps.append("umask 077")
+        steps.append(f"exec {shlex.join(argv)}")
+        unshare = ["unshare", "--mount", "--propagation", "private"]
+        return [*(unshare if self._binds else []), "sh", "-c", " && ".join(steps)]
+
+    def run(self, argv: Sequence[str], stdin: str = "") -> str:
+        """Run to the end, return what it wrote; ServiceError with that if it fails."""
+        done = subprocess.run(
+            self._command(argv, None),
+            check=False,
+            input=stdin,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            cwd="/",
+        )
+        if done.returncode != 0:
+            program = Path(argv[0]).name
+            raise ServiceError(
+                f"{program} failed (exit code {done.returncode}). "
+                f"It ended with:\n{tail(done.stdout)}"
+            )
+        return done.stdout
+
+    def spawn(
+        self, argv: Sequence[str], pid_file: Path, log: Path, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a server in a session of its own, writing only to its log."""
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
+        with open(log, "wb", opener=lambda p, f: os.open(p, f, 0o600)) as output:
+            child = subprocess.Popen(
+                self._command(argv, pid_file),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=_environment() | environment,
+                cwd="/",
+            )
+        _children.append(child)
+        return child
+
+
+def _account(folder: Path) -> pwd.struct_passwd:
+    """The account root drops to: who owns the data already, else `nobody`."""
+    owner = folder.stat().st_uid
+    try:
+        return pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+    except KeyError:
+        raise ServiceError(
+            f"Seedbed was started by root and its servers never run as root: there "
+            f"is no account 'nobody' here, or {folder} belongs to a user without an "
+            "account. Run ./seedbed as an ordinary user."
+        ) from None
+
+
+def _free_place(paths: Sequence[Path]) -> Path | None:
+    """A folder everybody may enter and that may be covered without hiding `paths`."""
+    for place in map(Path, ("/mnt", "/media", "/srv", "/opt")):
+        if place.is_dir() and not any(path.is_relative_to(place) for path in paths):
+            return place
+    return None
+
+
+def _environment() -> dict[str, str]:
+    """What a server inherits: no PG* of the caller's, no secrets."""
+    path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+    return {"PATH": path, "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+def tail(text: str, lines: int = 12) -> str:
+    """The last lines of a log, indented."""
+    kept = [line for line in text.splitlines() if line.strip()][-lines:]
+    return "\n".join(f"    {line}" for line in kept) or "    (nothing)"
+
+
+def log_tail(log: Path) -> str:
+    """The last lines of a log file, indented."""
+    return tail(log.read_text(errors="replace") if log.exists() else "")
+
+
+def _stat(text: str) -> tuple[str, str]:
+    """State and start time out of a line of /proc/<pid>/stat."""
+    fields = text.rpartition(")")[2].split()
+    return (fields[0], fields[19]) if len(fields) > 19 else ("X", "")
+
+
+def alive(pid_file: Path) -> int | None:
+    """The pid written there if that very process still runs, else None.
+
+    A pid alone may have been given to a stranger since; its start time can't.
+    """
+    for child in _children:
+        child.poll()  # reaps those that ended
+    try:
+        written = pid_file.read_text()
+        pid = int(written.split()[0])
+        state, started = _stat(Path(f"/proc/{pid}/stat").read_text())
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if state not in "ZX" and started == _stat(written)[1] else None
+
+
+def stop(
+    title: str, pid_file: Path, how: signal.Signals, seconds: float, report: Report
+) -> None:
+    """Signal the process of `pid_file` and wait; SIGKILL when it takes too long."""
+    pid = alive(pid_file)
+    for number, patience in ((how, seconds), (signal.SIGKILL, 10.0)):
+        if pid is None:
+            break
+        if number == signal.SIGKILL:
+            report(f"{title} did not stop within {seconds:.0f} s: killing it")
+        os.kill(pid, number)
+        deadline = time.monotonic() + patience
+        while alive(pid_file) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        pid = alive(pid_file)
+    if pid is not None:
+        raise ServiceError(f"{title} (pid {pid}) can't be stopped, not even killed.")
+    pid_file.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""Named places between two steps where the tests kill the process.
+
+Kept in the product, so that what is tested is what runs; without the variable
+`SEEDBED_KILL_AT` a point costs one look into the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+POINTS = (
+    "after_plan",
+    "before_upload",
+    "before_manifest",
+    "after_manifest",
+    "after_extract",
+    "in_load",
+    "after_load",
+    "after_gate",
+    "after_build",
+)
+
+
+def reach(point: str) -> None:
+    """Pass a kill point; the process ends here when the environment asks for it."""
+    assert point in POINTS, point
+    if os.environ.get("SEEDBED_KILL_AT") == point:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,225 @@
+"""The lake: files are written to local disk first, then uploaded; a batch's
+manifest is written last and only once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ingest import settings
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a batch: its key in the lake, bytes, rows and SHA-256."""
+
+    key: str
+    size: int
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished batch consists of and how its rows are accounted for.
+
+    `source_rows` counts the window at the source, the other numbers what became
+    of them; all were taken in one snapshot, whose time is `observed_at`.
+    """
+
+    table_id: str
+    batch_id: str
+    batch_seq: int
+    window_low: str | None
+    window_high: str | None
+    observed_at: str
+    fingerprint: str
+    content: str
+    source_rows: int
+    rows_read: int
+    rows_written: int
+    rows_unchanged: int
+    rows_rejected: int
+    rows_deleted: int
+    source_empty: bool
+    live_keys: int
+    raw: tuple[Part, ...]
+    bronze: tuple[Part, ...]
+    rejects: tuple[Part, ...]
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Manifest:
+        """A manifest from its JSON."""
+        parts = {
+            name: tuple(Part(**part) for part in data[name])
+            for name in ("raw", "bronze", "rejects")
+        }
+        return cls(**{**data, **parts})
+
+
+class Lake:
+    """The bucket, with a local folder of the same layout in front of it.
+
+    Below an embedded store the local files are the durable copy; before a
+    bucket of one's own they are dropped when their batch is decided.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._settings = settings.lake()
+        self.folder = root / ".seedbed" / "lake"
+        self._client: S3Client | None = None
+
+    @property
+    def client(self) -> S3Client:
+        """The S3 client; boto3 is imported when it is first used."""
+        if self._client is None:
+            import boto3
+            from botocore.config import Config
+
+            self._client = boto3.client(
+                "s3",
+                endpoint_url=self._settings.endpoint,
+                config=Config(
+                    connect_timeout=5,
+                    read_timeout=60,
+                    retries={"mode": "standard", "max_attempts": 4},
+                ),
+            )
+        return self._client
+
+    def local(self, key: str) -> Path:
+        """The local path of the object `key`."""
+        return self.folder / key
+
+    def describe(self, key: str, rows: int) -> Part:
+        """The part that the local file `key` is."""
+        path = self.local(key)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Part(key, path.stat().st_size, rows, digest)
+
+    def upload(self, parts: tuple[Part, ...]) -> None:
+        """Upload the parts' local files; ServiceError tells what the lake said."""
+        from boto3.s3.transfer import TransferConfig
+
+        transfer = TransferConfig(multipart_chunksize=8 << 20, max_concurrency=4)
+        prefix = self._settings.prefix
+
+        def send(part: Part) -> None:
+            self.client.upload_file(
+                str(self.local(part.key)),
+                self._settings.bucket,
+                prefix + part.key,
+                Config=transfer,
+            )
+
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(send, parts))
+        except Exception as error:
+            self._refuse(error, "write")
+
+    def finish(self, key: str, manifest: Manifest) -> Manifest:
+        """Write the manifest unless one is there; return the one that holds.
+
+        `If-None-Match: *` makes the first writer win, so a batch that was
+        finished before is never changed.
+        """
+        from botocore.exceptions import ClientError
+
+        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
+        try:
+            self.client.put_object(
+                Bucket=self._settings.bucket,
+                Key=self._settings.prefix + key,
+                Body=body,
+                IfNoneMatch="*",
+                ContentType="application/json",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                self._refuse(error, "write")
+            found = self.manifest(key)
+            if found is None:
+                self._refuse(error, "read")
+            return found
+        except Exception as error:
+            self._refuse(error, "write")
+        path = self.local(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_bytes(body)
+        draft.rename(path)
+        return manifest
+
+    def manifest(self, key: str) -> Manifest | None:
+        """The manifest `key`, or None while its batch is not finished."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self.client.get_object(
+                Bucket=self._settings.bucket, Key=self._settings.prefix + key
+            )
+            return Manifest.read(json.loads(answer["Body"].read()))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            self._refuse(error, "read")
+        except Exception as error:
+            self._refuse(error, "read")
+
+    def fetch(self, part: Part) -> Path:
+        """The part's local file, downloaded if need be, its checksum verified."""
+        path = self.local(part.key)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(".draft")
+            try:
+                self.client.download_file(
+                    self._settings.bucket, self._settings.prefix + part.key, str(draft)
+                )
+            except Exception as error:
+                self._refuse(error, "read")
+            draft.rename(path)
+        if self.describe(part.key, part.rows) != part:
+            raise SeedbedError(
+                f"the file {part.key} is not the one that its batch's manifest names "
+                "(size or checksum differ), so it was not read. Restore that object, "
+                "or delete the batch's folder in the lake and run again to extract it "
+                "anew."
+            )
+        return path
+
+    def forget(self, manifest: Manifest) -> None:
+        """Drop the local copies of a decided batch, unless they are the store."""
+        if os.environ.get("SEEDBED_EMBEDDED_S3"):
+            return
+        for part in (*manifest.raw, *manifest.bronze, *manifest.rejects):
+            self.local(part.key).unlink(missing_ok=True)
+
+    def _refuse(self, error: Exception, verb: str) -> NoReturn:
+        from botocore.exceptions import ClientError, NoCredentialsError
+
+        place = f"s3://{self._settings.bucket}/{self._settings.prefix}"
+        if isinstance(error, NoCredentialsError):
+            raise ConfigurationError(
+                f"no credentials for the lake {place}: set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and run again."
+            ) from None
+        said = str(error)
+        if isinstance(error, ClientError):
+            said = error.response["Error"].get("Code", said)
+        raise ServiceError(
+            f"the lake {place} refused to {verb}: {said}. Check that the bucket "
+            "exists and that the keys may read and write it (s3:GetObject, "
+            "s3:PutObject on this prefix); then run again, nothing was lost."
+        ) from error

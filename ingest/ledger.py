@@ -1,0 +1,332 @@
+"""The control tables: runs, batches and what is released.
+
+Every change of a batch's state is a compare-and-swap, so a process that was
+thought dead can change nothing any more.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+
+from ingest import settings
+from ingest.errors import SeedbedError, ServiceError
+from ingest.lake import Manifest
+from ingest.metadata import Table
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of a table; counts are None until it is extracted."""
+
+    table_id: str
+    batch_seq: int
+    batch_id: str
+    run_id: str
+    state: str
+    fingerprint: str
+    window_low: dt.datetime | None
+    window_high: dt.datetime | None
+    observed_at: dt.datetime | None
+    manifest_key: str
+    content: str | None
+    source_rows: int | None
+    rows_read: int | None
+    rows_written: int | None
+    rows_unchanged: int | None
+    rows_rejected: int | None
+    rows_deleted: int | None
+    rows_loaded: int | None
+    reason: str | None
+    seconds: float
+    planned_at: dt.datetime
+    decided_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Released:
+    """What is released of a table, and so true for everything downstream."""
+
+    through: int = 0
+    snapshot_seq: int = 0
+    high: dt.datetime | None = None
+    observed_at: dt.datetime | None = None
+    content: str | None = None
+
+
+class Busy(SeedbedError):
+    """Another run holds the table."""
+
+
+def connect() -> Connection:
+    """Open an autocommit connection to the warehouse; ServiceError if it fails."""
+    warehouse = settings.warehouse()
+    try:
+        connection = psycopg.connect(
+            **warehouse, autocommit=True, connect_timeout=10, application_name="seedbed"
+        )
+    except psycopg.OperationalError as error:
+        said = str(error).strip().splitlines()[-1]
+        raise ServiceError(
+            f"the warehouse at {warehouse['host']}:{warehouse['port']} (database "
+            f"{warehouse['dbname']}, user {warehouse['user']}) can't be reached: "
+            f"{said}. Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, or run "
+            "`./seedbed doctor`."
+        ) from None
+    return connection
+
+
+def prepare(connection: Connection) -> None:
+    """Create the control tables that are not there yet."""
+    script = Path(__file__).with_name("audit.sql").read_text()
+    with connection.transaction():
+        # Two first runs at once would otherwise race for the same names.
+        connection.execute("select pg_advisory_xact_lock(hashtext('seedbed.audit'))")
+        connection.execute(script)  # type: ignore[call-overload]
+
+
+def begin_run(connection: Connection, command: str) -> str:
+    """Open a run and return its id, which sorts by time."""
+    now = dt.datetime.now(dt.UTC)
+    run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    connection.execute(
+        "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
+    )
+    return run_id
+
+
+def end_run(
+    connection: Connection,
+    run_id: str,
+    state: str,
+    steps: dict[str, float],
+    error: str = "",
+) -> None:
+    """Close a run with its state and the seconds of each step."""
+    connection.execute(
+        "update audit.run set state = %s, steps = %s, error = nullif(%s, ''), "
+        "ended_at = clock_timestamp() where run_id = %s",
+        (state, Jsonb(steps), error, run_id),
+    )
+
+
+@contextmanager
+def table_lock(table: Table) -> Iterator[None]:
+    """Hold the table's lock on a connection of its own, or raise Busy.
+
+    The lock goes with its session, so a killed run leaves none behind.
+    """
+    with connect() as connection:
+        row = connection.execute(
+            "select pg_try_advisory_lock(hashtext('seedbed.table'), hashtext(%s))",
+            (table.id,),
+        ).fetchone()
+        if not row or not row[0]:
+            raise Busy(
+                f"{table.id}: another run is working on it, so this one left it "
+                "alone. Wait for that run (`./seedbed status` shows it) and run again."
+            )
+        yield
+
+
+def released(connection: Connection, table: Table) -> Released:
+    """What is released of the table."""
+    with connection.cursor(row_factory=class_row(Released)) as cursor:
+        row = cursor.execute(
+            "select s.released_through as through, s.snapshot_seq, "
+            "s.released_high as high, s.observed_at, b.content "
+            "from audit.table_state s left join audit.batch b "
+            "on b.table_id = s.table_id and b.batch_seq = s.snapshot_seq "
+            "where s.table_id = %s",
+            (table.id,),
+        ).fetchone()
+    return row or Released()
+
+
+def pending(connection: Connection, table: Table) -> Batch | None:
+    """The table's batch that is neither released, rejected nor superseded."""
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        return cursor.execute(
+            "select * from audit.batch where table_id = %s "
+            "and state in ('planned', 'extracted', 'loaded')",
+            (table.id,),
+        ).fetchone()
+
+
+def batch(connection: Connection, table_id: str, batch_seq: int) -> Batch:
+    """One batch."""
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        row = cursor.execute(
+            "select * from audit.batch where table_id = %s and batch_seq = %s",
+            (table_id, batch_seq),
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+def run_batches(connection: Connection, run_id: str) -> list[Batch]:
+    """The batches that a run decided or left, oldest first."""
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        return cursor.execute(
+            "select * from audit.batch where run_id = %s order by table_id, batch_seq",
+            (run_id,),
+        ).fetchall()
+
+
+def plan(
+    connection: Connection,
+    table: Table,
+    run_id: str,
+    low: dt.datetime | None,
+    high: dt.datetime | None,
+) -> Batch:
+    """Persist the window of the table's next batch before anything is read."""
+    fingerprint = table.fingerprint("bytes")
+    row = connection.execute(
+        "select coalesce(max(batch_seq), 0) + 1 from audit.batch where table_id = %s",
+        (table.id,),
+    ).fetchone()
+    batch_seq = int(row[0]) if row else 1
+    text = "|".join(map(str, (table.id, batch_seq, low, high, fingerprint)))
+    # The number makes an idle table's equal windows different batches.
+    batch_id = f"{batch_seq:08d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    today = dt.datetime.now(dt.UTC).date()
+    connection.execute(
+        "insert into audit.batch (table_id, batch_seq, batch_id, run_id, state, "
+        "fingerprint, window_low, window_high, manifest_key) "
+        "values (%s, %s, %s, %s, 'planned', %s, %s, %s, %s)",
+        (
+            table.id,
+            batch_seq,
+            f"{table.id}/{batch_id}",
+            run_id,
+            fingerprint,
+            low,
+            high,
+            f"raw/{table.source.name}/{table.bronze.partition('__')[2]}/"
+            f"ingestion_date={today}/{batch_id}/_manifest.json",
+        ),
+    )
+    return batch(connection, table.id, batch_seq)
+
+
+def adopt(connection: Connection, found: Batch, run_id: str) -> None:
+    """Make a batch that an earlier run left behind part of this run."""
+    connection.execute(
+        "update audit.batch set run_id = %s where table_id = %s and batch_seq = %s",
+        (run_id, found.table_id, found.batch_seq),
+    )
+
+
+def discard(connection: Connection, found: Batch) -> None:
+    """Forget a planned batch whose seed has changed since; nothing was read."""
+    connection.execute(
+        "delete from audit.batch where table_id = %s and batch_seq = %s "
+        "and state = 'planned'",
+        (found.table_id, found.batch_seq),
+    )
+
+
+def extracted(
+    connection: Connection, found: Batch, manifest: Manifest, seconds: float
+) -> Batch:
+    """planned → extracted, with the manifest's counts."""
+    _move(
+        connection,
+        found,
+        "planned",
+        "state = 'extracted', observed_at = %s, content = %s, source_rows = %s, "
+        "rows_read = %s, rows_written = %s, rows_unchanged = %s, rows_rejected = %s, "
+        "rows_deleted = %s, seconds = seconds + %s",
+        manifest.observed_at,
+        manifest.content,
+        manifest.source_rows,
+        manifest.rows_read,
+        manifest.rows_written,
+        manifest.rows_unchanged,
+        manifest.rows_rejected,
+        manifest.rows_deleted,
+        seconds,
+    )
+    return batch(connection, found.table_id, found.batch_seq)
+
+
+def release(connection: Connection, found: Batch, snapshot: bool) -> None:
+    """loaded → released, and the table's state with it, in one transaction."""
+    with connection.transaction():
+        _move(
+            connection,
+            found,
+            "loaded",
+            "state = 'released', decided_at = clock_timestamp()",
+        )
+        connection.execute(
+            "insert into audit.table_state as s (table_id, released_through, "
+            "snapshot_seq, released_high, observed_at) values (%s, %s, %s, %s, %s) "
+            "on conflict (table_id) do update set "
+            "released_through = excluded.released_through, "
+            "snapshot_seq = greatest(s.snapshot_seq, excluded.snapshot_seq), "
+            "released_high = greatest(s.released_high, excluded.released_high), "
+            "observed_at = excluded.observed_at, released_at = clock_timestamp()",
+            (
+                found.table_id,
+                found.batch_seq,
+                found.batch_seq if snapshot else 0,
+                found.window_high,
+                found.observed_at,
+            ),
+        )
+
+
+def reject(connection: Connection, found: Batch, reason: str) -> None:
+    """loaded → rejected, with the reason that a person reads."""
+    _move(
+        connection,
+        found,
+        "loaded",
+        "state = 'rejected', reason = %s, decided_at = clock_timestamp()",
+        reason,
+    )
+
+
+def _move(
+    connection: Connection,
+    found: Batch,
+    state: str,
+    change: LiteralString,
+    *values: object,
+) -> None:
+    query: LiteralString = (
+        "update audit.batch set " + change + " where table_id = %s "
+        "and batch_seq = %s and state = %s"
+    )
+    cursor = connection.execute(
+        query, (*values, found.table_id, found.batch_seq, state)
+    )
+    if cursor.rowcount != 1:
+        raise SeedbedError(
+            f"{found.table_id}: batch {found.batch_id} is no longer {state}; another "
+            "run has moved it on. Run again; nothing was changed here."
+        )
+
+
+def identities(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The ledger's identities of a run, as rows."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select table_id, identity, left_rows, right_rows, holds "
+            "from audit.ledger where run_id = %s order by table_id, identity",
+            (run_id,),
+        ).fetchall()

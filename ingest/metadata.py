@@ -1,0 +1,710 @@
+"""The metadata seed: its one reader and its one validator.
+
+`load()` reads the five files of `seeds/metadata/`, checks them as a whole and
+returns typed tables, or raises `MetadataError` with every fault at once. No
+later step sees a name or a value that was not checked here.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from ingest import options as table_options
+from ingest import types
+from ingest.errors import ConfigurationError
+from ingest.options import Options
+from ingest.types import CanonicalType
+
+FOLDER = Path("seeds/metadata")
+
+HEADERS = {
+    "sources": (
+        "source kind url_env schema timezone owner description"
+    ).split(),
+    "tables": (
+        "source table model load_type watermark_column delete_mode "
+        "on_schema_change owner enabled description"
+    ).split(),
+    "columns": (
+        "source table column name data_type nullable key_position tracked "
+        "cleanse pii description"
+    ).split(),
+    "rules": (
+        "source table column check argument severity layer description"
+    ).split(),
+    "options": "source table option value".split(),
+}
+
+KINDS = ("mysql",)
+LOAD_TYPES = ("full", "incremental", "scd1", "scd2", "cdc", "snapshot")
+DELETE_MODES = ("none", "soft_flag", "key_scan")
+SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
+CLEANSERS = ("trim", "lower", "upper", "email")
+PII_CLASSES = ("name", "email", "phone", "address", "birth_date", "free_text", "id")
+CHECKS = ("between", "matches", "one_of", "references", "unique")
+SEVERITIES = ("block", "warn")
+LAYERS = ("model",)
+
+# Names that one of the warehouses wants quoted, or that the log itself uses.
+RESERVED = frozenset(
+    """
+    account all alter analyse analyze and any array as asc asymmetric
+    authorization between binary both by case cast check collate collation
+    column concurrently connect connection constraint create cross current
+    current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user database default deferrable delete desc
+    distinct do drop else end except exists false fetch following for foreign
+    freeze from full grant group gscluster having ilike in increment initially
+    inner insert intersect into is isnull issue join lateral leading left like
+    limit localtime localtimestamp minus natural not notnull null of offset on
+    only or order organization outer overlaps placing primary qualify references
+    regexp returning revoke right rlike row rows sample schema select
+    session_user set similar some start symmetric system_user table tablesample
+    then to trailing trigger true try_cast union unique update user using values
+    variadic verbose view when whenever where window with
+    is_deleted is_current valid_from valid_to version op
+    """.split()
+)
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+class MetadataError(ConfigurationError):
+    """The metadata seed has faults; `faults` has a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(
+            f"the metadata seed has {count}; nothing was written.\n"
+            + "\n".join(faults)
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A database that tables are read from."""
+
+    name: str
+    kind: str
+    url_env: str
+    schema: str
+    timezone: str
+    owner: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: `source_name` there, `name` in the warehouse."""
+
+    source_name: str
+    name: str
+    type: CanonicalType
+    nullable: bool
+    key_position: int | None
+    tracked: bool
+    cleanse: str
+    pii: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check on a column of a table."""
+
+    column: str
+    check: str
+    argument: str
+    severity: str
+    layer: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything the seed says about one source table."""
+
+    source: Source
+    name: str
+    model: str
+    load_type: str
+    watermark_column: str
+    delete_mode: str
+    on_schema_change: str
+    owner: str
+    enabled: bool
+    description: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    options: Options
+
+    @property
+    def id(self) -> str:
+        """`source.table`, the name a person uses."""
+        return f"{self.source.name}.{self.name}"
+
+    @property
+    def bronze(self) -> str:
+        """Name of the table's log in schema bronze, and of its lake folder."""
+        return f"{self.source.name}__{target_name(self.name)}"
+
+    @property
+    def staging(self) -> str:
+        """Name of the table's staging model."""
+        return f"stg_{self.bronze}"
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """The key's columns in the order of key_position."""
+        keyed = [c for c in self.columns if c.key_position is not None]
+        return tuple(sorted(keyed, key=lambda c: c.key_position or 0))
+
+    @property
+    def tracked(self) -> tuple[Column, ...]:
+        """The columns whose change makes a new version."""
+        return tuple(c for c in self.columns if c.tracked)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the model has a `<model>_history` beside it."""
+        return self.load_type in ("scd2", "cdc", "snapshot")
+
+    @property
+    def window_column(self) -> Column | None:
+        """The watermark column, or None for a table that is read whole."""
+        for column in self.columns:
+            if column.source_name == self.watermark_column:
+                return column
+        return None
+
+    def fingerprint(self, *parts: str) -> str:
+        """16 hex digits over the named parts of the seed's facts.
+
+        Parts: `bytes` (what changes the files), `meaning` (what changes the
+        rows of a model when its history is derived again).
+        """
+        facts: dict[str, object] = {}
+        if "bytes" in parts:
+            facts["columns"] = [
+                (c.source_name, c.name, c.type.name, c.key_position)
+                for c in self.columns
+            ]
+            facts["window"] = (
+                self.load_type,
+                self.watermark_column,
+                self.delete_mode,
+                self.source.timezone,
+                self.options.soft_delete_column,
+            )
+        if "meaning" in parts:
+            facts["meaning"] = (
+                self.load_type,
+                self.options.append_only,
+                self.options.delete_action,
+                [c.name for c in self.key],
+                [c.name for c in self.tracked],
+                [(c.name, c.cleanse) for c in self.columns if c.cleanse],
+            )
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def described(self) -> dict[str, object]:
+        """The table as plain data, for `--json`."""
+        return asdict(self)
+
+
+def target_name(name: str) -> str:
+    """A safe warehouse identifier for any source name."""
+    return re.sub(r"\W+", "_", name.lower()).strip("_") or "table"
+
+
+def load(root: Path) -> list[Table]:
+    """Read and check the seed below `root`; tables sorted by id.
+
+    Raises MetadataError with every fault of all files.
+    """
+    return _Reader(root).read()
+
+
+def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table]:
+    """The enabled tables, or those of them that `patterns` name.
+
+    A pattern is `source.table`, a model's name, or either with `*`. A pattern
+    that fits no table is a ConfigurationError naming what there is.
+    """
+    live = [t for t in tables if t.enabled]
+    wanted = [p for pattern in patterns for p in pattern.split(",") if p]
+    if not wanted:
+        return live
+    chosen: list[Table] = []
+    for pattern in wanted:
+        glob = re.compile(re.escape(pattern).replace(r"\*", ".*"))
+        found = [t for t in live if glob.fullmatch(t.id) or glob.fullmatch(t.model)]
+        if not found:
+            names = [t.id for t in live]
+            raise ConfigurationError(
+                f"--tables {pattern}: no enabled table of the metadata seed has "
+                f"that name.{_hint(pattern, [*names, *(t.model for t in live)])} "
+                f"There are: {', '.join(names)}."
+            )
+        chosen += [t for t in found if t not in chosen]
+    return sorted(chosen, key=lambda t: t.id)
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(wrong, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+@dataclass
+class _Row:
+    """One line of a file, with its place for messages."""
+
+    file: str
+    line: int
+    values: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
+
+
+class _Reader:
+    """Reads the files and collects faults; `read` raises them together."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.faults: list[tuple[str, int, str]] = []
+
+    def read(self) -> list[Table]:
+        rows = {name: self._rows(name) for name in HEADERS}
+        sources = self._sources(rows["sources"])
+        tables = self._tables(rows, sources)
+        if self.faults:
+            ordered = sorted(self.faults, key=lambda f: (f[0], f[1]))
+            raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
+        return sorted(tables, key=lambda t: t.id)
+
+    def fault(self, row: _Row, text: str) -> None:
+        self.faults.append((row.file, row.line, text))
+
+    def _rows(self, name: str) -> list[_Row]:
+        path = FOLDER / f"{name}.csv"
+        header = HEADERS[name]
+        try:
+            text = (self.root / path).read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            self.faults.append((str(path), 1, "the file is missing"))
+            return []
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            self.faults.append((str(path), line, "not UTF-8; save the file as UTF-8"))
+            return []
+        reader = csv.reader(text.splitlines(keepends=True))
+        found = next(reader, [])
+        if found != header:
+            self.faults.append(
+                (str(path), 1, f"the header is not {','.join(header)}")
+            )
+            return []
+        rows = []
+        line = reader.line_num + 1
+        for values in reader:
+            if len(values) == len(header):
+                cells = {k: v.strip() for k, v in zip(header, values, strict=True)}
+                rows.append(_Row(str(path), line, cells))
+            elif values:
+                self.faults.append(
+                    (
+                        str(path),
+                        line,
+                        f"{len(values)} cells where the header has {len(header)}; "
+                        "quote a cell that holds a comma",
+                    )
+                )
+            line = reader.line_num + 1
+        return rows
+
+    def _choice(self, row: _Row, column: str, known: Iterable[str]) -> str:
+        value, names = row[column], list(known)
+        if value not in names:
+            self.fault(
+                row,
+                f"{column} {value!r} is not known.{_hint(value, names)} "
+                f"One of: {', '.join(names)}",
+            )
+        return value
+
+    def _flag(self, row: _Row, column: str, default: bool) -> bool:
+        if row[column] not in ("", "true", "false"):
+            self.fault(row, f"{column} is {row[column]!r}; write true or false")
+        return row[column] == "true" if row[column] else default
+
+    def _identifier(self, row: _Row, column: str) -> str:
+        name = row[column]
+        if not _IDENTIFIER.fullmatch(name):
+            self.fault(
+                row,
+                f"{column} {name!r} is not a safe name: a lower-case letter, then "
+                "lower-case letters, digits and _, 63 characters at most; try "
+                f"{target_name(name)!r}",
+            )
+        elif name in RESERVED:
+            self.fault(
+                row,
+                f"{column} {name!r} is a reserved word; try {name + '_value'!r}",
+            )
+        return name
+
+    def _unique(
+        self, rows: list[_Row], what: str, key: Callable[[_Row], tuple[str, ...]]
+    ) -> None:
+        seen: dict[tuple[str, ...], int] = {}
+        for row in rows:
+            first = seen.setdefault(key(row), row.line)
+            if first != row.line:
+                self.fault(
+                    row,
+                    f"{what} {'.'.join(key(row))} is there already, in line {first}; "
+                    "remove one of the two",
+                )
+
+    def _sources(self, rows: list[_Row]) -> dict[str, Source]:
+        self._unique(rows, "source", lambda r: (r["source"],))
+        zones = available_timezones()
+        sources = {}
+        for row in rows:
+            self._identifier(row, "source")
+            if "__" in row["source"]:
+                self.fault(row, "source must not contain '__', which parts names")
+            self._choice(row, "kind", KINDS)
+            if not _ENVIRONMENT_NAME.fullmatch(row["url_env"]):
+                self.fault(
+                    row,
+                    f"url_env {row['url_env']!r} is not the name of an environment "
+                    "variable; the URL itself (it holds a password) never goes here. "
+                    f"Try {row['source'].upper() + '_URL'!r}",
+                )
+            if not row["schema"]:
+                self.fault(row, "schema is empty; name the database to read from")
+            if row["timezone"] not in zones:
+                self.fault(
+                    row,
+                    f"timezone {row['timezone']!r} is not known."
+                    f"{_hint(row['timezone'], zones)} Use a name such as 'UTC'",
+                )
+            sources[row["source"]] = Source(
+                row["source"],
+                row["kind"],
+                row["url_env"],
+                row["schema"],
+                row["timezone"],
+                row["owner"],
+                row["description"],
+            )
+        return sources
+
+    def _tables(
+        self, rows: dict[str, list[_Row]], sources: dict[str, Source]
+    ) -> list[Table]:
+        self._unique(rows["tables"], "table", lambda r: (r["source"], r["table"]))
+        self._unique(rows["tables"], "model", lambda r: (r["model"],))
+        self._unique(
+            rows["columns"], "column", lambda r: (r["source"], r["table"], r["column"])
+        )
+        self._unique(
+            rows["columns"], "name", lambda r: (r["source"], r["table"], r["name"])
+        )
+        self._unique(
+            rows["options"], "option", lambda r: (r["source"], r["table"], r["option"])
+        )
+        self._unique(
+            rows["rules"],
+            "rule",
+            lambda r: (r["source"], r["table"], r["column"], r["check"], r["layer"]),
+        )
+        known = {(r["source"], r["table"]) for r in rows["tables"]}
+        for name in ("columns", "options", "rules"):
+            for row in rows[name]:
+                if (row["source"], row["table"]) not in known:
+                    wrong = f"{row['source']}.{row['table']}"
+                    hint = _hint(wrong, (".".join(k) for k in known))
+                    self.fault(row, f"table {wrong} is not in tables.csv.{hint}")
+
+        def of(name: str, table: _Row) -> list[_Row]:
+            place = (table["source"], table["table"])
+            return [r for r in rows[name] if (r["source"], r["table"]) == place]
+
+        tables = [
+            self._table(
+                row, sources, of("columns", row), of("options", row), of("rules", row)
+            )
+            for row in rows["tables"]
+        ]
+        found = [t for t in tables if t is not None]
+        self._references(rows["rules"], found)
+        self._bronze_names(rows["tables"])
+        return found
+
+    def _bronze_names(self, rows: list[_Row]) -> None:
+        seen: dict[str, int] = {}
+        for row in rows:
+            name = f"{row['source']}__{target_name(row['table'])}"
+            first = seen.setdefault(name, row.line)
+            if first != row.line:
+                self.fault(
+                    row,
+                    f"its log would be called bronze.{name}, as that of line {first} "
+                    "is; read one of the two through a view with another name",
+                )
+            elif len(name) > 55:
+                self.fault(
+                    row,
+                    f"its log would be called {name!r}, which is longer than 55 "
+                    "characters; read it through a view with a shorter name",
+                )
+
+    def _table(
+        self,
+        row: _Row,
+        sources: dict[str, Source],
+        column_rows: list[_Row],
+        option_rows: list[_Row],
+        rule_rows: list[_Row],
+    ) -> Table | None:
+        source = sources.get(row["source"])
+        if source is None:
+            self.fault(
+                row,
+                f"source {row['source']!r} is not in sources.csv."
+                f"{_hint(row['source'], sources)}",
+            )
+        self._identifier(row, "model")
+        load_type = self._choice(row, "load_type", LOAD_TYPES)
+        delete_mode = self._choice(row, "delete_mode", DELETE_MODES)
+        self._choice(row, "on_schema_change", SCHEMA_CHANGES)
+        columns = tuple(self._column(r, load_type) for r in column_rows)
+        if not columns:
+            self.fault(row, f"{row['source']}.{row['table']} has no row in columns.csv")
+        options = self._options(option_rows)
+        table = Table(
+            source or Source(row["source"], "", "", "", "UTC", "", ""),
+            row["table"],
+            row["model"],
+            load_type,
+            row["watermark_column"],
+            delete_mode,
+            row["on_schema_change"],
+            row["owner"] or (source.owner if source else ""),
+            self._flag(row, "enabled", True),
+            row["description"],
+            columns,
+            tuple(self._rule(r, columns) for r in rule_rows),
+            options,
+        )
+        if columns:
+            self._consistency(row, table, option_rows)
+        return table if source else None
+
+    def _column(self, row: _Row, load_type: str) -> Column:
+        self._identifier(row, "name")
+        try:
+            kind = types.parse(row["data_type"])
+        except ValueError as error:
+            self.fault(row, f"data_type {row['data_type']!r}: {error}")
+            kind = types.parse("text")
+        position = None
+        if row["key_position"]:
+            if row["key_position"].isdigit() and int(row["key_position"]) > 0:
+                position = int(row["key_position"])
+            else:
+                self.fault(
+                    row,
+                    f"key_position {row['key_position']!r} is not a number from 1; "
+                    "leave it empty for a column outside the key",
+                )
+        nullable = self._flag(row, "nullable", True)
+        if position and nullable:
+            self.fault(row, "a key column can't be nullable; write nullable false")
+        if row["cleanse"]:
+            self._choice(row, "cleanse", CLEANSERS)
+            if position:
+                self.fault(row, "a key is never cleansed; leave cleanse empty")
+            if not kind.postgres.startswith(("varchar", "text")):
+                self.fault(row, f"cleanse works on text, not on {kind.name}")
+        if row["pii"]:
+            self._choice(row, "pii", PII_CLASSES)
+        if not row["description"]:
+            self.fault(row, "description is empty; say what the column holds")
+        tracked = self._flag(row, "tracked", False)
+        if tracked and load_type not in ("scd2", "snapshot"):
+            self.fault(
+                row,
+                f"tracked has a meaning for scd2 and snapshot only, not for "
+                f"{load_type}; leave it empty",
+            )
+        if tracked and position:
+            self.fault(row, "a key column can't be tracked: it names the row")
+        return Column(
+            row["column"],
+            row["name"],
+            kind,
+            nullable,
+            position,
+            tracked,
+            row["cleanse"],
+            row["pii"],
+            row["description"],
+        )
+
+    def _options(self, rows: list[_Row]) -> Options:
+        values: dict[str, object] = {}
+        for row in rows:
+            option = table_options.KNOWN.get(row["option"])
+            if option is None:
+                self._choice(row, "option", sorted(table_options.KNOWN))
+                continue
+            try:
+                values[row["option"]] = option.parse(row["value"])
+            except ValueError as error:
+                self.fault(
+                    row, f"{row['option']} is {row['value']!r}; it takes {error}"
+                )
+        return Options(**values)  # type: ignore[arg-type]
+
+    def _rule(self, row: _Row, columns: tuple[Column, ...]) -> Rule:
+        check = self._choice(row, "check", CHECKS)
+        self._choice(row, "severity", SEVERITIES)
+        self._choice(row, "layer", LAYERS)
+        names = [c.name for c in columns]
+        if row["column"] not in names:
+            self.fault(
+                row,
+                f"column {row['column']!r} is not a name in columns.csv of "
+                f"{row['source']}.{row['table']}.{_hint(row['column'], names)}",
+            )
+        argument = row["argument"]
+        if check == "between" and not re.fullmatch(
+            r"(?=.*\d)(-?\d+(\.\d+)?)?\.\.(-?\d+(\.\d+)?)?", argument
+        ):
+            self.fault(row, f"between takes LOW..HIGH, one may be empty: {argument!r}")
+        if check in ("matches", "one_of") and not argument:
+            self.fault(row, f"{check} needs an argument")
+        if check == "matches":
+            try:
+                re.compile(argument)
+            except re.error as error:
+                self.fault(row, f"matches takes a regular expression: {error}")
+        if check == "unique" and argument:
+            self.fault(row, "unique takes no argument")
+        return Rule(
+            row["column"],
+            check,
+            argument,
+            row["severity"],
+            row["layer"],
+            row["description"],
+        )
+
+    def _references(self, rows: list[_Row], tables: list[Table]) -> None:
+        models = {t.model: [c.name for c in t.columns] for t in tables}
+        for row in rows:
+            if row["check"] != "references":
+                continue
+            model, _, column = row["argument"].partition(".")
+            if model not in models or column not in models[model]:
+                known = [f"{m}.{c}" for m, names in models.items() for c in names]
+                self.fault(
+                    row,
+                    f"references takes MODEL.COLUMN of the seed, not "
+                    f"{row['argument']!r}.{_hint(row['argument'], known)}",
+                )
+
+    def _consistency(self, row: _Row, table: Table, option_rows: list[_Row]) -> None:
+        names = [c.source_name for c in table.columns]
+        watermark = table.watermark_column
+        if watermark and watermark not in names:
+            self.fault(
+                row,
+                f"watermark_column {watermark!r} is not a column of {table.id}."
+                f"{_hint(watermark, names)}",
+            )
+        elif table.window_column and table.window_column.type.name != "timestamp":
+            self.fault(
+                row,
+                f"watermark_column {watermark!r} is {table.window_column.type.name}; "
+                "a watermark is a timestamp",
+            )
+        if table.load_type == "full" and watermark:
+            self.fault(
+                row, "load_type full reads all rows; leave watermark_column empty"
+            )
+        if table.load_type == "full" and table.delete_mode != "none":
+            self.fault(
+                row,
+                "load_type full finds deletes by itself; write delete_mode none",
+            )
+        if table.load_type != "full" and not watermark:
+            self.fault(
+                row,
+                f"load_type {table.load_type} needs a watermark_column: a timestamp "
+                f"that grows with each change of a row of {table.id}. Without one, "
+                "use load_type full",
+            )
+        if not table.key:
+            self.fault(
+                row,
+                f"{table.id} has no key; give key_position 1 to the column of "
+                "columns.csv that names a row",
+            )
+        elif [c.key_position for c in table.key] != list(range(1, len(table.key) + 1)):
+            self.fault(
+                row,
+                f"the key_positions of {table.id} are not 1, 2, …: "
+                f"{[c.key_position for c in table.key]}",
+            )
+        if table.load_type in ("scd2", "snapshot") and not table.tracked:
+            self.fault(
+                row,
+                f"load_type {table.load_type} of {table.model} needs a tracked column; "
+                "write tracked true in columns.csv for those whose change makes a new "
+                "version",
+            )
+        flag = table.options.soft_delete_column
+        place = {r["option"]: r for r in option_rows}
+        if table.delete_mode == "soft_flag" and not flag:
+            self.fault(
+                row,
+                "delete_mode soft_flag needs the option soft_delete_column in "
+                "options.csv",
+            )
+        if flag and table.delete_mode != "soft_flag":
+            self.fault(
+                place["soft_delete_column"],
+                f"soft_delete_column has no effect while delete_mode of {table.id} is "
+                f"{table.delete_mode}; write soft_flag in tables.csv",
+            )
+        if flag and flag not in names:
+            self.fault(
+                place["soft_delete_column"],
+                f"soft_delete_column {flag!r} is not a column of {table.id}."
+                f"{_hint(flag, names)}",
+            )
+        if table.options.append_only and table.load_type != "incremental":
+            self.fault(
+                place["append_only"],
+                f"append_only is for load_type incremental, not {table.load_type}",
+            )
+        if table.options.append_only and table.delete_mode != "none":
+            self.fault(
+                place["append_only"],
+                "an append_only table loses no rows; write delete_mode none",
+            )

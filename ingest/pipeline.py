@@ -1,0 +1,319 @@
+"""The pipeline: the steps in order, failures isolated by table.
+
+`move` takes one table from its source to a decision of the gate; `run` does so
+for all tables, builds what follows, balances the ledger and closes the run.
+Command line and orchestrator call the same functions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from ingest import build, generate, ledger, load, settings, source, validate
+from ingest import extract as extraction
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
+from ingest.killpoints import reach
+from ingest.lake import Lake
+from ingest.ledger import Batch, Connection
+from ingest.metadata import Table
+
+STEPS = ("extract", "load", "validate")
+Report = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """How far a table came: `state` is its last batch's, `busy` or `failed`."""
+
+    table: Table
+    state: str = "failed"
+    batches: list[Batch] = field(default_factory=list)
+    error: SeedbedError | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether what follows from the table may be built."""
+        return self.state in ("released", "busy")
+
+    @property
+    def changed(self) -> bool:
+        """Whether rows were released."""
+        return any(b.state == "released" and b.rows_loaded for b in self.batches)
+
+
+@dataclass
+class RunResult:
+    """A finished run; `state` is done, blocked or failed."""
+
+    run_id: str
+    state: str
+    outcomes: list[Outcome]
+    built: build.Built | None
+    seconds: dict[str, float]
+    balanced: bool
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command line."""
+        errors = [o.error for o in self.outcomes if o.error]
+        none_good = not any(o.is_good for o in self.outcomes)
+        if errors and none_good and all(isinstance(e, ServiceError) for e in errors):
+            return ServiceError.exit_code
+        return 0 if self.state == "done" else 1
+
+
+def run(
+    tables: Sequence[Table],
+    *,
+    command: str,
+    steps: Sequence[str] = STEPS,
+    with_build: bool = True,
+    everything: bool = False,
+    target: str = "postgres",
+    jobs: int = 2,
+    report: Report = lambda line: None,
+) -> RunResult:
+    """Take the tables through the steps, then build, and close the run.
+
+    A table's failure or block is in its outcome; only what concerns all of them
+    (the warehouse out of reach, dbt unable to start) is raised.
+    """
+    assert_generated(tables)
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        run_id = ledger.begin_run(connection, command)
+        seconds: dict[str, float] = {}
+        try:
+            started = time.monotonic()
+            outcomes = _move_all(connection, tables, run_id, steps, jobs, report)
+            seconds["move"] = time.monotonic() - started
+            built = None
+            if with_build:
+                started = time.monotonic()
+                built = _build(connection, outcomes, everything, target, report)
+                seconds["build"] = time.monotonic() - started
+                reach("after_build")
+            started = time.monotonic()
+            balanced = _balance(connection, run_id, outcomes, built)
+            seconds["ledger"] = time.monotonic() - started
+        except BaseException as error:
+            ledger.end_run(connection, run_id, "failed", seconds, str(error))
+            raise
+        state = _state(outcomes, built, balanced)
+        errors = "\n".join(str(o.error) for o in outcomes if o.error)
+        ledger.end_run(connection, run_id, state, seconds, errors)
+    return RunResult(run_id, state, outcomes, built, seconds, balanced)
+
+
+def assert_generated(tables: Sequence[Table]) -> None:
+    """Refuse to work with models that are not what the seed says."""
+    from ingest import metadata
+
+    changes = generate.plan(settings.ROOT, metadata.load(settings.ROOT))
+    if not changes.is_empty:
+        raise ConfigurationError(
+            f"the generated models are not what the metadata seed says "
+            f"({len(changes.write)} to write, {len(changes.delete)} to delete). Run "
+            "`./seedbed generate`, look at the difference, and run again."
+        )
+
+
+def _state(
+    outcomes: Sequence[Outcome], built: build.Built | None, balanced: bool
+) -> str:
+    failed = any(o.state == "failed" for o in outcomes)
+    if failed or not balanced or (built is not None and not built.ok):
+        return "failed"
+    return "blocked" if any(o.state == "rejected" for o in outcomes) else "done"
+
+
+def _move_all(
+    connection: Connection,
+    tables: Sequence[Table],
+    run_id: str,
+    steps: Sequence[str],
+    jobs: int,
+    report: Report,
+) -> list[Outcome]:
+    outcomes = {t.id: Outcome(t) for t in tables}
+    if "extract" in steps:
+        for name in sorted({t.source.name for t in tables}):
+            there = [t for t in tables if t.source.name == name]
+            try:
+                faults = source.check_columns(there[0].source, there)
+            except SeedbedError as error:
+                for table in there:
+                    outcomes[table.id].error = error
+                continue
+            for table_id, fault in faults.items():
+                outcomes[table_id].error = SeedbedError(fault)
+    ready = [t for t in tables if outcomes[t.id].error is None]
+    load.prepare(connection, ready)
+
+    def one(table: Table) -> None:
+        outcome = outcomes[table.id]
+        try:
+            with ledger.connect() as own, ledger.table_lock(table):
+                move(own, outcome, run_id, steps)
+        except ledger.Busy as error:
+            outcome.state, outcome.error = "busy", error
+        except SeedbedError as error:
+            outcome.state, outcome.error = "failed", error
+        report(_line(outcome))
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(one, ready))
+    return list(outcomes.values())
+
+
+def _line(outcome: Outcome) -> str:
+    counts = ""
+    if outcome.batches:
+        read = sum(b.rows_read or 0 for b in outcome.batches)
+        loaded = sum(b.rows_loaded or 0 for b in outcome.batches)
+        counts = f": {read:,} rows read, {loaded:,} loaded"
+    return f"{outcome.table.id} {outcome.state}{counts}"
+
+
+def move(
+    connection: Connection, outcome: Outcome, run_id: str, steps: Sequence[str]
+) -> None:
+    """Take a table through the steps: what an earlier run left, then a new batch."""
+    table = outcome.table
+    batch = _resume(connection, table, run_id)
+    if batch is not None:
+        outcome.batches.append(_advance(connection, table, batch, run_id, steps))
+        outcome.state = outcome.batches[-1].state
+        if outcome.state != "released":
+            return
+    if "extract" in steps:
+        batch = extraction.plan(connection, table, run_id)
+        reach("after_plan")
+        outcome.batches.append(_advance(connection, table, batch, run_id, steps))
+    outcome.state = outcome.batches[-1].state if outcome.batches else "released"
+
+
+def _resume(connection: Connection, table: Table, run_id: str) -> Batch | None:
+    """The batch that an earlier run left, unless it must be read anew."""
+    batch = ledger.pending(connection, table)
+    if batch is None:
+        return None
+    seed_changed = batch.fingerprint != table.fingerprint("bytes")
+    lost = batch.state == "extracted" and (
+        Lake(settings.ROOT).manifest(batch.manifest_key) is None
+    )
+    if batch.state != "loaded" and (seed_changed or lost):
+        ledger.discard(connection, batch)
+        return None
+    ledger.adopt(connection, batch, run_id)
+    return ledger.batch(connection, table.id, batch.batch_seq)
+
+
+def _advance(
+    connection: Connection,
+    table: Table,
+    batch: Batch,
+    run_id: str,
+    steps: Sequence[str],
+) -> Batch:
+    if batch.state == "planned" and "extract" in steps:
+        batch = extraction.extract(connection, table, batch)
+        reach("after_extract")
+    if batch.state == "extracted" and "load" in steps:
+        batch = load.load(connection, table, batch)
+        reach("after_load")
+    if batch.state == "loaded" and "validate" in steps:
+        batch = validate.validate(connection, table, batch, run_id)
+        reach("after_gate")
+    return batch
+
+
+def _build(
+    connection: Connection,
+    outcomes: Sequence[Outcome],
+    everything: bool,
+    target: str,
+    report: Report,
+) -> build.Built | None:
+    if not any(o.is_good for o in outcomes):
+        return None
+    return build.build(
+        connection,
+        [o.table for o in outcomes if o.is_good and o.changed],
+        [o.table for o in outcomes if not o.is_good],
+        everything=everything,
+        target=target,
+        report=report,
+    )
+
+
+def _balance(
+    connection: Connection,
+    run_id: str,
+    outcomes: Sequence[Outcome],
+    built: build.Built | None,
+) -> bool:
+    """Write the ledger's identities of this run; return whether all hold."""
+    rows: list[tuple[str, str, int, int]] = []
+    for outcome in outcomes:
+        table = outcome.table
+        read = [b for b in outcome.batches if b.source_rows is not None]
+        for name, left, right in (
+            ("source = read", "source_rows", ("rows_read",)),
+            (
+                "read = written + unchanged + rejected",
+                "rows_read",
+                ("rows_written", "rows_unchanged", "rows_rejected"),
+            ),
+            ("written + deleted = loaded", "rows_loaded", ("rows_written", "rows_deleted")),
+        ):
+            done = [b for b in read if getattr(b, left) is not None]
+            if done:
+                total = sum(getattr(b, left) for b in done)
+                parts = sum(getattr(b, column) for b in done for column in right)
+                rows.append((table.id, name, total, parts))
+        if built is not None and built.ok and outcome.is_good:
+            released = ledger.released(connection, table)
+            if released.through:
+                rows.append(
+                    (
+                        table.id,
+                        "live keys of the log = live keys of silver",
+                        _live_in_log(connection, table, released),
+                        _live_in_silver(connection, table),
+                    )
+                )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.ledger (run_id, table_id, identity, left_rows, "
+            "right_rows) values (%s, %s, %s, %s, %s)",
+            [(run_id, *row) for row in rows],
+        )
+    return all(left == right for _, _, left, right in rows)
+
+
+def _live_in_log(
+    connection: Connection, table: Table, released: ledger.Released
+) -> int:
+    if table.load_type == "full":
+        query = (
+            f"select count(*) from bronze.{table.bronze} "
+            f"where _batch_seq = {released.snapshot_seq}"
+        )
+    else:
+        query = extraction.live_rows(table, released.through, "count(*)")
+    row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    return int(row[0])
+
+
+def _live_in_silver(connection: Connection, table: Table) -> int:
+    model = sql.Identifier(build.schema_of("silver"), table.model)
+    row = connection.execute(
+        sql.SQL("select count(*) from {} where not is_deleted").format(model)
+    ).fetchone()
+    return int(row[0]) if row else 0

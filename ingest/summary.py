@@ -1,0 +1,195 @@
+"""What a person sees at the end of a run, and later from `status`.
+
+Both read the control tables, so they can't differ.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg.rows import class_row, dict_row
+from rich.console import Console
+from rich.table import Table as Grid
+
+from ingest import ledger
+from ingest.errors import SeedbedError
+from ingest.ledger import Connection
+
+COUNTS = ("rows_read", "rows_written", "rows_unchanged", "rows_rejected", "rows_deleted")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One source table in a run: what became of its rows."""
+
+    table_id: str
+    rows_read: int
+    rows_written: int
+    rows_unchanged: int
+    rows_rejected: int
+    rows_deleted: int
+    silver_rows: int | None
+    state: str
+    reason: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run as the control tables tell it."""
+
+    run_id: str
+    command: str
+    state: str
+    started_at: dt.datetime
+    ended_at: dt.datetime | None
+    steps: dict[str, float]
+    error: str | None
+    tables: list[Line]
+    ledger: list[dict[str, Any]]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every identity of the ledger holds."""
+        return all(row["holds"] for row in self.ledger)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return {**asdict(self), "balanced": self.balanced}
+
+
+_LINES = """
+with
+
+batches as (
+
+    select * from audit.batch where run_id = %(run_id)s
+
+),
+
+newest as (
+
+    select distinct on (table_id) table_id, state, reason
+    from batches
+    order by table_id, batch_seq desc
+
+),
+
+silver as (
+
+    select distinct on (l.table_id) l.table_id, l.right_rows
+    from audit.ledger as l
+    inner join audit.run as r on r.run_id = l.run_id
+    where
+        l.identity = 'live keys of the log = live keys of silver'
+        and r.run_id <= %(run_id)s
+    order by l.table_id, r.started_at desc
+
+)
+
+select
+    b.table_id,
+    coalesce(sum(b.rows_read), 0)::bigint as rows_read,
+    coalesce(sum(b.rows_written), 0)::bigint as rows_written,
+    coalesce(sum(b.rows_unchanged), 0)::bigint as rows_unchanged,
+    coalesce(sum(b.rows_rejected), 0)::bigint as rows_rejected,
+    coalesce(sum(b.rows_deleted), 0)::bigint as rows_deleted,
+    max(s.right_rows) as silver_rows,
+    max(n.state) as state,
+    max(n.reason) as reason,
+    sum(b.seconds) as seconds
+from batches as b
+inner join newest as n on n.table_id = b.table_id
+left join silver as s on s.table_id = b.table_id
+group by b.table_id
+order by b.table_id
+"""
+
+
+def read(connection: Connection, run_id: str | None = None) -> Summary:
+    """The run `run_id`, or the newest one; SeedbedError when there is none."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        run = cursor.execute(
+            "select run_id, command, state, started_at, ended_at, "
+            "coalesce(steps, '{}') as steps, error from audit.run "
+            "where run_id = %(run_id)s or %(run_id)s::text is null "
+            "order by started_at desc limit 1",
+            {"run_id": run_id},
+        ).fetchone()
+    if run is None:
+        raise SeedbedError("there has been no run yet; type `./seedbed run`.")
+    with connection.cursor(row_factory=class_row(Line)) as cursor:
+        lines = cursor.execute(_LINES, {"run_id": run["run_id"]}).fetchall()
+    identities = ledger.identities(connection, run["run_id"])
+    return Summary(**run, tables=lines, ledger=identities)
+
+
+_COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print the run as one table, its totals and the ledger's verdict."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("table")
+    for name in ("read", "written", "unchanged", "rejected", "deleted", "silver rows"):
+        grid.add_column(name, justify="right")
+    grid.add_column("state")
+    grid.add_column("seconds", justify="right")
+    for line in summary.tables:
+        silver = "–" if line.silver_rows is None else f"{line.silver_rows:,}"
+        colour = _COLOURS.get(line.state, "yellow")
+        grid.add_row(
+            line.table_id,
+            *(f"{getattr(line, name):,}" for name in COUNTS),
+            silver,
+            f"[{colour}]{line.state}[/]",
+            f"{line.seconds:.1f}",
+        )
+    if len(summary.tables) > 1:
+        grid.add_section()
+        grid.add_row(
+            "total",
+            *(f"{sum(getattr(t, n) for t in summary.tables):,}" for n in COUNTS),
+            f"{sum(t.silver_rows or 0 for t in summary.tables):,}",
+            "",
+            f"{sum(t.seconds for t in summary.tables):.1f}",
+            style="bold",
+        )
+    console.print(grid)
+    for line in summary.tables:
+        if line.reason and line.state == "rejected":
+            console.print(
+                f"\n[red]{line.table_id} is blocked[/]: {line.reason}. Its last good "
+                "state and all that follows from it were kept. See the rejected rows: "
+                "select reason, count(*) from audit.reject where table_id = "
+                f"'{line.table_id}' group by 1. Repair the source and type `./seedbed "
+                "run`: the window is read again.",
+                soft_wrap=True,
+                highlight=False,
+            )
+    if summary.error:
+        for text in dict.fromkeys(summary.error.splitlines()):
+            console.print(f"\n[red]error[/]: {text}", soft_wrap=True, highlight=False)
+    console.print()
+    failed = [row for row in summary.ledger if not row["holds"]]
+    if not summary.ledger:
+        console.print("ledger   nothing to balance")
+    elif failed:
+        console.print(f"ledger   [red]{len(failed)} identities do not hold[/]:")
+        for row in failed:
+            console.print(
+                f"         {row['table_id']}: {row['identity']}: "
+                f"{row['left_rows']:,} ≠ {row['right_rows']:,}"
+            )
+    else:
+        console.print(
+            f"ledger   [green]balanced[/]: {len(summary.ledger)} identities hold"
+        )
+    steps = ", ".join(f"{name} {took:.1f} s" for name, took in summary.steps.items())
+    colour = _COLOURS.get(summary.state, "red")
+    console.print(
+        f"run      [{colour}]{summary.state}[/]  {summary.run_id}  ({steps})",
+        highlight=False,
+    )

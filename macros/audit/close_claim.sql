@@ -1,0 +1,11 @@
+{% macro close_claim() %}
+    {{- return(adapter.dispatch('close_claim')()) }}
+{% endmacro %}
+
+{% macro default__close_claim() %}
+    update {{ audit_table('model_claim') }}
+    set done_seq = through_seq
+    where
+        model = '{{ this.schema }}.{{ this.identifier }}'
+        and invocation_id = '{{ invocation_id }}'
+{% endmacro %}

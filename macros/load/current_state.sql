@@ -1,0 +1,31 @@
+{% macro current_state(history, columns, delete_action='mark') %}
+    {{- return(adapter.dispatch('current_state')(
+        history=history, columns=columns, delete_action=delete_action
+    )) }}
+{% endmacro %}
+
+{% macro default__current_state(history, columns, delete_action) %}
+with
+
+history as (
+
+    select * from {{ history }}
+
+),
+
+open_versions as (
+
+    select
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+        is_deleted,
+        valid_from as _source_ts,
+        _batch_seq
+    from history
+    where is_current{{ ' and not is_deleted' if delete_action == 'remove' }}
+
+)
+
+select * from open_versions
+{% endmacro %}

@@ -1,0 +1,34 @@
+{% macro latest_rows(source, key, columns) %}
+    {{- return(adapter.dispatch('latest_rows')(
+        source=source, key=key, columns=columns
+    )) }}
+{% endmacro %}
+
+{#- CTE `latest` from CTE `source`: the newest row of each key -#}
+{% macro default__latest_rows(source, key, columns) %}
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by {{ key | join(', ') }}
+            order by effective_ts desc, _batch_seq desc, _row_hash desc
+        ) as newest_first
+    from {{ source }}
+
+),
+
+latest as (
+
+    select
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+        _op = 'D' as is_deleted,
+        effective_ts as _source_ts,
+        _batch_seq
+    from ranked
+    where newest_first = 1
+
+)
+{% endmacro %}

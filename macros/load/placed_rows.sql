@@ -1,0 +1,20 @@
+{% macro placed_rows(source, key) %}
+    {{- return(adapter.dispatch('placed_rows')(source=source, key=key)) }}
+{% endmacro %}
+
+{% macro default__placed_rows(source, key) -%}
+    select
+        *,
+        greatest(
+            _source_ts,
+            coalesce(
+                max(case when _op = 'D' then _source_ts end) over (
+                    partition by {{ key | join(', ') }}
+                    order by _batch_seq, _source_ts, _row_hash
+                    rows between unbounded preceding and 1 preceding
+                ),
+                _source_ts
+            )
+        ) as effective_ts
+    from {{ source }}
+{%- endmacro %}

@@ -1,0 +1,13 @@
+{% macro scd1(source, key, columns) %}
+    {{- return(adapter.dispatch('scd1')(
+        source=source, key=key, columns=columns
+    )) }}
+{% endmacro %}
+
+{% macro default__scd1(source, key, columns) %}
+with
+{{ claimed_rows(source=source, key=key) }}
+{{ latest_rows(source='placed', key=key, columns=columns) }}
+
+select * from latest
+{% endmacro %}

@@ -1,0 +1,38 @@
+{% macro snapshot_history(snapshot, key, columns) %}
+    {{- return(adapter.dispatch('snapshot_history')(
+        snapshot=snapshot, key=key, columns=columns
+    )) }}
+{% endmacro %}
+
+{% macro default__snapshot_history(snapshot, key, columns) %}
+with
+
+snapshot as (
+
+    select * from {{ snapshot }}
+
+),
+
+history as (
+
+    select
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+        dbt_valid_from as valid_from,
+        dbt_valid_to as valid_to,
+        dbt_valid_to is null as is_current,
+        is_deleted,
+        cast(
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by dbt_valid_from
+            ) as integer
+        ) as version,
+        _batch_seq
+    from snapshot
+
+)
+
+select * from history
+{% endmacro %}

@@ -1,0 +1,353 @@
+"""The embedded servers, for real: kept data, kills, faults, and foreign folders."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import psycopg
+import pymysql
+import pytest
+from botocore.config import Config
+
+from ingest import embedded
+from ingest.errors import ConfigurationError, ServiceError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def quiet(line: str) -> None:
+    """A report nobody reads."""
+
+
+def new_root(parent: Path) -> Path:
+    """A root with MariaDB unpacked already, when this clone has it unpacked."""
+    root = parent / "a clone"
+    unpacked = REPOSITORY / ".seedbed" / "mariadb" / "root"
+    if unpacked.exists():
+        target = root / ".seedbed" / "mariadb" / "root"
+        shutil.copytree(unpacked, target, symlinks=True)
+    root.mkdir(exist_ok=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[Path]:
+    """A root that everybody may enter, shared by the tests of this file."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        root = new_root(Path(folder))
+        yield root
+        embedded.down(root, quiet)
+
+
+@pytest.fixture
+def own_root(tmp_path: Path) -> Iterator[Path]:
+    """A root of one test, in a folder that only its owner may enter."""
+    tmp_path.chmod(0o700)
+    root = new_root(tmp_path)
+    yield root
+    embedded.down(root, quiet)
+
+
+def mysql(url: str) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+    """A connection over TCP to a mysql:// URL."""
+    at = urlsplit(url)
+    return pymysql.connect(
+        host=at.hostname,
+        port=at.port or 0,
+        user=at.username,
+        password=at.password or "",
+        database=at.path[1:],
+        autocommit=True,
+    )
+
+
+def postgres(env: dict[str, str]) -> psycopg.Connection:
+    """A connection to the warehouse that the variables name."""
+    return psycopg.connect(
+        host=env["PGHOST"],
+        port=env["PGPORT"],
+        user=env["PGUSER"],
+        password=env["PGPASSWORD"],
+        dbname=env["PGDATABASE"],
+    )
+
+
+def lake_object(env: dict[str, str], key: str) -> bytes:
+    """The bytes of one object of the lake."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=env["AWS_ENDPOINT_URL_S3"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}),
+    )
+    body: bytes = client.get_object(Bucket="lake", Key=key)["Body"].read()
+    return body
+
+
+def pids(root: Path) -> dict[str, int]:
+    """The pid of each running server."""
+    return {s.name: s.pid for s in embedded.status(root) if s.pid}
+
+
+def test_what_was_written_outlives_a_sigkill_of_every_server(root: Path) -> None:
+    env = embedded.up(root, quiet)
+    with postgres(env) as warehouse:
+        warehouse.execute("create table if not exists kept (i int)")
+        warehouse.execute("insert into kept select generate_series(1, 1000)")
+    with mysql(embedded.admin_url(root)) as writer:
+        writer.cursor().execute("create table if not exists kept (i int)")
+        writer.cursor().execute("insert into kept values (1), (2), (3)")
+    file = root / ".seedbed" / "lake" / "raw" / "a file.bin"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"\x00" * 20_000_000)
+
+    killed = pids(root)
+    assert set(killed) == {"postgres", "mariadb", "s3"}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    assert embedded.environment(root) == {}
+
+    lines: list[str] = []
+    env = embedded.up(root, lines.append)
+    assert sum("was not stopped by ./seedbed down" in line for line in lines) == 3
+    with postgres(env) as warehouse:
+        row = warehouse.execute("select count(*), sum(i) from kept").fetchone()
+    assert row == (1000, 500500)
+    with mysql(env["SHOP_URL"]).cursor() as cursor:
+        cursor.execute("select count(*), sum(i) from kept")
+        assert cursor.fetchone() == (3, 6)
+    assert lake_object(env, "raw/a file.bin") == file.read_bytes()
+
+
+def test_up_twice_starts_nothing_and_says_nothing(root: Path) -> None:
+    first = embedded.up(root, quiet)
+    before = pids(root)
+    lines: list[str] = []
+    assert embedded.up(root, lines.append) == first
+    assert (lines, pids(root)) == ([], before)
+
+
+def test_two_calls_of_up_at_once_start_one_stack(root: Path) -> None:
+    embedded.down(root, quiet)
+    call = (
+        "import sys, pathlib; from ingest import embedded; "
+        "print(embedded.up(pathlib.Path(sys.argv[1]), lambda line: None))"
+    )
+    command = [sys.executable, "-c", call, str(root)]
+    calls = [
+        subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    # Reading to the end also proves that no server holds the caller's pipe open.
+    answers = [call.communicate(timeout=30)[0] for call in calls]
+    assert answers[0] == answers[1]
+    assert b"PGPASSWORD" in answers[0]
+    assert len(pids(root)) == 3, "the servers outlive the processes that started them"
+
+
+def test_down_leaves_no_process(root: Path) -> None:
+    embedded.up(root, quiet)
+    embedded.down(root, quiet)
+    assert pids(root) == {}
+    left = [
+        pid
+        for pid in filter(str.isdigit, os.listdir("/proc"))
+        if str(root).encode() in command_line(pid)
+    ]
+    assert left == []
+    assert embedded.environment(root) == {}
+
+
+def command_line(pid: str) -> bytes:
+    """What /proc tells; nothing for a process that just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_port_is_kept_while_free_and_given_up_when_taken(root: Path) -> None:
+    port = embedded.up(root, quiet, ["postgres"])["PGPORT"]
+    embedded.down(root, quiet)
+    assert embedded.up(root, quiet, ["postgres"])["PGPORT"] == port
+    embedded.down(root, quiet)
+    with socket.create_server(("127.0.0.1", int(port))):
+        env = embedded.up(root, quiet, ["postgres"])
+        assert env["PGPORT"] != port
+        with postgres(env) as warehouse:
+            assert warehouse.execute("select 1").fetchone() == (1,)
+    embedded.down(root, quiet)
+
+
+def test_a_fault_in_the_configuration_is_told_with_the_end_of_the_log(
+    root: Path,
+) -> None:
+    embedded.up(root, quiet, ["postgres"])
+    embedded.down(root, quiet)
+    config = root / ".seedbed" / "postgres" / "data" / "postgresql.conf"
+    sound = config.read_bytes()
+    config.write_bytes(sound + b"\nno_such_setting = 1\n")
+    with pytest.raises(ServiceError) as caught:
+        embedded.up(root, quiet, ["postgres"])
+    config.write_bytes(sound)
+    assert 'unrecognized configuration parameter "no_such_setting"' in str(caught.value)
+    assert "./seedbed up" in str(caught.value)
+    assert embedded.up(root, quiet, ["postgres"])
+
+
+def test_one_failing_server_leaves_the_others_up(root: Path) -> None:
+    embedded.up(root, quiet)
+    embedded.down(root, quiet)
+    control = root / ".seedbed" / "mariadb" / "data" / "ibdata1"
+    sound = control.read_bytes()
+    control.write_bytes(b"not a tablespace")
+    with pytest.raises(ServiceError, match="MariaDB ended while it started"):
+        embedded.up(root, quiet)
+    assert {"PGPORT", "AWS_ENDPOINT_URL_S3"} <= set(embedded.environment(root))
+    control.write_bytes(sound)
+    assert "SHOP_URL" in embedded.up(root, quiet)
+
+
+def test_a_pid_that_now_belongs_to_a_stranger_is_left_alone(root: Path) -> None:
+    embedded.up(root, quiet, ["s3"])
+    pid_file = root / ".seedbed" / "run" / "s3.pid"
+    ours = pid_file.read_text()
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        pid_file.write_text(f"{stranger.pid} {ours.partition(' ')[2]}")
+        assert "s3" not in pids(root)
+        embedded.down(root, quiet)
+        assert stranger.poll() is None
+        stranger.kill()
+    pid_file.write_text(ours)
+    embedded.down(root, quiet)
+    assert pids(root) == {}
+
+
+def test_a_lock_file_that_names_a_stranger_does_not_stop_postgres(root: Path) -> None:
+    embedded.up(root, quiet, ["postgres"])
+    data = root / ".seedbed" / "postgres" / "data"
+    lines = (data / "postmaster.pid").read_text().splitlines()
+    embedded.down(root, quiet)
+    command = ["sleep", "60"]
+    if os.geteuid() == 0:  # Postgres fears only processes of its own account
+        ids = [f"--reuid={data.stat().st_uid}", f"--regid={data.stat().st_gid}"]
+        command = ["setpriv", *ids, "--clear-groups", *command]
+    with subprocess.Popen(command, cwd="/") as stranger:
+        time.sleep(0.2)
+        text = "\n".join([str(stranger.pid), *lines[1:]])
+        (data / "postmaster.pid").write_text(text)
+        assert "PGPORT" in embedded.up(root, quiet, ["postgres"])
+        stranger.kill()
+
+
+def test_lost_passwords_are_made_anew_and_the_data_stays(root: Path) -> None:
+    old = embedded.up(root, quiet)
+    with postgres(old) as warehouse:
+        warehouse.execute("create table if not exists still_here ()")
+    embedded.down(root, quiet)
+    (root / ".seedbed" / "stack.json").unlink()
+    new = embedded.up(root, quiet)
+    assert new["PGPASSWORD"] != old["PGPASSWORD"]
+    with postgres(new) as warehouse:
+        assert warehouse.execute("select count(*) from still_here").fetchone() == (0,)
+    with mysql(new["CRM_URL"]).cursor() as cursor:
+        assert cursor.execute("select 1") == 1
+    with pytest.raises(psycopg.OperationalError, match="password authentication"):
+        postgres(new | {"PGPASSWORD": old["PGPASSWORD"]})
+
+
+def test_the_reader_can_not_write_and_the_warehouse_role_is_no_superuser(
+    root: Path,
+) -> None:
+    env = embedded.up(root, quiet)
+    with mysql(embedded.admin_url(root)) as writer:
+        writer.cursor().execute("create table if not exists guarded (i int)")
+    with mysql(env["SHOP_URL"]) as reader, pytest.raises(pymysql.OperationalError):
+        reader.cursor().execute("insert into guarded values (1)")
+    with postgres(env) as warehouse:
+        row = warehouse.execute(
+            "select rolsuper, pg_catalog.pg_get_userbyid(datdba)"
+            " from pg_roles, pg_database where rolname = current_user"
+            " and datname = current_database()"
+        ).fetchone()
+    assert row == (False, "seedbed")
+
+
+def test_secrets_are_in_no_log_no_command_line_and_no_open_file(root: Path) -> None:
+    env = embedded.up(root, quiet)
+    home = root / ".seedbed"
+    secrets = [
+        env["PGPASSWORD"],
+        env["AWS_SECRET_ACCESS_KEY"],
+        urlsplit(env["SHOP_URL"]).password,
+        urlsplit(embedded.admin_url(root)).password,
+    ]
+    seen = b"".join(path.read_bytes() for path in (home / "log").iterdir())
+    seen += b"".join(command_line(pid) for pid in os.listdir("/proc") if pid.isdigit())
+    assert [s for s in secrets if s and s.encode() in seen] == []
+    assert (home / "stack.json").stat().st_mode & 0o777 == 0o600
+    assert home.stat().st_mode & 0o066 == 0
+
+
+def test_a_folder_that_only_its_owner_may_enter_works(own_root: Path) -> None:
+    env = embedded.up(own_root, quiet)
+    with postgres(env) as warehouse:
+        assert warehouse.execute("select 1").fetchone() == (1,)
+    with mysql(env["SHOP_URL"]).cursor() as cursor:
+        assert cursor.execute("select 1") == 1
+    for server in embedded.status(own_root):
+        if server.name != "s3":
+            assert server.pid
+            assert os.stat(f"/proc/{server.pid}").st_uid != 0, "no database as root"
+    embedded.down(own_root, quiet)
+    assert pids(own_root) == {}
+
+
+def test_doctor_tells_a_dead_server_and_is_content_with_living_ones(root: Path) -> None:
+    embedded.up(root, quiet)
+    assert [f for f in embedded.doctor(root) if not f.ok] == []
+    os.kill(pids(root)["s3"], signal.SIGKILL)
+    time.sleep(0.2)
+    faults = [f for f in embedded.doctor(root) if not f.ok]
+    assert [(f.what.startswith("the S3 store died"), f.fix) for f in faults] == [
+        (True, "./seedbed up")
+    ]
+    embedded.up(root, quiet)
+
+
+def test_without_mariadb_and_apt_the_error_names_the_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A PATH with the tools that start servers, but neither apt nor MariaDB.
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "cat", "env", "mkdir", "rm", "setpriv", "unshare", "mount"):
+        if found := shutil.which(tool):
+            (tools / tool).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tools))
+    monkeypatch.setattr("ingest.embedded.mariadb._SYSTEM_FOLDERS", str(tools))
+    root = tmp_path / "clone"
+    root.mkdir()
+    with pytest.raises(ServiceError) as caught:
+        embedded.up(root, quiet, ["mariadb"])
+    for way_out in ("docker compose up mysql", "SHOP_URL", "install mariadb-server"):
+        assert way_out in str(caught.value)
+    assert any(not f.ok and "MariaDB" in f.what for f in embedded.doctor(root))
+
+
+def test_an_unknown_service_is_a_wrong_usage(root: Path) -> None:
+    with pytest.raises(ConfigurationError, match="postgres, mariadb, s3"):
+        embedded.up(root, quiet, ["oracle"])
