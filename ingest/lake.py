@@ -201,7 +201,7 @@ class Lake:
 
     def forget(self, manifest: Manifest) -> None:
         """Drop the local copies of a decided batch, unless they are the store."""
-        if os.environ.get("SEEDBED_EMBEDDED_S3"):
+        if "s3" in os.environ.get("SEEDBED_EMBEDDED", "").split():
             return
         for part in (*manifest.raw, *manifest.bronze, *manifest.rejects):
             self.local(part.key).unlink(missing_ok=True)

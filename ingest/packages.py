@@ -45,11 +45,8 @@ def which(root: Path) -> Kind | Literal["missing"]:
         for file in installed.glob("*/dbt_project.yml")
     }
     directories = {path.name for path in installed.glob("*/")}
-    if (
-        not found.keys()
-        == directories
-        == {package["name"] for package in _locked(root)}
-    ):
+    locked = {package["name"] for package in _locked(root)}
+    if not found.keys() == directories == locked:
         return "missing"
     kind: Kind = "hub"
     if any("-standin" in text for text in found.values()):
@@ -111,13 +108,9 @@ def _from_hub(root: Path, scratch: Path) -> str:
     for name in ("packages.yml", LOCK):
         shutil.copyfile(root / name, scratch / name)
     command = [sys.executable, "-W", "ignore", "-m", "dbt.cli.main", "deps"]
-    command += [
-        "--no-use-colors",
-        "--no-send-anonymous-usage-stats",
-        "--log-path",
-        str(scratch),
-    ]
-    command += ["--project-dir", str(scratch), "--profiles-dir", str(scratch)]
+    command += ["--no-use-colors", "--no-send-anonymous-usage-stats"]
+    for option in ("--project-dir", "--profiles-dir", "--log-path"):
+        command += [option, str(scratch)]
     try:
         deps = subprocess.run(
             command,

@@ -292,8 +292,8 @@ where price <> price_at(id, v('since'));
 
 -- ---------------------------------------------------------------- orders
 -- Ids: 1..orders are day 1's, then `day_orders` of day 2, then as many of day
--- 3, of which the second half comes with the repair only. Day 1's last orders are
--- cast by hand: `orders` closes the day, -1 has the payment that is noticed
+-- 3, of which the second half comes with the repair only. Day 1's last orders
+-- are cast by hand: `orders` closes the day, -1 has the payment that is noticed
 -- late, -2 the item that arrives late, -3 an item corrected on day 2; the first
 -- order of day 2 has one corrected on day 3.
 create table placed as

@@ -4,6 +4,7 @@ All on loopback, with passwords and ports of their own, under `.seedbed/`.
 """
 
 import shlex
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "psql_command",
     "status",
     "up",
+    "wipe",
 ]
 
 _SERVICES: dict[str, type[Service]] = {s.name: s for s in (Postgres, MariaDB, Store)}
@@ -104,3 +106,15 @@ def psql_command(root: Path) -> str:
     if program.is_relative_to(root.resolve()):
         program = program.relative_to(root.resolve())
     return shlex.quote(str(program))
+
+
+def wipe(root: Path, report: Report) -> None:
+    """Delete the servers' data, the lake and what was known of them."""
+    stack = Stack(root)
+    with stack.locked(report):
+        for service in (kind(stack) for kind in _SERVICES.values()):
+            if service.running():
+                raise ServiceError(f"{service.name} still runs; type ./seedbed down.")
+        for folder in ("postgres/data", "mariadb/data", "lake", "state", "spill"):
+            shutil.rmtree(stack.home / folder, ignore_errors=True)
+    report("deleted the data of the embedded servers")

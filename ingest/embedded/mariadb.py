@@ -128,6 +128,10 @@ class MariaDB(Service):
         words = subprocess.check_output(argv, text=True).split("Ver", 1)[1].split()
         return words[0]
 
+    def answers_us(self, house: House, child: subprocess.Popen[bytes]) -> bool:
+        # It listens a moment before it is ready, and loses a SIGTERM in between.
+        return "ready for connections" in self.log.read_text(errors="replace")
+
     def _share(self) -> Path:
         """The folder with the server's messages and its system tables' SQL."""
         share = self.server().parents[1] / "share"

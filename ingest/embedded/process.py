@@ -200,11 +200,14 @@ def stop(
             break
         if number == signal.SIGKILL:
             report(f"{title} did not stop within {seconds:.0f} s: killing it")
-        os.kill(pid, number)
         deadline = time.monotonic() + patience
-        while alive(pid_file) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        pid = alive(pid_file)
+        while pid is not None and time.monotonic() < deadline:
+            # Again each second: a server that is just starting may swallow one.
+            os.kill(pid, number)
+            again = time.monotonic() + 1.0
+            while alive(pid_file) and time.monotonic() < again:
+                time.sleep(0.02)
+            pid = alive(pid_file)
     if pid is not None:
         raise ServiceError(f"{title} (pid {pid}) can't be stopped, not even killed.")
     pid_file.unlink(missing_ok=True)

@@ -1,0 +1,370 @@
+"""The command line: reads arguments, calls the pipeline, tells the outcome."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from ingest import embedded, generate, ledger, metadata, packages, pipeline, summary
+from ingest.errors import ConfigurationError, SeedbedError
+from ingest.metadata import Table
+from ingest.settings import ROOT
+
+out = Console(highlight=False)
+_FIRST = ("demo", "test", "run", "status", "doctor")
+
+
+class _Commands(click.Group):
+    """Help that shows the five commands to start with, then the rest."""
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        rest = sorted(set(self.commands) - set(_FIRST))
+        for title, names in (("Start here", _FIRST), ("All the rest", rest)):
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(n, self.commands[n].get_short_help_str(80)) for n in names]
+                )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option("0.1.0", prog_name="seedbed")
+def cli(debug: bool) -> None:
+    """Seedbed: from a few CSV rows to tested tables with history."""
+
+
+def main() -> None:
+    """Run the command line; errors become one paragraph and an exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(prog_name="./seedbed", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = ConfigurationError.exit_code
+    except SeedbedError as error:
+        if debug:
+            raise
+        Console(stderr=True, highlight=False).print(
+            f"[red]error[/]: {_escaped(str(error))}", soft_wrap=True
+        )
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _say(line: str) -> None:
+    """A line of progress, on standard error so that output stays clean."""
+    click.echo(line, err=True)
+
+
+def _services(report: Callable[[str], None] = _say) -> None:
+    """Bring up the embedded servers that the environment doesn't replace."""
+    names = os.environ.get("SEEDBED_EMBEDDED", "").split()
+    urls = {t.source.url_env for t in metadata.load(ROOT) if t.enabled}
+    missing = {u for u in urls if not os.environ.get(u)}
+    if own := sorted(missing - {"SHOP_URL", "CRM_URL"}):
+        raise ConfigurationError(
+            f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
+            "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
+        )
+    if not os.environ.get("PGHOST"):
+        names.append("postgres")
+    if missing:
+        names.append("mariadb")
+    if not os.environ.get("SEEDBED_LAKE"):
+        names.append("s3")
+    if names:
+        wanted = [n for n in embedded.SERVICES if n in names]
+        os.environ.update(embedded.up(ROOT, report, wanted))
+        os.environ["SEEDBED_EMBEDDED"] = " ".join(wanted)
+    packages.install(ROOT, report)
+
+
+def _tables(patterns: Sequence[str]) -> list[Table]:
+    return metadata.enabled(metadata.load(ROOT), patterns)
+
+
+def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --tables."""
+    return click.option(
+        "--tables",
+        "patterns",
+        multiple=True,
+        metavar="NAME",
+        help="source.table or a model's name, with * allowed; may be repeated.",
+    )(command)
+
+
+def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --target."""
+    return click.option(
+        "--target",
+        type=click.Choice(["postgres"]),
+        default="postgres",
+        show_default=True,
+        help="The warehouse to build in.",
+    )(command)
+
+
+def _finish(result: pipeline.RunResult, as_json: bool) -> int:
+    with ledger.connect() as connection:
+        told = summary.read(connection, result.run_id)
+    if as_json:
+        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+        return result.exit_code
+    summary.show(told, out)
+    if result.built is not None:
+        out.print(f"dbt      {result.built}")
+        for line in result.built.failures:
+            out.print(f"         [red]failed[/] {_escaped(line)}", soft_wrap=True)
+        for line in result.built.warnings:
+            out.print(f"         [yellow]warning[/] {_escaped(line)}", soft_wrap=True)
+    return result.exit_code
+
+
+def _next_steps() -> None:
+    out.print(
+        "next     ./seedbed status   ./seedbed docs   "
+        '[bold]eval "$(./seedbed env)"[/] && psql -c '
+        "'select * from gold.agg_daily_sales order by 1 desc limit 5'",
+        soft_wrap=True,
+    )
+
+
+def _run(
+    command: str,
+    patterns: Sequence[str],
+    as_json: bool = False,
+    **options: Any,
+) -> int:
+    _services()
+    result = pipeline.run(_tables(patterns), command=command, report=_say, **options)
+    code = _finish(result, as_json)
+    if not as_json:
+        _next_steps()
+    return code
+
+
+@cli.command()
+@tables_option
+@target_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--jobs", default=2, show_default=True, help="Tables moved at once.")
+@click.option("--everything", is_flag=True, help="Build all models, changed or not.")
+def run(
+    patterns: tuple[str, ...], target: str, as_json: bool, jobs: int, everything: bool
+) -> int:
+    """Extract, load, validate and build; failures stay with their table."""
+    return _run(
+        "run", patterns, as_json, target=target, jobs=jobs, everything=everything
+    )
+
+
+def _step(name: str, help_text: str) -> None:
+    @cli.command(name, help=help_text)
+    @tables_option
+    @functools.wraps(_step)
+    def step(patterns: tuple[str, ...]) -> int:
+        return _run(name, patterns, steps=(name,), with_build=False)
+
+
+_step("extract", "Read each table's next window into the lake.")
+_step("load", "Load extracted batches into their logs.")
+_step("validate", "Let loaded batches pass the gate, or reject them.")
+
+
+@cli.command()
+@target_option
+def build(target: str) -> int:
+    """Build and test all models with dbt, over what is released."""
+    return _run("build", (), steps=(), everything=True, target=target)
+
+
+@cli.command()
+@click.argument("models", nargs=-1, required=True)
+@target_option
+def rebuild(models: tuple[str, ...], target: str) -> int:
+    """Rebuild MODELS from the log, by name, and what follows from them."""
+    from ingest import build as building
+
+    names = _rebuildable(models)
+    _services()
+    pipeline.assert_generated(_tables(()))
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        run_id = ledger.begin_run(connection, "rebuild")
+        started = time.monotonic()
+        built = building.rebuild(names, target, _say)
+        state = "done" if built.ok else "failed"
+        seconds = {"build": time.monotonic() - started}
+        ledger.end_run(connection, run_id, state, seconds, "\n".join(built.failures))
+    out.print(f"rebuilt {', '.join(names)}: {built}")
+    for line in built.failures:
+        out.print(f"[red]failed[/] {_escaped(line)}", soft_wrap=True)
+    return 0 if built.ok else 1
+
+
+def _rebuildable(patterns: Sequence[str]) -> list[str]:
+    """The models that are derived from the log and fit the patterns."""
+    from fnmatch import fnmatch
+
+    known = [
+        f"{t.model}_history" if t.has_history else t.model
+        for t in _tables(())
+        if t.load_type != "snapshot"
+    ]
+    names = [n for n in known if any(fnmatch(n, p) for p in patterns)]
+    for pattern in patterns:
+        if not any(fnmatch(n, pattern) for n in known):
+            raise ConfigurationError(
+                f"{pattern!r} is no model that is derived from the log. There are: "
+                f"{', '.join(known)}. (dbt's snapshots can't be rebuilt.)"
+            )
+    return names
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def status(as_json: bool) -> int:
+    """The last run: rows, states and the ledger's verdict."""
+    _services()
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        told = summary.read(connection)
+    if as_json:
+        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+    else:
+        summary.show(told, out)
+    return 0
+
+
+@cli.command("generate")
+@click.option("--check", is_flag=True, help="Only compare; exit 1 if files differ.")
+def generate_(check: bool) -> int:
+    """Write the models that the metadata seed describes."""
+    tables = metadata.load(ROOT)
+    changes = generate.plan(ROOT, tables)
+    if changes.is_empty:
+        out.print(f"{len(tables)} tables: the generated files are as the seed says.")
+        return 0
+    for line in generate.describe(changes):
+        out.print(line)
+    if check:
+        out.print("The files differ from the seed: run `./seedbed generate`.")
+        return 1
+    generate.apply(ROOT, changes)
+    return 0
+
+
+@cli.command()
+def up() -> int:
+    """Start the embedded servers."""
+    embedded.up(ROOT, _say)
+    out.print("up: " + ", ".join(f"{s.name} on port {s.port}" for s in _running()))
+    return 0
+
+
+def _running() -> list[embedded.ServiceStatus]:
+    return [s for s in embedded.status(ROOT) if s.running]
+
+
+@cli.command()
+@click.option("--wipe", is_flag=True, help="Delete their data, the lake included.")
+def down(wipe: bool) -> int:
+    """Stop the embedded servers; their data are kept."""
+    embedded.down(ROOT, _say)
+    if wipe:
+        embedded.wipe(ROOT, _say)
+    return 0
+
+
+@cli.command()
+def env() -> int:
+    """Print exports for this shell: eval "$(./seedbed env)"."""
+    own = dict(os.environ)
+    _services()
+    for name, value in os.environ.items():
+        if own.get(name) != value:
+            click.echo(f"export {name}={shlex.quote(value)}")
+    from ingest.embedded.postgres import binaries
+
+    tools = f"{ROOT / '.venv/bin'}:{binaries()}"
+    click.echo(f"export PATH={shlex.quote(tools)}:$PATH")
+    return 0
+
+
+@cli.command()
+def doctor() -> int:
+    """Say what is wrong on this machine and what to type."""
+    findings = embedded.doctor(ROOT)
+    for finding in findings:
+        mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  "
+        out.print(f"{mark}{_escaped(finding.what)}", soft_wrap=True)
+        if not finding.ok and finding.fix:
+            out.print(f"    {_escaped(finding.fix)}", soft_wrap=True)
+    return 0 if all(f.ok for f in findings) else 1
+
+
+@cli.command()
+def docs() -> int:
+    """Write dbt's documentation as one page and say where it is."""
+    from ingest import build as building
+
+    _services()
+    target = ["--target", "postgres"]
+    building.run_dbt(["docs", "generate", "--static", *target], _say)
+    out.print(f"docs: {ROOT / 'target' / 'static_index.html'}")
+    return 0
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> int:
+    """Run the tests, on real servers; arguments go to pytest."""
+    packages.install(ROOT, _say)
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.call(command, cwd=ROOT)
+
+
+@cli.command()
+@click.option(
+    "--rows",
+    type=click.IntRange(200, 10_000_000),
+    help="Orders on the first day (50,000); everything else scales with them.",
+)
+@click.option("--keep", is_flag=True, help="Leave the servers running afterwards.")
+@target_option
+def demo(rows: int | None, keep: bool, target: str) -> int:
+    """The whole pipeline on real servers, over three days of changes."""
+    from ingest.demo import show
+
+    started = time.monotonic()
+    _services()
+    _say(f"the servers took {time.monotonic() - started:.1f} s")
+    try:
+        code = show.play(ROOT, rows, target, out, _say, _finish)
+        _next_steps()
+    finally:
+        if not keep:
+            embedded.down(ROOT, _say)
+    return code
