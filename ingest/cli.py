@@ -20,7 +20,8 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.metadata import Table
 from ingest.settings import ROOT
 
-out = Console(highlight=False)
+# A pipe has no width of its own; a table that is cut would be useless there.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 _FIRST = ("demo", "test", "run", "status", "doctor")
 
 

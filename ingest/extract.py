@@ -254,9 +254,7 @@ class _Extraction:
             f"unhex(md5(to_json([{texts}])::varchar)) as _row_hash "
             "from typed where _reason is null"
         )
-        count = _scalar(
-            engine, "select count(*) from typed where _reason is not null"
-        )
+        count = _scalar(engine, "select count(*) from typed where _reason is not null")
         if not count:
             return ()
         rows = (
@@ -346,8 +344,13 @@ class _Extraction:
         keys = ", ".join(self.key_names)
         engine.execute(
             "create temp table live as from postgres_query('warehouse', "
-            + literal(live_rows(self.table, self.released.through, f"{names}, "
-                                "_row_hash, effective_ts"))
+            + literal(
+                live_rows(
+                    self.table,
+                    self.released.through,
+                    f"{names}, _row_hash, effective_ts",
+                )
+            )
             + ")"
         )
         scanned = [
@@ -438,5 +441,3 @@ def _scalar(engine: duckdb.DuckDBPyConnection, query: str) -> Any:
 
 def _text(value: dt.datetime | None) -> str | None:
     return None if value is None else value.isoformat(sep=" ")
-
-

@@ -244,9 +244,7 @@ def _silver(table: Table) -> dict[str, tuple[str, Node]]:
             return {current: (_incremental(table, calls), _current_doc(table))}
         case "scd2":
             calls = [
-                _call(
-                    "scd2", source=source, key=key, columns=columns, tracked=tracked
-                )
+                _call("scd2", source=source, key=key, columns=columns, tracked=tracked)
             ]
             log = (_incremental(table, calls), _history_doc(table))
         case "cdc":
@@ -331,7 +329,9 @@ def _data_type(column_type: str) -> str:
     )
 
 
-def _columns(table: Table, extra: list[tuple[str, str, str]], stored: bool) -> list[Node]:
+def _columns(
+    table: Table, extra: list[tuple[str, str, str]], stored: bool
+) -> list[Node]:
     """Contract columns: the table's own, then `extra` (name, type, description).
 
     `stored`: whether the model is a table, whose constraints are enforced.
@@ -418,14 +418,16 @@ def _current_doc(table: Table) -> Node:
         _columns(
             table, [_DELETED, _EFFECTIVE, _SEQUENCE], stored=not table.has_history
         ),
-        [_unique(key)] if len(key) > 1 else [],
+        [_unique(table)] if len(key) > 1 else [],
     )
     for column, node in zip(table.columns, doc["columns"], strict=False):
-        tests = [_test(rule) for rule in table.rules if rule.column == column.name]
+        tests = [
+            _test(table, rule) for rule in table.rules if rule.column == column.name
+        ]
         if key == [column.name]:
-            tests.insert(0, {"unique": {}})
+            tests.insert(0, {"unique": {"name": f"{table.model}__{column.name}__key"}})
         if tests:
-            node["data_tests"] = [t if any(t.values()) else next(iter(t)) for t in tests]
+            node["data_tests"] = tests
     return doc
 
 
@@ -444,7 +446,14 @@ def _history_doc(table: Table) -> Node:
         f"{table.model}_history",
         f"{table.description}. One row a {what} of a {' and '.join(key)}.",
         _columns(table, extra, stored=table.load_type != "snapshot"),
-        [{"consistent_history": {"arguments": arguments}}],
+        [
+            {
+                "consistent_history": {
+                    "name": f"{table.model}_history__consistent",
+                    "arguments": arguments,
+                }
+            }
+        ],
     )
 
 
@@ -459,12 +468,16 @@ def _latest_doc(table: Table) -> Node:
     )
 
 
-def _unique(key: list[str]) -> Node:
-    arguments = {"combination_of_columns": key}
-    return {"dbt_utils.unique_combination_of_columns": {"arguments": arguments}}
+def _unique(table: Table) -> Node:
+    return {
+        "dbt_utils.unique_combination_of_columns": {
+            "name": f"{table.model}__key",
+            "arguments": {"combination_of_columns": [c.name for c in table.key]},
+        }
+    }
 
 
-def _test(rule: Rule) -> Node:
+def _test(table: Table, rule: Rule) -> Node:
     """A rule as a dbt test on its column."""
     arguments: Node
     match rule.check:
@@ -474,8 +487,11 @@ def _test(rule: Rule) -> Node:
             arguments = {k: _number(v) for k, v in bounds.items() if v}
             name = "dbt_utils.accepted_range"
         case "matches":
-            # The package's Postgres regexes would lose a backslash otherwise.
-            arguments = {"regex": rule.argument, "is_raw": True}
+            # NULL is no text that could match; `nullable` is for the contract.
+            arguments = {
+                "regex": rule.argument,
+                "row_condition": f"{rule.column} is not null",
+            }
             name = "dbt_expectations.expect_column_values_to_match_regex"
         case "one_of":
             arguments = {"values": rule.argument.split("|")}
@@ -487,7 +503,9 @@ def _test(rule: Rule) -> Node:
         case _:
             arguments = {}
             name = "unique"
-    body: Node = {"arguments": arguments} if arguments else {}
+    body: Node = {"name": f"{table.model}__{rule.column}__{rule.check}"}
+    if arguments:
+        body["arguments"] = arguments
     if rule.description:
         body["description"] = rule.description
     if rule.severity == "warn":
@@ -528,5 +546,3 @@ def describe(changes: Plan) -> list[str]:
     """A line for each change, for a person."""
     lines = [f"write  {path}" for path in changes.write]
     return lines + [f"delete {path}" for path in changes.delete]
-
-

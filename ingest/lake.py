@@ -3,9 +3,11 @@ manifest is written last and only once."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +18,25 @@ from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+_opening = threading.Lock()
+
+
+@functools.cache
+def _client(endpoint: str | None) -> S3Client:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "max_attempts": 4},
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -76,25 +97,12 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self._settings = settings.lake()
         self.folder = root / ".seedbed" / "lake"
-        self._client: S3Client | None = None
 
     @property
     def client(self) -> S3Client:
-        """The S3 client; boto3 is imported when it is first used."""
-        if self._client is None:
-            import boto3
-            from botocore.config import Config
-
-            self._client = boto3.client(
-                "s3",
-                endpoint_url=self._settings.endpoint,
-                config=Config(
-                    connect_timeout=5,
-                    read_timeout=60,
-                    retries={"mode": "standard", "max_attempts": 4},
-                ),
-            )
-        return self._client
+        """The S3 client, one for all threads; boto3 is imported when it is used."""
+        with _opening:
+            return _client(self._settings.endpoint)
 
     def local(self, key: str) -> Path:
         """The local path of the object `key`."""

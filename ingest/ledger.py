@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import conninfo, sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
@@ -75,7 +76,9 @@ def connect() -> Connection:
     warehouse = settings.warehouse()
     try:
         connection = psycopg.connect(
-            **warehouse, autocommit=True, connect_timeout=10, application_name="seedbed"
+            conninfo.make_conninfo(**warehouse, application_name="seedbed"),
+            autocommit=True,
+            connect_timeout=10,
         )
     except psycopg.OperationalError as error:
         said = str(error).strip().splitlines()[-1]
@@ -94,7 +97,7 @@ def prepare(connection: Connection) -> None:
     with connection.transaction():
         # Two first runs at once would otherwise race for the same names.
         connection.execute("select pg_advisory_xact_lock(hashtext('seedbed.audit'))")
-        connection.execute(script)  # type: ignore[call-overload]
+        connection.execute(script)
 
 
 def begin_run(connection: Connection, command: str) -> str:
@@ -330,3 +333,10 @@ def identities(connection: Connection, run_id: str) -> list[dict[str, Any]]:
             "from audit.ledger where run_id = %s order by table_id, identity",
             (run_id,),
         ).fetchall()
+
+
+def count(connection: Connection, query: sql.Composable) -> int:
+    """The one number that the query returns."""
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -58,7 +58,7 @@ def _create(connection: ledger.Connection, table: Table) -> None:
         columns = [
             sql.SQL("{} {}{}").format(
                 sql.Identifier(name),
-                sql.SQL(kind),  # type: ignore[arg-type]
+                sql.SQL(kind),
                 sql.SQL(" not null" if name in {*keys, *LOG_COLUMNS} else ""),
             )
             for name, kind in {**wanted, **LOG_COLUMNS}.items()
@@ -84,7 +84,7 @@ def _create(connection: ledger.Connection, table: Table) -> None:
                 sql.SQL("alter table {} add column {} {}").format(
                     log,
                     sql.Identifier(name),
-                    sql.SQL(kind),  # type: ignore[arg-type]
+                    sql.SQL(kind),
                 )
             )
         elif _plain(found[name]) != _plain(kind):

@@ -26,9 +26,7 @@ from ingest.types import CanonicalType
 FOLDER = Path("seeds/metadata")
 
 HEADERS = {
-    "sources": (
-        "source kind url_env schema timezone owner description"
-    ).split(),
+    "sources": ("source kind url_env schema timezone owner description").split(),
     "tables": (
         "source table model load_type watermark_column delete_mode "
         "on_schema_change owner enabled description"
@@ -37,9 +35,7 @@ HEADERS = {
         "source table column name data_type nullable key_position tracked "
         "cleanse pii description"
     ).split(),
-    "rules": (
-        "source table column check argument severity layer description"
-    ).split(),
+    "rules": ("source table column check argument severity layer description").split(),
     "options": "source table option value".split(),
 }
 
@@ -84,8 +80,7 @@ class MetadataError(ConfigurationError):
         self.faults = faults
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(
-            f"the metadata seed has {count}; nothing was written.\n"
-            + "\n".join(faults)
+            f"the metadata seed has {count}; nothing was written.\n" + "\n".join(faults)
         )
 
 
@@ -311,9 +306,7 @@ class _Reader:
         reader = csv.reader(text.splitlines(keepends=True))
         found = next(reader, [])
         if found != header:
-            self.faults.append(
-                (str(path), 1, f"the header is not {','.join(header)}")
-            )
+            self.faults.append((str(path), 1, f"the header is not {','.join(header)}"))
             return []
         rows = []
         line = reader.line_num + 1
@@ -603,6 +596,12 @@ class _Reader:
                 re.compile(argument)
             except re.error as error:
                 self.fault(row, f"matches takes a regular expression: {error}")
+            if "\\" in argument:
+                self.fault(
+                    row,
+                    "a backslash means different things to the two warehouses; write "
+                    "a class such as [.] or [0-9] instead",
+                )
         if check == "unique" and argument:
             self.fault(row, "unique takes no argument")
         return Rule(

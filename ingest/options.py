@@ -69,8 +69,7 @@ class Options:
         _whole,
         0,
         "days",
-        "a rolling window that is read again at each run, for late and "
-        "corrected rows",
+        "a rolling window that is read again at each run, for late and corrected rows",
     )
     soft_delete_column: str = _option(
         str,

@@ -270,7 +270,11 @@ def _balance(
                 "rows_read",
                 ("rows_written", "rows_unchanged", "rows_rejected"),
             ),
-            ("written + deleted = loaded", "rows_loaded", ("rows_written", "rows_deleted")),
+            (
+                "written + deleted = loaded",
+                "rows_loaded",
+                ("rows_written", "rows_deleted"),
+            ),
         ):
             done = [b for b in read if getattr(b, left) is not None]
             if done:
@@ -301,19 +305,21 @@ def _live_in_log(
     connection: Connection, table: Table, released: ledger.Released
 ) -> int:
     if table.load_type == "full":
-        query = (
-            f"select count(*) from bronze.{table.bronze} "
-            f"where _batch_seq = {released.snapshot_seq}"
+        log = sql.Identifier("bronze", table.bronze)
+        return ledger.count(
+            connection,
+            sql.SQL("select count(*) from {} where _batch_seq = {}").format(
+                log, released.snapshot_seq
+            ),
         )
-    else:
-        query = extraction.live_rows(table, released.through, "count(*)")
-    row = connection.execute(query).fetchone()  # type: ignore[call-overload]
-    return int(row[0])
+    return ledger.count(
+        connection, sql.SQL(extraction.live_rows(table, released.through, "count(*)"))
+    )
 
 
 def _live_in_silver(connection: Connection, table: Table) -> int:
     model = sql.Identifier(build.schema_of("silver"), table.model)
-    row = connection.execute(
-        sql.SQL("select count(*) from {} where not is_deleted").format(model)
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return ledger.count(
+        connection,
+        sql.SQL("select count(*) from {} where not is_deleted").format(model),
+    )

@@ -115,8 +115,7 @@ def clock(table: Table) -> Clock:
         if table.watermark_column:
             column = _quoted(table.watermark_column)
             cursor.execute(
-                f"select max({column}) from {_quoted(table.name)} "
-                f"where {column} <= %s",
+                f"select max({column}) from {_quoted(table.name)} where {column} <= %s",
                 (now,),
             )
             row = cursor.fetchone()

@@ -17,7 +17,13 @@ from ingest import ledger
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 
-COUNTS = ("rows_read", "rows_written", "rows_unchanged", "rows_rejected", "rows_deleted")
+COUNTS = (
+    "rows_read",
+    "rows_written",
+    "rows_unchanged",
+    "rows_rejected",
+    "rows_deleted",
+)
 
 
 @dataclass(frozen=True)
@@ -131,12 +137,12 @@ _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "gr
 
 def show(summary: Summary, console: Console) -> None:
     """Print the run as one table, its totals and the ledger's verdict."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
-    grid.add_column("table")
-    for name in ("read", "written", "unchanged", "rejected", "deleted", "silver rows"):
-        grid.add_column(name, justify="right")
-    grid.add_column("state")
-    grid.add_column("seconds", justify="right")
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid.add_column("table", no_wrap=True)
+    for name in (*(c.removeprefix("rows_") for c in COUNTS), "silver"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("state", no_wrap=True)
+    grid.add_column("seconds", justify="right", no_wrap=True)
     for line in summary.tables:
         silver = "–" if line.silver_rows is None else f"{line.silver_rows:,}"
         colour = _COLOURS.get(line.state, "yellow")

@@ -77,7 +77,7 @@ def _check(
     manifest: Manifest,
     released: Released,
 ) -> list[Result]:
-    loaded = _count(connection, table, batch)
+    loaded = _rows_of(connection, table, batch)
     promised = sum(p.rows for p in manifest.bronze)
     keyless = connection.execute(
         "select count(*) from audit.reject where table_id = %s and batch_seq = %s "
@@ -137,23 +137,18 @@ def _check(
     return results
 
 
-def _count(connection: ledger.Connection, table: Table, batch: Batch) -> int:
-    row = connection.execute(
-        sql.SQL("select count(*) from {} where _batch_seq = %s").format(
-            sql.Identifier("bronze", table.bronze)
+def _rows_of(connection: ledger.Connection, table: Table, batch: Batch) -> int:
+    return ledger.count(
+        connection,
+        sql.SQL("select count(*) from {} where _batch_seq = {}").format(
+            sql.Identifier("bronze", table.bronze), batch.batch_seq
         ),
-        (batch.batch_seq,),
-    ).fetchone()
-    return int(row[0]) if row else 0
+    )
 
 
-def _had_rows(
-    connection: ledger.Connection, table: Table, released: Released
-) -> bool:
-    row = connection.execute(
-        sql.SQL("select exists (select from {} where _batch_seq <= %s)").format(
-            sql.Identifier("bronze", table.bronze)
-        ),
-        (released.through,),
-    ).fetchone()
-    return bool(row and row[0])
+def _had_rows(connection: ledger.Connection, table: Table, released: Released) -> bool:
+    query = sql.SQL(
+        "select count(*) from (select from {} where _batch_seq <= {} limit 1) as some"
+    )
+    log = sql.Identifier("bronze", table.bronze)
+    return bool(ledger.count(connection, query.format(log, released.through)))
