@@ -63,6 +63,16 @@ def main() -> None:
             f"[red]error[/]: {_escaped(str(error))}", soft_wrap=True
         )
         code = error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        Console(stderr=True, highlight=False).print(
+            f"[red]error[/]: this should not have happened: {type(error).__name__}: "
+            f"{_escaped(str(error))}. The same command after `./seedbed --debug` shows "
+            "where; please report it.",
+            soft_wrap=True,
+        )
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
 

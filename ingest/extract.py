@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import time
-
 from typing import Any
 
 import duckdb

@@ -335,7 +335,7 @@ def identities(connection: Connection, run_id: str) -> list[dict[str, Any]]:
         ).fetchall()
 
 
-def count(connection: Connection, query: sql.Composable) -> int:
+def count(connection: Connection, query: sql.SQL | sql.Composed) -> int:
     """The one number that the query returns."""
     row = connection.execute(query).fetchone()
     assert row is not None

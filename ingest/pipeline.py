@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import psycopg
 from psycopg import sql
 
 from ingest import build, generate, ledger, load, settings, source, validate
@@ -164,6 +165,13 @@ def _move_all(
             outcome.state, outcome.error = "busy", error
         except SeedbedError as error:
             outcome.state, outcome.error = "failed", error
+        except psycopg.Error as error:
+            said = str(error).strip().splitlines()[0]
+            outcome.state = "failed"
+            outcome.error = SeedbedError(
+                f"{table.id}: the warehouse refused: {said}. What was under way was "
+                "rolled back; run again, nothing was lost."
+            )
         report(_line(outcome))
 
     with ThreadPoolExecutor(jobs) as pool:

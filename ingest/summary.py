@@ -144,7 +144,7 @@ def show(summary: Summary, console: Console) -> None:
     grid.add_column("state", no_wrap=True)
     grid.add_column("seconds", justify="right", no_wrap=True)
     for line in summary.tables:
-        silver = "–" if line.silver_rows is None else f"{line.silver_rows:,}"
+        silver = "-" if line.silver_rows is None else f"{line.silver_rows:,}"
         colour = _COLOURS.get(line.state, "yellow")
         grid.add_row(
             line.table_id,

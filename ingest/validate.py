@@ -148,7 +148,7 @@ def _rows_of(connection: ledger.Connection, table: Table, batch: Batch) -> int:
 
 def _had_rows(connection: ledger.Connection, table: Table, released: Released) -> bool:
     query = sql.SQL(
-        "select count(*) from (select from {} where _batch_seq <= {} limit 1) as some"
+        "select count(*) from (select from {} where _batch_seq <= {} limit 1) as found"
     )
     log = sql.Identifier("bronze", table.bronze)
     return bool(ledger.count(connection, query.format(log, released.through)))

@@ -191,22 +191,29 @@ def alive(pid_file: Path) -> int | None:
 
 
 def stop(
-    title: str, pid_file: Path, how: signal.Signals, seconds: float, report: Report
+    title: str,
+    pid_file: Path,
+    how: signal.Signals,
+    seconds: float,
+    report: Report,
+    nudge: Callable[[], object],
 ) -> None:
-    """Signal the process of `pid_file` and wait; SIGKILL when it takes too long."""
+    """Signal the process of `pid_file` and wait; SIGKILL when it takes too long.
+
+    `nudge` is called again and again after a second of waiting.
+    """
     pid = alive(pid_file)
     for number, patience in ((how, seconds), (signal.SIGKILL, 10.0)):
         if pid is None:
             break
         if number == signal.SIGKILL:
             report(f"{title} did not stop within {seconds:.0f} s: killing it")
-        deadline = time.monotonic() + patience
-        while pid is not None and time.monotonic() < deadline:
-            # Again each second: a server that is just starting may swallow one.
-            os.kill(pid, number)
-            again = time.monotonic() + 1.0
-            while alive(pid_file) and time.monotonic() < again:
-                time.sleep(0.02)
+        os.kill(pid, number)
+        began = time.monotonic()
+        while pid is not None and time.monotonic() < began + patience:
+            time.sleep(0.02)
+            if time.monotonic() > began + 1.0:
+                nudge()
             pid = alive(pid_file)
     if pid is not None:
         raise ServiceError(f"{title} (pid {pid}) can't be stopped, not even killed.")

@@ -188,8 +188,11 @@ class Service:
         """Stop it cleanly; nothing happens when it does not run."""
         if alive(self.pid_file):
             self.report(f"stopping {self.title}")
+        port = self.state().get("port", 0)
         args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
-        stop(*args, self.report)
+        # A signal that meets MariaDB between listening and being ready takes
+        # effect only when somebody connects.
+        stop(*args, self.report, nudge=lambda: answers(port))
 
     def adopt(self, new: Path, data: Path) -> None:
         """Put a complete new data folder in place; it knows no password yet."""
