@@ -31,6 +31,7 @@ def _client(endpoint: str | None) -> S3Client:
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
+        region_name=os.environ.get("AWS_REGION"),
         config=Config(
             connect_timeout=5,
             read_timeout=60,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,13 @@ def end_run(
     )
 
 
+def _try_lock(connection: Connection, kind: str, name: str) -> bool:
+    row = connection.execute(
+        "select pg_try_advisory_lock(hashtext(%s), hashtext(%s))", (kind, name)
+    ).fetchone()
+    return bool(row and row[0])
+
+
 @contextmanager
 def table_lock(table: Table) -> Iterator[None]:
     """Hold the table's lock on a connection of its own, or raise Busy.
@@ -132,15 +140,22 @@ def table_lock(table: Table) -> Iterator[None]:
     The lock goes with its session, so a killed run leaves none behind.
     """
     with connect() as connection:
-        row = connection.execute(
-            "select pg_try_advisory_lock(hashtext('seedbed.table'), hashtext(%s))",
-            (table.id,),
-        ).fetchone()
-        if not row or not row[0]:
+        if not _try_lock(connection, "seedbed.table", table.id):
             raise Busy(
                 f"{table.id}: another run is working on it, so this one left it "
                 "alone. Wait for that run (`./seedbed status` shows it) and run again."
             )
+        yield
+
+
+@contextmanager
+def build_lock(report: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of the one build at a time, waiting for it if need be."""
+    with connect() as connection:
+        if not _try_lock(connection, "seedbed.build", ""):
+            report("build: waiting for the build of another run")
+            while not _try_lock(connection, "seedbed.build", ""):
+                time.sleep(0.2)
         yield
 
 

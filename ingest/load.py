@@ -29,18 +29,12 @@ LOG_COLUMNS = {
 }
 
 
-def prepare(connection: ledger.Connection, tables: list[Table]) -> None:
-    """Create the logs of the tables, and the columns that were added since."""
-    for table in tables:
-        with connection.transaction():
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtext('seedbed.bronze'), hashtext(%s))",
-                (table.bronze,),
-            )
-            _create(connection, table)
+def prepare(connection: ledger.Connection, table: Table) -> None:
+    """Create the table's log, or the columns that were added since.
 
-
-def _create(connection: ledger.Connection, table: Table) -> None:
+    The caller holds the table's lock. Raises SeedbedError where the seed now
+    gives a column another type than the log has.
+    """
     log = sql.Identifier("bronze", table.bronze)
     found = dict(
         connection.execute(

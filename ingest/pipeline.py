@@ -154,12 +154,12 @@ def _move_all(
             for table_id, fault in faults.items():
                 outcomes[table_id].error = SeedbedError(fault)
     ready = [t for t in tables if outcomes[t.id].error is None]
-    load.prepare(connection, ready)
 
     def one(table: Table) -> None:
         outcome = outcomes[table.id]
         try:
             with ledger.connect() as own, ledger.table_lock(table):
+                load.prepare(own, table)
                 move(own, outcome, run_id, steps)
         except ledger.Busy as error:
             outcome.state, outcome.error = "busy", error
@@ -250,14 +250,15 @@ def _build(
 ) -> build.Built | None:
     if not any(o.is_good for o in outcomes):
         return None
-    return build.build(
-        connection,
-        [o.table for o in outcomes if o.is_good and o.changed],
-        [o.table for o in outcomes if not o.is_good],
-        everything=everything,
-        target=target,
-        report=report,
-    )
+    with ledger.build_lock(report):
+        return build.build(
+            connection,
+            [o.table for o in outcomes if o.is_good and o.changed],
+            [o.table for o in outcomes if not o.is_good],
+            everything=everything,
+            target=target,
+            report=report,
+        )
 
 
 def _balance(

@@ -32,8 +32,7 @@ def doctor(root: Path) -> list[Finding]:
     found = [*_machine(stack), *_packages(stack.root)]
     try:
         stack.prepare()
-        for service in (Postgres(stack), MariaDB(stack), Store(stack)):
-            found.append(_health(service))
+        found += map(_health, (Postgres(stack), MariaDB(stack), Store(stack)))
         found += _folders(stack)
     except (SeedbedError, OSError) as error:
         found.append(Finding(False, f"the folder {stack.home} is unusable", str(error)))

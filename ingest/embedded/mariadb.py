@@ -4,10 +4,11 @@ import re
 import secrets
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
-from ingest.embedded.process import House, tail
+from ingest.embedded.process import House, alive, tail
 from ingest.embedded.service import HOST, Service, fresh
 from ingest.errors import ServiceError
 
@@ -128,9 +129,16 @@ class MariaDB(Service):
         words = subprocess.check_output(argv, text=True).split("Ver", 1)[1].split()
         return words[0]
 
-    def answers_us(self, house: House, child: subprocess.Popen[bytes]) -> bool:
-        # It listens a moment before it is ready, and loses a SIGTERM in between.
-        return "ready for connections" in self.log.read_text(errors="replace")
+    def ready(self) -> bool:
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "ready for connections" in text
+
+    def stop(self) -> None:
+        # A SIGTERM between listening and being ready makes it hang for good.
+        deadline = time.monotonic() + self.stop_seconds
+        while alive(self.pid_file) and not self.ready() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        super().stop()
 
     def _share(self) -> Path:
         """The folder with the server's messages and its system tables' SQL."""
@@ -139,8 +147,8 @@ class MariaDB(Service):
             if any(folder.glob("m*_system_tables.sql")):
                 return folder
         raise ServiceError(
-            f"{self.server()} has no system tables' SQL under {share}: the installation "
-            f"is not complete. {WAYS_OUT}"
+            f"{self.server()} has no system tables' SQL under {share}: the "
+            f"installation is not complete. {WAYS_OUT}"
         )
 
     def _libraries(self, house: House | None = None) -> str:

@@ -108,7 +108,7 @@ create database seedbed owner seedbed;
         argv = [str(binaries() / "postgres"), "--version"]
         return subprocess.check_output(argv, text=True).split()[-1]
 
-    def answers_us(self, house: House, child: subprocess.Popen[bytes]) -> bool:
+    def ready(self) -> bool:
         return "ready" in self._lock_file()[7:8]
 
     def _lock_file(self) -> list[str]:

@@ -191,17 +191,9 @@ def alive(pid_file: Path) -> int | None:
 
 
 def stop(
-    title: str,
-    pid_file: Path,
-    how: signal.Signals,
-    seconds: float,
-    report: Report,
-    nudge: Callable[[], object],
+    title: str, pid_file: Path, how: signal.Signals, seconds: float, report: Report
 ) -> None:
-    """Signal the process of `pid_file` and wait; SIGKILL when it takes too long.
-
-    `nudge` is called again and again after a second of waiting.
-    """
+    """Signal the process of `pid_file` and wait; SIGKILL when it takes too long."""
     pid = alive(pid_file)
     for number, patience in ((how, seconds), (signal.SIGKILL, 10.0)):
         if pid is None:
@@ -209,12 +201,10 @@ def stop(
         if number == signal.SIGKILL:
             report(f"{title} did not stop within {seconds:.0f} s: killing it")
         os.kill(pid, number)
-        began = time.monotonic()
-        while pid is not None and time.monotonic() < began + patience:
+        deadline = time.monotonic() + patience
+        while alive(pid_file) and time.monotonic() < deadline:
             time.sleep(0.02)
-            if time.monotonic() > began + 1.0:
-                nudge()
-            pid = alive(pid_file)
+        pid = alive(pid_file)
     if pid is not None:
         raise ServiceError(f"{title} (pid {pid}) can't be stopped, not even killed.")
     pid_file.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One embedded server as it is now; `port` and `version` None before its first start."""
+    """One embedded server; `port` and `version` are None before its first start."""
 
     name: str
     running: bool
@@ -136,6 +136,10 @@ class Service:
         """The server's version; asked once a start."""
         raise NotImplementedError
 
+    def ready(self) -> bool:
+        """Whether it is this server that listens, and it can do its work."""
+        return True
+
     def started(self, port: int) -> None:
         """Called once the server answers and before it counts as up."""
 
@@ -188,11 +192,8 @@ class Service:
         """Stop it cleanly; nothing happens when it does not run."""
         if alive(self.pid_file):
             self.report(f"stopping {self.title}")
-        port = self.state().get("port", 0)
         args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
-        # A signal that meets MariaDB between listening and being ready takes
-        # effect only when somebody connects.
-        stop(*args, self.report, nudge=lambda: answers(port))
+        stop(*args, self.report)
 
     def adopt(self, new: Path, data: Path) -> None:
         """Put a complete new data folder in place; it knows no password yet."""
@@ -220,7 +221,7 @@ class Service:
         child = house.spawn(argv, self.pid_file, self.log, **environment)
         deadline = time.monotonic() + seconds
         while child.poll() is None:
-            if answers(port) and self.answers_us(house, child):
+            if answers(port) and self.ready():
                 return
             if time.monotonic() > deadline:
                 self.stop()
@@ -232,10 +233,6 @@ class Service:
             f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
             "Mend that and type ./seedbed up; ./seedbed doctor looks for known causes."
         )
-
-    def answers_us(self, house: House, child: subprocess.Popen[bytes]) -> bool:
-        """Whether what listens is this child and ready; a subclass may know more."""
-        return True
 
 
 def answers(port: int) -> bool:

@@ -174,8 +174,8 @@ def test_down_leaves_no_process(root: Path) -> None:
 
 
 def test_a_server_that_is_told_to_stop_while_it_starts_stops(root: Path) -> None:
-    # MariaDB swallows a signal between listening and being ready, often enough
-    # for one of some attempts to meet it.
+    # MariaDB hangs after a signal between listening and being ready; that moment
+    # is long enough for one of a few attempts to meet it.
     embedded.up(root, quiet, ["mariadb"])
     embedded.down(root, quiet)
     server = MariaDB(Stack(root))

@@ -1,0 +1,131 @@
+{{ config(
+    materialized='table',
+    indexes=[
+        {'columns': ['order_id'], 'unique': true},
+        {'columns': ['customer_key']},
+        {'columns': ['ordered_on']},
+    ],
+) }}
+
+with
+
+orders as (
+
+    select
+        order_id,
+        customer_key,
+        customer_id,
+        status,
+        ordered_at,
+        ordered_on,
+        currency,
+        shipping_amount
+    from {{ ref('int_orders') }}
+
+),
+
+order_items as (
+
+    select
+        order_id,
+        quantity,
+        gross_amount,
+        discount_amount,
+        net_amount
+    from {{ ref('fct_order_items') }}
+
+),
+
+payments as (
+
+    select
+        order_id,
+        kind,
+        amount
+    from {{ ref('payments') }}
+    where not is_deleted
+
+),
+
+items_by_order as (
+
+    select
+        order_id,
+        count(*) as line_count,
+        sum(quantity) as item_count,
+        sum(gross_amount) as gross_amount,
+        sum(discount_amount) as discount_amount,
+        sum(net_amount) as net_amount
+    from order_items
+    group by order_id
+
+),
+
+payments_by_order as (
+
+    select
+        order_id,
+        sum(case when kind = 'payment' then amount else 0 end) as paid_amount,
+        sum(case when kind = 'refund' then amount else 0 end) as refunded_amount
+    from payments
+    group by order_id
+
+),
+
+-- An order without lines or payments has them with an amount of nought.
+joined as (
+
+    select
+        orders.order_id,
+        orders.customer_key,
+        orders.customer_id,
+        orders.ordered_at,
+        orders.ordered_on,
+        orders.status,
+        orders.currency,
+        coalesce(items_by_order.line_count, 0) as line_count,
+        coalesce(items_by_order.item_count, 0) as item_count,
+        coalesce(items_by_order.gross_amount, 0) as gross_amount,
+        coalesce(items_by_order.discount_amount, 0) as discount_amount,
+        coalesce(items_by_order.net_amount, 0) as net_amount,
+        orders.shipping_amount,
+        coalesce(items_by_order.net_amount, 0)
+        + orders.shipping_amount as total_amount,
+        coalesce(payments_by_order.paid_amount, 0) as paid_amount,
+        coalesce(payments_by_order.refunded_amount, 0) as refunded_amount
+    from orders
+    left join items_by_order
+        on orders.order_id = items_by_order.order_id
+    left join payments_by_order
+        on orders.order_id = payments_by_order.order_id
+
+),
+
+final as (
+
+    select
+        order_id,
+        customer_key,
+        customer_id,
+        ordered_at,
+        ordered_on,
+        status,
+        currency,
+        cast(line_count as integer) as line_count,
+        cast(item_count as bigint) as item_count,
+        cast(gross_amount as numeric(18, 2)) as gross_amount,
+        cast(discount_amount as numeric(18, 2)) as discount_amount,
+        cast(net_amount as numeric(18, 2)) as net_amount,
+        shipping_amount,
+        cast(total_amount as numeric(18, 2)) as total_amount,
+        cast(paid_amount as numeric(18, 2)) as paid_amount,
+        cast(refunded_amount as numeric(18, 2)) as refunded_amount,
+        status = 'cancelled' as is_cancelled,
+        status = 'returned' as is_returned,
+        paid_amount >= total_amount as is_fully_paid,
+        refunded_amount > 0 as is_refunded
+    from joined
+
+)
+
+select * from final

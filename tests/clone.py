@@ -1,0 +1,476 @@
+"""A clone of the project with servers of its own, which a test may do anything to.
+
+What a test leaves behind is undone by `restore`, which takes warehouse, sources,
+lake and build state back to a checkpoint in about a second.
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+import psycopg
+import pymysql
+import pytest
+from botocore.config import Config
+from psycopg import sql
+
+from ingest import build, demo, embedded, metadata, packages, pipeline, settings
+from ingest.embedded.postgres import Postgres, binaries
+from ingest.embedded.service import Stack
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROWS = 400
+LAYERS = ("bronze", "staging", "silver", "gold")
+# The product's own settings, which would lead a test to somebody's servers.
+_FOREIGN = re.compile(r"(PG|AWS_|SEEDBED_|SNOWFLAKE_|DBT_).*|.*_URL")
+# Later than all that happens in the demo's sources: an observation's time.
+_OBSERVED = re.compile(r'"(2026-(0[4-9]|1\d)|20(2[7-9]|[3-9]\d))-[^"]*T[^"]*"')
+
+Row = tuple[Any, ...]
+
+
+def quiet(line: str) -> None:
+    """A report nobody reads."""
+
+
+def neutral_environment() -> dict[str, str]:
+    """This process's environment without anything the product reads."""
+    return {k: v for k, v in os.environ.items() if not _FOREIGN.fullmatch(k)}
+
+
+def link_mariadb(root: Path) -> None:
+    """Give `root` this repository's unpacked MariaDB, if there is one."""
+    unpacked = REPOSITORY / ".seedbed" / "mariadb" / "root"
+    target = root / ".seedbed" / "mariadb" / "root"
+    if not unpacked.exists():
+        return
+    try:
+        shutil.copytree(unpacked, target, symlinks=True, copy_function=os.link)
+    except (OSError, shutil.Error):  # another file system
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(unpacked, target, symlinks=True)
+
+
+def copy_project(root: Path) -> None:
+    """Copy what git knows or would add, and what a set-up installs."""
+    listed = subprocess.check_output(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        text=True,
+    )
+    for name in filter(None, listed.split("\0")):
+        source, target = REPOSITORY / name, root / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    (root / ".venv").symlink_to(REPOSITORY / ".venv")
+    if packages.which(REPOSITORY) != "missing":
+        installed = REPOSITORY / packages.INSTALLED
+        shutil.copytree(installed, root / packages.INSTALLED)
+    packages.install(root, quiet)
+
+
+@dataclass
+class Checkpoint:
+    """Warehouse (a database to copy), sources and dbt state at one moment."""
+
+    database: str
+    source: dict[str, tuple[str, list[Row]]]
+    state: Path
+
+
+class Clone:
+    """The project in a folder of its own, with running servers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.env: dict[str, str] = {}
+        self.checkpoints: dict[str, Checkpoint] = {}
+
+    # -- servers ---------------------------------------------------------------
+    def up(self) -> None:
+        """Start the servers; the warehouse's role may copy databases."""
+        embedded.up(self.root, quiet, ["postgres"])
+        embedded.down(self.root, quiet)
+        server = Postgres(Stack(self.root), quiet)
+        house = server.prepare()
+        program = house.inside(binaries() / "postgres")
+        house.run(
+            [program, "--single", "-D", house.inside(server.data), "postgres"],
+            stdin="alter role seedbed createdb;\n",
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start those servers that do not run."""
+        self.env = embedded.up(self.root, quiet)
+
+    def down(self) -> None:
+        """Stop all servers."""
+        embedded.down(self.root, quiet)
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every password of the stack."""
+        urls = [self.env["SHOP_URL"], embedded.admin_url(self.root)]
+        return [
+            self.env["PGPASSWORD"],
+            self.env["AWS_SECRET_ACCESS_KEY"],
+            *(urlsplit(url).password or "" for url in urls),
+        ]
+
+    # -- the product -----------------------------------------------------------
+    @contextmanager
+    def inside(self, **env: str) -> Iterator[None]:
+        """Let this process be a ./seedbed of the clone."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in os.environ:
+                if _FOREIGN.fullmatch(name):
+                    patch.delenv(name)
+            own = {"SEEDBED_EMBEDDED": " ".join(embedded.SERVICES)}
+            for name, value in (self.env | own | env).items():
+                patch.setenv(name, value)
+            patch.setattr(settings, "ROOT", self.root)
+            patch.chdir(self.root)
+            yield
+
+    def tables(self, *patterns: str) -> list[metadata.Table]:
+        """The seed's enabled tables, or those named."""
+        return metadata.enabled(metadata.load(self.root), patterns)
+
+    def run(self, *patterns: str, **options: Any) -> pipeline.RunResult:
+        """`./seedbed run`, in this process, which imports dbt only once."""
+        with self.inside():
+            tables = self.tables(*patterns)
+            return pipeline.run(tables, command="run", **options)
+
+    def cli(
+        self, *words: str, timeout: float = 180, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """`./seedbed WORDS` as a process of its own."""
+        return subprocess.run(
+            self.command(*words),
+            cwd=self.root,
+            env=neutral_environment() | env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of `./seedbed WORDS`."""
+        return [sys.executable, "-m", "ingest", *words]
+
+    def dbt(
+        self, *words: str, timeout: float = 180, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """dbt as a user types it, in a shell with the clone's variables."""
+        return subprocess.run(
+            [str(self.root / ".venv" / "bin" / "dbt"), *words],
+            cwd=self.root,
+            env=neutral_environment() | self.env | env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+    # -- the warehouse ---------------------------------------------------------
+    def connect(self, database: str = "seedbed") -> psycopg.Connection[Row]:
+        """A connection to the warehouse."""
+        return psycopg.connect(
+            host=self.env["PGHOST"],
+            port=self.env["PGPORT"],
+            user=self.env["PGUSER"],
+            password=self.env["PGPASSWORD"],
+            dbname=database,
+            autocommit=True,
+        )
+
+    def query(self, text: str, *values: object) -> list[Row]:
+        """Rows of a query; [] for a statement."""
+        with self.connect() as connection:
+            cursor = connection.execute(text, values or None)  # type: ignore[call-overload]
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def value(self, text: str, *values: object) -> Any:
+        """The first value of a query."""
+        return self.query(text, *values)[0][0]
+
+    def relation(self, schema: str, name: str) -> list[dict[str, Any]]:
+        """All rows of a table or view, by column name."""
+        with self.connect() as connection:
+            cursor = connection.execute(
+                sql.SQL("select * from {}").format(sql.Identifier(schema, name))
+            )
+            assert cursor.description
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def contents(
+        self,
+        schemas: Sequence[str] = LAYERS,
+        without: Sequence[str] = (),
+        *,
+        any_observation: bool = False,
+    ) -> dict[str, list[str]]:
+        """Every table and view below `schemas`: its rows as sorted JSON texts.
+
+        `without` leaves columns out. `any_observation` makes all times at which
+        the pipeline looked equal, so that two runs of different hours compare.
+        """
+        out = {}
+        for schema, name in self.query(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_schema = any(%s) order by 1, 2",
+            list(schemas),
+        ):
+            rows = self.query(
+                f'select (to_jsonb(t) - %s::text[])::text from {schema}."{name}" as t',
+                list(without),
+            )
+            texts = [
+                _OBSERVED.sub('"observed"', text) if any_observation else text
+                for (text,) in rows
+            ]
+            out[f"{schema}.{name}"] = sorted(texts)
+        return out
+
+    # -- the sources -----------------------------------------------------------
+    @property
+    def admin_url(self) -> str:
+        """The demo's writer."""
+        return embedded.admin_url(self.root)
+
+    @contextmanager
+    def source(self) -> Iterator[pymysql.cursors.Cursor]:
+        """A cursor that may do anything in shop and crm."""
+        url = urlsplit(self.admin_url)
+        with (
+            pymysql.connect(
+                host=url.hostname,
+                port=url.port or 0,
+                user=url.username,
+                password=unquote(url.password or ""),
+                charset="utf8mb4",
+                autocommit=True,
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            yield cursor
+
+    def change(self, *statements: str) -> None:
+        """Execute statements in the sources, foreign keys unchecked."""
+        with self.source() as cursor:
+            cursor.execute("set foreign_key_checks = 0, sql_mode = ''")
+            for statement in statements:
+                cursor.execute(statement)
+
+    def source_rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of `database.table` as pymysql gives them."""
+        with self.source() as cursor:
+            cursor.execute(f"select * from {table}")
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def day(self, number: int) -> None:
+        """Bring the sources to the end of a day of the demo."""
+        for day in range((demo.current_day(self.admin_url) or (0,))[0] + 1, number + 1):
+            demo.apply_day(self.admin_url, day, ROWS)
+
+    def _dump(self) -> dict[str, tuple[str, list[Row]]]:
+        out = {}
+        with self.source() as cursor:
+            cursor.execute(
+                "select concat(table_schema, '.', table_name) from "
+                "information_schema.tables where table_schema in ('shop', 'crm')"
+            )
+            for (table,) in list(cursor.fetchall()):
+                cursor.execute(f"show create table {table}")
+                create = cursor.fetchone()
+                assert create
+                cursor.execute(f"select * from {table}")
+                out[table] = (str(create[1]), list(cursor.fetchall()))
+        return out
+
+    def _undump(self, dump: Mapping[str, tuple[str, list[Row]]]) -> None:
+        with self.source() as cursor:
+            cursor.execute("set foreign_key_checks = 0, time_zone = '+00:00'")
+            cursor.execute(
+                "select concat(table_schema, '.', table_name) from "
+                "information_schema.tables where table_schema in ('shop', 'crm')"
+            )
+            for (table,) in list(cursor.fetchall()):
+                cursor.execute(f"drop table {table}")
+            for table, (create, rows) in dump.items():
+                cursor.execute(f"use {table.partition('.')[0]}")
+                cursor.execute(create)
+                if rows:
+                    marks = ", ".join(["%s"] * len(rows[0]))
+                    cursor.executemany(f"insert into {table} values ({marks})", rows)
+
+    # -- checkpoints -----------------------------------------------------------
+    @property
+    def _state(self) -> Path:
+        return self.root / ".seedbed" / "state"
+
+    def save(self, name: str) -> None:
+        """Remember everything under `name`."""
+        database = f"saved_{name}"
+        self._copy_database("seedbed", database)
+        state = self.root.parent / database
+        shutil.rmtree(state, ignore_errors=True)
+        if self._state.exists():
+            shutil.copytree(self._state, state)
+        self.checkpoints[name] = Checkpoint(database, self._dump(), state)
+
+    def restore(self, name: str, source: str | None = None) -> None:
+        """Go back to checkpoint `name`, or have the sources as in `source`."""
+        self.start()
+        checkpoint = self.checkpoints[name]
+        self._copy_database(checkpoint.database, "seedbed")
+        self._undump(self.checkpoints[source or name].source)
+        self._empty_lake()
+        shutil.rmtree(self._state, ignore_errors=True)
+        if checkpoint.state.exists():
+            shutil.copytree(checkpoint.state, self._state)
+
+    def _copy_database(self, old: str, new: str) -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = %s",
+                (old,),
+            )
+            for statement in (
+                "drop database if exists {new} with (force)",
+                "create database {new} template {old}",
+            ):
+                names = {"new": sql.Identifier(new), "old": sql.Identifier(old)}
+                connection.execute(sql.SQL(statement).format(**names))
+
+    def _empty_lake(self) -> None:
+        client = self.s3()
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket="lake"):
+            for entry in page.get("Contents", []):
+                client.delete_object(Bucket="lake", Key=entry["Key"])
+        for path in (self.root / ".seedbed" / "lake").iterdir():
+            shutil.rmtree(path)
+
+    def s3(self) -> Any:
+        """A client of the lake's store."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.env["AWS_ENDPOINT_URL_S3"],
+            region_name=self.env["AWS_REGION"],
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+            config=Config(proxies={}),
+        )
+
+    # -- the seed --------------------------------------------------------------
+    @contextmanager
+    def edited(self, file: str, old: str, new: str) -> Iterator[None]:
+        """Edit the one line that starts with `old` in a seed file, then undo it.
+
+        The generated models follow before, and again after.
+        """
+        path = self.root / "seeds" / "metadata" / f"{file}.csv"
+        before = path.read_text()
+        lines = before.splitlines()
+        matches = [i for i, line in enumerate(lines) if line.startswith(old)]
+        assert len(matches) == 1, (old, matches)
+        lines[matches[0]] = new
+        path.write_text("\n".join(lines) + "\n")
+        build._parsed.clear()
+        try:
+            yield
+        finally:
+            path.write_text(before)
+            self.generate()
+            build._parsed.clear()
+
+    def generate(self) -> None:
+        """`./seedbed generate`, in this process."""
+        from ingest import generate
+
+        changes = generate.plan(self.root, metadata.load(self.root))
+        generate.apply(self.root, changes)
+
+    def logs(self) -> str:
+        """All that the product and its servers logged."""
+        folder = self.root / ".seedbed" / "log"
+        return "".join(p.read_text(errors="replace") for p in folder.iterdir())
+
+    def audit(self) -> str:
+        """All control tables as one text."""
+        return json.dumps(self.contents(["audit"]))
+
+
+# -- what the pipeline must come to, computed without it ----------------------
+
+
+def seed(name: str) -> list[dict[str, str]]:
+    """The rows of a seed file."""
+    path = REPOSITORY / "seeds" / "metadata" / f"{name}.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def cleansed(value: Any, how: str) -> Any:
+    """What `cleanse` in columns.csv makes of a value."""
+    if value is None or not how:
+        return value
+    text = str(value).strip(" ")
+    if how == "upper":
+        return text.upper()
+    if how in ("lower", "email"):
+        text = text.lower()
+    return None if how == "email" and not text else text
+
+
+def expected(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A source row as silver must show it, by the seed's columns of `table`."""
+    source, _, name = table.partition(".")
+    out = {}
+    for column in seed("columns"):
+        if (column["source"], column["table"]) != (source, name):
+            continue
+        value = row[column["column"]]
+        if column["data_type"] == "boolean" and value is not None:
+            value = bool(value)
+        if column["data_type"] == "json" and value is not None:
+            value = json.loads(value)
+        out[column["name"]] = cleansed(value, column["cleanse"])
+    return out
+
+
+def key_of(table: str) -> list[str]:
+    """The names of a table's key columns."""
+    source, _, name = table.partition(".")
+    keyed = [
+        (int(c["key_position"]), c["name"])
+        for c in seed("columns")
+        if (c["source"], c["table"]) == (source, name) and c["key_position"]
+    ]
+    return [name for _, name in sorted(keyed)]
+
+
+def by_key(table: str, rows: Sequence[Mapping[str, Any]]) -> dict[Row, dict[str, Any]]:
+    """Rows by their key, which must be unique."""
+    names = key_of(table)
+    out = {tuple(row[n] for n in names): dict(row) for row in rows}
+    assert len(out) == len(rows), f"{table}: a key twice"
+    return out

@@ -1,0 +1,34 @@
+-- Worked out from silver, so that it doesn't repeat the models' own steps.
+with
+
+items as (
+
+    select
+        order_id,
+        sum(round(quantity * unit_price * (1 - discount), 2)) as net_amount
+    from {{ ref('order_items') }}
+    where not is_deleted
+    group by order_id
+
+),
+
+expected as (
+
+    select
+        orders.order_id,
+        coalesce(items.net_amount, 0) + orders.shipping_fee as total_amount
+    from {{ ref('orders') }} as orders
+    left join items
+        on orders.order_id = items.order_id
+    where not orders.is_deleted
+
+)
+
+select
+    coalesce(expected.order_id, orders.order_id) as order_id,
+    expected.total_amount as expected_amount,
+    orders.total_amount
+from expected
+full outer join {{ ref('fct_orders') }} as orders
+    on expected.order_id = orders.order_id
+where expected.total_amount is distinct from orders.total_amount
