@@ -213,6 +213,7 @@ def _sources(tables: list[Table]) -> Node:
                                 ),
                             },
                         },
+                        "columns": _described(table, _STAGING),
                     }
                     for table in tables
                 ],
@@ -383,6 +384,12 @@ def _columns(
     return out
 
 
+def _described(table: Table, extra: list[tuple[str, str, str]]) -> list[Node]:
+    """Names and descriptions only, for what has no contract."""
+    own = [{"name": c.name, "description": c.description} for c in table.columns]
+    return own + [{"name": name, "description": text} for name, _, text in extra]
+
+
 _SEQUENCE = ("_batch_seq", "bigint", "Batch the row came with")
 _DELETED = ("is_deleted", "boolean", "True when the row is deleted in the source")
 _EFFECTIVE = ("_source_ts", "timestamp", "When the row took effect (UTC)")
@@ -392,6 +399,12 @@ _STAGING = [
     ("_observed_at", "timestamp", "When the row was read (UTC)"),
     _SEQUENCE,
     ("_row_hash", "binary", "MD5 over all columns as they were read"),
+]
+_SNAPSHOT = [
+    ("dbt_scd_id", "text", "dbt's identifier of the version"),
+    ("dbt_updated_at", "timestamp", "When the row took effect (UTC)"),
+    ("dbt_valid_from", "timestamp", "When the version took effect (UTC)"),
+    ("dbt_valid_to", "timestamp", "When the next version did; NULL while it holds"),
 ]
 _VERSION = [
     ("valid_from", "timestamp", "When the version took effect (UTC)"),
@@ -560,6 +573,9 @@ def _snapshot(table: Table) -> Node:
                     "updated_at": "_source_ts",
                     "hard_deletes": "ignore",
                 },
+                "columns": _described(
+                    table, [_DELETED, _EFFECTIVE, _SEQUENCE, *_SNAPSHOT]
+                ),
             }
         ],
     }
