@@ -4,6 +4,8 @@ loaded from their wheels, servers attached through secrets."""
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,37 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def connect(spill: Path) -> duckdb.DuckDBPyConnection:
-    """Open an engine that spills to `spill` and never reaches for the network."""
-    engine = duckdb.connect(
+# Loading an extension takes longer than moving a small table, so an instance is
+# used again once its table is done. One table has an instance at a time.
+_idle: list[duckdb.DuckDBPyConnection] = []
+
+
+@contextmanager
+def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine for one table, with nothing attached; it spills to `spill`.
+
+    What is made in it must be temporary: it goes with the block.
+    """
+    try:
+        instance = _idle.pop()
+    except IndexError:
+        instance = _instance(spill)
+    connection = instance.cursor()
+    try:
+        yield connection
+    finally:
+        # Closing a connection rolls back what it left open.
+        connection.close()
+        try:
+            for name in ("source", "warehouse"):
+                instance.execute(f"detach database if exists {name}")
+            _idle.append(instance)
+        except duckdb.Error:
+            instance.close()  # a broken instance serves nobody else
+
+
+def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
+    instance = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -36,9 +66,17 @@ def connect(spill: Path) -> duckdb.DuckDBPyConnection:
             "threads": "2",
         }
     )
-    # Values of timestamptz columns are instants; read them as UTC.
-    engine.execute("set timezone = 'UTC'")
-    return engine
+    for name in ("mysql_scanner", "postgres_scanner"):
+        _load(instance, name)
+    for setting in (
+        # Values of timestamptz columns are instants; read them as UTC.
+        "timezone = 'UTC'",
+        "mysql_tinyint1_as_boolean = false",
+        "mysql_bit1_as_boolean = false",
+        "mysql_incomplete_dates_as_nulls = true",
+    ):
+        instance.execute(f"set global {setting}")
+    return instance
 
 
 def _load(engine: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -57,7 +95,6 @@ def attach_source(
     engine: duckdb.DuckDBPyConnection, url: SourceUrl, schema: str
 ) -> None:
     """Attach a MySQL database as `source`, uncompressed, with exact types."""
-    _load(engine, "mysql_scanner")
     values: dict[str, Any] = {
         "host": url.host,
         "port": url.port,
@@ -74,9 +111,6 @@ def attach_source(
     engine.execute(
         "attach 'compression=disabled' as source (type mysql, read_only, secret mysql)"
     )
-    engine.execute("set mysql_tinyint1_as_boolean = false")
-    engine.execute("set mysql_bit1_as_boolean = false")
-    engine.execute("set mysql_incomplete_dates_as_nulls = true")
 
 
 def attach_warehouse(
@@ -87,7 +121,6 @@ def attach_warehouse(
     READ COMMITTED, because under the default a state read after waiting for a
     lock would be stale.
     """
-    _load(engine, "postgres_scanner")
     _secret(
         engine,
         "postgres",

@@ -79,8 +79,7 @@ class _Extraction:
 
     def run(self) -> Manifest:
         spill = settings.ROOT / ".seedbed" / "spill"
-        engine = duck.connect(spill)
-        try:
+        with duck.engine(spill) as engine:
             duck.attach_warehouse(engine, settings.warehouse())
             url = settings.source_url(self.table.source)
             duck.attach_source(engine, url, self.table.source.schema)
@@ -90,8 +89,6 @@ class _Extraction:
             unchanged, content = self._compare(engine)
             live, deleted = self._tombstones(engine, observed_at)
             bronze = self._write(engine)
-        finally:
-            engine.close()
         reach("before_upload")
         written = sum(p.rows for p in bronze)
         rejected = sum(p.rows for p in rejects)
@@ -239,15 +236,15 @@ class _Extraction:
         texts = ", ".join(f"{quoted(c.name)}::varchar" for c in table.columns)
         reason = f"case {' '.join(faults)} end" if faults else "null"
         engine.execute(
-            f"create view typed as select {reason} as _reason, {deleted} as _op, "
+            f"create temp view typed as select {reason} as _reason, {deleted} as _op, "
             f"{effective} as _source_ts, {observed} as _observed_at, "
             f"{self.batch.batch_seq}::bigint as _batch_seq, raw_rows as _raw, {values} "
             f"from read_parquet({files}) as raw_rows"
         )
         names = ", ".join(quoted(c.name) for c in table.columns)
         engine.execute(
-            f"create view accepted as select {names}, _op, _source_ts, _observed_at, "
-            "_batch_seq, "
+            f"create temp view accepted as select {names}, "
+            "_op, _source_ts, _observed_at, _batch_seq, "
             # A JSON list of texts: no delimiter that a value could forge, and
             # NULL differs from the empty string.
             f"unhex(md5(to_json([{texts}])::varchar)) as _row_hash "
@@ -284,46 +281,46 @@ class _Extraction:
             assert row is not None
             same = row[0] == self.released.content
             engine.execute(
-                f"create view fresh as select * from accepted where {not same}"
+                f"create temp view fresh as select * from accepted where {not same}"
             )
             return (row[1] if same else 0), row[0]
         if not self.released.through:
-            engine.execute("create view fresh as select * from accepted")
+            engine.execute("create temp view fresh as select * from accepted")
             return 0, ""
-        # A row that is in the log already, and was not deleted since, adds
-        # nothing. What a batch that may still be rejected holds doesn't count.
-        keys = ", ".join(self.key_names)
-        engine.execute("create view window_start as select min(_source_ts) from typed")
-        start = _scalar(engine, "from window_start")
+        start = _scalar(engine, "select min(_source_ts) from accepted")
         if start is None:
-            engine.execute("create view fresh as select * from accepted")
+            engine.execute("create temp view fresh as select * from accepted")
             return 0, ""
-        log = self._log()
+        keys = ", ".join(self.key_names)
+        known = self._known(literal(start))
         engine.execute(
-            "create temp table known as from postgres_query('warehouse', "
-            + literal(
-                f"select {keys}, _source_ts, _row_hash from {log} as log "
-                f"where _batch_seq <= {self.released.through} "
-                f"and _op = 'U' and _source_ts >= timestamp {literal(start)} "
-                f"and not exists (select from {log} as later where "
-                + " and ".join(f"later.{k} = log.{k}" for k in self.key_names)
-                + " and later._op = 'D' and later._batch_seq > log._batch_seq "
-                f"and later._batch_seq <= {self.released.through}) "
-                f"union all select {keys}, _source_ts, _row_hash from {log} "
-                f"where _batch_seq <= {self.released.through} "
-                f"and _op = 'D' and _source_ts >= timestamp {literal(start)}"
-            )
-            + ")"
+            "create temp table known as "
+            f"from postgres_query('warehouse', {literal(known)})"
         )
         engine.execute(
-            "create view fresh as select * from accepted semi_less where not exists ("
-            "select 1 from known where "
-            + " and ".join(f"known.{k} = semi_less.{k}" for k in self.key_names)
-            + " and known._source_ts = semi_less._source_ts "
-            "and known._row_hash = semi_less._row_hash)"
+            "create temp view fresh as "
+            f"from accepted anti join known using ({keys}, _source_ts, _row_hash)"
         )
         total = _scalar(engine, "select count(*) from accepted")
         return total - _scalar(engine, "select count(*) from fresh"), ""
+
+    def _known(self, start: str) -> str:
+        """SQL for the released rows from `start` on that still hold.
+
+        A row that is in the log and was not deleted since adds nothing when it is
+        read again. What a batch that may still be rejected holds doesn't count.
+        """
+        keys = ", ".join(self.key_names)
+        same_key = " and ".join(f"later.{k} = log.{k}" for k in self.key_names)
+        released = f"_batch_seq <= {self.released.through}"
+        return (
+            f"select {keys}, _source_ts, _row_hash from {self._log()} as log "
+            f"where {released} and _source_ts >= timestamp {start} "
+            "and (_op = 'D' or not exists ("
+            f"select from {self._log()} as later where {same_key} "
+            f"and later._op = 'D' and later.{released} "
+            "and later._batch_seq > log._batch_seq))"
+        )
 
     def _log(self) -> str:
         return f"bronze.{quoted(self.table.bronze)}"
@@ -336,7 +333,7 @@ class _Extraction:
         Returns the number of live keys and of tombstones. A tombstone repeats
         the key's last known values, so that a deleted row can still be read.
         """
-        engine.execute("create view tombstones as select * from fresh where false")
+        engine.execute("create temp view tombstones as select * from fresh where false")
         if self.table.delete_mode != "key_scan" or not self.released.through:
             return 0, 0
         names = ", ".join(quoted(c.name) for c in self.table.columns)
@@ -361,7 +358,7 @@ class _Extraction:
             f"create temp table present as select {there} from read_parquet({scanned})"
         )
         engine.execute(
-            f"create or replace view tombstones as select {names}, 'D' as _op, "
+            f"create or replace temp view tombstones as select {names}, 'D' as _op, "
             f"greatest(timestamp {literal(observed_at)}, effective_ts) as _source_ts, "
             f"timestamp {literal(observed_at)} as _observed_at, "
             f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "

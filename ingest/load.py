@@ -112,18 +112,16 @@ def load(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
         )
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)
-    engine = duck.connect(settings.ROOT / ".seedbed" / "spill")
     try:
-        duck.attach_warehouse(engine, settings.warehouse())
-        _append(engine, lake, table, batch, manifest, started)
+        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+            duck.attach_warehouse(engine, settings.warehouse())
+            _append(engine, lake, table, batch, manifest, started)
     except duckdb.Error as error:
         lines = str(error).strip().splitlines()
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
             f"{lines[0]} Run again; the batch's files are kept."
         ) from error
-    finally:
-        engine.close()
     loaded = ledger.batch(connection, batch.table_id, batch.batch_seq)
     # A COMMIT through DuckDB can fail without a word, so the outcome is read
     # back on another connection.

@@ -12,7 +12,7 @@ from pathlib import Path
 from ingest.embedded.doctor import Finding, doctor
 from ingest.embedded.mariadb import MariaDB
 from ingest.embedded.postgres import Postgres, binaries
-from ingest.embedded.process import Report
+from ingest.embedded.process import Report, alive
 from ingest.embedded.service import Service, ServiceStatus, Stack
 from ingest.embedded.store import Store
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
@@ -113,8 +113,8 @@ def wipe(root: Path, report: Report) -> None:
     stack = Stack(root)
     with stack.locked(report):
         for service in (kind(stack) for kind in _SERVICES.values()):
-            if service.running():
-                raise ServiceError(f"{service.name} still runs; type ./seedbed down.")
+            if alive(service.pid_file):
+                raise ServiceError(f"{service.title} still runs; type ./seedbed down.")
         for folder in ("postgres/data", "mariadb/data", "lake", "state", "spill"):
             shutil.rmtree(stack.home / folder, ignore_errors=True)
     report("deleted the data of the embedded servers")
