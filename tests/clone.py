@@ -202,7 +202,10 @@ class Clone:
     def query(self, text: str, *values: object) -> list[Row]:
         """Rows of a query; [] for a statement."""
         with self.connect() as connection:
-            cursor = connection.execute(text, values or None)  # type: ignore[call-overload]
+            cursor = connection.execute(
+                text,  # type: ignore[arg-type]
+                values or None,
+            )
             return list(cursor.fetchall()) if cursor.description else []
 
     def value(self, text: str, *values: object) -> Any:
@@ -305,6 +308,10 @@ class Clone:
                 out[table] = (str(create[1]), list(cursor.fetchall()))
         return out
 
+    def deliver(self, name: str) -> None:
+        """Have the sources as in checkpoint `name`; the warehouse stays."""
+        self._undump(self.checkpoints[name].source)
+
     def _undump(self, dump: Mapping[str, tuple[str, list[Row]]]) -> None:
         with self.source() as cursor:
             cursor.execute("set foreign_key_checks = 0, time_zone = '+00:00'")
@@ -383,9 +390,9 @@ class Clone:
     # -- the seed --------------------------------------------------------------
     @contextmanager
     def edited(self, file: str, old: str, new: str) -> Iterator[None]:
-        """Edit the one line that starts with `old` in a seed file, then undo it.
+        """Replace the one line of a seed file that starts with `old`, then undo it.
 
-        The generated models follow before, and again after.
+        The generated models follow, both times.
         """
         path = self.root / "seeds" / "metadata" / f"{file}.csv"
         before = path.read_text()
@@ -394,8 +401,9 @@ class Clone:
         assert len(matches) == 1, (old, matches)
         lines[matches[0]] = new
         path.write_text("\n".join(lines) + "\n")
-        build._parsed.clear()
         try:
+            self.generate()
+            build._parsed.clear()
             yield
         finally:
             path.write_text(before)

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class Played:
     source: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     silver: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     contents: dict[int, dict[str, list[str]]] = field(default_factory=dict)
+    clock: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,9 @@ def played(stack: Clone) -> Played:
     played = Played()
     for day in DAYS:
         stack.day(day)
+        began = datetime.now(UTC).replace(tzinfo=None)
         played.results[day] = stack.run()
+        played.clock[day] = (began, datetime.now(UTC).replace(tzinfo=None))
         played.source[day] = {name: stack.source_rows(name) for name in names}
         played.silver[day] = {
             name: stack.relation("silver", name)

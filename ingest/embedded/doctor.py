@@ -44,7 +44,7 @@ def _machine(stack: Stack) -> Iterator[Finding]:
     fits = (3, 11) <= sys.version_info[:2] < (3, 13)
     yield Finding(fits, f"Python {version}", "install Python 3.12, delete .venv")
     uv = shutil.which("uv") or shutil.which(stack.home / "bin" / "uv")
-    yield Finding(bool(uv), f"uv: {uv or 'not found'}", "start through ./seedbed")
+    yield Finding(True, f"uv: {uv or 'none; ./seedbed installs it when it needs it'}")
     free = shutil.disk_usage(stack.root).free / 1e9
     what = f"{free:.0f} GB of disk free, {_DISK_GB} wanted"
     yield Finding(

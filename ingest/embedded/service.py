@@ -19,6 +19,7 @@ from ingest.embedded.process import House, Report, alive, log_tail, stop
 from ingest.errors import ConfigurationError, ServiceError
 
 HOST = "127.0.0.1"
+_telling = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Service:
 
     def __init__(self, stack: Stack, report: Report = lambda line: None) -> None:
         self.stack = stack
-        self.report = report
+        self._report = report
         self.folder = stack.home / self.name
         self.log = stack.home / "log" / f"{self.name}.log"
         self.pid_file = stack.home / "run" / f"{self.name}.pid"
@@ -143,6 +144,11 @@ class Service:
         """Called once the server answers and before it counts as up."""
 
     # -- what they share -------------------------------------------------------
+    def report(self, line: str) -> None:
+        """Tell the caller; servers start at once, their lines one after another."""
+        with _telling:
+            self._report(line)
+
     def state(self) -> dict[str, Any]:
         """What is remembered of this service."""
         return self.stack.read().get(self.name, {})

@@ -16,6 +16,7 @@ from ingest.embedded.service import HOST, Service
 
 BUCKET = "lake"
 REGION = "us-east-1"
+PARALLEL = 4
 # A line for each request would make a log of gigabytes.
 _SERVE = """
 import logging, sys
@@ -62,6 +63,7 @@ class Store(Service):
 
     def started(self, port: int) -> None:
         import boto3
+        from boto3.s3.transfer import TransferConfig
         from botocore.config import Config
 
         state = self.state()
@@ -71,16 +73,26 @@ class Store(Service):
             region_name=REGION,
             aws_access_key_id=state["access_key"],
             aws_secret_access_key=state["secret_key"],
-            config=Config(s3={"addressing_style": "path"}, proxies={}),
+            config=Config(
+                s3={"addressing_style": "path"},
+                proxies={},
+                request_checksum_calculation="when_required",
+            ),
         )
         client.create_bucket(Bucket=BUCKET)
+        # In one piece: moto copies the parts of a multipart upload once more.
+        whole = TransferConfig(multipart_threshold=4 << 30, use_threads=False)
+
+        def upload(path: Path, key: str) -> None:
+            client.upload_file(str(path), BUCKET, key, Config=whole)
+
         files = [Path(top, f) for top, _, names in os.walk(self.lake) for f in names]
         if files:
             size = sum(path.stat().st_size for path in files) / 1e6
             self.report(f"filling the S3 store: {len(files)} files, {size:.0f} MB")
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(PARALLEL) as pool:
             keys = [path.relative_to(self.lake).as_posix() for path in files]
-            uploads = pool.map(client.upload_file, files, [BUCKET] * len(keys), keys)
+            uploads = pool.map(upload, files, keys)
             list(uploads)  # raises what an upload raised
 
 

@@ -7,7 +7,7 @@
 {% macro default__cdc(source, key, columns) %}
 {%- set keys = key | join(', ') -%}
 {%- set by_time -%}
-partition by {{ keys }} order by effective_ts, _batch_seq, _row_hash
+partition by {{ keys }} order by effective_ts, _batch_seq, _row_hash, _op
 {%- endset -%}
 with
 {{ claimed_rows(source=source, key=key) }}

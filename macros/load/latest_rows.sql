@@ -12,7 +12,7 @@ ranked as (
         *,
         row_number() over (
             partition by {{ key | join(', ') }}
-            order by effective_ts desc, _batch_seq desc, _row_hash desc
+            order by effective_ts desc, _batch_seq desc, _row_hash desc, _op desc
         ) as newest_first
     from {{ source }}
 

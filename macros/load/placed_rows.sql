@@ -10,7 +10,7 @@
             coalesce(
                 max(case when _op = 'D' then _source_ts end) over (
                     partition by {{ key | join(', ') }}
-                    order by _batch_seq, _source_ts, _row_hash
+                    order by _batch_seq, _source_ts, _row_hash, _op
                     rows between unbounded preceding and 1 preceding
                 ),
                 _source_ts

@@ -17,7 +17,7 @@ winners as (
         *,
         row_number() over (
             partition by {{ keys }}, effective_ts
-            order by _batch_seq desc, _row_hash desc
+            order by _batch_seq desc, _row_hash desc, _op desc
         ) as last_observed_first
     from placed
 

@@ -222,7 +222,7 @@ final as (
     select
         cast(
             {{ dbt_utils.generate_surrogate_key(
-                ['customer_id', instant_text(expression='valid_from')]
+                ['customer_id', epoch_microseconds(instant='valid_from')]
             ) }} as varchar(32)
         ) as customer_key,
         customer_id,

@@ -51,11 +51,11 @@ items_by_order as (
 
     select
         order_id,
-        count(*) as line_count,
-        sum(quantity) as item_count,
-        sum(gross_amount) as gross_amount,
-        sum(discount_amount) as discount_amount,
-        sum(net_amount) as net_amount
+        cast(count(*) as integer) as line_count,
+        cast(sum(quantity) as bigint) as item_count,
+        cast(sum(gross_amount) as numeric(18, 2)) as gross_amount,
+        cast(sum(discount_amount) as numeric(18, 2)) as discount_amount,
+        cast(sum(net_amount) as numeric(18, 2)) as net_amount
     from order_items
     group by order_id
 
@@ -65,14 +65,20 @@ payments_by_order as (
 
     select
         order_id,
-        sum(case when kind = 'payment' then amount else 0 end) as paid_amount,
-        sum(case when kind = 'refund' then amount else 0 end) as refunded_amount
+        cast(
+            sum(case when kind = 'payment' then amount else 0 end)
+            as numeric(18, 2)
+        ) as paid_amount,
+        cast(
+            sum(case when kind = 'refund' then amount else 0 end)
+            as numeric(18, 2)
+        ) as refunded_amount
     from payments
     group by order_id
 
 ),
 
--- An order without lines or payments has them with an amount of nought.
+-- An order without lines or payments has nought of them, not NULL.
 joined as (
 
     select
@@ -85,14 +91,26 @@ joined as (
         orders.currency,
         coalesce(items_by_order.line_count, 0) as line_count,
         coalesce(items_by_order.item_count, 0) as item_count,
-        coalesce(items_by_order.gross_amount, 0) as gross_amount,
-        coalesce(items_by_order.discount_amount, 0) as discount_amount,
-        coalesce(items_by_order.net_amount, 0) as net_amount,
+        cast(
+            coalesce(items_by_order.gross_amount, 0) as numeric(18, 2)
+        ) as gross_amount,
+        cast(
+            coalesce(items_by_order.discount_amount, 0) as numeric(18, 2)
+        ) as discount_amount,
+        cast(
+            coalesce(items_by_order.net_amount, 0) as numeric(18, 2)
+        ) as net_amount,
         orders.shipping_amount,
-        coalesce(items_by_order.net_amount, 0)
-        + orders.shipping_amount as total_amount,
-        coalesce(payments_by_order.paid_amount, 0) as paid_amount,
-        coalesce(payments_by_order.refunded_amount, 0) as refunded_amount
+        cast(
+            coalesce(items_by_order.net_amount, 0) + orders.shipping_amount
+            as numeric(18, 2)
+        ) as total_amount,
+        cast(
+            coalesce(payments_by_order.paid_amount, 0) as numeric(18, 2)
+        ) as paid_amount,
+        cast(
+            coalesce(payments_by_order.refunded_amount, 0) as numeric(18, 2)
+        ) as refunded_amount
     from orders
     left join items_by_order
         on orders.order_id = items_by_order.order_id
@@ -111,15 +129,15 @@ final as (
         ordered_on,
         status,
         currency,
-        cast(line_count as integer) as line_count,
-        cast(item_count as bigint) as item_count,
-        cast(gross_amount as numeric(18, 2)) as gross_amount,
-        cast(discount_amount as numeric(18, 2)) as discount_amount,
-        cast(net_amount as numeric(18, 2)) as net_amount,
+        line_count,
+        item_count,
+        gross_amount,
+        discount_amount,
+        net_amount,
         shipping_amount,
-        cast(total_amount as numeric(18, 2)) as total_amount,
-        cast(paid_amount as numeric(18, 2)) as paid_amount,
-        cast(refunded_amount as numeric(18, 2)) as refunded_amount,
+        total_amount,
+        paid_amount,
+        refunded_amount,
         status = 'cancelled' as is_cancelled,
         status = 'returned' as is_returned,
         paid_amount >= total_amount as is_fully_paid,

@@ -6,8 +6,8 @@ orders as (
     select
         currency,
         count(*) as order_count,
-        sum(total_amount) as total_amount,
-        sum(refunded_amount) as refunded_amount
+        cast(sum(total_amount) as numeric(18, 2)) as total_amount,
+        cast(sum(refunded_amount) as numeric(18, 2)) as refunded_amount
     from {{ ref('fct_orders') }}
     where not is_cancelled
     group by currency
@@ -19,8 +19,8 @@ days as (
     select
         currency,
         sum(order_count) as order_count,
-        sum(total_amount) as total_amount,
-        sum(refunded_amount) as refunded_amount
+        cast(sum(total_amount) as numeric(18, 2)) as total_amount,
+        cast(sum(refunded_amount) as numeric(18, 2)) as refunded_amount
     from {{ ref('agg_daily_sales') }}
     group by currency
 

@@ -7,8 +7,12 @@ days as (
         dates.month_start,
         daily_sales.currency,
         sum(daily_sales.order_count) as order_count,
-        sum(daily_sales.total_amount) as total_amount,
-        sum(daily_sales.refunded_amount) as refunded_amount
+        cast(
+            sum(daily_sales.total_amount) as numeric(18, 2)
+        ) as total_amount,
+        cast(
+            sum(daily_sales.refunded_amount) as numeric(18, 2)
+        ) as refunded_amount
     from {{ ref('agg_daily_sales') }} as daily_sales
     inner join {{ ref('dim_date') }} as dates
         on daily_sales.sales_date = dates.date_day

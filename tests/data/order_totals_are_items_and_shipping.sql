@@ -5,7 +5,10 @@ items as (
 
     select
         order_id,
-        sum(round(quantity * unit_price * (1 - discount), 2)) as net_amount
+        cast(
+            sum(round(quantity * unit_price * (1 - discount), 2))
+            as numeric(18, 2)
+        ) as net_amount
     from {{ ref('order_items') }}
     where not is_deleted
     group by order_id

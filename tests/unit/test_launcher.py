@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -42,9 +43,30 @@ def clone(tmp_path: Path) -> Path:
     return clone
 
 
+@pytest.fixture
+def bare_path(tmp_path: Path) -> str:
+    """A PATH with a system's basic tools and Python, but no uv."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in "sh readlink dirname cksum cat mkdir rm ln flock chmod".split():
+        if found := shutil.which(tool):
+            (tools / tool).symlink_to(found)
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    return str(tools)
+
+
+def uv_folder() -> Path:
+    """Where uv itself is, not a shim that needs its own surroundings."""
+    own = REPOSITORY / ".seedbed" / "bin" / "uv"
+    uv = shutil.which("uv") or str(own)
+    command = [uv, "run", "--no-project", "--quiet", "sh", "-c", 'echo "$UV"']
+    return Path(subprocess.check_output(command, text=True, cwd="/").strip()).parent
+
+
 def call(clone: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the launcher from a foreign folder."""
+    """Run the launcher from a foreign folder; uv is at hand unless PATH is given."""
     kept = {k: v for k, v in os.environ.items() if k != "SEEDBED_DEV"}
+    kept["PATH"] = f"{uv_folder()}:{kept['PATH']}"
     return subprocess.run(
         [clone / "seedbed", *words],
         cwd="/",
@@ -62,12 +84,14 @@ def test_the_first_call_sets_up_and_hands_over_the_arguments(clone: Path) -> Non
     assert "190 MB" in done.stderr
 
 
-def test_a_warm_call_needs_no_uv_says_nothing_and_is_quick(clone: Path) -> None:
+def test_a_warm_call_needs_no_uv_says_nothing_and_is_quick(
+    clone: Path, bare_path: str
+) -> None:
     call(clone, "status")
     began = time.monotonic()
-    done = call(clone, "status", PATH="/usr/bin:/bin")
+    done = call(clone, "status", PATH=bare_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1.0
     assert not (clone / ".seedbed" / "bootstrap").exists()
 
 
@@ -109,7 +133,10 @@ def test_a_second_call_waits_for_a_set_up_that_is_at_work(clone: Path) -> None:
     with (clone / ".seedbed" / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         waiting = subprocess.Popen(
-            [clone / "seedbed"], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+            [clone / "seedbed"],
+            env=os.environ | {"PATH": f"{uv_folder()}:{os.environ['PATH']}"},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         assert waiting.stderr
         assert b"waiting for another set-up" in waiting.stderr.readline()
@@ -118,27 +145,21 @@ def test_a_second_call_waits_for_a_set_up_that_is_at_work(clone: Path) -> None:
     assert b"plain True" in out
 
 
-def test_without_a_fitting_python_it_says_what_to_install(clone: Path) -> None:
-    # uv alone on PATH, and told to look for Python nowhere else.
-    tools = clone / "tools"
-    tools.mkdir()
-    for tool in ("sh", "readlink", "dirname", "cksum", "cat", "mkdir", "rm", "flock"):
-        if found := shutil.which(tool):
-            (tools / tool).symlink_to(found)
-    (tools / "uv").symlink_to(real_uv())
-    done = call(clone, "status", PATH=str(tools), UV_PYTHON_INSTALL_DIR=str(clone))
+def test_without_a_fitting_python_it_says_what_to_install(
+    clone: Path, bare_path: str
+) -> None:
+    tools = Path(bare_path)
+    (tools / "python3").unlink()
+    (tools / "uv").symlink_to(uv_folder() / "uv")
+    done = call(clone, "status", PATH=bare_path, UV_PYTHON_INSTALL_DIR=bare_path)
     assert done.returncode == 2
-    assert "Python 3.11 or 3.12" in " ".join(done.stderr.split())
+    assert "Python 3.11 or 3.12 and found neither" in " ".join(done.stderr.split())
 
 
-def real_uv() -> str:
-    """The program itself, not a shim that needs its own surroundings."""
-    command = ["uv", "run", "--no-project", "--quiet", "sh", "-c", 'echo "$UV"']
-    return subprocess.check_output(command, text=True, cwd="/").strip()
-
-
-def test_uv_is_installed_into_the_clone_when_there_is_none(clone: Path) -> None:
-    done = call(clone, "status", PATH="/usr/bin:/bin")
+def test_uv_is_installed_into_the_clone_when_there_is_none(
+    clone: Path, bare_path: str
+) -> None:
+    done = call(clone, "status", PATH=bare_path)
     assert "plain True" in done.stdout, done.stderr
     assert (clone / ".seedbed" / "bin" / "uv").exists()
     assert (clone / ".seedbed" / "cache" / "uv").is_dir()

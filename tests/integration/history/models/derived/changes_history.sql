@@ -1,0 +1,10 @@
+{{ config(
+    incremental_strategy='delete+insert',
+    unique_key=['case_id', 'key_id'],
+) }}
+
+{{ cdc(
+    source=ref('things'),
+    key=['case_id', 'key_id'],
+    columns=['case_id', 'key_id', 'tracked', 'untracked'],
+) }}

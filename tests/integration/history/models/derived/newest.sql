@@ -1,0 +1,10 @@
+{{ config(
+    incremental_strategy='merge',
+    unique_key=['case_id', 'key_id'],
+) }}
+
+{{ scd1(
+    source=ref('things'),
+    key=['case_id', 'key_id'],
+    columns=['case_id', 'key_id', 'tracked', 'untracked'],
+) }}

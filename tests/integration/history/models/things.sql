@@ -1,0 +1,3 @@
+select *
+from bronze.test__things
+where _batch_seq <= {{ released_through('test.things') }}

@@ -1,0 +1,722 @@
+"""The metadata seed's reader: each kind of fault is told, where and how to mend it."""
+
+import ast
+import csv
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import metadata
+from ingest.errors import ConfigurationError
+from ingest.metadata import HEADERS, MetadataError
+from tests.clone import REPOSITORY, neutral_environment
+
+SEED = Path("seeds/metadata")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of one row of a seed file; `where` is its first cells with dots."""
+
+    file: str
+    where: str
+    cells: dict[str, str]
+    verb: str = "set"
+
+
+def put(file: str, where: str, **cells: str) -> Edit:
+    """Other values in the row `where`."""
+    return Edit(file, where, cells)
+
+
+def add(file: str, where: str, **cells: str) -> Edit:
+    """One more row, whose first cells are `where`."""
+    return Edit(file, where, cells, "add")
+
+
+def drop(file: str, where: str) -> Edit:
+    """Without the rows that start with `where`."""
+    return Edit(file, where, {}, "drop")
+
+
+def rows_of(root: Path, file: str) -> list[dict[str, str]]:
+    with (root / SEED / f"{file}.csv").open(newline="", encoding="utf-8") as text:
+        return list(csv.DictReader(text))
+
+
+def name_of(file: str, row: dict[str, str]) -> str:
+    return ".".join(row[column] for column in HEADERS[file])
+
+
+def fits(file: str, row: dict[str, str], where: str) -> bool:
+    return f"{name_of(file, row)}.".startswith(f"{where}.")
+
+
+def edit(root: Path, change: Edit) -> None:
+    header, rows = HEADERS[change.file], rows_of(root, change.file)
+    if change.verb == "add":
+        first = dict(zip(header, change.where.split("."), strict=False))
+        rows.append(dict.fromkeys(header, "") | first | change.cells)
+    elif change.verb == "drop":
+        kept = [r for r in rows if not fits(change.file, r, change.where)]
+        assert len(kept) < len(rows), change
+        rows = kept
+    else:
+        found = [r for r in rows if fits(change.file, r, change.where)]
+        assert len(found) == 1, change
+        found[0].update(change.cells)
+    with (root / SEED / f"{change.file}.csv").open(
+        "w", newline="", encoding="utf-8"
+    ) as out:
+        writer = csv.DictWriter(out, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def line_of(root: Path, file: str, where: str) -> int:
+    """The line of the last row that starts with `where`; no cell spans two."""
+    rows = rows_of(root, file)
+    return max(n for n, r in enumerate(rows, 2) if fits(file, r, where))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root with a copy of the seed."""
+    shutil.copytree(REPOSITORY / SEED, tmp_path / SEED)
+    return tmp_path
+
+
+LONG = "a" * 64
+COLUMN = {"data_type": "text", "nullable": "true", "description": "Something"}
+TABLE = {
+    "model": "more",
+    "load_type": "full",
+    "delete_mode": "none",
+    "on_schema_change": "evolve",
+}
+KEY = COLUMN | {"nullable": "false", "key_position": "1"}
+
+# What is edited; where the fault must be told; a part of its text, the fix included.
+CASES: list[tuple[str, list[Edit], str, str, str]] = [
+    # sources.csv
+    (
+        "a kind that is not known",
+        [put("sources", "crm", kind="mysq")],
+        "sources", "crm", "kind 'mysq' is not known. Did you mean 'mysql'?",
+    ),
+    (
+        "a URL in place of its variable's name",
+        [put("sources", "crm", url_env="mysql://me:pw@host/crm")],
+        "sources", "crm", "Try 'CRM_URL'",
+    ),
+    (
+        "no schema",
+        [put("sources", "crm", schema="")],
+        "sources", "crm", "schema is empty; name the database to read from",
+    ),
+    (
+        "an unknown time zone",
+        [put("sources", "crm", timezone="Europe/Berlim")],
+        "sources", "crm", "Did you mean 'Europe/Berlin'?",
+    ),
+    (
+        "a source twice",
+        [add("sources", "crm", kind="mysql", url_env="U", schema="s", timezone="UTC")],
+        "sources", "crm", "source crm is there already, in line 2; remove one",
+    ),
+    (
+        "a source whose name parts names",
+        [add("sources", "a__b", kind="mysql", url_env="U", schema="s", timezone="UTC")],
+        "sources", "a__b", "source must not contain '__'",
+    ),
+    (
+        "an unsafe source name",
+        [add("sources", "My-Shop", kind="mysql", url_env="U", schema="s",
+             timezone="UTC")],
+        "sources", "My-Shop", "not a safe name",
+    ),
+    # tables.csv
+    (
+        "a table of no source",
+        [add("tables", "shap.more", **TABLE), add("columns", "shap.more.id", name="id",
+             **KEY)],
+        "tables", "shap.more", "'shap' is not in sources.csv. Did you mean 'shop'?",
+    ),
+    (
+        "a table twice",
+        [add("tables", "crm.contacts", **TABLE | {
+            "load_type": "scd2", "watermark_column": "updated_at"})],
+        "tables", "crm.contacts", "table crm.contacts is there already, in line 2",
+    ),
+    (
+        "a model twice",
+        [put("tables", "shop.suppliers", model="payments")],
+        "tables", "shop.suppliers", "model payments is there already, in line 7",
+    ),
+    (
+        "a model with an unsafe name",
+        [put("tables", "shop.suppliers", model="Suppliers; drop")],
+        "tables", "shop.suppliers", "try 'suppliers_drop'",
+    ),
+    (
+        "a model with a name too long",
+        [put("tables", "shop.suppliers", model=LONG)],
+        "tables", "shop.suppliers", "63 characters at most",
+    ),
+    (
+        "a model that is a reserved word",
+        [put("tables", "shop.suppliers", model="group")],
+        "tables", "shop.suppliers", "is a reserved word; try 'group_value'",
+    ),
+    (
+        "an unknown load type",
+        [put("tables", "shop.suppliers", load_type="scd3")],
+        "tables", "shop.suppliers", "load_type 'scd3' is not known",
+    ),
+    (
+        "an unknown delete mode",
+        [put("tables", "shop.suppliers", delete_mode="keyscan")],
+        "tables", "shop.suppliers", "Did you mean 'key_scan'?",
+    ),
+    (
+        "an unknown answer to schema changes",
+        [put("tables", "shop.suppliers", on_schema_change="frieze")],
+        "tables", "shop.suppliers", "Did you mean 'freeze'?",
+    ),
+    (
+        "a flag that is neither true nor false",
+        [put("tables", "shop.suppliers", enabled="yes")],
+        "tables", "shop.suppliers", "enabled is 'yes'; write true or false",
+    ),
+    (
+        "a table without columns",
+        [add("tables", "shop.more", **TABLE)],
+        "tables", "shop.more", "shop.more has no row in columns.csv",
+    ),
+    (
+        "a watermark that is no column",
+        [put("tables", "shop.suppliers", watermark_column="updated")],
+        "tables", "shop.suppliers",
+        "'updated' is not a column of shop.suppliers. Did you mean 'updated_at'?",
+    ),
+    (
+        "a watermark that is no timestamp",
+        [put("tables", "shop.suppliers", watermark_column="rating")],
+        "tables", "shop.suppliers", "is decimal(3,2); a watermark is a timestamp",
+    ),
+    (
+        "no watermark where one is needed",
+        [put("tables", "shop.suppliers", watermark_column="")],
+        "tables", "shop.suppliers", "needs a watermark_column",
+    ),
+    (
+        "a watermark where all is read",
+        [put("tables", "shop.inventory", watermark_column="counted_at")],
+        "tables", "shop.inventory", "leave watermark_column empty",
+    ),
+    (
+        "a search for deletes where all is read",
+        [put("tables", "shop.inventory", delete_mode="key_scan")],
+        "tables", "shop.inventory", "write delete_mode none",
+    ),
+    (
+        "no key",
+        [put("columns", "shop.payments.payment_id", key_position="")],
+        "tables", "shop.payments", "shop.payments has no key; give key_position 1",
+    ),
+    (
+        "a key with a gap",
+        [put("columns", "shop.inventory.warehouse_code", key_position="3")],
+        "tables", "shop.inventory", "are not 1, 2, …: [1, 3]",
+    ),
+    (
+        "a history without a tracked column",
+        [
+            *(
+                put("columns", f"shop.products.{name}", tracked="false")
+                for name in "supplier_id sku name category price cost attributes "
+                "is_active".split()
+            ),
+        ],
+        "tables", "shop.products", "write tracked true in columns.csv",
+    ),
+    (
+        "soft deletes without their column",
+        [drop("options", "shop.customers")],
+        "tables", "shop.customers", "needs the option soft_delete_column",
+    ),
+    (
+        "two tables with one log",
+        [
+            add("tables", "shop.Orders", **TABLE),
+            add("columns", "shop.Orders.id", name="id", **KEY),
+        ],
+        "tables", "shop.Orders", "would be called bronze.shop__orders, as that of line",
+    ),
+    (
+        "a log with a name too long",
+        [
+            add("tables", f"shop.{LONG}", **TABLE),
+            add("columns", f"shop.{LONG}.id", name="id", **KEY),
+        ],
+        "tables", f"shop.{LONG}", "longer than 55 characters",
+    ),
+    # columns.csv
+    (
+        "a column of no table",
+        [add("columns", "shop.order.x", name="x", **COLUMN)],
+        "columns", "shop.order", "Did you mean 'shop.orders'?",
+    ),
+    (
+        "a column twice",
+        [add("columns", "shop.orders.note", name="note_2", **COLUMN)],
+        "columns", "shop.orders.note.note_2", "column shop.orders.note is there already",
+    ),
+    (
+        "a name twice",
+        [put("columns", "shop.orders.note", name="status")],
+        "columns", "shop.orders.note", "name shop.orders.status is there already",
+    ),
+    (
+        "an unsafe name",
+        [put("columns", "shop.orders.note", name='no"te')],
+        "columns", "shop.orders.note", "try 'no_te'",
+    ),
+    (
+        "the name of a column that models add",
+        [put("columns", "shop.orders.note", name="is_deleted")],
+        "columns", "shop.orders.note", "try 'is_deleted_value'",
+    ),
+    (
+        "an unknown type",
+        [put("columns", "shop.orders.note", data_type="string")],
+        "columns", "shop.orders.note", "data_type 'string': known types: bigint",
+    ),
+    (
+        "a precision out of range",
+        [put("columns", "shop.orders.shipping_fee", data_type="decimal(39,2)")],
+        "columns", "shop.orders.shipping_fee", "a precision from 1 to 38",
+    ),
+    (
+        "a key position that is no number",
+        [put("columns", "shop.orders.note", key_position="first")],
+        "columns", "shop.orders.note", "key_position 'first' is not a number from 1",
+    ),
+    (
+        "a key position that only looks like a number",
+        [put("columns", "shop.orders.note", key_position="²")],
+        "columns", "shop.orders.note", "key_position '²' is not a number from 1",
+    ),
+    (
+        "a key that may be NULL",
+        [put("columns", "shop.orders.order_id", nullable="true")],
+        "columns", "shop.orders.order_id", "write nullable false",
+    ),
+    (
+        "a cleansed key",
+        [put("columns", "crm.contacts.contact_id", cleanse="trim")],
+        "columns", "crm.contacts.contact_id", "a key is never cleansed",
+    ),
+    (
+        "an unknown cleansing",
+        [put("columns", "shop.customers.city", cleanse="trimm")],
+        "columns", "shop.customers.city", "Did you mean 'trim'?",
+    ),
+    (
+        "cleansing of a number",
+        [put("columns", "shop.orders.shipping_fee", cleanse="trim")],
+        "columns", "shop.orders.shipping_fee", "works on text, not on decimal(8,2)",
+    ),
+    (
+        "an unknown class of personal data",
+        [put("columns", "shop.customers.email", pii="mail")],
+        "columns", "shop.customers.email", "Did you mean 'email'?",
+    ),
+    (
+        "no description",
+        [put("columns", "shop.orders.note", description="")],
+        "columns", "shop.orders.note", "say what the column holds",
+    ),
+    (
+        "tracked where it means nothing",
+        [put("columns", "shop.orders.note", tracked="true")],
+        "columns", "shop.orders.note", "for scd2 and snapshot only, not for cdc",
+    ),
+    (
+        "a tracked key",
+        [put("columns", "shop.customers.customer_id", tracked="true")],
+        "columns", "shop.customers.customer_id", "a key column can't be tracked",
+    ),
+    # options.csv
+    (
+        "an option of no table",
+        [add("options", "shop.order.late_days.1")],
+        "options", "shop.order", "table shop.order is not in tables.csv",
+    ),
+    (
+        "an unknown option",
+        [add("options", "shop.orders.late_day.1")],
+        "options", "shop.orders", "Did you mean 'late_days'?",
+    ),
+    (
+        "an option twice",
+        [add("options", "shop.order_items.late_days.4")],
+        "options", "shop.order_items.late_days.4", "option shop.order_items.late_days",
+    ),
+    (
+        "an option's value of another kind",
+        [put("options", "shop.order_items.late_days", value="-3")],
+        "options", "shop.order_items", "late_days is '-3'; it takes a whole number",
+    ),
+    (
+        "a soft-delete column without soft deletes",
+        [put("tables", "shop.customers", delete_mode="none")],
+        "options", "shop.customers", "write soft_flag in tables.csv",
+    ),
+    (
+        "a soft-delete column that is none",
+        [put("options", "shop.customers.soft_delete_column", value="deleted")],
+        "options", "shop.customers", "Did you mean 'deleted_at'?",
+    ),
+    (
+        "append-only for another load type",
+        [add("options", "shop.orders.append_only.true"),
+         put("tables", "shop.orders", delete_mode="none")],
+        "options", "shop.orders", "append_only is for load_type incremental, not cdc",
+    ),
+    (
+        "append-only with deletes",
+        [put("tables", "shop.payments", delete_mode="key_scan")],
+        "options", "shop.payments", "loses no rows; write delete_mode none",
+    ),
+    # rules.csv
+    (
+        "a rule of no table",
+        [put("rules", "shop.suppliers.rating", table="supplier")],
+        "rules", "shop.supplier", "Did you mean 'shop.suppliers'?",
+    ),
+    (
+        "a rule twice",
+        [add("rules", "shop.suppliers.rating.between.0", severity="warn",
+             argument="0..9", layer="model")],
+        "rules", "shop.suppliers.rating.between.0..9", "rule shop.suppliers.rating.",
+    ),
+    (
+        "a rule on no column",
+        [put("rules", "shop.suppliers.rating", column="ratings")],
+        "rules", "shop.suppliers.ratings", "Did you mean 'rating'?",
+    ),
+    (
+        "an unknown check",
+        [put("rules", "shop.suppliers.rating", check="betwen")],
+        "rules", "shop.suppliers", "Did you mean 'between'?",
+    ),
+    (
+        "an unknown severity",
+        [put("rules", "shop.suppliers.rating", severity="error")],
+        "rules", "shop.suppliers", "severity 'error' is not known",
+    ),
+    (
+        "an unknown layer",
+        [put("rules", "shop.suppliers.rating", layer="models")],
+        "rules", "shop.suppliers", "Did you mean 'model'?",
+    ),
+    (
+        "bounds that are no numbers",
+        [put("rules", "shop.suppliers.rating", argument="zero..5")],
+        "rules", "shop.suppliers", "between takes LOW..HIGH",
+    ),
+    (
+        "no bounds",
+        [put("rules", "shop.suppliers.rating", argument="..")],
+        "rules", "shop.suppliers", "one may be empty",
+    ),
+    (
+        "a list without values",
+        [put("rules", "shop.orders.status", argument="")],
+        "rules", "shop.orders.status", "one_of needs an argument",
+    ),
+    (
+        "a broken regular expression",
+        [put("rules", "shop.customers.country", argument="[A-Z")],
+        "rules", "shop.customers.country", "matches takes a regular expression",
+    ),
+    (
+        "a backslash, which the warehouses read differently",
+        [put("rules", "shop.customers.country", argument=r"^\w{2}$")],
+        "rules", "shop.customers.country", "write a class such as [.]",
+    ),
+    (
+        "an argument of a check that has none",
+        [put("rules", "shop.products.sku", argument="yes")],
+        "rules", "shop.products.sku", "unique takes no argument",
+    ),
+    (
+        "a reference to nothing",
+        [put("rules", "shop.payments.order_id", argument="order.order_id")],
+        "rules", "shop.payments.order_id", "Did you mean 'orders.order_id'?",
+    ),
+]  # fmt: skip
+
+
+def faults(root: Path) -> list[str]:
+    with pytest.raises(MetadataError) as caught:
+        metadata.load(root)
+    told = str(caught.value)
+    assert caught.value.exit_code == 2
+    assert all(fault in told for fault in caught.value.faults), "all at once"
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(
+    ("edits", "file", "where", "text"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_a_fault_is_told_with_its_place_and_the_fix(
+    root: Path, edits: list[Edit], file: str, where: str, text: str
+) -> None:
+    for change in edits:
+        edit(root, change)
+    line = line_of(root, file, where)
+    found = faults(root)
+    place = f"seeds/metadata/{file}.csv:{line}: "
+    assert [f for f in found if f.startswith(place) and text in f], found
+    assert len(found) <= 2, "nothing else is accused"
+
+
+def test_the_seed_itself_has_no_fault(root: Path) -> None:
+    tables = metadata.load(root)
+    assert [t.id for t in tables] == sorted(
+        f"{r['source']}.{r['table']}" for r in rows_of(root, "tables")
+    )
+
+
+@pytest.mark.parametrize("file", HEADERS)
+def test_a_missing_file_is_told(root: Path, file: str) -> None:
+    (root / SEED / f"{file}.csv").unlink()
+    assert f"seeds/metadata/{file}.csv:1: the file is missing" in faults(root)
+
+
+def test_a_wrong_header_is_told_with_the_right_one(root: Path) -> None:
+    path = root / SEED / "options.csv"
+    path.write_text(path.read_text().replace("option,value", "value,option", 1))
+    told = "seeds/metadata/options.csv:1: the header is not source,table,option,value"
+    assert told in faults(root)
+
+
+def test_a_comma_without_quotes_is_told_with_its_line(root: Path) -> None:
+    path = root / SEED / "sources.csv"
+    path.write_text(path.read_text().replace('"The web shop: c', "The web shop: c"))
+    path.write_text(path.read_text().replace('payments"', "payments"))
+    told = (
+        "seeds/metadata/sources.csv:3: 9 cells where the header has 7; "
+        "quote a cell that holds a comma"
+    )
+    assert told in faults(root)
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(root: Path) -> None:
+    path = root / SEED / "options.csv"
+    path.write_bytes(path.read_bytes() + "shop,orders,größe,1\n".encode("latin-1"))
+    lines = path.read_bytes().count(b"\n")
+    assert f"seeds/metadata/options.csv:{lines}: not UTF-8; save the file as UTF-8" in (
+        faults(root)
+    )
+
+
+def test_a_spreadsheet_s_file_is_read_as_it_is(root: Path) -> None:
+    before = metadata.load(root)
+    for path in (root / SEED).iterdir():
+        text = path.read_text(encoding="utf-8").replace("\n", "\r\n")
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert metadata.load(root) == before
+
+
+def test_faults_of_all_files_are_told_at_once_in_order(root: Path) -> None:
+    edit(root, put("rules", "shop.suppliers.rating", severity="error"))
+    edit(root, put("sources", "crm", schema=""))
+    edit(root, put("columns", "shop.orders.note", data_type="string"))
+    edit(root, put("tables", "shop.suppliers", watermark_column="updated"))
+    found = faults(root)
+    places = [re.match(r"seeds/metadata/(\w+)\.csv:\d+: ", f) for f in found]
+    assert [p and p[1] for p in places] == ["columns", "rules", "sources", "tables"]
+
+
+def fault_sites() -> dict[tuple[int, int], str]:
+    """The first and last line of each place in the code that tells a fault."""
+    tree = ast.parse(inspect.getsource(metadata))
+    sites = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        text = ast.unparse(node)
+        own = text == "self.faults.append((row.file, row.line, text))"
+        if name in ("self.fault", "self.faults.append") and not own:
+            sites[node.lineno, node.end_lineno or node.lineno] = text
+    return sites
+
+
+class _Recorder(list[Any]):
+    """A list that notes the lines its users append from."""
+
+    def __init__(self, lines: set[int]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def append(self, item: Any) -> None:
+        frame = sys._getframe(1)
+        if frame.f_code.co_name == "fault":
+            assert frame.f_back
+            frame = frame.f_back
+        self.lines.add(frame.f_lineno)
+        super().append(item)
+
+
+def test_every_kind_of_fault_is_provoked_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: set[int] = set()
+    plain = metadata._Reader.__init__
+
+    def init(self: Any, root: Path) -> None:
+        plain(self, root)
+        self.faults = _Recorder(lines)
+
+    monkeypatch.setattr(metadata._Reader, "__init__", init)
+    spoil = {
+        "missing": lambda folder: (folder / "rules.csv").unlink(),
+        "header": lambda folder: (folder / "rules.csv").write_text("a,b\n"),
+        "cells": lambda folder: (folder / "rules.csv").open("a").write("a,b\n"),
+        "encoding": lambda folder: (folder / "rules.csv").write_bytes(b"\xff"),
+    }
+    for number, edits in enumerate([*(case[1] for case in CASES), *spoil]):
+        root = tmp_path / str(number)
+        shutil.copytree(REPOSITORY / SEED, root / SEED)
+        if isinstance(edits, str):
+            spoil[edits](root / SEED)
+        else:
+            for change in edits:
+                edit(root, change)
+        try:
+            metadata.load(root)
+        except (MetadataError, ValueError):
+            pass
+    sites = fault_sites()
+    assert len(sites) >= 40
+    never = [
+        text
+        for (first, last), text in sites.items()
+        if not lines & set(range(first, last + 1))
+    ]
+    assert never == []
+
+
+def test_a_faulty_seed_ends_with_2_and_nothing_is_generated(root: Path) -> None:
+    shutil.copytree(REPOSITORY / "ingest", root / "ingest")
+    edit(root, put("tables", "shop.suppliers", watermark_column="updated"))
+    edit(root, put("sources", "crm", schema=""))
+    before = sorted(root.rglob("*"))
+    for words in (["generate"], ["generate", "--check"], ["run"]):
+        done = subprocess.run(
+            [sys.executable, "-B", "-m", "ingest", *words],
+            cwd=root,
+            env=neutral_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "2 faults; nothing was written" in done.stderr
+        assert "did you mean 'updated_at'" in done.stderr.lower()
+        assert "Traceback" not in done.stderr
+    assert sorted(root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        ("shop.inventory", "customers_history"),
+        ("shop.inventory", "products_latest"),
+        ("shop.inventory", "products_snapshot"),
+        ("shop.inventory", "stg_shop__orders"),
+    ],
+)
+def test_a_model_named_as_one_that_is_generated_is_refused(
+    root: Path, other: str, name: str
+) -> None:
+    edit(root, put("tables", other, model=name))
+    assert any(name in fault for fault in faults(root))
+
+
+def test_a_history_s_name_fits_into_postgres(root: Path) -> None:
+    edit(root, put("tables", "shop.customers", model="c" * 60))
+    edit(root, put("rules", "shop.orders.customer_id", argument="c" * 60 + ".customer_id"))
+    assert any("c" * 60 in fault for fault in faults(root))
+
+
+def test_a_reference_to_a_table_that_is_not_enabled_is_refused(root: Path) -> None:
+    edit(root, put("tables", "shop.products", enabled="false"))
+    assert any("products.product_id" in fault for fault in faults(root))
+
+
+def test_a_name_s_glob_chooses_tables_and_a_wrong_one_is_told(root: Path) -> None:
+    tables = metadata.load(root)
+
+    def chosen(*patterns: str) -> list[str]:
+        return [t.id for t in metadata.enabled(tables, patterns)]
+
+    assert chosen("shop.order*") == ["shop.order_items", "shop.orders"]
+    assert chosen("crm_contacts", "shop.orders") == ["crm.contacts", "shop.orders"]
+    assert chosen("shop.orders,suppliers") == ["shop.orders", "shop.suppliers"]
+    assert chosen() == [t.id for t in tables]
+    with pytest.raises(ConfigurationError, match=r"mean 'shop\.orders'.*There are: crm"):
+        chosen("shop.order")
+
+
+def test_a_disabled_table_is_not_chosen(root: Path) -> None:
+    edit(root, put("tables", "shop.suppliers", enabled="false"))
+    tables = metadata.load(root)
+    assert "shop.suppliers" not in [t.id for t in metadata.enabled(tables)]
+    with pytest.raises(ConfigurationError, match="no enabled table"):
+        metadata.enabled(tables, ["shop.suppliers"])
+
+
+def fingerprints(root: Path, table: str) -> tuple[str, str]:
+    found = next(t for t in metadata.load(root) if t.id == table)
+    return found.fingerprint("bytes"), found.fingerprint("meaning")
+
+
+@pytest.mark.parametrize(
+    ("change", "bytes_change", "meaning_changes"),
+    [
+        (put("columns", "shop.customers.city", description="Town"), False, False),
+        (put("columns", "shop.customers.city", cleanse=""), False, True),
+        (put("columns", "shop.customers.city", tracked="false"), False, True),
+        (put("columns", "shop.customers.city", data_type="text"), True, False),
+        (put("columns", "shop.customers.city", name="town"), True, True),
+        (add("options", "shop.customers.overlap_minutes.9"), False, False),
+        (add("options", "shop.customers.delete_action.remove"), False, True),
+        (put("tables", "shop.customers", owner="else"), False, False),
+    ],
+)
+def test_fingerprints_follow_what_changes_bytes_and_meaning_and_nothing_else(
+    root: Path, change: Edit, bytes_change: bool, meaning_changes: bool
+) -> None:
+    before = fingerprints(root, "shop.customers")
+    others = fingerprints(root, "crm.contacts")
+    edit(root, change)
+    after = fingerprints(root, "shop.customers")
+    assert (before[0] != after[0], before[1] != after[1]) == (
+        bytes_change,
+        meaning_changes,
+    )
+    assert fingerprints(root, "crm.contacts") == others

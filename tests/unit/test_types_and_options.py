@@ -1,0 +1,179 @@
+"""Canonical types, options and settings: what is accepted, what it means, what not."""
+
+from collections.abc import Callable
+
+import duckdb
+import pytest
+
+from ingest import options, settings, types
+from ingest.errors import ConfigurationError
+from ingest.metadata import Source
+from ingest.options import Options
+
+SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")
+
+
+@pytest.mark.parametrize(
+    ("name", "duckdb_type", "postgres", "snowflake"),
+    [
+        ("boolean", "boolean", "boolean", "boolean"),
+        ("integer", "integer", "integer", "integer"),
+        ("bigint", "bigint", "bigint", "bigint"),
+        ("double", "double", "double precision", "double precision"),
+        ("decimal(12,2)", "decimal(12,2)", "numeric(12,2)", "numeric(12,2)"),
+        ("decimal(38, 38)", "decimal(38,38)", "numeric(38,38)", "numeric(38,38)"),
+        ("varchar(20)", "varchar", "varchar(20)", "varchar(20)"),
+        ("text", "varchar", "text", "text"),
+        ("date", "date", "date", "date"),
+        ("time", "time", "time", "time"),
+        ("timestamp", "timestamp", "timestamp", "timestamp_ntz"),
+        ("json", "json", "jsonb", "variant"),
+        ("binary", "blob", "bytea", "binary"),
+    ],
+)
+def test_a_canonical_type_has_its_name_in_every_system(
+    name: str, duckdb_type: str, postgres: str, snowflake: str
+) -> None:
+    found = types.parse(name)
+    assert (found.duckdb, found.postgres, found.snowflake) == (
+        duckdb_type,
+        postgres,
+        snowflake,
+    )
+    with duckdb.connect() as engine:
+        engine.execute(f"select cast(null as {found.duckdb})")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("string", "known types: bigint"),
+        ("", "known types"),
+        ("INTEGER", "known types"),
+        ("decimal", "decimal(p,s)"),
+        ("decimal(0,0)", "a precision from 1 to 38"),
+        ("decimal(39,0)", "a precision from 1 to 38"),
+        ("decimal(3,4)", "a scale up to its precision"),
+        ("decimal(3,-1)", "known types"),
+        ("varchar(0)", "a length from 1 to 65535"),
+        ("varchar(65536)", "a length from 1 to 65535"),
+        ("varchar(10); drop", "known types"),
+    ],
+)
+def test_another_type_is_refused_with_what_is_known(name: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told.replace("(", r"\(").replace(")", r"\)")):
+        types.parse(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "value", "bad"),
+    [
+        ("overlap_minutes", "7", 7, ["", "-1", "1.5", "many"]),
+        ("late_days", "0", 0, ["-1", "three"]),
+        ("soft_delete_column", "gone_at", "gone_at", []),
+        ("delete_action", "remove", "remove", ["Remove", "", "keep"]),
+        ("max_delete_ratio", "0.25", 0.25, ["1.1", "-0.1", "a third", "nan"]),
+        ("min_delete_count", "5", 5, ["-5"]),
+        ("allow_empty", "true", True, ["yes", "True", ""]),
+        ("append_only", "false", False, ["no", "0"]),
+        ("keep_snapshots", "3", 3, ["few"]),
+        ("freshness_warn_minutes", "60", 60, ["1h"]),
+        ("freshness_error_minutes", "90", 90, ["1h"]),
+    ],
+)
+def test_an_option_takes_its_kind_of_value_only(
+    name: str, good: str, value: object, bad: list[str]
+) -> None:
+    parse: Callable[[str], object] = options.KNOWN[name].parse
+    assert parse(good) == value
+    for text in bad:
+        with pytest.raises(ValueError):
+            parse(text)
+
+
+def test_every_option_is_tried_above_and_explained() -> None:
+    marks = test_an_option_takes_its_kind_of_value_only.pytestmark  # type: ignore[attr-defined]
+    assert {case[0] for case in marks[0].args[1]} == set(options.KNOWN)
+    for name, option in options.KNOWN.items():
+        assert option.meaning, name
+        assert option.kind, name
+        assert hasattr(Options(), name)
+
+
+def test_options_never_hold_back_rows_by_default() -> None:
+    plain = Options()
+    assert plain.overlap_minutes > 0, "a row committed late would be lost"
+    assert not plain.allow_empty
+    assert not plain.append_only
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "shop",
+        "postgres://me:secret@db/shop",
+        "mysql://db:3306/shop",
+        "mysql://me:secret@/shop",
+        "mysql://me:secret@db:port/shop",
+        "mysql://me:secret@db:99999/shop",
+        "mysql://me:sec/ret@db/shop",
+    ],
+)
+def test_a_bad_url_is_refused_without_telling_its_password(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("SHOP_URL", text)
+    with pytest.raises(ConfigurationError) as caught:
+        settings.source_url(SHOP)
+    assert caught.value.exit_code == 2
+    assert "SHOP_URL" in str(caught.value)
+    assert "mysql://USER:PASSWORD@HOST:PORT/" in str(caught.value)
+    assert "sec" not in str(caught.value)
+
+
+def test_a_url_s_parts_are_read_and_its_password_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "mysql://m%40e:p%2Fw%3A%20@db.example:3307/shop?ssl_mode=REQUIRED&ssl_ca=/ca"
+    monkeypatch.setenv("SHOP_URL", text)
+    url = settings.source_url(SHOP)
+    assert (url.host, url.port, url.user, url.password) == (
+        "db.example",
+        3307,
+        "m@e",
+        "p/w: ",
+    )
+    assert (url.ssl_mode, url.ssl_ca) == ("required", "/ca")
+    assert "p/w" not in repr(url)
+    monkeypatch.setenv("SHOP_URL", "mysql://me@db")
+    assert settings.source_url(SHOP).port == 3306
+
+
+@pytest.mark.parametrize(
+    ("text", "bucket", "prefix"),
+    [("s3://lake", "lake", ""), ("s3://lake/a/b/", "lake", "a/b/")],
+)
+def test_the_lake_is_a_bucket_and_a_prefix(
+    monkeypatch: pytest.MonkeyPatch, text: str, bucket: str, prefix: str
+) -> None:
+    monkeypatch.setenv("SEEDBED_LAKE", text)
+    lake = settings.lake()
+    assert (lake.bucket, lake.prefix) == (bucket, prefix)
+
+
+@pytest.mark.parametrize("text", ["lake", "s3:lake", "s3:///x", "gs://lake", "/lake"])
+def test_another_lake_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SEEDBED_LAKE", text)
+    with pytest.raises(ConfigurationError, match="s3://BUCKET"):
+        settings.lake()
+
+
+@pytest.mark.parametrize("name", ["PGHOST", "PGUSER", "PGDATABASE"])
+def test_a_setting_that_is_missing_is_named_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for other in ("PGHOST", "PGUSER", "PGDATABASE"):
+        monkeypatch.setenv(other, "x")
+    monkeypatch.delenv(name)
+    with pytest.raises(ConfigurationError, match=f"{name} is not set.*seedbed up"):
+        settings.warehouse()
