@@ -43,6 +43,9 @@ create table if not exists audit.batch (
     decided_at timestamptz,
     primary key (table_id, batch_seq)
 );
+-- First in, first out: a table has one batch under way at most.
+create unique index if not exists batch_under_way on audit.batch (table_id)
+where state in ('planned', 'extracted', 'loaded');
 
 -- What is released, one row a table: batches are first in, first out, so one
 -- number says it. `snapshot_seq` is the newest full snapshot among them,

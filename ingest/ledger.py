@@ -249,10 +249,10 @@ def adopt(connection: Connection, found: Batch, run_id: str) -> None:
 
 
 def discard(connection: Connection, found: Batch) -> None:
-    """Forget a planned batch whose seed has changed since; nothing was read."""
+    """Forget a batch that must be read anew; its files stay behind, unread."""
     connection.execute(
         "delete from audit.batch where table_id = %s and batch_seq = %s "
-        "and state = 'planned'",
+        "and state in ('planned', 'extracted')",
         (found.table_id, found.batch_seq),
     )
 
@@ -294,7 +294,8 @@ def release(connection: Connection, found: Batch, snapshot: bool) -> None:
             "insert into audit.table_state as s (table_id, released_through, "
             "snapshot_seq, released_high, observed_at) values (%s, %s, %s, %s, %s) "
             "on conflict (table_id) do update set "
-            "released_through = excluded.released_through, "
+            "released_through = greatest(s.released_through, "
+            "excluded.released_through), "
             "snapshot_seq = greatest(s.snapshot_seq, excluded.snapshot_seq), "
             "released_high = greatest(s.released_high, excluded.released_high), "
             "observed_at = excluded.observed_at, released_at = clock_timestamp()",

@@ -107,8 +107,8 @@ def load(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
     if manifest is None:
         raise SeedbedError(
             f"{table.id}: the manifest {batch.manifest_key} of batch {batch.batch_id} "
-            "is no longer in the lake. Restore it, or discard the batch with "
-            f"`./seedbed discard {table.id}`, and run again to read its window anew."
+            "is no longer in the lake. Nothing was loaded; `./seedbed run` reads its "
+            "window anew."
         )
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)

@@ -16,7 +16,7 @@ from ingest.embedded.service import HOST, Service
 
 BUCKET = "lake"
 REGION = "us-east-1"
-PARALLEL = 4
+PARALLEL = 2  # more is no faster, and each upload holds its file in memory
 # A line for each request would make a log of gigabytes.
 _SERVE = """
 import logging, sys

@@ -1,0 +1,180 @@
+"""The command line as people and scripts use it: in processes of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest import ledger, summary
+from tests.clone import LAYERS, Clone, neutral_environment
+
+
+def shell(clone: Clone, script: str) -> subprocess.CompletedProcess[str]:
+    """A script in a shell in the clone's folder, nothing exported."""
+    return subprocess.run(
+        ["sh", "-euc", script],
+        cwd=clone.root,
+        env=neutral_environment() | {"SEEDBED": f"{sys.executable} -m ingest"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_plain_dbt_build_works_in_a_shell_with_the_exports(day_4: Clone) -> None:
+    before = day_4.contents(LAYERS)
+    done = shell(day_4, 'eval "$($SEEDBED env)"; dbt build --target postgres')
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "ERROR=0" in done.stdout
+    assert day_4.contents(LAYERS) == before
+    assert day_4.value("select count(*) from metadata.tables") == 8
+
+
+def test_env_exports_what_psql_and_scripts_need_and_nothing_else(
+    stack: Clone,
+) -> None:
+    done = stack.cli("env")
+    assert done.returncode == 0
+    names = {line.split("=")[0].removeprefix("export ") for line in done.stdout.split("\n") if line}
+    assert names >= set(stack.env)
+    assert names - set(stack.env) <= {"PATH", "SEEDBED_EMBEDDED"}
+    asked = shell(
+        stack, 'eval "$($SEEDBED env)"; psql -At -c "select current_database()"'
+    )
+    assert asked.stdout.strip() == "seedbed", asked.stderr
+
+
+@pytest.mark.parametrize("target", ["postgres", "snowflake"])
+def test_the_project_parses_without_a_warning(stack: Clone, target: str) -> None:
+    done = stack.dbt(
+        "--warn-error", "--show-all-deprecations", "parse", "--no-partial-parse",
+        "--target", target,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def test_status_tells_what_the_run_told(day_2_due: Clone) -> None:
+    ran = day_2_due.cli("run", "--json", "--tables", "suppliers")
+    assert ran.returncode == 0, ran.stderr
+    asked = day_2_due.cli("status", "--json")
+    assert asked.returncode == 0
+    told = json.loads(ran.stdout)
+    assert json.loads(asked.stdout) == told
+    assert (told["state"], told["balanced"], told["command"]) == ("done", True, "run")
+    line = told["tables"][0]
+    assert line["table_id"] == "shop.suppliers"
+    with day_2_due.source() as cursor:
+        cursor.execute("select count(*) from shop.suppliers")
+        assert cursor.fetchone() == (line["silver_rows"],)
+
+
+def test_status_of_an_older_run_is_not_that_of_a_newer_one(
+    stack: Clone, played: object
+) -> None:
+    stack.restore("day_4")
+    with stack.connect() as connection:
+        runs = [r[0] for r in stack.query("select run_id from audit.run order by 1")]
+        told = [summary.read(connection, run) for run in runs]
+    assert [t.run_id for t in told] == runs
+    assert [t.state for t in told] == ["done", "done", "blocked", "done"]
+    orders = [
+        next(t.silver_rows for t in day.tables if t.table_id == "shop.orders")
+        for day in told
+    ]
+    assert orders[0] == 400
+    assert orders[1] == orders[2] < (orders[3] or 0)
+
+
+def test_status_before_any_run_says_what_to_type(fresh: Clone) -> None:
+    done = fresh.cli("status")
+    assert done.returncode == 1
+    assert "there has been no run yet; type `./seedbed run`" in done.stderr
+
+
+def test_the_steps_one_by_one_come_to_what_a_run_comes_to(
+    day_2_due: Clone, played: object
+) -> None:
+    names = ["--tables", "suppliers", "--tables", "inventory"]
+    states = {}
+    for step, state in (
+        ("extract", "extracted"), ("load", "loaded"), ("validate", "released"),
+    ):  # fmt: skip
+        done = day_2_due.cli(step, *names)
+        assert done.returncode == 0, done.stdout + done.stderr
+        states = dict(
+            day_2_due.query(
+                "select table_id, state from audit.batch where batch_seq = 2"
+            )
+        )
+        assert states == {"shop.suppliers": state, "shop.inventory": state}
+    assert day_2_due.run("suppliers", "inventory", everything=True).state == "done"
+    expected = played.contents[2]  # type: ignore[attr-defined]
+    found = day_2_due.contents(without=["_batch_seq"], any_observation=True)
+    for name in ("silver.suppliers", "silver.inventory", "bronze.shop__inventory"):
+        assert found[name] == expected[name]
+
+
+def test_generate_check_is_clean_on_the_clone(stack: Clone) -> None:
+    done = stack.cli("generate", "--check")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "--tables", "shop.order"], "Did you mean 'shop.orders'?"),
+        (["run", "--tables", "nothing*"], "There are: crm.contacts"),
+        (["run", "--target", "oracle"], "is not"),
+        (["run", "--jobs", "many"], "is not a valid integer"),
+        (["rebuild"], "Missing argument"),
+        (["rebuild", "products_history"], "dbt's snapshots can't be rebuilt"),
+        (["rebuild", "nothing"], "is no model that is derived from the log"),
+        (["demo", "--rows", "10"], "200"),
+        (["nonsense"], "No such command"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_and_a_hint(
+    stack: Clone, words: list[str], told: str
+) -> None:
+    done = stack.cli(*words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_models_that_are_not_generated_are_told_with_2(day_2_due: Clone) -> None:
+    path = Path("models/silver/generated/suppliers.sql")
+    file = day_2_due.root / path
+    before = file.read_text()
+    file.write_text(before + "-- mine\n")
+    try:
+        done = day_2_due.cli("run", "--tables", "suppliers")
+    finally:
+        file.write_text(before)
+    assert done.returncode == 2
+    assert "Run `./seedbed generate`" in done.stderr
+    assert day_2_due.value("select count(*) from audit.run") == 1, "no run was opened"
+
+
+def test_a_debug_flag_shows_where_an_error_came_from(stack: Clone) -> None:
+    done = stack.cli("--debug", "run", "--tables", "nothing")
+    assert "Traceback" in done.stderr
+
+
+def test_help_starts_with_the_five_commands(stack: Clone) -> None:
+    done = stack.cli("--help")
+    first = done.stdout.partition("All the rest")[0]
+    names = [line.split()[0] for line in first.partition("Start here")[2].split("\n")[1:] if line.strip()]
+    assert names == ["demo", "test", "run", "status", "doctor"]
+
+
+def test_a_json_run_writes_json_alone_to_standard_output(day_1: Clone) -> None:
+    done = day_1.cli("run", "--json", "--tables", "suppliers")
+    told = json.loads(done.stdout)
+    assert [t["table_id"] for t in told["tables"]] == ["shop.suppliers"]
+    with day_1.inside(), ledger.connect() as connection:
+        assert summary.read(connection).run_id == told["run_id"]
