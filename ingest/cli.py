@@ -105,6 +105,9 @@ def _services(report: Callable[[str], None] = _say) -> None:
         wanted = [n for n in embedded.SERVICES if n in names]
         os.environ.update(embedded.up(ROOT, report, wanted))
         os.environ["SEEDBED_EMBEDDED"] = " ".join(wanted)
+        exempt = os.environ.get("NO_PROXY", "").split(",")
+        if "127.0.0.1" not in exempt:
+            os.environ["NO_PROXY"] = ",".join(filter(None, [*exempt, "127.0.0.1"]))
     packages.install(ROOT, report)
 
 

@@ -29,7 +29,7 @@ PARQUET = "format parquet, compression zstd, row_group_size 122880"
 def plan(connection: ledger.Connection, table: Table, run_id: str) -> Batch:
     """Fix and persist the window of the next batch."""
     released = ledger.released(connection, table)
-    high = source.clock(table).newest
+    high = source.newest_watermark(table)
     if released.high and (high is None or high < released.high):
         high = released.high  # a watermark never goes back
     return ledger.plan(connection, table, run_id, released.high, high)

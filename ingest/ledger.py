@@ -194,15 +194,6 @@ def batch(connection: Connection, table_id: str, batch_seq: int) -> Batch:
     return row
 
 
-def run_batches(connection: Connection, run_id: str) -> list[Batch]:
-    """The batches that a run decided or left, oldest first."""
-    with connection.cursor(row_factory=class_row(Batch)) as cursor:
-        return cursor.execute(
-            "select * from audit.batch where run_id = %s order by table_id, batch_seq",
-            (run_id,),
-        ).fetchall()
-
-
 def plan(
     connection: Connection,
     table: Table,

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -211,10 +211,6 @@ class Table:
             )
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def described(self) -> dict[str, object]:
-        """The table as plain data, for `--json`."""
-        return asdict(self)
 
 
 def target_name(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,17 +58,6 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
         ) from None
 
 
-@dataclass(frozen=True)
-class Clock:
-    """The newest watermark at or before the source's own time, and that time.
-
-    Both as the source writes them, in its time zone.
-    """
-
-    newest: dt.datetime | None
-    now: dt.datetime
-
-
 def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
     """What keeps each table from being read, by table id: one query a source."""
     with connect(source) as connection, connection.cursor() as cursor:
@@ -103,30 +91,34 @@ def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
     return faults
 
 
-def clock(table: Table) -> Clock:
-    """Read the newest watermark of the table and the source's time."""
+def newest_watermark(table: Table) -> dt.datetime | None:
+    """The table's newest watermark that is not in the source's future.
+
+    As the source writes it, in its time zone; None for an empty table and for
+    one that is read whole.
+    """
+    if not table.watermark_column:
+        return None
     zone = ZoneInfo(table.source.timezone)
+    now = dt.datetime.now(dt.UTC)
+    column = _quoted(table.watermark_column)
     with connect(table.source) as connection, connection.cursor() as cursor:
         cursor.execute("select utc_timestamp(6)")
+        if row := cursor.fetchone():  # the source's clock, not this machine's
+            now = row[0].replace(tzinfo=dt.UTC)
+        cursor.execute(
+            f"select max({column}) from {_quoted(table.name)} where {column} <= %s",
+            (now.astimezone(zone).replace(tzinfo=None),),
+        )
         row = cursor.fetchone()
-        assert row is not None
-        now = row[0].replace(tzinfo=dt.UTC).astimezone(zone).replace(tzinfo=None)
-        newest = None
-        if table.watermark_column:
-            column = _quoted(table.watermark_column)
-            cursor.execute(
-                f"select max({column}) from {_quoted(table.name)} where {column} <= %s",
-                (now,),
-            )
-            row = cursor.fetchone()
-            newest = row[0] if row else None
-        if newest is not None and not isinstance(newest, dt.datetime):
-            raise SeedbedError(
-                f"{table.id}: watermark_column {table.watermark_column!r} holds "
-                f"{type(newest).__name__} values in the source, not date and time. "
-                "Name a DATETIME or TIMESTAMP column in seeds/metadata/tables.csv."
-            )
-        return Clock(newest, now)
+    newest = row[0] if row else None
+    if newest is not None and not isinstance(newest, dt.datetime):
+        raise SeedbedError(
+            f"{table.id}: watermark_column {table.watermark_column!r} holds "
+            f"{type(newest).__name__} values in the source, not date and time. "
+            "Name a DATETIME or TIMESTAMP column in seeds/metadata/tables.csv."
+        )
+    return newest
 
 
 def _quoted(name: str) -> str:

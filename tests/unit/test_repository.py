@@ -1,0 +1,58 @@
+"""The repository keeps its own rules: linters, generated files, clean parse."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check .",
+        "ruff format --check .",
+        "mypy --strict",
+        "sqlfluff lint models analyses tests/data",
+        "python -m ingest generate --check",
+    ],
+)
+def test_nothing_to_complain_about(command: str) -> None:
+    tool, *arguments = command.split()
+    done = run(str(TOOLS / tool), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_public_macro_is_documented_with_its_modes() -> None:
+    import yaml
+
+    undocumented = []
+    for macro in sorted((ROOT / "macros").rglob("*.sql")):
+        listed = yaml.safe_load((macro.parent / "_macros.yml").read_text())["macros"]
+        names = {entry["name"]: entry for entry in listed}
+        if not names.get(macro.stem, {}).get("description"):
+            undocumented.append(macro.name)
+    assert not undocumented
+
+
+def test_every_macro_file_holds_one_public_macro_of_its_name() -> None:
+    for path in (ROOT / "macros").rglob("*.sql"):
+        names = re.findall(r"{%-? (?:macro|test) (\w+)\(", path.read_text())
+        public = [n for n in names if "__" not in n]
+        assert public == [path.stem], path
+
+
+def test_no_secret_and_no_registry_host_is_committed() -> None:
+    hosts = "py" + r"pi\.org|python" + r"hosted|npm" + r"js\.|quay" + r"\.io"
+    found = run("git", "grep", "-nIE", f"({hosts})|BEGIN [A-Z ]*PRIVATE KEY")
+    assert found.stdout == ""
