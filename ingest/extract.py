@@ -392,8 +392,8 @@ def live_rows(table: Table, through: int, columns: str) -> str:
         f"partition by {keys} order by _batch_seq, _source_ts, _row_hash, _op "
         "rows between unbounded preceding and 1 preceding)) as effective_ts "
         f"from bronze.{quoted(table.bronze)} where _batch_seq <= {through}) as log "
-        f"order by {keys}, effective_ts desc, _batch_seq desc, _row_hash desc, _op desc) "
-        "as latest where _op <> 'D'"
+        f"order by {keys}, effective_ts desc, _batch_seq desc, _row_hash desc, "
+        "_op desc) as latest where _op <> 'D'"
     )
 
 
