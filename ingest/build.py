@@ -118,7 +118,7 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
         if event.info.name == "NodeFinished":
             done += 1
             if done % 20 == 0:
-                report(f"build: {done} nodes done")
+                report(f"{arguments[0]}: {done} nodes done")
 
     log = settings.ROOT / ".seedbed" / "log"
     common = [
@@ -143,18 +143,6 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
     if runner.manifest is not None and "--vars" not in arguments:
         _parsed[target] = runner.manifest
     return _built(getattr(answer.result, "results", []))
-
-
-def parse(target: str) -> None:
-    """Parse the project, so that the next command need not."""
-    from dbt.cli.main import dbtRunner
-
-    if target not in _parsed:
-        answer = dbtRunner().invoke(
-            ["parse", "--target", target, "--log-level", "none"]
-        )
-        if answer.success:
-            _parsed[target] = answer.result  # type: ignore[assignment]
 
 
 def _built(results: Sequence[Any]) -> Built:

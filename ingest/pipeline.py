@@ -261,6 +261,32 @@ def _build(
         )
 
 
+_IDENTITIES = """
+insert into audit.ledger (run_id, table_id, identity, left_rows, right_rows)
+select
+    batch.run_id,
+    batch.table_id,
+    identity.name,
+    sum(identity.left_rows),
+    sum(identity.right_rows)
+from audit.batch
+cross join lateral (
+    values
+    ('source = read', source_rows, rows_read),
+    (
+        'read = written + unchanged + rejected',
+        rows_read,
+        rows_written + rows_unchanged + rows_rejected
+    ),
+    ('written + deleted = loaded', rows_loaded, rows_written + rows_deleted)
+) as identity (name, left_rows, right_rows)
+where
+    batch.run_id = %s
+    and identity.left_rows is not null
+group by batch.run_id, batch.table_id, identity.name
+"""
+
+
 def _balance(
     connection: Connection,
     run_id: str,
@@ -268,46 +294,22 @@ def _balance(
     built: build.Built | None,
 ) -> bool:
     """Write the ledger's identities of this run; return whether all hold."""
-    rows: list[tuple[str, str, int, int]] = []
+    connection.execute(_IDENTITIES, (run_id,))
     for outcome in outcomes:
-        table = outcome.table
-        read = [b for b in outcome.batches if b.source_rows is not None]
-        for name, left, right in (
-            ("source = read", "source_rows", ("rows_read",)),
-            (
-                "read = written + unchanged + rejected",
-                "rows_read",
-                ("rows_written", "rows_unchanged", "rows_rejected"),
-            ),
-            (
-                "written + deleted = loaded",
-                "rows_loaded",
-                ("rows_written", "rows_deleted"),
-            ),
-        ):
-            done = [b for b in read if getattr(b, left) is not None]
-            if done:
-                total = sum(getattr(b, left) for b in done)
-                parts = sum(getattr(b, column) for b in done for column in right)
-                rows.append((table.id, name, total, parts))
-        if built is not None and built.ok and outcome.is_good:
-            released = ledger.released(connection, table)
-            if released.through:
-                rows.append(
-                    (
-                        table.id,
-                        "live keys of the log = live keys of silver",
-                        _live_in_log(connection, table, released),
-                        _live_in_silver(connection, table),
-                    )
-                )
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into audit.ledger (run_id, table_id, identity, left_rows, "
-            "right_rows) values (%s, %s, %s, %s, %s)",
-            [(run_id, *row) for row in rows],
-        )
-    return all(left == right for _, _, left, right in rows)
+        released = ledger.released(connection, outcome.table)
+        if built and built.ok and outcome.is_good and released.through:
+            connection.execute(
+                "insert into audit.ledger (run_id, table_id, identity, left_rows, "
+                "right_rows) values (%s, %s, %s, %s, %s)",
+                (
+                    run_id,
+                    outcome.table.id,
+                    "live keys of the log = live keys of silver",
+                    _live_in_log(connection, outcome.table, released),
+                    _live_in_silver(connection, outcome.table),
+                ),
+            )
+    return all(row["holds"] for row in ledger.identities(connection, run_id))
 
 
 def _live_in_log(

@@ -97,7 +97,7 @@ def test_status_before_any_run_says_what_to_type(fresh: Clone) -> None:
 def test_the_steps_one_by_one_come_to_what_a_run_comes_to(
     day_2_due: Clone, played: object
 ) -> None:
-    names = ["--tables", "suppliers", "--tables", "inventory"]
+    names = ["--tables", "suppliers", "--tables", "customers"]
     states = {}
     for step, state in (
         ("extract", "extracted"), ("load", "loaded"), ("validate", "released"),
@@ -109,11 +109,11 @@ def test_the_steps_one_by_one_come_to_what_a_run_comes_to(
                 "select table_id, state from audit.batch where batch_seq = 2"
             )
         )
-        assert states == {"shop.suppliers": state, "shop.inventory": state}
-    assert day_2_due.run("suppliers", "inventory", everything=True).state == "done"
+        assert states == {"shop.suppliers": state, "shop.customers": state}
+    assert day_2_due.run("suppliers", "customers", everything=True).state == "done"
     expected = played.contents[2]  # type: ignore[attr-defined]
     found = day_2_due.contents(without=["_batch_seq"], any_observation=True)
-    for name in ("silver.suppliers", "silver.inventory", "bronze.shop__inventory"):
+    for name in ("silver.suppliers", "silver.customers_history", "bronze.shop__customers"):
         assert found[name] == expected[name]
 
 
