@@ -32,9 +32,18 @@ LOG_COLUMNS = {
 def prepare(connection: ledger.Connection, table: Table) -> None:
     """Create the table's log, or the columns that were added since.
 
-    The caller holds the table's lock. Raises SeedbedError where the seed now
-    gives a column another type than the log has.
+    Raises SeedbedError where the seed now gives a column another type than the
+    log has.
     """
+    with connection.transaction():
+        connection.execute(
+            "select pg_advisory_xact_lock(hashtext('seedbed.log'), hashtext(%s))",
+            (table.bronze,),
+        )
+        _prepare(connection, table)
+
+
+def _prepare(connection: ledger.Connection, table: Table) -> None:
     log = sql.Identifier("bronze", table.bronze)
     found = dict(
         connection.execute(

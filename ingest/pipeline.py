@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
 
-from ingest import build, generate, ledger, load, settings, source, validate
+from ingest import build, generate, ledger, load, metadata, settings, source, validate
 from ingest import extract as extraction
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.killpoints import reach
@@ -84,9 +85,14 @@ def run(
     A table's failure or block is in its outcome; only what concerns all of them
     (the warehouse out of reach, dbt unable to start) is raised.
     """
-    assert_generated(tables)
+    everyone = assert_generated()
     with ledger.connect() as connection:
         ledger.prepare(connection)
+        for table in everyone:
+            # Models of tables that are not moved now need their logs as well;
+            # a fault is told by the run that moves the table.
+            with suppress(SeedbedError):
+                load.prepare(connection, table)
         run_id = ledger.begin_run(connection, command)
         seconds: dict[str, float] = {}
         try:
@@ -111,17 +117,17 @@ def run(
     return RunResult(run_id, state, outcomes, built, seconds, balanced)
 
 
-def assert_generated(tables: Sequence[Table]) -> None:
-    """Refuse to work with models that are not what the seed says."""
-    from ingest import metadata
-
-    changes = generate.plan(settings.ROOT, metadata.load(settings.ROOT))
+def assert_generated() -> list[Table]:
+    """All enabled tables; refuse to work with models that are not what they say."""
+    tables = metadata.load(settings.ROOT)
+    changes = generate.plan(settings.ROOT, tables)
     if not changes.is_empty:
         raise ConfigurationError(
             f"the generated models are not what the metadata seed says "
             f"({len(changes.write)} to write, {len(changes.delete)} to delete). Run "
             "`./seedbed generate`, look at the difference, and run again."
         )
+    return metadata.enabled(tables)
 
 
 def _state(
