@@ -139,7 +139,9 @@ def show(summary: Summary, console: Console) -> None:
     """Print the run as one table, its totals and the ledger's verdict."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     grid.add_column("table", no_wrap=True)
-    for name in (*(c.removeprefix("rows_") for c in COUNTS), "silver"):
+    # On a narrow terminal the deletes give way.
+    counts = COUNTS if console.width >= 84 else COUNTS[:-1]
+    for name in (*(c.removeprefix("rows_") for c in counts), "silver"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("state", no_wrap=True)
     grid.add_column("seconds", justify="right", no_wrap=True)
@@ -148,7 +150,7 @@ def show(summary: Summary, console: Console) -> None:
         colour = _COLOURS.get(line.state, "yellow")
         grid.add_row(
             line.table_id,
-            *(f"{getattr(line, name):,}" for name in COUNTS),
+            *(f"{getattr(line, name):,}" for name in counts),
             silver,
             f"[{colour}]{line.state}[/]",
             f"{line.seconds:.1f}",
@@ -157,7 +159,7 @@ def show(summary: Summary, console: Console) -> None:
         grid.add_section()
         grid.add_row(
             "total",
-            *(f"{sum(getattr(t, n) for t in summary.tables):,}" for n in COUNTS),
+            *(f"{sum(getattr(t, n) for t in summary.tables):,}" for n in counts),
             f"{sum(t.silver_rows or 0 for t in summary.tables):,}",
             "",
             f"{sum(t.seconds for t in summary.tables):.1f}",
