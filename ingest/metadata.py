@@ -174,6 +174,16 @@ class Table:
         return self.load_type in ("scd2", "cdc", "snapshot")
 
     @property
+    def generated_names(self) -> tuple[str, ...]:
+        """The models that are generated beside the one of the seed's name."""
+        names: tuple[str, ...] = (self.staging,)
+        if self.has_history:
+            names += (f"{self.model}_history",)
+        if self.load_type == "snapshot":
+            names += (f"{self.model}_latest", f"{self.model}_snapshot")
+        return names
+
+    @property
     def window_column(self) -> Column | None:
         """The watermark column, or None for a table that is read whole."""
         for column in self.columns:
@@ -307,6 +317,15 @@ class _Reader:
         rows = []
         line = reader.line_num + 1
         for values in reader:
+            if any(mark in cell for cell in values for mark in ("{{", "{%", "{#")):
+                self.faults.append(
+                    (
+                        str(path),
+                        line,
+                        "a cell holds {{, {% or {#, which dbt would take for Jinja; "
+                        "write it in another way",
+                    )
+                )
             if len(values) == len(header):
                 cells = {k: v.strip() for k, v in zip(header, values, strict=True)}
                 rows.append(_Row(str(path), line, cells))
@@ -440,8 +459,27 @@ class _Reader:
         ]
         found = [t for t in tables if t is not None]
         self._references(rows["rules"], found)
+        self._model_names(rows["tables"], found)
         self._bronze_names(rows["tables"])
         return found
+
+    def _model_names(self, rows: list[_Row], tables: list[Table]) -> None:
+        """No model may have the name of another one, generated ones included."""
+        owners = {name: t.id for t in tables for name in t.generated_names}
+        for row in rows:
+            name, own = row["model"], f"{row['source']}.{row['table']}"
+            if owners.get(name, own) != own:
+                self.fault(
+                    row,
+                    f"model {name!r} is generated for {owners[name]}; choose another "
+                    "name",
+                )
+            if len(name) > 50:
+                self.fault(
+                    row,
+                    f"model {name!r} is longer than 50 characters, which leaves no "
+                    "room for _snapshot behind it; shorten it",
+                )
 
     def _bronze_names(self, rows: list[_Row]) -> None:
         seen: dict[str, int] = {}
@@ -512,7 +550,7 @@ class _Reader:
             kind = types.parse("text")
         position = None
         if row["key_position"]:
-            if row["key_position"].isdigit() and int(row["key_position"]) > 0:
+            if re.fullmatch("[1-9][0-9]?", row["key_position"]):
                 position = int(row["key_position"])
             else:
                 self.fault(
@@ -610,7 +648,7 @@ class _Reader:
         )
 
     def _references(self, rows: list[_Row], tables: list[Table]) -> None:
-        models = {t.model: [c.name for c in t.columns] for t in tables}
+        models = {t.model: [c.name for c in t.columns] for t in tables if t.enabled}
         for row in rows:
             if row["check"] != "references":
                 continue
@@ -619,7 +657,7 @@ class _Reader:
                 known = [f"{m}.{c}" for m, names in models.items() for c in names]
                 self.fault(
                     row,
-                    f"references takes MODEL.COLUMN of the seed, not "
+                    f"references takes MODEL.COLUMN of an enabled table, not "
                     f"{row['argument']!r}.{_hint(row['argument'], known)}",
                 )
 

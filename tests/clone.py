@@ -37,6 +37,9 @@ _FOREIGN = re.compile(r"(PG|AWS_|SEEDBED_|SNOWFLAKE_|DBT_).*|.*_URL")
 # Later than all that happens in the demo's sources: an observation's time.
 _OBSERVED = re.compile(r'"(2026-(0[4-9]|1\d)|20(2[7-9]|[3-9]\d))-[^"]*T[^"]*"')
 
+# Gold's keys are hashes over such times, too.
+_HASHED = re.compile(r'"(\w+_key)": "[0-9a-f]{32}"')
+
 Row = tuple[Any, ...]
 
 
@@ -155,9 +158,7 @@ class Clone:
             tables = self.tables(*patterns)
             return pipeline.run(tables, command="run", **options)
 
-    def cli(
-        self, *words: str, timeout: float = 180, **env: str
-    ) -> subprocess.CompletedProcess[str]:
+    def cli(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """`./seedbed WORDS` as a process of its own."""
         return subprocess.run(
             self.command(*words),
@@ -166,16 +167,14 @@ class Clone:
             capture_output=True,
             text=True,
             check=False,
-            timeout=timeout,
+            timeout=180,
         )
 
     def command(self, *words: str) -> list[str]:
         """The command line of `./seedbed WORDS`."""
         return [sys.executable, "-m", "ingest", *words]
 
-    def dbt(
-        self, *words: str, timeout: float = 180, **env: str
-    ) -> subprocess.CompletedProcess[str]:
+    def dbt(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """dbt as a user types it, in a shell with the clone's variables."""
         return subprocess.run(
             [str(self.root / ".venv" / "bin" / "dbt"), *words],
@@ -184,7 +183,7 @@ class Clone:
             capture_output=True,
             text=True,
             check=False,
-            timeout=timeout,
+            timeout=180,
         )
 
     # -- the warehouse ---------------------------------------------------------
@@ -203,7 +202,7 @@ class Clone:
         """Rows of a query; [] for a statement."""
         with self.connect() as connection:
             cursor = connection.execute(
-                text,  # type: ignore[arg-type]
+                text,
                 values or None,
             )
             return list(cursor.fetchall()) if cursor.description else []
@@ -221,6 +220,26 @@ class Clone:
             assert cursor.description
             names = [column.name for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def released(self, table: str) -> dict[Row, dict[str, Any]]:
+        """The newest released row of each key that is not deleted.
+
+        Read from the staging view, which needs no build; seed columns only.
+        """
+        newest: dict[Row, dict[str, Any]] = {}
+        rows = self.relation("staging", f"stg_{table.replace('.', '__')}")
+        for row in sorted(rows, key=lambda r: (r["_source_ts"], r["_batch_seq"])):
+            newest[tuple(row[name] for name in key_of(table))] = row
+        return {
+            key: {name: row[name] for name in columns_of(table)}
+            for key, row in newest.items()
+            if row["_op"] != "D"
+        }
+
+    def held(self, table: str) -> dict[Row, dict[str, Any]]:
+        """What the source holds and has not marked as deleted, by key."""
+        rows = [r for r in self.source_rows(table) if not r.get("deleted_at")]
+        return by_key(table, [expected(table, row) for row in rows])
 
     def contents(
         self,
@@ -244,10 +263,10 @@ class Clone:
                 f'select (to_jsonb(t) - %s::text[])::text from {schema}."{name}" as t',
                 list(without),
             )
-            texts = [
-                _OBSERVED.sub('"observed"', text) if any_observation else text
-                for (text,) in rows
-            ]
+            texts = [text for (text,) in rows]
+            if any_observation:
+                texts = [_OBSERVED.sub('"observed"', text) for text in texts]
+                texts = [_HASHED.sub(r'"\1": "hashed"', text) for text in texts]
             out[f"{schema}.{name}"] = sorted(texts)
         return out
 
@@ -463,6 +482,16 @@ def expected(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
             value = json.loads(value)
         out[column["name"]] = cleansed(value, column["cleanse"])
     return out
+
+
+def columns_of(table: str) -> list[str]:
+    """The names of a table's columns."""
+    source, _, name = table.partition(".")
+    return [
+        c["name"]
+        for c in seed("columns")
+        if (c["source"], c["table"]) == (source, name)
+    ]
 
 
 def key_of(table: str) -> list[str]:

@@ -443,7 +443,7 @@ def test_the_repair_heals_day_3(demo: Demo) -> None:
         "select ordered_at, updated_at, coalesce(order_id, customer_id) "
         "from shop.orders where order_id is null or customer_id is null"
     )
-    others = {table: total for table, total in demo.checksums()}
+    others = dict(demo.checksums())
     demo.at(4)
     assert not demo.query(
         "select 1 from shop.orders where order_id is null or customer_id is null"
@@ -461,6 +461,7 @@ def test_the_repair_heals_day_3(demo: Demo) -> None:
         )
         assert len(healed) == 1
         assert healed[0][0] > updated_at
-        assert healed[0][1] > 0 and healed[0][2] > 0
+        assert healed[0][1] > 0
+        assert healed[0][2] > 0
     touched = {t for t, total in demo.checksums() if others[t] != total}
     assert touched == {"shop.orders", "shop.order_items", "shop.payments"}

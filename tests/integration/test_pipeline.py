@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from ingest import build
-from tests.clone import LAYERS, Clone, by_key, cleansed, expected, key_of, quiet, seed
+from tests.clone import (
+    LAYERS,
+    Clone,
+    by_key,
+    cleansed,
+    columns_of,
+    expected,
+    key_of,
+    quiet,
+    seed,
+)
 from tests.conftest import DAYS, Played
 
 TABLES = {f"{t['source']}.{t['table']}": t for t in seed("tables")}
@@ -211,12 +221,6 @@ def tracked_columns(table: str) -> list[str]:
     ]
 
 
-def all_columns(table: str) -> list[str]:
-    return [
-        c["name"] for c in seed("columns") if f"{c['source']}.{c['table']}" == table
-    ]
-
-
 @each_day
 @pytest.mark.parametrize("table", ["shop.customers", "crm.contacts"])
 def test_versions_are_those_a_replay_of_the_sources_gives(
@@ -224,7 +228,7 @@ def test_versions_are_those_a_replay_of_the_sources_gives(
 ) -> None:
     wanted = replayed(played, table, tracked_columns(table), day)
     history = played.silver[day][f"{TABLES[table]['model']}_history"]
-    assert_history(table, history, wanted, all_columns(table))
+    assert_history(table, history, wanted, columns_of(table))
 
 
 @each_day
@@ -233,7 +237,7 @@ def test_the_change_log_of_orders_is_what_a_replay_gives(
 ) -> None:
     wanted = replayed(played, "shop.orders", None, day)
     history = played.silver[day]["orders_history"]
-    assert_history("shop.orders", history, wanted, all_columns("shop.orders"))
+    assert_history("shop.orders", history, wanted, columns_of("shop.orders"))
     operations: dict[Key, str] = {}
     for row in sorted(history, key=lambda r: r["version"]):
         key = (row["order_id"],)
@@ -312,7 +316,9 @@ def test_a_row_that_vanishes_from_silver_is_found_by_the_next_run(
         "where run_id = %s and not holds",
         result.run_id,
     )
-    assert wrong == [("shop.suppliers", "live keys of the log = live keys of silver", 1)]
+    assert wrong == [
+        ("shop.suppliers", "live keys of the log = live keys of silver", 1)
+    ]
 
 
 def test_a_row_that_vanishes_from_the_log_is_found_by_the_next_run(
@@ -331,7 +337,11 @@ def test_a_row_that_vanishes_from_the_log_is_found_by_the_next_run(
 
 def test_a_run_over_unchanged_sources_changes_no_row_at_all(day_4: Clone) -> None:
     before = day_4.contents()
-    assert set(before) > {"bronze.shop__orders", "silver.orders", "staging.stg_shop__orders"}
+    assert set(before) > {
+        "bronze.shop__orders",
+        "silver.orders",
+        "staging.stg_shop__orders",
+    }
     result = day_4.run(everything=True)
     assert result.state == "done"
     assert day_4.contents() == before
@@ -365,7 +375,9 @@ def test_a_full_refresh_that_names_nothing_is_refused_and_loses_nothing(
 ) -> None:
     before = day_4.contents()
     with day_4.inside():
-        built = build.run_dbt(["build", "--target", "postgres", "--full-refresh"], quiet)
+        built = build.run_dbt(
+            ["build", "--target", "postgres", "--full-refresh"], quiet
+        )
     assert not built.ok
     told = "\n".join(built.failures)
     for model in ("customers_history", "orders_history", "payments", "inventory"):
@@ -401,7 +413,7 @@ def test_a_changed_meaning_asks_for_a_rebuild_by_name_which_heals(
     names = [n for n in tracked_columns("shop.customers") if n != "city"]
     wanted = replayed(played, "shop.customers", names)
     history = clone.relation("silver", "customers_history")
-    assert_history("shop.customers", history, wanted, all_columns("shop.customers"))
+    assert_history("shop.customers", history, wanted, columns_of("shop.customers"))
     assert len(history) < len(before)
 
 

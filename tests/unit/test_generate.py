@@ -228,7 +228,7 @@ def test_a_plan_alone_writes_nothing(root: Path) -> None:
 
 
 def test_awkward_texts_come_through_as_they_are(root: Path) -> None:
-    text = "It's \"quoted\": 100 %, # and \\ a backslash, naïve ☃"
+    text = 'It\'s "quoted": 100 %, # and \\ a backslash, naïve ☃'
     edit(root, "columns", "shop.suppliers.name", description=text)
     edit(root, "tables", "shop.suppliers", description=text)
     out = generate.files(metadata.load(root))

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -277,7 +279,7 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
     (
         "a column twice",
         [add("columns", "shop.orders.note", name="note_2", **COLUMN)],
-        "columns", "shop.orders.note.note_2", "column shop.orders.note is there already",
+        "columns", "shop.orders.note.note_2", "column shop.orders.note is there",
     ),
     (
         "a name twice",
@@ -592,24 +594,25 @@ def test_every_kind_of_fault_is_provoked_here(
         self.faults = _Recorder(lines)
 
     monkeypatch.setattr(metadata._Reader, "__init__", init)
-    spoil = {
+    spoil: dict[str, Callable[[Path], object]] = {
         "missing": lambda folder: (folder / "rules.csv").unlink(),
         "header": lambda folder: (folder / "rules.csv").write_text("a,b\n"),
         "cells": lambda folder: (folder / "rules.csv").open("a").write("a,b\n"),
         "encoding": lambda folder: (folder / "rules.csv").write_bytes(b"\xff"),
     }
-    for number, edits in enumerate([*(case[1] for case in CASES), *spoil]):
-        root = tmp_path / str(number)
+    root = tmp_path
+    for edits, spoiling in [
+        *((case[1], None) for case in CASES),
+        *(([], spoiling) for spoiling in spoil.values()),
+    ]:
+        shutil.rmtree(root / SEED, ignore_errors=True)
         shutil.copytree(REPOSITORY / SEED, root / SEED)
-        if isinstance(edits, str):
-            spoil[edits](root / SEED)
-        else:
-            for change in edits:
-                edit(root, change)
-        try:
+        for change in edits:
+            edit(root, change)
+        if spoiling:
+            spoiling(root / SEED)
+        with suppress(MetadataError, ValueError):
             metadata.load(root)
-        except (MetadataError, ValueError):
-            pass
     sites = fault_sites()
     assert len(sites) >= 40
     never = [
@@ -659,7 +662,10 @@ def test_a_model_named_as_one_that_is_generated_is_refused(
 
 def test_a_history_s_name_fits_into_postgres(root: Path) -> None:
     edit(root, put("tables", "shop.customers", model="c" * 60))
-    edit(root, put("rules", "shop.orders.customer_id", argument="c" * 60 + ".customer_id"))
+    edit(
+        root,
+        put("rules", "shop.orders.customer_id", argument="c" * 60 + ".customer_id"),
+    )
     assert any("c" * 60 in fault for fault in faults(root))
 
 
@@ -678,7 +684,9 @@ def test_a_name_s_glob_chooses_tables_and_a_wrong_one_is_told(root: Path) -> Non
     assert chosen("crm_contacts", "shop.orders") == ["crm.contacts", "shop.orders"]
     assert chosen("shop.orders,suppliers") == ["shop.orders", "shop.suppliers"]
     assert chosen() == [t.id for t in tables]
-    with pytest.raises(ConfigurationError, match=r"mean 'shop\.orders'.*There are: crm"):
+    with pytest.raises(
+        ConfigurationError, match=r"mean 'shop\.orders'.*There are: crm"
+    ):
         chosen("shop.order")
 
 
