@@ -72,7 +72,7 @@ def test_killed_at_three_random_moments_the_next_run_heals(
     dice = random.Random(seed)
     killed = 0
     for stage in range(3):
-        seconds = 0.4 + 2.5 * stage + dice.uniform(0, 2.5)
+        seconds = 0.4 + 1.7 * stage + dice.uniform(0, 1.7)
         print(f"seed {seed}: SIGKILL after {seconds:.3f} s")
         process = start(day_2_due)
         try:

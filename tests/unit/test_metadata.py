@@ -270,7 +270,22 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         ],
         "tables", f"shop.{LONG}", "longer than 55 characters",
     ),
+    (
+        "a model named as one that is generated",
+        [put("tables", "shop.inventory", model="customers_history")],
+        "tables", "shop.inventory", "is generated for shop.customers; choose another",
+    ),
+    (
+        "a model whose history's name would be too long",
+        [put("tables", "shop.suppliers", model="s" * 51)],
+        "tables", "shop.suppliers", "shorten it",
+    ),
     # columns.csv
+    (
+        "Jinja, which dbt would run",
+        [put("columns", "shop.orders.note", description="A {{ note }}")],
+        "columns", "shop.orders.note", "which dbt would take for Jinja",
+    ),
     (
         "a column of no table",
         [add("columns", "shop.order.x", name="x", **COLUMN)],
