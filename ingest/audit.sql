@@ -63,7 +63,8 @@ create table if not exists audit.reject (
     table_id text not null,
     batch_seq bigint not null,
     reason text not null,
-    source_row jsonb not null
+    -- json, not jsonb: a row may be here because of a NUL, which jsonb refuses.
+    source_row json not null
 );
 create index if not exists reject_batch on audit.reject (table_id, batch_seq);
 
@@ -110,4 +111,12 @@ create table if not exists audit.build_state (
     place text primary key,
     is_complete boolean not null,
     changed_at timestamptz not null default clock_timestamp()
+);
+
+-- How far each table is built in a place.
+create table if not exists audit.built_table (
+    place text not null,
+    table_id text not null,
+    through_seq bigint not null,
+    primary key (place, table_id)
 );

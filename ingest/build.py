@@ -52,14 +52,13 @@ def schema_of(layer: str) -> str:
 
 def build(
     connection: Connection,
-    changed: Sequence[Table],
     left_out: Sequence[Table],
     *,
     everything: bool,
     target: str,
     report: Report,
 ) -> Built:
-    """Build what follows from the changed tables, or everything.
+    """Build what follows from tables with new released rows, or everything.
 
     Descendants of `left_out` keep their last good state. Models whose code
     changed since the last complete build are built as well.
@@ -67,9 +66,12 @@ def build(
     place = f"{target}.{schema_of('gold')}"
     state = settings.ROOT / ".seedbed" / "state" / place
     complete = _was_complete(connection, place) and (state / "manifest.json").exists()
+    released = dict(
+        connection.execute("select table_id, released_through from audit.table_state")
+    )
     arguments = ["build", "--target", target, "--exclude-resource-type", "seed"]
     if complete and not everything:
-        select = ["state:modified+", *(f"source:bronze.{t.bronze}+" for t in changed)]
+        select = ["state:modified+", *_due(connection, place)]
         arguments += ["--select", " ".join(select), "--state", str(state)]
     if left_out:
         exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
@@ -79,8 +81,33 @@ def build(
     if built.ok and not left_out:
         state.mkdir(parents=True, exist_ok=True)
         shutil.copy(settings.ROOT / "target" / "manifest.json", state)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into audit.built_table values (%s, %s, %s) on conflict "
+                "(place, table_id) do update set through_seq = excluded.through_seq",
+                [(place, table, through) for table, through in released.items()],
+            )
         _remember(connection, place, complete=True)
     return built
+
+
+def _due(connection: Connection, place: str) -> list[str]:
+    """Selectors of the tables that have more released than is built."""
+    from ingest import metadata
+
+    rows = connection.execute(
+        "select distinct batch.table_id from audit.batch "
+        "inner join audit.table_state as released using (table_id) "
+        "left join audit.built_table as built "
+        "on built.table_id = batch.table_id and built.place = %s "
+        "where batch.state = 'released' "
+        "and batch.batch_seq > coalesce(built.through_seq, 0) "
+        "and (batch.rows_loaded > 0 or batch.batch_seq = released.snapshot_seq)",
+        (place,),
+    )
+    due = {table_id for (table_id,) in rows}
+    tables = metadata.enabled(metadata.load(settings.ROOT))
+    return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
 
 
 def rebuild(models: Sequence[str], target: str, report: Report) -> Built:

@@ -87,7 +87,8 @@ def _say(line: str) -> None:
 
 def _services(report: Callable[[str], None] = _say) -> None:
     """Bring up the embedded servers that the environment doesn't replace."""
-    names = os.environ.get("SEEDBED_EMBEDDED", "").split()
+    # What an earlier `env` exported is ours to bring up to date.
+    known = os.environ.get("SEEDBED_EMBEDDED", "").split()
     urls = {t.source.url_env for t in metadata.load(ROOT) if t.enabled}
     missing = {u for u in urls if not os.environ.get(u)}
     if own := sorted(missing - {"SHOP_URL", "CRM_URL"}):
@@ -95,16 +96,20 @@ def _services(report: Callable[[str], None] = _say) -> None:
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
             "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
         )
-    if not os.environ.get("PGHOST"):
-        names.append("postgres")
-    if missing:
-        names.append("mariadb")
-    if not os.environ.get("SEEDBED_LAKE"):
-        names.append("s3")
+    needed = {
+        "postgres": not os.environ.get("PGHOST"),
+        "mariadb": bool(missing),
+        "s3": not os.environ.get("SEEDBED_LAKE"),
+    }
+    names = [n for n in embedded.SERVICES if needed[n] or n in known]
     if names:
-        wanted = [n for n in embedded.SERVICES if n in names]
-        os.environ.update(embedded.up(ROOT, report, wanted))
-        os.environ["SEEDBED_EMBEDDED"] = " ".join(wanted)
+        embedded.up(ROOT, report, names)
+        for name in names:
+            for variable, value in embedded.environment(ROOT, [name]).items():
+                # One source may be the person's own, and the other embedded.
+                if name != "mariadb" or name in known or variable in missing:
+                    os.environ[variable] = value
+        os.environ["SEEDBED_EMBEDDED"] = " ".join(names)
         exempt = os.environ.get("NO_PROXY", "").split(",")
         if "127.0.0.1" not in exempt:
             os.environ["NO_PROXY"] = ",".join(filter(None, [*exempt, "127.0.0.1"]))

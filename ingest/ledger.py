@@ -93,18 +93,29 @@ def connect() -> Connection:
 
 
 def prepare(connection: Connection) -> None:
-    """Create the control tables that are not there yet."""
+    """Create the control tables that are not there yet; close runs that died."""
     script = Path(__file__).with_name("audit.sql").read_text()
     with connection.transaction():
         # Two first runs at once would otherwise race for the same names.
         connection.execute("select pg_advisory_xact_lock(hashtext('seedbed.audit'))")
         connection.execute(script)
+    # A run holds a lock as long as its process lives.
+    connection.execute(
+        "with open_runs as materialized ("
+        "select run_id from audit.run where state = 'running') "
+        "update audit.run set state = 'failed', ended_at = clock_timestamp(), "
+        "error = 'its process ended before the run did; run again' "
+        "from open_runs where run.run_id = open_runs.run_id "
+        "and pg_try_advisory_xact_lock(hashtext('seedbed.run'), "
+        "hashtext(open_runs.run_id))"
+    )
 
 
 def begin_run(connection: Connection, command: str) -> str:
     """Open a run and return its id, which sorts by time."""
     now = dt.datetime.now(dt.UTC)
     run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    _try_lock(connection, "seedbed.run", run_id)
     connection.execute(
         "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
     )

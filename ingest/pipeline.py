@@ -40,12 +40,7 @@ class Outcome:
     @property
     def is_good(self) -> bool:
         """Whether what follows from the table may be built."""
-        return self.state in ("released", "busy")
-
-    @property
-    def changed(self) -> bool:
-        """Whether rows were released."""
-        return any(b.state == "released" and b.rows_loaded for b in self.batches)
+        return self.state not in ("failed", "rejected", "busy")
 
 
 @dataclass
@@ -86,6 +81,11 @@ def run(
     (the warehouse out of reach, dbt unable to start) is raised.
     """
     everyone = assert_generated()
+    if "extract" in steps:
+        # A wrong address is found before anything is planned.
+        settings.lake()
+        for table in tables:
+            settings.source_url(table.source)
     with ledger.connect() as connection:
         ledger.prepare(connection)
         for table in everyone:
@@ -254,12 +254,11 @@ def _build(
     target: str,
     report: Report,
 ) -> build.Built | None:
-    if not any(o.is_good for o in outcomes):
+    if outcomes and not any(o.is_good for o in outcomes):
         return None
     with ledger.build_lock(report):
         return build.build(
             connection,
-            [o.table for o in outcomes if o.is_good and o.changed],
             [o.table for o in outcomes if not o.is_good],
             everything=everything,
             target=target,

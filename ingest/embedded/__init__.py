@@ -76,11 +76,11 @@ def _all(servers: list[Service], action: str) -> None:
     raise faults[0] or RuntimeError(action)
 
 
-def environment(root: Path) -> dict[str, str]:
+def environment(root: Path, services: Iterable[str] = SERVICES) -> dict[str, str]:
     """The variables of the servers that run; none for those that do not."""
     stack = Stack(root)
     variables: dict[str, str] = {}
-    for service in (kind(stack) for kind in _SERVICES.values()):
+    for service in (_SERVICES[name](stack) for name in services):
         if service.running():
             variables |= service.environment(service.state())
     return variables
