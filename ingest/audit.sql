@@ -63,8 +63,8 @@ create table if not exists audit.reject (
     table_id text not null,
     batch_seq bigint not null,
     reason text not null,
-    -- json, not jsonb: a row may be here because of a NUL, which jsonb refuses.
-    source_row json not null
+    -- A NUL character, which Postgres can't hold, is shown as ␀.
+    source_row jsonb not null
 );
 create index if not exists reject_batch on audit.reject (table_id, batch_seq);
 

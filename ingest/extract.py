@@ -234,12 +234,13 @@ class _Extraction:
             deleted = f"case when {self._soft_deleted()} then 'D' else 'U' end"
         values = ", ".join(f"{_cast(c)} as {quoted(c.name)}" for c in table.columns)
         texts = ", ".join(f"{quoted(c.name)}::varchar" for c in table.columns)
+        raw = ", ".join(f"{literal(c.source_name)}: {_shown(c)}" for c in table.columns)
         reason = f"case {' '.join(faults)} end" if faults else "null"
         engine.execute(
             f"create temp view typed as select {reason} as _reason, {deleted} as _op, "
             f"{effective} as _source_ts, {observed} as _observed_at, "
-            f"{self.batch.batch_seq}::bigint as _batch_seq, raw_rows as _raw, {values} "
-            f"from read_parquet({files}) as raw_rows"
+            f"{self.batch.batch_seq}::bigint as _batch_seq, {{{raw}}} as _raw, {values} "
+            f"from read_parquet({files})"
         )
         names = ", ".join(quoted(c.name) for c in table.columns)
         engine.execute(
@@ -405,6 +406,14 @@ def _cast(column: Column) -> str:
     if column.type.name in ("boolean", "binary") or column.type.duckdb == "varchar":
         return f"{name}::{column.type.duckdb}"
     return f"try_cast({name} as {column.type.duckdb})"
+
+
+def _shown(column: Column) -> str:
+    """The source's value as a rejected row shows it."""
+    name = quoted(column.source_name)
+    if column.type.duckdb in ("varchar", "json"):
+        return f"replace({name}::varchar, chr(0), '␀')"
+    return name
 
 
 def _fits(column: Column) -> str:
