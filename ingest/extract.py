@@ -234,12 +234,15 @@ class _Extraction:
             deleted = f"case when {self._soft_deleted()} then 'D' else 'U' end"
         values = ", ".join(f"{_cast(c)} as {quoted(c.name)}" for c in table.columns)
         texts = ", ".join(f"{quoted(c.name)}::varchar" for c in table.columns)
-        raw = ", ".join(f"{literal(c.source_name)}: {_shown(c)}" for c in table.columns)
+        shown = ", ".join(
+            f"{literal(c.source_name)}: {_shown(c)}" for c in table.columns
+        )
         reason = f"case {' '.join(faults)} end" if faults else "null"
         engine.execute(
             f"create temp view typed as select {reason} as _reason, {deleted} as _op, "
             f"{effective} as _source_ts, {observed} as _observed_at, "
-            f"{self.batch.batch_seq}::bigint as _batch_seq, {{{raw}}} as _raw, {values} "
+            f"{self.batch.batch_seq}::bigint as _batch_seq, {{{shown}}} as _raw, "
+            f"{values} "
             f"from read_parquet({files})"
         )
         names = ", ".join(quoted(c.name) for c in table.columns)
