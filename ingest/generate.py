@@ -312,7 +312,11 @@ def _incremental(table: Table, calls: list[str]) -> str:
         f"{{{{ claim_batches(table='{table.id}', "
         f"fingerprint='{table.fingerprint('meaning')}') }}}}"
     )
-    before: list[Any] = [claim]
+    fit = (
+        f"{{{{ migrate_columns(source=ref('{table.staging}'), "
+        f"on_schema_change='{table.on_schema_change}') }}}}"
+    )
+    before: list[Any] = [claim, fit]
     after: list[Any] = ["{{ close_claim() }}"]
     strategy: Node = {"incremental_strategy": "merge", "unique_key": key}
     indexes: list[Any] = [{"columns": key, "unique": True}]
@@ -324,11 +328,11 @@ def _incremental(table: Table, calls: list[str]) -> str:
         strategy = {"incremental_strategy": "append"}
     elif table.options.delete_action == "remove":
         after.insert(0, "delete from {{ this }} where is_deleted")
-    evolve = table.on_schema_change == "evolve"
     lines = {
         "materialized": "incremental",
         **strategy,
-        "on_schema_change": "append_new_columns" if evolve else "fail",
+        # migrate_columns has done what is to be done; dbt wants a word all the same.
+        "on_schema_change": "append_new_columns",
         "indexes": indexes,
     }
     config = "".join(f"    {k}={_literal(v)},\n" for k, v in lines.items())
@@ -388,8 +392,12 @@ def _columns(
 
 def _described(table: Table, extra: list[tuple[str, str, str]]) -> list[Node]:
     """Names and descriptions only, for what has no contract."""
-    own = [{"name": c.name, "description": c.description} for c in table.columns]
-    return own + [{"name": name, "description": text} for name, _, text in extra]
+    own = [(c.name, c.type.name, c.description) for c in table.columns]
+    return _described_only([*own, *extra])
+
+
+def _described_only(columns: list[tuple[str, str, str]]) -> list[Node]:
+    return [{"name": name, "description": text} for name, _, text in columns]
 
 
 _SEQUENCE = ("_batch_seq", "bigint", "Batch the row came with")
@@ -574,10 +582,18 @@ def _snapshot(table: Table) -> Node:
                     "check_cols": columns,
                     "updated_at": "_source_ts",
                     "hard_deletes": "ignore",
+                    # dbt takes a check column that its table lacks for a change of
+                    # each row, so the table has it before dbt looks.
+                    "pre_hook": [
+                        "{{ migrate_columns("
+                        f"on_schema_change='{table.on_schema_change}') }}}}"
+                    ],
                 },
-                "columns": _described(
-                    table, [_DELETED, _EFFECTIVE, _SEQUENCE, *_SNAPSHOT]
-                ),
+                # Without a type where dbt chooses it.
+                "columns": [
+                    *_columns(table, [_DELETED, _EFFECTIVE, _SEQUENCE], stored=False),
+                    *_described_only(_SNAPSHOT),
+                ],
             }
         ],
     }

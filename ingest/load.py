@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 
 import duckdb
+import psycopg
 from psycopg import sql
 
-from ingest import duck, ledger, settings
+from ingest import duck, ledger, settings, types
 from ingest.duck import literal
 from ingest.errors import SeedbedError
 from ingest.killpoints import reach
@@ -29,74 +31,208 @@ LOG_COLUMNS = {
 }
 
 
-def prepare(connection: ledger.Connection, table: Table) -> None:
-    """Create the table's log, or the columns that were added since.
+RETIRED = "no longer read: gone from seeds/metadata/columns.csv"
 
-    Raises SeedbedError where the seed now gives a column another type than the
-    log has.
+
+def prepare(connection: ledger.Connection, table: Table) -> None:
+    """Create the table's log, or fit it to a seed that changed since.
+
+    A new column is added, a wider type widened; a column that is gone from the
+    seed stays, marked as retired. Nothing is done where that isn't possible:
+    raises SeedbedError, as for each change of a table that is frozen.
     """
     with connection.transaction():
         connection.execute(
             "select pg_advisory_xact_lock(hashtext('seedbed.log'), hashtext(%s))",
             (table.bronze,),
         )
-        _prepare(connection, table)
+        stored = _stored(connection, table)
+        if stored:
+            _fit(connection, table, stored)
+        else:
+            _create(connection, table)
 
 
-def _prepare(connection: ledger.Connection, table: Table) -> None:
+@dataclass(frozen=True)
+class _Stored:
+    """A column of a log: its type in the seed's words, and what is noted on it."""
+
+    type: str
+    nullable: bool
+    retired: bool
+
+
+def _stored(connection: ledger.Connection, table: Table) -> dict[str, _Stored]:
+    """The log's columns by name; empty when there is no log."""
+    rows = connection.execute(
+        "select c.column_name, format_type(a.atttypid, a.atttypmod), "
+        "c.is_nullable = 'YES', "
+        "coalesce(col_description(a.attrelid, a.attnum), '') = %s "
+        "from information_schema.columns c "
+        "join pg_attribute a on a.attname = c.column_name "
+        "and a.attrelid = format('%%I.%%I', table_schema, table_name)::regclass "
+        "where table_schema = 'bronze' and table_name = %s",
+        (RETIRED, table.bronze),
+    ).fetchall()
+    return {
+        name: _Stored(_plain(kind), nullable, retired)
+        for name, kind, nullable, retired in rows
+    }
+
+
+def _wanted(table: Table) -> dict[str, str]:
+    return {c.name: _plain(c.type.postgres) for c in table.columns}
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Names of columns by what happened to them in the seed."""
+
+    added: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, stored: dict[str, _Stored], wanted: dict[str, str]) -> _Change:
+        """What makes the wanted columns of the stored ones."""
+        gone = {*stored} - {*wanted} - {*LOG_COLUMNS}
+        kept = [name for name in wanted if name in stored]
+        return cls(
+            added=tuple(name for name in wanted if name not in stored),
+            retyped=tuple(n for n in kept if stored[n].type != wanted[n]),
+            returned=tuple(n for n in kept if stored[n].retired),
+            retired=tuple(n for n in sorted(gone) if not stored[n].retired),
+        )
+
+
+def _create(connection: ledger.Connection, table: Table) -> None:
     log = sql.Identifier("bronze", table.bronze)
-    found = dict(
-        connection.execute(
-            "select column_name, "
-            "format_type(a.atttypid, a.atttypmod) from information_schema.columns c "
-            "join pg_attribute a on a.attname = c.column_name "
-            "and a.attrelid = format('%%I.%%I', table_schema, table_name)::regclass "
-            "where table_schema = 'bronze' and table_name = %s",
-            (table.bronze,),
-        ).fetchall()
+    keys = {c.name for c in table.key}
+    kinds = {c.name: c.type.postgres for c in table.columns} | LOG_COLUMNS
+    columns = [
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(name),
+            sql.SQL(kind),
+            sql.SQL(" not null" if name in {*keys, *LOG_COLUMNS} else ""),
+        )
+        for name, kind in kinds.items()
+    ]
+    connection.execute(
+        sql.SQL("create table {} ({})").format(log, sql.SQL(", ").join(columns))
     )
-    wanted = {c.name: c.type.postgres for c in table.columns}
-    if not found:
-        keys = {c.name for c in table.key}
-        columns = [
-            sql.SQL("{} {}{}").format(
-                sql.Identifier(name),
-                sql.SQL(kind),
-                sql.SQL(" not null" if name in {*keys, *LOG_COLUMNS} else ""),
-            )
-            for name, kind in {**wanted, **LOG_COLUMNS}.items()
-        ]
-        connection.execute(
-            sql.SQL("create table {} ({})").format(log, sql.SQL(", ").join(columns))
-        )
-        key = [sql.Identifier(c.name) for c in table.key]
-        connection.execute(
-            sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
-        )
-        # Batches lie one after the other, so a few pages say where each one is.
-        connection.execute(
-            sql.SQL(
-                "create index on {} using brin (_batch_seq) "
-                "with (pages_per_range = 16, autosummarize = on)"
-            ).format(log)
-        )
+    key = [sql.Identifier(c.name) for c in table.key]
+    connection.execute(
+        sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
+    )
+    # Batches lie one after the other, so a few pages say where each one is.
+    connection.execute(
+        sql.SQL(
+            "create index on {} using brin (_batch_seq) "
+            "with (pages_per_range = 16, autosummarize = on)"
+        ).format(log)
+    )
+
+
+def _fit(
+    connection: ledger.Connection, table: Table, stored: dict[str, _Stored]
+) -> None:
+    change = _Change.between(stored, _wanted(table))
+    if change == _Change():
         return
-    for name, kind in wanted.items():
-        if name not in found:
-            connection.execute(
-                sql.SQL("alter table {} add column {} {}").format(
-                    log,
-                    sql.Identifier(name),
-                    sql.SQL(kind),
+    _refuse(connection, table, stored, change)
+    log = sql.Identifier("bronze", table.bronze)
+    actions: list[sql.Composable] = [
+        sql.SQL("add column {} {}").format(
+            sql.Identifier(column.name), sql.SQL(column.type.postgres)
+        )
+        for column in table.columns
+        if column.name in change.added
+    ]
+    actions += [
+        sql.SQL("alter column {} type {}").format(
+            sql.Identifier(column.name), sql.SQL(column.type.postgres)
+        )
+        for column in table.columns
+        if column.name in change.retyped
+    ]
+    actions += [
+        sql.SQL("alter column {} drop not null").format(sql.Identifier(name))
+        for name in change.retired
+        if not stored[name].nullable
+    ]
+    if actions:
+        text = sql.SQL(", ").join(actions).as_string(connection)
+        try:
+            # Only another type needs the views out of the way.
+            if change.retyped:
+                connection.execute(
+                    "select audit.alter_table(format('bronze.%%I', %s::text), %s)",
+                    (table.bronze, text),
                 )
+            else:
+                connection.execute(
+                    sql.SQL("alter table {} ").format(log) + sql.SQL(", ").join(actions)
+                )
+        except psycopg.Error as error:
+            said = str(error).strip().splitlines()[0]
+            raise SeedbedError(
+                f"{table.id}: bronze.{table.bronze} could not be fitted to "
+                f"seeds/metadata/columns.csv and is as it was: {said}. Remove what "
+                "stands in the way, or write the old columns back, and run again."
+            ) from error
+    for name in (*change.retired, *change.returned):
+        note = RETIRED if name in change.retired else None
+        connection.execute(
+            sql.SQL("comment on column {}.{} is {}").format(
+                log, sql.Identifier(name), sql.Literal(note)
             )
-        elif _plain(found[name]) != _plain(kind):
+        )
+    now = _stored(connection, table)
+    kinds = {name: now[name].type for name in now}
+    wrong = {*_wanted(table).items()} - {*kinds.items()}
+    assert not wrong, f"{table.id}: {wrong} of the log are not what the seed says"
+
+
+def _refuse(
+    connection: ledger.Connection,
+    table: Table,
+    stored: dict[str, _Stored],
+    change: _Change,
+) -> None:
+    """Raise SeedbedError where the log must not, or can't, follow the seed."""
+    wanted = _wanted(table)
+    if table.on_schema_change == "freeze":
+        changes = [f"{name} was added" for name in (*change.added, *change.returned)]
+        changes += [f"{name} was removed" for name in change.retired]
+        changes += [f"{n} is {wanted[n]}, not {stored[n].type}" for n in change.retyped]
+        raise SeedbedError(
+            f"{table.id} is frozen, but seeds/metadata/columns.csv changed: "
+            f"{'; '.join(changes)}. Nothing was read. Write the old columns back; or, "
+            "if the change is meant, write evolve as its on_schema_change in "
+            "tables.csv, `./seedbed generate`, and run again."
+        )
+    for name in change.retyped:
+        if not types.widens(stored[name].type, wanted[name]):
             raise SeedbedError(
                 f"{table.id}: column {name} of bronze.{table.bronze} is "
-                f"{_plain(found[name])}, but seeds/metadata/columns.csv says "
-                f"{_plain(kind)}. Write the old type back, or give the column another "
-                "name in columns.csv so that the new type starts in a new column."
+                f"{stored[name].type}, but seeds/metadata/columns.csv says "
+                f"{wanted[name]}, which does not hold each value unchanged; a log "
+                "only ever widens (a longer varchar or text, integer to bigint, a "
+                "decimal of more digits and the same scale). Write the old type back, "
+                "or give the column another name in columns.csv so that the new type "
+                "starts in a new column."
             )
+    new = (*change.added, *change.returned)
+    strict = [c.name for c in table.columns if c.name in new and not c.nullable]
+    log = sql.Identifier("bronze", table.bronze)
+    rows = sql.SQL("select exists (select from {})").format(log)
+    if strict and connection.execute(rows).fetchone() == (True,):
+        raise SeedbedError(
+            f"{table.id}: column {strict[0]} is new in seeds/metadata/columns.csv and "
+            "not nullable, but the rows that were read before have no value for it. "
+            "Write nullable true."
+        )
 
 
 def _plain(kind: str) -> str:

@@ -39,6 +39,7 @@ _PLAIN = {
 }
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 _VARCHAR = re.compile(r"varchar\((\d+)\)")
+_SIZED = re.compile(r"(varchar|numeric)\((\d+)(?:,(\d+))?\)")
 
 KNOWN = (*sorted(_PLAIN), "decimal(p,s)", "varchar(n)")
 
@@ -60,3 +61,23 @@ def parse(name: str) -> CanonicalType:
             raise ValueError("varchar(n) takes a length from 1 to 65535")
         return CanonicalType(name, "varchar", name, name)
     raise ValueError(f"known types: {', '.join(KNOWN)}")
+
+
+def widens(old: str, new: str) -> bool:
+    """Whether each value of Postgres type `old` is one of `new`, and the same text.
+
+    A value's text counts, because rows are told apart by a hash over texts: after
+    a widening no stored row differs from the same row read again.
+    """
+    if (old, new) == ("integer", "bigint"):
+        return True
+    was, now = _SIZED.fullmatch(old), _SIZED.fullmatch(new)
+    if was is None:
+        return False
+    if was[1] == "varchar" and new == "text":
+        return True
+    return (
+        now is not None
+        and (was[1], was[3]) == (now[1], now[3])
+        and int(was[2]) <= int(now[2])
+    )

@@ -1,4 +1,5 @@
 {% macro current_state(history, columns, delete_action='mark') %}
+    {{- assert_columns(macro='current_state', columns=columns) -}}
     {{- return(adapter.dispatch('current_state')(
         history=history, columns=columns, delete_action=delete_action
     )) }}

@@ -1,4 +1,5 @@
 {% macro full(source, columns) %}
+    {{- assert_columns(macro='full', columns=columns) -}}
     {{- return(adapter.dispatch('full')(source=source, columns=columns)) }}
 {% endmacro %}
 

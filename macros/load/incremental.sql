@@ -1,4 +1,5 @@
 {% macro incremental(source, key, columns, append_only=false) %}
+    {{- assert_columns(macro='incremental', columns=columns, key=key) -}}
     {{- return(adapter.dispatch('incremental')(
         source=source, key=key, columns=columns, append_only=append_only
     )) }}

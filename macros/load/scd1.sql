@@ -1,4 +1,5 @@
 {% macro scd1(source, key, columns) %}
+    {{- assert_columns(macro='scd1', columns=columns, key=key) -}}
     {{- return(adapter.dispatch('scd1')(
         source=source, key=key, columns=columns
     )) }}

@@ -1,4 +1,5 @@
 {% macro snapshot_input(source, key, columns) %}
+    {{- assert_columns(macro='snapshot_input', columns=columns, key=key) -}}
     {{- return(adapter.dispatch('snapshot_input')(
         source=source, key=key, columns=columns
     )) }}

@@ -47,14 +47,11 @@ final as (
     left join customer_versions
         on
             orders.customer_id = customer_versions.customer_id
-            and (
-                orders.ordered_at >= customer_versions.valid_from
-                or customer_versions.version = 1
-            )
-            and (
-                orders.ordered_at < customer_versions.valid_to
-                or customer_versions.valid_to is null
-            )
+            and {{ valid_at(
+                versions='customer_versions',
+                instant='orders.ordered_at',
+                first_reaches_back=true,
+            ) }}
 
 )
 

@@ -22,7 +22,27 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
-MODELS = ("versions_history", "changes_history", "newest", "merged")
+# What is read of each model, and what tells its rows of a key apart.
+NEWEST = ("tracked, untracked, _source_ts, is_deleted", "_source_ts")
+MODELS = {
+    "versions_history": (
+        "tracked, untracked, valid_from, valid_to, is_deleted",
+        "version",
+    ),
+    "changes_history": ("op, valid_from, tracked, untracked", "version"),
+    "newest": NEWEST,
+    "merged": NEWEST,
+    "marked": NEWEST,
+    "newest_present": NEWEST,
+    "merged_present": NEWEST,
+    "present": NEWEST,
+    "held_at_3": ("tracked, valid_from, is_deleted", "valid_from"),
+    "held_at_3_or_deleted": (
+        "tracked, valid_from, is_deleted, valid_to, version",
+        "valid_from",
+    ),
+    "held_each": ("at, version, tracked, version_or_first", "at"),
+}
 EPOCH = datetime(2026, 1, 1)
 HISTORIES = int(os.environ.get("SEEDBED_TEST_HISTORIES", "240"))
 # The first one is the simplest there is: empty batches.
@@ -109,6 +129,16 @@ class Oracle:
         """The row that takes effect last."""
         at, _, row = max(self.placed[key], key=_place_in_time)
         return row.tracked, row.untracked, at, row.op == "D"
+
+    def held(self, key: str, at: datetime) -> tuple[int, Version] | None:
+        """The version that began last, with its number; None before the first."""
+        begun = [(n, v) for n, v in enumerate(self.versions(key), 1) if v[2] <= at]
+        return begun[-1] if begun else None
+
+    def held_row(self, key: str, at: datetime) -> tuple[Any, ...]:
+        """A fact of the key at an instant, joined to the version that held."""
+        number, version = self.held(key, at) or (None, [None])
+        return at, number, version[0], number or 1
 
 
 def u(key: str, at: int, tracked: str | None = "x", untracked: int | None = 0) -> Row:
@@ -293,16 +323,10 @@ class Log:
 
     def rows(self, model: str) -> dict[tuple[str, str], list[Any]]:
         """The model's rows by case and key, in their order."""
-        order = {
-            "versions_history": "tracked, untracked, valid_from, valid_to, is_deleted",
-            "changes_history": "op, valid_from, tracked, untracked",
-            "newest": "tracked, untracked, _source_ts, is_deleted",
-            "merged": "tracked, untracked, _source_ts, is_deleted",
-        }[model]
-        by = "version" if model.endswith("history") else "_source_ts"
+        columns, by = MODELS[model]
         found: dict[tuple[str, str], list[Any]] = defaultdict(list)
         for case, key, *values in self.connection.execute(
-            f"select case_id, key_id, {order} from models.{model} "
+            f"select case_id, key_id, {columns} from models.{model} "
             f"order by case_id, key_id, {by}"
         ):
             found[case, key].append(tuple(values))
@@ -334,8 +358,28 @@ class Log:
                 place = case, key
                 expected["versions_history"][place] = oracle.versions(key)
                 expected["changes_history"][place] = oracle.changes(key)
-                expected["newest"][place] = [oracle.newest(key)]
-                expected["merged"][place] = [oracle.newest(key)]
+                newest = oracle.newest(key)
+                op, at, *values = oracle.changes(key)[-1]
+                last_change = *values, at, op == "D"
+                for row, marked, present in (
+                    (newest, "newest", "newest_present"),
+                    (newest, "merged", "merged_present"),
+                    (last_change, "marked", "present"),
+                ):
+                    expected[marked][place] = [row]
+                    if not row[-1]:
+                        expected[present][place] = [row]
+                held = oracle.held(key, EPOCH + timedelta(microseconds=3))
+                if held:
+                    number, (tracked, _, since, until, deleted) = held
+                    version = tracked, since, deleted, until, number
+                    expected["held_at_3_or_deleted"][place] = [version]
+                    if not deleted:
+                        expected["held_at_3"][place] = [version[:3]]
+                expected["held_each"][place] = [
+                    oracle.held_row(key, EPOCH + timedelta(microseconds=at))
+                    for at in range(10)
+                ]
         for model in MODELS:
             wrong = {
                 place

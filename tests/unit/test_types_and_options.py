@@ -177,3 +177,27 @@ def test_a_setting_that_is_missing_is_named_with_the_way_out(
     monkeypatch.delenv(name)
     with pytest.raises(ConfigurationError, match=f"{name} is not set.*seedbed up"):
         settings.warehouse()
+
+
+WIDER = {
+    ("varchar(5)", "varchar(9)"): True,
+    ("varchar(5)", "varchar(5)"): True,
+    ("varchar(5)", "text"): True,
+    ("integer", "bigint"): True,
+    ("numeric(12,2)", "numeric(14,2)"): True,
+    ("varchar(5)", "varchar(4)"): False,
+    ("text", "varchar(65535)"): False,
+    ("bigint", "integer"): False,
+    ("integer", "numeric(38,0)"): False,
+    ("integer", "text"): False,
+    ("numeric(12,2)", "numeric(14,3)"): False,
+    ("numeric(12,2)", "numeric(11,2)"): False,
+    ("numeric(12,2)", "varchar(99)"): False,
+    ("varchar(5)", "numeric(9,0)"): False,
+    ("date", "timestamp"): False,
+}
+
+
+@pytest.mark.parametrize(("old", "new"), WIDER)
+def test_a_type_widens_when_no_value_and_no_text_changes(old: str, new: str) -> None:
+    assert types.widens(old, new) == WIDER[old, new]

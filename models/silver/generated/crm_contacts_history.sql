@@ -7,6 +7,7 @@
     indexes=[{'columns': ['contact_id']}],
     pre_hook=[
         "{{ claim_batches(table='crm.contacts', fingerprint='a181f31b3698769d') }}",
+        "{{ migrate_columns(source=ref('stg_crm__contacts'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",

@@ -7,6 +7,7 @@
     indexes=[{'columns': ['customer_id']}],
     pre_hook=[
         "{{ claim_batches(table='shop.customers', fingerprint='af1b052de9033eb6') }}",
+        "{{ migrate_columns(source=ref('stg_shop__customers'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",

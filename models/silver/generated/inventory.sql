@@ -6,6 +6,7 @@
     indexes=[{'columns': ['product_id', 'warehouse_code'], 'unique': true}],
     pre_hook=[
         "{{ claim_batches(table='shop.inventory', fingerprint='baa9d44316469c11') }}",
+        "{{ migrate_columns(source=ref('stg_shop__inventory'), on_schema_change='evolve') }}",
         "{{ clear_old_snapshot() }}",
     ],
     post_hook=[

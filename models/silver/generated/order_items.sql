@@ -7,6 +7,7 @@
     indexes=[{'columns': ['order_item_id'], 'unique': true}],
     pre_hook=[
         "{{ claim_batches(table='shop.order_items', fingerprint='fd969ee310dfa3f5') }}",
+        "{{ migrate_columns(source=ref('stg_shop__order_items'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",

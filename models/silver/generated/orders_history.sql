@@ -7,6 +7,7 @@
     indexes=[{'columns': ['order_id']}],
     pre_hook=[
         "{{ claim_batches(table='shop.orders', fingerprint='07c39605678b4c08') }}",
+        "{{ migrate_columns(source=ref('stg_shop__orders'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",

@@ -7,6 +7,7 @@
     indexes=[{'columns': ['payment_id'], 'unique': true}],
     pre_hook=[
         "{{ claim_batches(table='shop.payments', fingerprint='51caf1b13da7920e') }}",
+        "{{ migrate_columns(source=ref('stg_shop__payments'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",

@@ -7,6 +7,7 @@
     indexes=[{'columns': ['supplier_id'], 'unique': true}],
     pre_hook=[
         "{{ claim_batches(table='shop.suppliers', fingerprint='f551e9161b38548c') }}",
+        "{{ migrate_columns(source=ref('stg_shop__suppliers'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",

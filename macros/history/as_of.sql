@@ -1,0 +1,22 @@
+{% macro as_of(history, at, columns=none, include_deleted=false) %}
+    {{- return(adapter.dispatch('as_of')(
+        history=history,
+        at=at,
+        columns=columns,
+        include_deleted=include_deleted
+    )) }}
+{% endmacro %}
+
+{% macro default__as_of(history, at, columns, include_deleted) -%}
+    {%- set instant = 'cast(' ~ at ~ ' as ' ~ warehouse_type('timestamp') ~ ')' -%}
+    select
+        {%- for column in columns or ['*'] %}
+        versions.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ history }} as versions
+    where
+        {{ valid_at(versions='versions', instant=instant) | indent(4) }}
+        {%- if not include_deleted %}
+        and not versions.is_deleted
+        {%- endif %}
+{%- endmacro %}

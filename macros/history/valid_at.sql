@@ -1,0 +1,25 @@
+{% macro valid_at(versions, instant, first_reaches_back=false) %}
+    {{- return(adapter.dispatch('valid_at')(
+        versions=versions,
+        instant=instant,
+        first_reaches_back=first_reaches_back
+    )) }}
+{% endmacro %}
+
+{#- Inclusive at the start, exclusive at the end: one version an instant -#}
+{% macro default__valid_at(versions, instant, first_reaches_back) -%}
+    (
+        {%- if first_reaches_back %}
+        (
+            {{ versions }}.valid_from <= {{ instant }}
+            or ({{ versions }}.version = 1 and {{ instant }} is not null)
+        )
+        {%- else %}
+        {{ versions }}.valid_from <= {{ instant }}
+        {%- endif %}
+        and (
+            {{ versions }}.valid_to > {{ instant }}
+            or {{ versions }}.valid_to is null
+        )
+    )
+{%- endmacro %}

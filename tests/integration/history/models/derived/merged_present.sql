@@ -1,0 +1,11 @@
+{{ config(
+    incremental_strategy='merge',
+    unique_key=['case_id', 'key_id'],
+    post_hook=["delete from {{ this }} where is_deleted"],
+) }}
+
+{{ incremental(
+    source=ref('things'),
+    key=['case_id', 'key_id'],
+    columns=['case_id', 'key_id', 'tracked', 'untracked'],
+) }}

@@ -1,0 +1,94 @@
+"""A load macro that is called wrongly says so when dbt parses."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_types_and_options import WIDER
+
+ROOT = Path(__file__).parents[2]
+
+# The call → what is said of it.
+CASES = {
+    "assert_columns(macro='scd2', columns=['id', 'v'], key=['idd'], tracked=['v'])": (
+        "'idd' in key, but it is not in columns: id, v. Add it to columns"
+    ),
+    "assert_columns(macro='scd2', columns=['id', 'v'], key=['id'], tracked=['w'])": (
+        "'w' in tracked, but it is not in columns: id, v. Add it to columns"
+    ),
+    "assert_columns(macro='scd2', columns=['id', 'v'], key=[], tracked=['v'])": (
+        "an empty list as key. Name the columns that tell one row from another."
+    ),
+    "assert_columns(macro='scd2', columns=['id', 'v'], key=['id'], tracked=[])": (
+        "an empty list as tracked. Name the columns whose change makes a new version"
+    ),
+    "assert_columns(macro='scd2', columns=['id', 'v'], key=['id'], tracked=['id'])": (
+        "the key column 'id' in tracked. A key never changes"
+    ),
+    "assert_columns(macro='scd2', columns=['id', 'v'], key='id', tracked=['v'])": (
+        "key=id, which is not a list. Write key=['a_column']."
+    ),
+    "scd1(source=this, key=['id'], columns=['id', 'v', 'v'])": (
+        "'v' twice in columns. Remove one of the two."
+    ),
+    "scd1(source=this, key=['id', 'id'], columns=['id', 'v'])": "'id' twice in key",
+    "incremental(source=this, key=[], columns=['id'])": "an empty list as key",
+    "full(source=this, columns=[])": "an empty list as columns",
+    "current_state(history=this, columns=['id', 'id'])": "'id' twice in columns",
+    "snapshot_input(source=this, key=['x'], columns=['id'])": "'x' in key",
+    "snapshot_history(snapshot=this, key=['x'], columns=['id'])": "'x' in key",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project with one model, and settings that need no warehouse to parse."""
+    project = tmp_path_factory.mktemp("bad_calls") / "project"
+    history = Path(__file__).parent / "history"
+    shutil.copytree(history, project, ignore=shutil.ignore_patterns("models"))
+    (project / "models").mkdir()
+    (project / "macros").symlink_to(ROOT / "macros")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PGHOST", "PGUSER", "PGPASSWORD", "PGDATABASE"):
+            patch.setenv(name, "nowhere")
+        patch.setenv("PGPORT", "1")
+        yield project
+
+
+def parse(project: Path, call: str) -> str:
+    """What dbt says of a project whose one model is the call; '' if all is well."""
+    from dbt.cli.main import dbtRunner
+
+    text = call if "{%" in call else f"{{{{ {call} }}}}\n"
+    (project / "models" / "the_model.sql").write_text(text)
+    place = ["--project-dir", str(project), "--profiles-dir", str(project)]
+    result = dbtRunner().invoke(["parse", *place, "--log-level", "none"])
+    assert result.success == (result.exception is None)
+    return "" if result.success else str(result.exception)
+
+
+@pytest.mark.parametrize("call", CASES)
+def test_a_bad_call_names_the_model_and_the_fix(project: Path, call: str) -> None:
+    told = " ".join(parse(project, call).split())
+    macro = "scd2" if call.startswith("assert") else call.partition("(")[0]
+    assert f"the_model: {macro} was called with {CASES[call]}" in told
+
+
+def test_a_good_call_says_nothing(project: Path) -> None:
+    assert parse(project, "scd1(source=this, key=['id'], columns=['id', 'v'])") == ""
+    call = "assert_columns(macro='x', columns=['a', 'b'], key=['a'], tracked=['b'])"
+    assert parse(project, call) == ""
+
+
+def test_the_macro_and_the_runner_have_one_rule_of_what_widens(project: Path) -> None:
+    cases = [[old, new, wider] for (old, new), wider in WIDER.items()]
+    told = parse(
+        project,
+        f"{{% for old, new, wider in {cases} %}}"
+        "{% if widens(old=old, new=new) != wider %}"
+        "{{ exceptions.raise_compiler_error(old ~ ' to ' ~ new ~ ' differs') }}"
+        "{% endif %}{% endfor %}",
+    )
+    assert told == ""
