@@ -387,3 +387,25 @@ def demo(rows: int | None, keep: bool, target: str) -> int:
         if not keep:
             embedded.down(ROOT, _say)
     return code
+
+
+@cli.group()
+def bench() -> None:
+    """Measure the product against what it replaces."""
+
+
+@bench.command("history")
+@click.option("--rows", type=click.IntRange(10_000), default=1_000_000, help="Keys.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Runs of each way.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def bench_history(rows: int, rounds: int, as_json: bool) -> int:
+    """A changed dimension: scd2, hand-written SQL and dbt's snapshot."""
+    from ingest.bench import history
+
+    outcomes = history.run(rows, rounds, _say)
+    if as_json:
+        click.echo(json.dumps(history.as_json(outcomes), indent=2))
+    else:
+        for line in history.lines(outcomes):
+            click.echo(line)
+    return 0

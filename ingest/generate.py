@@ -321,7 +321,7 @@ def _incremental(table: Table, calls: list[str]) -> str:
     strategy: Node = {"incremental_strategy": "merge", "unique_key": key}
     indexes: list[Any] = [{"columns": key, "unique": True}]
     if table.has_history:
-        strategy = {"incremental_strategy": "delete+insert", "unique_key": key}
+        strategy = {"incremental_strategy": "replace_versions", "unique_key": key}
         indexes = [{"columns": key}]
     elif table.load_type == "full":
         before.append("{{ clear_old_snapshot() }}")
@@ -403,6 +403,7 @@ def _described_only(columns: list[tuple[str, str, str]]) -> list[Node]:
 _SEQUENCE = ("_batch_seq", "bigint", "Batch the row came with")
 _DELETED = ("is_deleted", "boolean", "True when the row is deleted in the source")
 _EFFECTIVE = ("_source_ts", "timestamp", "When the row took effect (UTC)")
+_SEEN = ("_source_ts", "timestamp", "When the version's last row took effect (UTC)")
 _STAGING = [
     ("_op", "varchar(1)", "U for a row as it is, D for a deleted one"),
     ("_source_ts", "timestamp", "The row's watermark in the source (UTC)"),
@@ -483,6 +484,8 @@ def _history_doc(table: Table) -> Node:
     if table.load_type == "cdc":
         operation = "I inserted, U updated, D deleted"
         extra.insert(0, ("op", "varchar(1)", operation))
+    elif table.load_type == "scd2":
+        extra.insert(-1, _SEEN)
     arguments: Node = {"key": key}
     if table.load_type == "cdc":
         arguments["allow_ties"] = True

@@ -92,6 +92,7 @@ class Postgres(Service):
 create role seedbed login createrole;
 alter role seedbed password '{state["password"]}';
 create database seedbed owner seedbed;
+grant pg_checkpoint to seedbed;
 """
         postgres = house.inside(binaries() / "postgres")
         quiet = ["-c", "log_min_error_statement=panic"]

@@ -10,7 +10,13 @@
 partition by {{ keys }} order by effective_ts, _batch_seq, _row_hash, _op
 {%- endset -%}
 with
-{{ claimed_rows(source=source, key=key) }}
+{{ history_rows(
+    source=source,
+    key=key,
+    columns=columns,
+    operation='op',
+    seen_through='valid_from'
+) }}
 repeats as (
 
     select
@@ -30,6 +36,7 @@ changes as (
         {{ column }},
         {%- endfor %}
         case
+            when known_version is not null then _op
             when _op = 'D' then 'D'
             when lag(_op, 1, 'D') over ({{ by_time }}) = 'D' then 'I'
             else 'U'
@@ -38,7 +45,11 @@ changes as (
         lead(effective_ts) over ({{ by_time }}) as valid_to,
         lead(effective_ts) over ({{ by_time }}) is null as is_current,
         _op = 'D' as is_deleted,
-        cast(row_number() over ({{ by_time }}) as integer) as version,
+        cast(
+            sum(coalesce(known_version, 1)) over (
+                {{ by_time }} rows between unbounded preceding and current row
+            ) as integer
+        ) as version,
         _batch_seq
     from repeats
     where observation = 1

@@ -28,10 +28,7 @@ log as (
     select source.*
     from {{ source }} as source
     inner join touched
-        on {% for name in key -%}
-            source.{{ name }} = touched.{{ name }}
-            {%- if not loop.last %} and {% endif %}
-        {%- endfor %}
+        on {{ same_key('touched', 'source', key) }}
     where source._batch_seq <= {{ claimed('through_seq') }}
 
 ),

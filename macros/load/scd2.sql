@@ -4,87 +4,72 @@
     )) }}
 {% endmacro %}
 
+{#- All windows but the first follow one order, so one sort serves them all -#}
 {% macro default__scd2(source, key, columns, tracked) %}
-{%- set keys = key | join(', ') -%}
-{%- set by_time = 'partition by ' ~ keys ~ ' order by effective_ts' -%}
-{%- set by_version = 'partition by ' ~ keys ~ ' order by version_number' -%}
+{%- set by_time -%}
+partition by {{ key | join(', ') }} order by effective_ts
+{%- endset -%}
 with
-{{ claimed_rows(source=source, key=key) }}
-winners as (
+{{ history_rows(
+    source=source,
+    key=key,
+    columns=columns,
+    operation="case when is_deleted then 'D' else 'U' end",
+    seen_through='_source_ts'
+) }}
+observed as (
 
-    -- of rows that take effect at one instant, the last one observed holds
     select
         *,
-        row_number() over (
-            partition by {{ keys }}, effective_ts
-            order by _batch_seq desc, _row_hash desc, _op desc
-        ) as last_observed_first
+        lead(effective_ts) over (
+            {{ by_time }}, _batch_seq, _row_hash, _op
+        ) as next_ts
     from placed
 
 ),
 
 compared as (
 
+    -- of rows that take effect at one instant, the last one observed holds
     select
         *,
+        first_value(effective_ts) over ({{ by_time }}) as first_ts,
+        first_value(known_version) over ({{ by_time }}) as first_version,
         case
-            when lag(_op) over ({{ by_time }}) is null then 1
-            when (lag(_op) over ({{ by_time }}) = 'D') <> (_op = 'D') then 1
-            when _op = 'D' then 0
+            when next_ts is null then true
+            when lead(_op) over ({{ by_time }}) = 'D' then _op <> 'D'
+            when _op = 'D' then true
             {%- for column in tracked %}
-            when {{ column }} is distinct from lag({{ column }}) over ({{ by_time }})
-                then 1
+            when {{ column }} is distinct from lead({{ column }}) over ({{ by_time }})
+                then true
             {%- endfor %}
-            else 0
-        end as is_change
-    from winners
-    where last_observed_first = 1
-
-),
-
-numbered as (
-
-    select
-        *,
-        sum(is_change) over (
-            partition by {{ keys }}
-            order by effective_ts
-            rows between unbounded preceding and current row
-        ) as version_number
-    from compared
-
-),
-
-versions as (
-
-    -- columns that are not tracked show their last value within the version
-    select
-        *,
-        min(effective_ts) over (
-            partition by {{ keys }}, version_number
-        ) as version_start,
-        row_number() over (
-            partition by {{ keys }}, version_number
-            order by effective_ts desc
-        ) as last_of_version_first
-    from numbered
+            else false
+        end as is_last
+    from observed
+    where next_ts is distinct from effective_ts
 
 ),
 
 history as (
 
+    -- a version begins where the one before it ends; columns that are not
+    -- tracked show their last value within it
     select
         {%- for column in columns %}
         {{ column }},
         {%- endfor %}
-        version_start as valid_from,
-        lead(version_start) over ({{ by_version }}) as valid_to,
-        lead(version_start) over ({{ by_version }}) is null as is_current,
+        coalesce(lag(next_ts) over ({{ by_time }}), first_ts) as valid_from,
+        next_ts as valid_to,
+        next_ts is null as is_current,
         _op = 'D' as is_deleted,
-        cast(version_number as integer) as version,
+        cast(
+            row_number() over ({{ by_time }}) + coalesce(first_version, 1) - 1
+            as integer
+        ) as version,
+        effective_ts as _source_ts,
         _batch_seq
-    from versions
-    where last_of_version_first = 1
+    from compared
+    where is_last
 
 )
 

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -233,7 +233,11 @@ CASES: dict[str, tuple[Batches, list[tuple[str | None, int, int | None, bool]]]]
 
 
 def random_history() -> st.SearchStrategy[Batches]:
-    """Few keys, instants and values, so that ties and returns are frequent."""
+    """Few keys, instants and values, so that ties and returns are frequent.
+
+    Batches follow one another in time, or overlap, or come in any order: late
+    rows are derived from the whole log, all others extend what is stored.
+    """
     row = st.builds(
         Row,
         key=st.sampled_from("kl"),
@@ -244,14 +248,20 @@ def random_history() -> st.SearchStrategy[Batches]:
     )
     batches = st.lists(st.lists(row, max_size=4), min_size=1, max_size=5)
 
-    def with_repeats(found: Batches) -> Batches:
+    def with_repeats(drawn: tuple[Batches, int]) -> Batches:
         """Overlapping windows read a row again, and a batch may come twice."""
-        out = list(found)
-        for before, batch in pairwise(found):
-            batch.extend(before[:1])
+        found, pace = drawn
+        out = [
+            [replace(row, at=row.at + pace * number) for row in batch]
+            for number, batch in enumerate(found)
+        ]
+        if pace < 6:
+            for before, batch in pairwise(out):
+                batch.extend(before[:1])
         return [*out, out[0]]
 
-    return batches.map(with_repeats)
+    paces = st.sampled_from([0, 2, 6])
+    return st.tuples(batches, paces).map(with_repeats)
 
 
 class Lab(Protocol):
@@ -493,3 +503,57 @@ def test_what_is_not_released_is_not_read(log: Log) -> None:
     assert [v[0] for v in log.rows("versions_history")["one", "k"]] == ["a"]
     log.build("--full-refresh")
     assert [v[0] for v in log.rows("versions_history")["one", "k"]] == ["a"]
+
+
+HISTORIES_OF_KEYS = ("versions_history", "changes_history")
+
+
+def _written(log: Log, model: str) -> list[int]:
+    """For each version of key k, the transaction that wrote it."""
+    found = log.connection.execute(
+        f"select xmin::text::bigint from models.{model} order by version"
+    )
+    return [transaction for (transaction,) in found]
+
+
+@pytest.mark.parametrize("model", HISTORIES_OF_KEYS)
+def test_a_row_in_time_leaves_closed_versions_alone(log: Log, model: str) -> None:
+    batches = [[u("k", 1, "a"), u("k", 2, "b")], [u("k", 3, "c")]]
+    log.reset()
+    log.play({"one": batches[:1]})
+    before = _written(log, model)
+    log.append(2, [("one", row) for row in batches[1]])
+    log.build()
+    log.compare({"one": batches})
+    after = _written(log, model)
+    assert after[0] == before[0]
+    assert after[1] == after[2] > before[1]
+
+
+@pytest.mark.parametrize("model", HISTORIES_OF_KEYS)
+def test_a_late_row_replaces_all_versions_of_its_key(log: Log, model: str) -> None:
+    # The version that began at 1 has seen the row of 5, so 3 is late.
+    batches = [[u("k", 1, "a"), u("k", 5, "a")], [u("k", 3, "b")]]
+    log.reset()
+    log.play({"one": batches[:1]})
+    before = _written(log, model)
+    log.append(2, [("one", row) for row in batches[1]])
+    log.build()
+    log.compare({"one": batches})
+    after = _written(log, model)
+    assert len(after) == 3
+    assert min(after) > max(before)
+
+
+@pytest.mark.parametrize("column", ["untracked", "_source_ts"])
+def test_a_column_that_is_new_to_a_history_is_derived_from_the_log(
+    log: Log, column: str
+) -> None:
+    batches = [[u("k", 1, "a", 1)], [u("k", 2, "b", 2)], [u("k", 3, "c", 3)]]
+    log.reset()
+    log.play({"one": batches[:1]})
+    log.connection.execute(f"alter table models.versions_history drop column {column}")
+    for seq in (2, 3):
+        log.append(seq, [("one", row) for row in batches[seq - 1]])
+        log.build()
+    log.compare({"one": batches})

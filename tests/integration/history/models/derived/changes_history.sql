@@ -1,5 +1,5 @@
 {{ config(
-    incremental_strategy='delete+insert',
+    incremental_strategy='replace_versions',
     unique_key=['case_id', 'key_id'],
 ) }}
 

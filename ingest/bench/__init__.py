@@ -1,0 +1,1 @@
+"""Benchmarks of the product against what it replaces, on servers of their own."""
