@@ -1,4 +1,5 @@
 {% macro cdc(source, key, columns) %}
+    {{- assert_columns(macro='cdc', columns=columns, key=key) -}}
     {{- return(adapter.dispatch('cdc')(
         source=source, key=key, columns=columns
     )) }}

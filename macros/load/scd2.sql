@@ -1,4 +1,7 @@
 {% macro scd2(source, key, columns, tracked) %}
+    {{- assert_columns(
+        macro='scd2', columns=columns, key=key, tracked=tracked
+    ) -}}
     {{- return(adapter.dispatch('scd2')(
         source=source, key=key, columns=columns, tracked=tracked
     )) }}

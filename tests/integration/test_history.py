@@ -552,7 +552,9 @@ def test_a_column_that_is_new_to_a_history_is_derived_from_the_log(
     batches = [[u("k", 1, "a", 1)], [u("k", 2, "b", 2)], [u("k", 3, "c", 3)]]
     log.reset()
     log.play({"one": batches[:1]})
-    log.connection.execute(f"alter table models.versions_history drop column {column}")
+    log.connection.execute(
+        f"alter table models.versions_history drop column {column} cascade"
+    )
     for seq in (2, 3):
         log.append(seq, [("one", row) for row in batches[seq - 1]])
         log.build()
