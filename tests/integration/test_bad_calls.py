@@ -12,22 +12,22 @@ ROOT = Path(__file__).parents[2]
 
 # The call → what is said of it.
 CASES = {
-    "assert_columns(macro='scd2', columns=['id', 'v'], key=['idd'], tracked=['v'])": (
+    "scd2(source=this, columns=['id', 'v'], key=['idd'], tracked=['v'])": (
         "'idd' in key, but it is not in columns: id, v. Add it to columns"
     ),
-    "assert_columns(macro='scd2', columns=['id', 'v'], key=['id'], tracked=['w'])": (
+    "scd2(source=this, columns=['id', 'v'], key=['id'], tracked=['w'])": (
         "'w' in tracked, but it is not in columns: id, v. Add it to columns"
     ),
-    "assert_columns(macro='scd2', columns=['id', 'v'], key=[], tracked=['v'])": (
+    "scd2(source=this, columns=['id', 'v'], key=[], tracked=['v'])": (
         "an empty list as key. Name the columns that tell one row from another."
     ),
-    "assert_columns(macro='scd2', columns=['id', 'v'], key=['id'], tracked=[])": (
+    "scd2(source=this, columns=['id', 'v'], key=['id'], tracked=[])": (
         "an empty list as tracked. Name the columns whose change makes a new version"
     ),
-    "assert_columns(macro='scd2', columns=['id', 'v'], key=['id'], tracked=['id'])": (
+    "scd2(source=this, columns=['id', 'v'], key=['id'], tracked=['id'])": (
         "the key column 'id' in tracked. A key never changes"
     ),
-    "assert_columns(macro='scd2', columns=['id', 'v'], key='id', tracked=['v'])": (
+    "scd2(source=this, columns=['id', 'v'], key='id', tracked=['v'])": (
         "key=id, which is not a list. Write key=['a_column']."
     ),
     "scd1(source=this, key=['id'], columns=['id', 'v', 'v'])": (
@@ -35,6 +35,7 @@ CASES = {
     ),
     "scd1(source=this, key=['id', 'id'], columns=['id', 'v'])": "'id' twice in key",
     "incremental(source=this, key=[], columns=['id'])": "an empty list as key",
+    "cdc(source=this, key=['x'], columns=['id'])": "'x' in key",
     "full(source=this, columns=[])": "an empty list as columns",
     "current_state(history=this, columns=['id', 'id'])": "'id' twice in columns",
     "snapshot_input(source=this, key=['x'], columns=['id'])": "'x' in key",
@@ -72,7 +73,7 @@ def parse(project: Path, call: str) -> str:
 @pytest.mark.parametrize("call", CASES)
 def test_a_bad_call_names_the_model_and_the_fix(project: Path, call: str) -> None:
     told = " ".join(parse(project, call).split())
-    macro = "scd2" if call.startswith("assert") else call.partition("(")[0]
+    macro = call.partition("(")[0]
     assert f"the_model: {macro} was called with {CASES[call]}" in told
 
 
