@@ -111,18 +111,14 @@ placed as (
 
     select
         {%- for column in kept %}
-        {{ column }},
+        new_rows.{{ column }},
         {%- endfor %}
-        _source_ts as effective_ts,
+        new_rows._source_ts as effective_ts,
         cast(null as integer) as known_version
     from new_rows
-    where not exists (
-        select 1
-        from known
-        where
-            {{ same_key('known', 'new_rows', key) }}
-            and known.is_extended is null
-    )
+    inner join known
+        on {{ same_key('known', 'new_rows', key) }}
+    where known.is_extended
 
     union all
 

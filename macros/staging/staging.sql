@@ -4,33 +4,23 @@
     )) }}
 {% endmacro %}
 
+{#-
+    One plain select: Postgres merges no view that has a WITH into the query that
+    reads it, and then can't look the rows of a key up by the log's index.
+-#}
 {% macro default__staging(source, table, columns) %}
-with
-
-log as (
-
-    select * from {{ source }}
-
-),
-
-released as (
-
-    select
-        {%- for column in columns %}
-        {%- set expression = cleanse(column.name, column.cleanse)
-            if column.cleanse else column.name %}
-        cast({{ expression }} as {{ warehouse_type(column.type) }})
-            as {{ column.name }},
-        {%- endfor %}
-        cast(_op as varchar(1)) as _op,
-        cast(_source_ts as {{ warehouse_type('timestamp') }}) as _source_ts,
-        cast(_observed_at as {{ warehouse_type('timestamp') }}) as _observed_at,
-        cast(_batch_seq as bigint) as _batch_seq,
-        cast(_row_hash as {{ warehouse_type('binary') }}) as _row_hash
-    from log
-    where _batch_seq <= {{ released_through(table) }}
-
-)
-
-select * from released
+select
+    {%- for column in columns %}
+    {%- set expression = cleanse(column.name, column.cleanse)
+        if column.cleanse else column.name %}
+    cast({{ expression }} as {{ warehouse_type(column.type) }})
+        as {{ column.name }},
+    {%- endfor %}
+    cast(_op as varchar(1)) as _op,
+    cast(_source_ts as {{ warehouse_type('timestamp') }}) as _source_ts,
+    cast(_observed_at as {{ warehouse_type('timestamp') }}) as _observed_at,
+    cast(_batch_seq as bigint) as _batch_seq,
+    cast(_row_hash as {{ warehouse_type('binary') }}) as _row_hash
+from {{ source }}
+where _batch_seq <= {{ released_through(table) }}
 {% endmacro %}
