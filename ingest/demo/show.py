@@ -66,7 +66,7 @@ def play(
     total = time.monotonic() - began
     told = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
     out.rule("[bold]done[/]", align="left")
-    out.print(f"demo     {len(days) or 1} runs in {total:.1f} s: {told}")
+    out.print(f"demo     {total:.1f} s: {told}", soft_wrap=True)
     return code
 
 
