@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ingest import settings
+from ingest import metadata, settings
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -93,8 +93,6 @@ def build(
 
 def _due(connection: Connection, place: str) -> list[str]:
     """Selectors of the tables that have more released than is built."""
-    from ingest import metadata
-
     rows = connection.execute(
         "select distinct batch.table_id from audit.batch "
         "inner join audit.table_state as released using (table_id) "

@@ -11,6 +11,12 @@ class SeedbedError(Exception):
     exit_code = 1
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in its first line."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class ConfigurationError(SeedbedError):
     """Wrong usage, settings or metadata; nothing was changed."""
 

@@ -16,7 +16,7 @@ import duckdb
 
 from ingest import duck, ledger, settings, source
 from ingest.duck import literal, quoted
-from ingest.errors import SeedbedError, ServiceError
+from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch, Released
@@ -56,10 +56,9 @@ def extract(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
 
 
 def _told(table: Table, error: duckdb.Error) -> SeedbedError:
-    lines = str(error).strip().splitlines()
     return ServiceError(
-        f"{table.id}: reading it failed: {lines[0]} The window is kept and will be "
-        "read again at the next run; nothing was lost."
+        f"{table.id}: reading it failed: {first_line(error)} The window is "
+        "kept and will be read again at the next run; nothing was lost."
     )
 
 
@@ -288,11 +287,10 @@ class _Extraction:
                 f"create temp view fresh as select * from accepted where {not same}"
             )
             return (row[1] if same else 0), row[0]
-        if not self.released.through:
-            engine.execute("create temp view fresh as select * from accepted")
-            return 0, ""
-        start = _scalar(engine, "select min(_source_ts) from accepted")
-        if start is None:
+        start = None
+        if self.released.through:
+            start = _scalar(engine, "select min(_source_ts) from accepted")
+        if start is None:  # nothing is released, or nothing was read
             engine.execute("create temp view fresh as select * from accepted")
             return 0, ""
         keys = ", ".join(self.key_names)

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from ingest import types
 from ingest.errors import SeedbedError
 from ingest.metadata import Rule, Table
 from ingest.options import KNOWN, Options
@@ -342,20 +343,14 @@ def _incremental(table: Table, calls: list[str]) -> str:
     return f"{{{{ config(\n{config}) }}}}\n\n" + "\n".join(calls)
 
 
-def _data_type(column_type: str) -> str:
+def _data_type(name: str) -> str:
     """A contract's data type, which YAML can make depend on the target only."""
-    special = {
-        "json": ("variant", "jsonb"),
-        "binary": ("binary", "bytea"),
-        "timestamp": ("timestamp_ntz", "timestamp"),
-    }
-    if column_type in special:
-        snowflake, postgres = special[column_type]
-        return (
-            f"{{{{ '{snowflake}' if target.type == 'snowflake' else '{postgres}' }}}}"
-        )
-    return column_type.replace("decimal", "numeric").replace(
-        "double", "double precision"
+    kind = types.parse(name)
+    if kind.snowflake == kind.postgres:
+        return kind.postgres
+    return (
+        f"{{{{ '{kind.snowflake}' if target.type == 'snowflake' "
+        f"else '{kind.postgres}' }}}}"
     )
 
 

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from ingest import duck, ledger, settings, types
 from ingest.duck import literal
-from ingest.errors import SeedbedError
+from ingest.errors import SeedbedError, first_line
 from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest
 from ingest.ledger import Batch
@@ -175,10 +175,10 @@ def _fit(
                     sql.SQL("alter table {} ").format(log) + sql.SQL(", ").join(actions)
                 )
         except psycopg.Error as error:
-            said = str(error).strip().splitlines()[0]
             raise SeedbedError(
                 f"{table.id}: bronze.{table.bronze} could not be fitted to "
-                f"seeds/metadata/columns.csv and is as it was: {said}. Remove what "
+                "seeds/metadata/columns.csv and is as it was: "
+                f"{first_line(error)}. Remove what "
                 "stands in the way, or write the old columns back, and run again."
             ) from error
     for name in (*change.retired, *change.returned):
@@ -262,10 +262,9 @@ def load(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
             duck.attach_warehouse(engine, settings.warehouse())
             _append(engine, lake, table, batch, manifest, started)
     except duckdb.Error as error:
-        lines = str(error).strip().splitlines()
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
-            f"{lines[0]} Run again; the batch's files are kept."
+            f"{first_line(error)} Run again; the batch's files are kept."
         ) from error
     loaded = ledger.batch(connection, batch.table_id, batch.batch_seq)
     # A COMMIT through DuckDB can fail without a word, so the outcome is read

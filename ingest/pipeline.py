@@ -18,7 +18,7 @@ from psycopg import sql
 
 from ingest import build, generate, ledger, load, metadata, settings, source, validate
 from ingest import extract as extraction
-from ingest.errors import ConfigurationError, SeedbedError, ServiceError
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError, first_line
 from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
@@ -172,11 +172,10 @@ def _move_all(
         except SeedbedError as error:
             outcome.state, outcome.error = "failed", error
         except psycopg.Error as error:
-            said = str(error).strip().splitlines()[0]
             outcome.state = "failed"
             outcome.error = SeedbedError(
-                f"{table.id}: the warehouse refused: {said}. What was under way was "
-                "rolled back; run again, nothing was lost."
+                f"{table.id}: the warehouse refused: {first_line(error)}. What was "
+                "under way was rolled back; run again, nothing was lost."
             )
         report(_line(outcome))
 
