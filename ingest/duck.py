@@ -21,6 +21,13 @@ def literal(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+def scalar(engine: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """The one value that the query returns."""
+    row = engine.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
 def quoted(name: str) -> str:
     """`name` as a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'

@@ -56,6 +56,11 @@ class Batch:
     planned_at: dt.datetime
     decided_at: dt.datetime | None
 
+    def folder(self, layer: str) -> str:
+        """The batch's folder in a layer of the lake: raw, bronze or rejects."""
+        folder = self.manifest_key.rpartition("/")[0]
+        return layer + folder.removeprefix("raw")
+
 
 @dataclass(frozen=True)
 class Released:

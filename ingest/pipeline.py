@@ -23,6 +23,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Table
+from ingest.standardise import live_rows
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -328,7 +329,7 @@ def _live_in_log(
             ),
         )
     return ledger.count(
-        connection, sql.SQL(extraction.live_rows(table, released.through, "count(*)"))
+        connection, sql.SQL(live_rows(table, released.through, "count(*)"))
     )
 
 
