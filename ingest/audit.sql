@@ -39,6 +39,12 @@ create table if not exists audit.batch (
     rows_loaded bigint,
     reason text,
     seconds double precision not null default 0,
+    -- backfill and reload read the watermarks from `range_start` to before
+    -- `range_end`; window_low and window_high then stay where they were.
+    kind text not null default 'window'
+        check (kind in ('window', 'backfill', 'reload', 'repair')),
+    range_start timestamp,
+    range_end timestamp,
     planned_at timestamptz not null default clock_timestamp(),
     decided_at timestamptz,
     primary key (table_id, batch_seq)
@@ -46,6 +52,33 @@ create table if not exists audit.batch (
 -- First in, first out: a table has one batch under way at most.
 create unique index if not exists batch_under_way on audit.batch (table_id)
 where state in ('planned', 'extracted', 'loaded');
+
+-- The ranges of the leading key that a big first load is cut into; a range that
+-- has `parts` was read and is not read again. `low` is in the range, `high` is not.
+create table if not exists audit.batch_range (
+    table_id text not null,
+    batch_seq bigint not null,
+    range_number integer not null,
+    low numeric,
+    high numeric,
+    source_rows bigint,
+    parts jsonb,
+    primary key (table_id, batch_seq, range_number),
+    foreign key (table_id, batch_seq) references audit.batch on delete cascade
+);
+
+-- What a comparison of a table with its source came to, in keys: `missing` in the
+-- log, `stale` there, and `extra`: live in the log and gone from the source.
+create table if not exists audit.reconciliation (
+    run_id text not null references audit.run,
+    table_id text not null,
+    compared bigint not null,
+    missing bigint not null,
+    stale bigint not null,
+    extra bigint not null,
+    compared_at timestamptz not null default clock_timestamp(),
+    primary key (run_id, table_id)
+);
 
 -- What is released, one row a table: batches are first in, first out, so one
 -- number says it. `snapshot_seq` is the newest full snapshot among them,
@@ -56,6 +89,7 @@ create table if not exists audit.table_state (
     snapshot_seq bigint not null default 0,
     released_high timestamp,
     observed_at timestamp not null,
+    keys_scanned_at timestamp,
     released_at timestamptz not null default clock_timestamp()
 );
 

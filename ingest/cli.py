@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 import os
@@ -16,9 +17,10 @@ import click
 from rich.console import Console
 
 from ingest import embedded, generate, ledger, metadata, packages, pipeline, summary
-from ingest.errors import ConfigurationError, SeedbedError
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.metadata import Table
 from ingest.settings import ROOT
+from ingest.window import Request
 
 # A pipe has no width of its own; a table that is cut would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
@@ -217,19 +219,120 @@ def build(target: str) -> int:
 
 
 @cli.command()
-@click.argument("models", nargs=-1, required=True)
-@target_option
-def rebuild(models: tuple[str, ...], target: str) -> int:
-    """Rebuild MODELS from the log, by name, and what follows from them."""
-    from ingest import build as building
+@tables_option
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def plan(patterns: tuple[str, ...], as_json: bool) -> int:
+    """What the next run would read: windows, rows, sizes; nothing is changed."""
+    from ingest import preview
 
-    names = _rebuildable(models)
+    tables = _tables(patterns)
+    _services()
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        previews = preview.preview(connection, tables)
+    if as_json:
+        told = [p.as_json() for p in previews]
+        click.echo(json.dumps(told, default=str, indent=2))
+    else:
+        preview.show(previews, out)
+    errors = [p for p in previews if p.error]
+    return ServiceError.exit_code if errors and len(errors) == len(previews) else 0
+
+
+_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+
+
+@cli.command()
+@tables_option
+@click.option("--from", "start", type=_DAY, required=True, help="The first moment.")
+@click.option("--to", "end", type=_DAY, required=True, help="The moment after it.")
+@target_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def backfill(
+    patterns: tuple[str, ...],
+    start: dt.datetime,
+    end: dt.datetime,
+    target: str,
+    as_json: bool,
+) -> int:
+    """Read a range of watermarks again and add what the log lacks.
+
+    In the source's time. What is new meanwhile comes with the next run, which this
+    may run beside.
+    """
+    if not patterns:
+        raise ConfigurationError("say which tables: `--tables shop.orders`, or `*`.")
+    if start >= end:
+        raise ConfigurationError(f"--from {start} is not before --to {end}.")
+    request = Request("backfill", start, end)
+    return _run("backfill", patterns, as_json, target=target, request=request)
+
+
+@cli.command()
+@click.option("--table", required=True, metavar="NAME", help="source.table or model.")
+@click.option("--date", type=_DAY, required=True, help="In the source's time.")
+@target_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def reload(table: str, date: dt.datetime, target: str, as_json: bool) -> int:
+    """Replace one date of a table by what the source has of it now.
+
+    Rows of that date which are gone from the source are deleted.
+    """
+    request = Request("reload", date, date + dt.timedelta(days=1))
+    return _run("reload", (table,), as_json, target=target, request=request)
+
+
+@cli.command()
+@tables_option
+@click.option("--repair", is_flag=True, help="Read the rows that differ and build.")
+@target_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def reconcile(
+    patterns: tuple[str, ...], repair: bool, target: str, as_json: bool
+) -> int:
+    """Compare the tables with their source, row by row; exit 1 if they differ."""
+    from ingest import reconcile as reconciling
+
+    tables = [t for t in _tables(patterns) if t.watermark_column]
+    _services()
+    found = reconciling.run(tables, _say)
+    wrong = [f.table for f in found if f.count or f.error]
+    if repair and wrong:
+        request = Request("repair")
+        return _run(
+            "repair", [t.id for t in wrong], as_json, target=target, request=request
+        )
+    if as_json:
+        click.echo(json.dumps([f.as_json() for f in found], indent=2))
+    else:
+        reconciling.show(found, out)
+    return 1 if wrong else 0
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="MODEL…")
+@click.option(
+    "--from-raw",
+    is_flag=True,
+    help="First make the log of each named TABLE anew from its raw files.",
+)
+@target_option
+def rebuild(names: tuple[str, ...], from_raw: bool, target: str) -> int:
+    """Rebuild models from the log, by name, and what follows from them."""
+    from ingest import build as building
+    from ingest import replay
+
+    tables = _tables(names) if from_raw else []
+    names = tuple(_rebuildable([t.model for t in tables] if from_raw else names))
     _services()
     pipeline.assert_generated()
     with ledger.connect() as connection:
         ledger.prepare(connection)
         run_id = ledger.begin_run(connection, "rebuild")
         started = time.monotonic()
+        for table in tables:
+            rows = replay.replay(connection, table, _say)
+            out.print(f"{table.id}: its log was made from raw, {rows:,} rows")
         built = building.rebuild(names, target, _say)
         state = "done" if built.ok else "failed"
         seconds = {"build": time.monotonic() - started}
@@ -244,19 +347,21 @@ def _rebuildable(patterns: Sequence[str]) -> list[str]:
     """The models that are derived from the log and fit the patterns."""
     from fnmatch import fnmatch
 
-    known = [
-        f"{t.model}_history" if t.has_history else t.model
+    derived = {
+        f"{t.model}_history" if t.has_history else t.model: t.model
         for t in _tables(())
         if t.load_type != "snapshot"
-    ]
-    names = [n for n in known if any(fnmatch(n, p) for p in patterns)]
+    }
+    names = []
     for pattern in patterns:
-        if not any(fnmatch(n, pattern) for n in known):
+        fitting = [n for n in derived if fnmatch(n, pattern) or derived[n] == pattern]
+        if not fitting:
             raise ConfigurationError(
                 f"{pattern!r} is no model that is derived from the log. There are: "
-                f"{', '.join(known)}. (dbt's snapshots can't be rebuilt.)"
+                f"{', '.join(derived)}. (dbt's snapshots can't be rebuilt.)"
             )
-    return names
+        names += fitting
+    return list(dict.fromkeys(names))
 
 
 @cli.command()

@@ -33,6 +33,19 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def ask_warehouse(engine: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """Make the temporary table `name` of a query that the warehouse answers."""
+    engine.execute(
+        f"create or replace temp table {name} as "
+        f"from postgres_query('warehouse', {literal(query)})"
+    )
+
+
+def backticked(name: str) -> str:
+    """`name` as MySQL quotes an identifier."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 # Loading an extension takes longer than moving a small table, so an instance is
 # used again once its table is done. One table has an instance at a time.
 _idle: list[duckdb.DuckDBPyConnection] = []

@@ -11,6 +11,7 @@ import signal
 
 POINTS = (
     "after_plan",
+    "after_range",
     "before_upload",
     "before_manifest",
     "after_manifest",

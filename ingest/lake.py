@@ -77,6 +77,8 @@ class Manifest:
     raw: tuple[Part, ...]
     bronze: tuple[Part, ...]
     rejects: tuple[Part, ...]
+    zero_dates: int = 0
+    keys_scanned: bool = False
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Manifest:
@@ -145,15 +147,8 @@ class Lake:
         """
         from botocore.exceptions import ClientError
 
-        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
         try:
-            self.client.put_object(
-                Bucket=self._settings.bucket,
-                Key=self._settings.prefix + key,
-                Body=body,
-                IfNoneMatch="*",
-                ContentType="application/json",
-            )
+            self._put(key, manifest, IfNoneMatch="*")
         except ClientError as error:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 self._refuse(error, "write")
@@ -163,12 +158,29 @@ class Lake:
             return found
         except Exception as error:
             self._refuse(error, "write")
+        return manifest
+
+    def _put(self, key: str, manifest: Manifest, **condition: str) -> None:
+        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
+        self.client.put_object(
+            Bucket=self._settings.bucket,
+            Key=self._settings.prefix + key,
+            Body=body,
+            ContentType="application/json",
+            **condition,  # type: ignore[arg-type]
+        )
         path = self.local(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         draft.write_bytes(body)
         draft.rename(path)
-        return manifest
+
+    def replace(self, key: str, manifest: Manifest) -> None:
+        """Write the manifest in place of the one that is there."""
+        try:
+            self._put(key, manifest)
+        except Exception as error:
+            self._refuse(error, "write")
 
     def manifest(self, key: str) -> Manifest | None:
         """The manifest `key`, or None while its batch is not finished."""

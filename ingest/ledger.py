@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -53,6 +54,9 @@ class Batch:
     rows_loaded: int | None
     reason: str | None
     seconds: float
+    kind: str
+    range_start: dt.datetime | None
+    range_end: dt.datetime | None
     planned_at: dt.datetime
     decided_at: dt.datetime | None
 
@@ -63,6 +67,34 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What a batch reads, as `window.plan` and its like fix it.
+
+    `window_low` and `window_high` are the watermark before and after it;
+    `range_start` and `range_end` the watermarks that a backfill or reload reads,
+    `range_end` not among them; `cuts` where the leading key is cut into ranges.
+    """
+
+    kind: str
+    window_low: dt.datetime | None
+    window_high: dt.datetime | None
+    range_start: dt.datetime | None = None
+    range_end: dt.datetime | None = None
+    cuts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Range:
+    """A range of a batch: `low` is in it, `high` not; read once it has `parts`."""
+
+    number: int
+    low: str | None
+    high: str | None
+    source_rows: int | None
+    parts: list[dict[str, Any]] | None
+
+
+@dataclass(frozen=True)
 class Released:
     """What is released of a table, and so true for everything downstream."""
 
@@ -70,6 +102,7 @@ class Released:
     snapshot_seq: int = 0
     high: dt.datetime | None = None
     observed_at: dt.datetime | None = None
+    keys_scanned_at: dt.datetime | None = None
     content: str | None = None
 
 
@@ -180,7 +213,9 @@ def released(connection: Connection, table: Table) -> Released:
     with connection.cursor(row_factory=class_row(Released)) as cursor:
         row = cursor.execute(
             "select s.released_through as through, s.snapshot_seq, "
-            "s.released_high as high, s.observed_at, b.content "
+            "s.released_high as high, s.keys_scanned_at, b.content, "
+            "(select max(every.observed_at) from audit.batch every where "
+            "every.table_id = s.table_id and every.state = 'released') as observed_at "
             "from audit.table_state s left join audit.batch b "
             "on b.table_id = s.table_id and b.batch_seq = s.snapshot_seq "
             "where s.table_id = %s",
@@ -199,6 +234,44 @@ def pending(connection: Connection, table: Table) -> Batch | None:
         ).fetchone()
 
 
+def released_batches(connection: Connection, table: Table) -> list[Batch]:
+    """The table's released batches whose rows its log holds, in order."""
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        return cursor.execute(
+            "select * from audit.batch where table_id = %(table)s "
+            "and state = 'released' and (%(log)s <> 'full' or batch_seq >= ("
+            "select coalesce(min(batch_seq), 0) from (select batch_seq "
+            "from audit.batch where table_id = %(table)s and state = 'released' "
+            "and rows_written > 0 order by batch_seq desc limit %(keep)s) as kept)) "
+            "order by batch_seq",
+            {
+                "table": table.id,
+                "log": table.load_type,
+                "keep": max(table.options.keep_snapshots, 2),
+            },
+        ).fetchall()
+
+
+def replayed(connection: Connection, found: Batch, manifest: Manifest) -> None:
+    """Note what a released batch came to when it was made again from raw."""
+    connection.execute(
+        "update audit.batch set rows_written = %s, rows_unchanged = %s, "
+        "rows_rejected = %s, rows_deleted = %s, rows_loaded = %s, content = %s, "
+        "fingerprint = %s where table_id = %s and batch_seq = %s",
+        (
+            manifest.rows_written,
+            manifest.rows_unchanged,
+            manifest.rows_rejected,
+            manifest.rows_deleted,
+            sum(part.rows for part in manifest.bronze),
+            manifest.content,
+            manifest.fingerprint,
+            found.table_id,
+            found.batch_seq,
+        ),
+    )
+
+
 def batch(connection: Connection, table_id: str, batch_seq: int) -> Batch:
     """One batch."""
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
@@ -210,41 +283,66 @@ def batch(connection: Connection, table_id: str, batch_seq: int) -> Batch:
     return row
 
 
-def plan(
-    connection: Connection,
-    table: Table,
-    run_id: str,
-    low: dt.datetime | None,
-    high: dt.datetime | None,
-) -> Batch:
-    """Persist the window of the table's next batch before anything is read."""
+def plan(connection: Connection, table: Table, run_id: str, window: Window) -> Batch:
+    """Persist what the table's next batch reads, before anything is read."""
     fingerprint = table.fingerprint("bytes")
     row = connection.execute(
         "select coalesce(max(batch_seq), 0) + 1 from audit.batch where table_id = %s",
         (table.id,),
     ).fetchone()
     batch_seq = int(row[0]) if row else 1
-    text = "|".join(map(str, (table.id, batch_seq, low, high, fingerprint)))
+    *facts, _ = astuple(window)
+    text = "|".join(map(str, (table.id, batch_seq, *facts, fingerprint)))
     # The number makes an idle table's equal windows different batches.
     batch_id = f"{batch_seq:08d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     today = dt.datetime.now(dt.UTC).date()
-    connection.execute(
-        "insert into audit.batch (table_id, batch_seq, batch_id, run_id, state, "
-        "fingerprint, window_low, window_high, manifest_key) "
-        "values (%s, %s, %s, %s, 'planned', %s, %s, %s, %s)",
-        (
-            table.id,
-            batch_seq,
-            f"{table.id}/{batch_id}",
-            run_id,
-            fingerprint,
-            low,
-            high,
-            f"raw/{table.source.name}/{table.bronze.partition('__')[2]}/"
-            f"ingestion_date={today}/{batch_id}/_manifest.json",
-        ),
-    )
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "insert into audit.batch (table_id, batch_seq, batch_id, run_id, state, "
+            "fingerprint, kind, window_low, window_high, range_start, range_end, "
+            "manifest_key) values "
+            "(%s, %s, %s, %s, 'planned', %s, %s, %s, %s, %s, %s, %s)",
+            (
+                table.id,
+                batch_seq,
+                f"{table.id}/{batch_id}",
+                run_id,
+                fingerprint,
+                *facts,
+                f"raw/{table.source.name}/{table.bronze.partition('__')[2]}/"
+                f"ingestion_date={today}/{batch_id}/_manifest.json",
+            ),
+        )
+        edges = (None, *window.cuts, None)
+        ranges = itertools.pairwise(edges) if window.cuts else ()
+        cursor.executemany(
+            "insert into audit.batch_range (table_id, batch_seq, range_number, low, "
+            "high) values (%s, %s, %s, %s, %s)",
+            [(table.id, batch_seq, n, *ends) for n, ends in enumerate(ranges)],
+        )
     return batch(connection, table.id, batch_seq)
+
+
+def ranges(connection: Connection, found: Batch) -> list[Range]:
+    """The ranges of a batch that is cut into some, in order."""
+    with connection.cursor(row_factory=class_row(Range)) as cursor:
+        return cursor.execute(
+            "select range_number as number, low::text, high::text, source_rows, parts "
+            "from audit.batch_range where table_id = %s and batch_seq = %s "
+            "order by range_number",
+            (found.table_id, found.batch_seq),
+        ).fetchall()
+
+
+def range_read(
+    connection: Connection, found: Batch, number: int, rows: int, parts: list[Any]
+) -> None:
+    """Note that a range of a batch was read, with its rows and files."""
+    connection.execute(
+        "update audit.batch_range set source_rows = %s, parts = %s "
+        "where table_id = %s and batch_seq = %s and range_number = %s",
+        (rows, Jsonb(parts), found.table_id, found.batch_seq, number),
+    )
 
 
 def adopt(connection: Connection, found: Batch, run_id: str) -> None:
@@ -288,8 +386,10 @@ def extracted(
     return batch(connection, found.table_id, found.batch_seq)
 
 
-def release(connection: Connection, found: Batch, snapshot: bool) -> None:
+def release(connection: Connection, found: Batch, manifest: Manifest) -> None:
     """loaded → released, and the table's state with it, in one transaction."""
+    is_window = found.kind == "window"
+    snapshot = is_window and bool(manifest.content) and not manifest.rows_unchanged
     with connection.transaction():
         _move(
             connection,
@@ -299,19 +399,24 @@ def release(connection: Connection, found: Batch, snapshot: bool) -> None:
         )
         connection.execute(
             "insert into audit.table_state as s (table_id, released_through, "
-            "snapshot_seq, released_high, observed_at) values (%s, %s, %s, %s, %s) "
+            "snapshot_seq, released_high, observed_at, keys_scanned_at) "
+            "values (%s, %s, %s, %s, %s, %s) "
             "on conflict (table_id) do update set "
             "released_through = greatest(s.released_through, "
             "excluded.released_through), "
             "snapshot_seq = greatest(s.snapshot_seq, excluded.snapshot_seq), "
             "released_high = greatest(s.released_high, excluded.released_high), "
-            "observed_at = excluded.observed_at, released_at = clock_timestamp()",
+            # What a backfill reads makes nothing fresher.
+            f"observed_at = {'excluded' if is_window else 's'}.observed_at, "
+            "keys_scanned_at = greatest(s.keys_scanned_at, excluded.keys_scanned_at), "
+            "released_at = clock_timestamp()",
             (
                 found.table_id,
                 found.batch_seq,
                 found.batch_seq if snapshot else 0,
                 found.window_high,
                 found.observed_at,
+                found.observed_at if manifest.keys_scanned else None,
             ),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -15,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from ingest import duck, ledger, settings, types
+from ingest import log as log_sql
 from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
 from ingest.killpoints import reach
@@ -285,16 +287,9 @@ def _append(
     manifest: Manifest,
     started: float,
 ) -> None:
-    columns = ", ".join(duck.quoted(c.name) for c in table.columns)
-    columns += ", " + ", ".join(LOG_COLUMNS)
-    log = f"bronze.{duck.quoted(table.bronze)}"
+    log = log_sql.name_of(table)
     here = f"table_id = {literal(table.id)}"
-
-    def in_warehouse(statement: str) -> None:
-        engine.execute(f"call postgres_execute('warehouse', {literal(statement)})")
-
-    engine.execute("begin")
-    try:
+    with _transaction(engine) as in_warehouse:
         # The state moves first: its row lock keeps every other loader out.
         in_warehouse(
             "do $$ begin update audit.batch set state = 'loaded', rows_loaded = "
@@ -312,26 +307,44 @@ def _append(
             "and state = 'rejected'"
         )
         _forget_old_snapshots(in_warehouse, table, log, here)
-        for parts, target, names in (
-            (manifest.bronze, f"warehouse.{log}", columns),
-            (
-                manifest.rejects,
-                "warehouse.audit.reject",
-                "table_id, batch_seq, reason, source_row",
-            ),
-        ):
-            files = [str(lake.local(p.key)) for p in parts if p.rows]
-            if files:
-                engine.execute(
-                    f"insert into {target} ({names}) "
-                    f"select {names} from read_parquet({files})"
-                )
+        _insert(engine, lake, table, manifest)
         reach("in_load")
         seconds = time.monotonic() - started
         in_warehouse(
             f"update audit.batch set seconds = seconds + {seconds} where {here} "
             f"and batch_seq = {batch.batch_seq}"
         )
+
+
+def replace(
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: Table,
+    batch: Batch,
+    manifest: Manifest,
+) -> None:
+    """Put the rows of the manifest's files in place of those the batch has."""
+    here = f"batch_seq = {batch.batch_seq}"
+    with _transaction(engine) as in_warehouse:
+        in_warehouse(f"delete from {log_sql.name_of(table)} where _{here}")
+        in_warehouse(
+            f"delete from audit.reject where table_id = {literal(table.id)} and {here}"
+        )
+        _insert(engine, lake, table, manifest)
+
+
+@contextlib.contextmanager
+def _transaction(
+    engine: duckdb.DuckDBPyConnection,
+) -> Iterator[Callable[[str], None]]:
+    """A transaction in the warehouse; yields what runs a statement of its own in it."""
+
+    def in_warehouse(statement: str) -> None:
+        engine.execute(f"call postgres_execute('warehouse', {literal(statement)})")
+
+    engine.execute("begin")
+    try:
+        yield in_warehouse
         engine.execute("commit")
     except BaseException:
         # The transaction may be gone already; the first error is the one to tell.
@@ -340,13 +353,30 @@ def _append(
         raise
 
 
+def _insert(
+    engine: duckdb.DuckDBPyConnection, lake: Lake, table: Table, manifest: Manifest
+) -> None:
+    columns = ", ".join(duck.quoted(c.name) for c in table.columns)
+    columns += ", " + ", ".join(LOG_COLUMNS)
+    rejects = "table_id, batch_seq, reason, source_row"
+    for parts, target, names in (
+        (manifest.bronze, log_sql.name_of(table), columns),
+        (manifest.rejects, "audit.reject", rejects),
+    ):
+        files = [str(lake.local(p.key)) for p in parts if p.rows]
+        if files:
+            engine.execute(
+                f"insert into warehouse.{target} ({names}) "
+                f"select {names} from read_parquet({files})"
+            )
+
+
 def _forget_old_snapshots(
-    in_warehouse: object, table: Table, log: str, here: str
+    in_warehouse: Callable[[str], None], table: Table, log: str, here: str
 ) -> None:
     if table.load_type != "full":
         return
     keep = max(table.options.keep_snapshots, 2)
-    assert callable(in_warehouse)
     in_warehouse(
         f"delete from {log} where _batch_seq < (select min(batch_seq) from ("
         f"select batch_seq from audit.batch where {here} and state = 'released' "

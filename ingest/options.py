@@ -42,10 +42,13 @@ def _ratio(text: str) -> float:
     return value
 
 
-def _mark_or_remove(text: str) -> str:
-    if text not in ("mark", "remove"):
-        raise ValueError("mark or remove")
-    return text
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(" or ".join(words))
+        return text
+
+    return parse
 
 
 def _option(
@@ -69,7 +72,50 @@ class Options:
         _whole,
         0,
         "days",
-        "a rolling window that is read again at each run, for late and corrected rows",
+        "a rolling window of whole days that is read again at each run, for late and "
+        "corrected rows",
+    )
+    replace_window: bool = _option(
+        _boolean,
+        False,
+        "true | false",
+        "whether a row of the window that is gone from the source is deleted: each of "
+        "its days is replaced as a whole (partition overwrite)",
+    )
+    lag_seconds: int = _option(
+        _whole,
+        0,
+        "seconds",
+        "how far a window stays behind the source's clock, where rows of one moment "
+        "are still being written",
+    )
+    range_rows: int = _option(
+        _whole,
+        2_000_000,
+        "rows",
+        "a first load or a backfill of more rows than this is cut into ranges of the "
+        "key, so that it is resumed where it stopped; 0 for never",
+    )
+    null_watermark: str = _option(
+        _one_of("reject", "load"),
+        "reject",
+        "reject | load",
+        "what becomes of a row without watermark; one that is loaded takes effect when "
+        "it is read",
+    )
+    zero_date: str = _option(
+        _one_of("null", "reject"),
+        "null",
+        "null | reject",
+        "what becomes of a zero or incomplete date (0000-00-00, 2024-12-00): NULL, or "
+        "its row is rejected; it is counted either way",
+    )
+    key_scan_minutes: int = _option(
+        _whole,
+        0,
+        "minutes",
+        "how long after a key scan the next one is due; 0 for one at each run "
+        "(delete_mode key_scan only)",
     )
     soft_delete_column: str = _option(
         str,
@@ -78,7 +124,7 @@ class Options:
         "source column that marks a deleted row when it is neither NULL, 0 nor false",
     )
     delete_action: str = _option(
-        _mark_or_remove,
+        _one_of("mark", "remove"),
         "mark",
         "mark | remove",
         "whether deleted rows stay in the current state with is_deleted or leave it",

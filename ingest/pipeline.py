@@ -16,14 +16,24 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
-from ingest import build, generate, ledger, load, metadata, settings, source, validate
+from ingest import (
+    build,
+    generate,
+    ledger,
+    load,
+    log,
+    metadata,
+    settings,
+    source,
+    validate,
+    window,
+)
 from ingest import extract as extraction
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, first_line
 from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Table
-from ingest.standardise import live_rows
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -74,14 +84,20 @@ def run(
     everything: bool = False,
     target: str = "postgres",
     jobs: int = 2,
+    request: window.Request | None = None,
     report: Report = lambda line: None,
 ) -> RunResult:
     """Take the tables through the steps, then build, and close the run.
+
+    With a `request`, what it asks for is read rather than what is new.
 
     A table's failure or block is in its outcome; only what concerns all of them
     (the warehouse out of reach, dbt unable to start) is raised.
     """
     everyone = assert_generated()
+    if request:
+        for table in tables:
+            window.assert_possible(table, request.kind)
     if "extract" in steps:
         # A wrong address is found before anything is planned.
         settings.lake()
@@ -98,7 +114,9 @@ def run(
         seconds: dict[str, float] = {}
         try:
             started = time.monotonic()
-            outcomes = _move_all(connection, tables, run_id, steps, jobs, report)
+            outcomes = _move_all(
+                connection, tables, run_id, steps, jobs, report, request
+            )
             seconds["move"] = time.monotonic() - started
             built = None
             if with_build:
@@ -147,6 +165,7 @@ def _move_all(
     steps: Sequence[str],
     jobs: int,
     report: Report,
+    request: window.Request | None,
 ) -> list[Outcome]:
     outcomes = {t.id: Outcome(t) for t in tables}
     if "extract" in steps:
@@ -167,7 +186,7 @@ def _move_all(
         try:
             with ledger.connect() as own, ledger.table_lock(table):
                 load.prepare(own, table)
-                move(own, outcome, run_id, steps)
+                move(own, outcome, run_id, steps, request)
         except ledger.Busy as error:
             outcome.state, outcome.error = "busy", error
         except SeedbedError as error:
@@ -195,7 +214,11 @@ def _line(outcome: Outcome) -> str:
 
 
 def move(
-    connection: Connection, outcome: Outcome, run_id: str, steps: Sequence[str]
+    connection: Connection,
+    outcome: Outcome,
+    run_id: str,
+    steps: Sequence[str],
+    request: window.Request | None = None,
 ) -> None:
     """Take a table through the steps: what an earlier run left, then a new batch."""
     table = outcome.table
@@ -206,7 +229,7 @@ def move(
         if outcome.state != "released":
             return
     if "extract" in steps:
-        batch = extraction.plan(connection, table, run_id)
+        batch = window.plan(connection, table, run_id, request)
         reach("after_plan")
         outcome.batches.append(_advance(connection, table, batch, run_id, steps))
     outcome.state = outcome.batches[-1].state if outcome.batches else "released"
@@ -321,15 +344,15 @@ def _live_in_log(
     connection: Connection, table: Table, released: ledger.Released
 ) -> int:
     if table.load_type == "full":
-        log = sql.Identifier("bronze", table.bronze)
         return ledger.count(
             connection,
-            sql.SQL("select count(*) from {} where _batch_seq = {}").format(
-                log, released.snapshot_seq
+            sql.SQL(
+                f"select count(*) from {log.name_of(table)} "
+                f"where _batch_seq = {released.snapshot_seq}"
             ),
         )
     return ledger.count(
-        connection, sql.SQL(live_rows(table, released.through, "count(*)"))
+        connection, sql.SQL(log.live_rows(table, released.through, "count(*)"))
     )
 
 

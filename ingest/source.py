@@ -9,8 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pymysql
+from pymysql.cursors import Cursor
 
 from ingest import settings
+from ingest.duck import backticked, quoted
 from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
 
@@ -91,23 +93,30 @@ def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
     return faults
 
 
+def attached(table: Table) -> str:
+    """The table's name where DuckDB has its source attached."""
+    return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
+
+
 def newest_watermark(table: Table) -> dt.datetime | None:
     """The table's newest watermark that is not in the source's future.
 
-    As the source writes it, in its time zone; None for an empty table and for
-    one that is read whole.
+    Nor within `lag_seconds` of its present, nor later than a replica has come. As
+    the source writes it, in its time zone; None for an empty table and for one
+    that is read whole.
     """
     if not table.watermark_column:
         return None
     zone = ZoneInfo(table.source.timezone)
     now = dt.datetime.now(dt.UTC)
-    column = _quoted(table.watermark_column)
+    column = backticked(table.watermark_column)
     with connect(table.source) as connection, connection.cursor() as cursor:
         cursor.execute("select utc_timestamp(6)")
         if row := cursor.fetchone():  # the source's clock, not this machine's
             now = row[0].replace(tzinfo=dt.UTC)
+        now -= dt.timedelta(seconds=table.options.lag_seconds + _seconds_behind(cursor))
         cursor.execute(
-            f"select max({column}) from {_quoted(table.name)} where {column} <= %s",
+            f"select max({column}) from {backticked(table.name)} where {column} <= %s",
             (now.astimezone(zone).replace(tzinfo=None),),
         )
         row = cursor.fetchone()
@@ -121,5 +130,59 @@ def newest_watermark(table: Table) -> dt.datetime | None:
     return newest
 
 
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+def _seconds_behind(cursor: Cursor) -> int:
+    """How far a replica is behind; 0 for a server that is none or doesn't say."""
+    try:
+        cursor.execute("show replica status")
+    except pymysql.err.MySQLError:
+        return 0  # an old server, or a user who may not ask
+    row = cursor.fetchone()
+    names = [column[0] for column in cursor.description or ()]
+    status = dict(zip(names, row or (), strict=False))
+    behind = status.get("Seconds_Behind_Master", status.get("Seconds_Behind_Source"))
+    return int(behind or 0)
+
+
+def size(table: Table, where: str) -> tuple[int, int]:
+    """How many rows fit the condition, and about how many bytes they are.
+
+    Both are the server's estimate where the condition is `true`.
+    """
+    with connect(table.source) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select table_rows, data_length from information_schema.tables "
+            "where table_schema = %s and table_name = %s",
+            (table.source.schema, table.name),
+        )
+        rows, length = (int(n or 0) for n in cursor.fetchone() or (0, 0))
+        if where == "true":
+            return rows, length
+        cursor.execute(f"select count(*) from {backticked(table.name)} where {where}")
+        (found,) = cursor.fetchone() or (0,)
+    return found, found * length // max(rows, 1)
+
+
+def key_extent(table: Table) -> tuple[int, int, int] | None:
+    """Smallest and largest value of the leading key, and about how many rows.
+
+    None where it is no integer, has no index that begins with it, or no rows.
+    """
+    column = table.key[0].source_name
+    with connect(table.source) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select t.table_rows from information_schema.tables t "
+            "inner join information_schema.statistics s "
+            "on s.table_schema = t.table_schema and s.table_name = t.table_name "
+            "where t.table_schema = %s and t.table_name = %s and s.column_name = %s "
+            "and s.seq_in_index = 1",
+            (table.source.schema, table.name, column),
+        )
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        name = backticked(column)
+        cursor.execute(f"select min({name}), max({name}) from {backticked(table.name)}")
+        low, high = cursor.fetchone() or (None, None)
+    if not isinstance(low, int) or not isinstance(high, int):
+        return None
+    return low, high, int(found[0] or 0)

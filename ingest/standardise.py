@@ -8,15 +8,17 @@ rows, which both warehouses load.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
 
-from ingest import files
-from ingest.duck import literal, quoted, scalar
+from ingest import files, keys, log
+from ingest.casts import cast, fits, shown
+from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.ledger import Batch, Released
-from ingest.metadata import Column, Table
+from ingest.metadata import Table
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,85 @@ class Bronze:
     rejects: tuple[Part, ...]
     unchanged: int
     deleted: int
-    live_keys: int
     content: str
+
+
+def holds_rows(part: Part) -> bool:
+    """Whether a raw file holds rows of the table, rather than keys."""
+    return named(part) not in ("gone", "zero")
+
+
+def named(part: Part) -> str:
+    """What a raw file holds: `part`, `range` or `found` rows, `gone` or `zero` keys."""
+    return part.key.rpartition("/")[2].partition("-")[0]
+
+
+def canonical(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    rows: str,
+    observed_at: dt.datetime,
+    batch_seq: int,
+    zero_dates: list[str],
+) -> None:
+    """Make view `typed` of the source rows that query `rows` gives.
+
+    The rows whose keys are in the files `zero_dates` are rejected for their dates.
+
+    It has the canonical columns, those of the log, `_reason` why a row is
+    rejected, `_timeless` where it has no watermark, and `_raw`, the source's values.
+    """
+    observed = f"timestamp {literal(observed_at)}"
+    faults = [
+        f"when {quoted(c.source_name)} is null then 'NULL in key {c.name}'"
+        for c in table.key
+    ]
+    effective, timeless = observed, "false"
+    if table.window_column:
+        watermark = quoted(table.window_column.source_name)
+        timeless = f"{watermark} is null"
+        if table.options.null_watermark == "reject":
+            faults.append(f"when {timeless} then 'NULL watermark'")
+        effective = f"{watermark}::timestamp"
+        if table.source.timezone != "UTC":
+            zone = literal(table.source.timezone)
+            effective = f"timezone('UTC', timezone({zone}, {effective}))"
+        effective = f"coalesce({effective}, {observed})"
+    faults += [
+        f"when not coalesce({condition}, true) then "
+        + literal(f"{c.name} is not a {c.type.name}")
+        for c in table.columns
+        if (condition := fits(c))
+    ]
+    zero = "null::varchar"
+    if zero_dates:
+        on = " and ".join(f"z.{quoted(c.name)} = {cast(c)}" for c in table.key)
+        zero = f"(select what from read_parquet({zero_dates}) as z where {on})"
+        faults.append(f"when {zero} is not null then 'zero date ' || {zero}")
+    deleted = "'U'"
+    if flag := table.options.soft_delete_column:
+        deleted = (
+            f"case when coalesce(try_cast({quoted(flag)} as varchar), '0') "
+            "not in ('0', 'false') then 'D' else 'U' end"
+        )
+    reason = f"case {' '.join(faults)} end" if faults else "null::varchar"
+    values = ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in table.columns)
+    source = ", ".join(f"{literal(c.source_name)}: {shown(c)}" for c in table.columns)
+    # Each value with its name and length, NULL left out: no delimiter that a value
+    # could forge, and a new column without values changes no row's hash.
+    texts = ", ".join(
+        f"{literal(c.name + '=')} || length({name}::varchar) || ':' || {name}::varchar"
+        for c in table.columns
+        for name in [quoted(c.name)]
+    )
+    engine.execute(
+        "create or replace temp view typed as "
+        f"select *, unhex(md5(concat_ws(',', {texts}))) as _row_hash from ("
+        f"select {reason} as _reason, {timeless} as _timeless, {deleted} as _op, "
+        f"{effective} as _source_ts, {observed} as _observed_at, "
+        f"{batch_seq}::bigint as _batch_seq, {{{source}}} as _raw, {values} "
+        f"from ({rows}))"
+    )
 
 
 class Standardisation:
@@ -47,90 +126,63 @@ class Standardisation:
         self.table = table
         self.batch = batch
         self.released = released
-        self.key_names = [quoted(c.name) for c in table.key]
+        self.names = ", ".join(quoted(c.name) for c in table.columns)
+        self.keys = log.key(table)
 
     def run(self, raw: tuple[Part, ...], observed_at: dt.datetime) -> Bronze:
         """Write the bronze files of `raw`, read in the snapshot of `observed_at`."""
-        rejects = self._classify(raw, observed_at)
-        unchanged, content = self._compare()
-        live, deleted = self._tombstones(raw, observed_at)
-        parts = self._write()
-        return Bronze(parts, rejects, unchanged, deleted, live, content)
-
-    def _classify(
-        self,
-        raw: tuple[Part, ...],
-        observed_at: dt.datetime,
-    ) -> tuple[Part, ...]:
-        """Make `typed` and `accepted` of the raw rows; write the rejected ones."""
-        table = self.table
-        parts = [str(self.lake.local(p.key)) for p in raw if "/part-" in p.key]
-        observed = f"timestamp {literal(observed_at)}"
-        faults = [
-            f"when {quoted(c.source_name)} is null then 'NULL in key {c.name}'"
-            for c in table.key
-        ]
-        if table.window_column:
-            watermark = quoted(table.window_column.source_name)
-            faults.append(f"when {watermark} is null then 'NULL watermark'")
-            effective = f"{watermark}::timestamp"
-            if table.source.timezone != "UTC":
-                zone = literal(table.source.timezone)
-                effective = f"timezone('UTC', timezone({zone}, {effective}))"
-        else:
-            effective = observed
-        faults += [
-            f"when not coalesce({fits}, true) then "
-            + literal(f"{c.name} is not a {c.type.name}")
-            for c in table.columns
-            if (fits := _fits(c))
-        ]
-        deleted = "'U'"
-        if table.options.soft_delete_column:
-            deleted = f"case when {self._soft_deleted()} then 'D' else 'U' end"
-        values = ", ".join(f"{_cast(c)} as {quoted(c.name)}" for c in table.columns)
-        texts = ", ".join(f"{quoted(c.name)}::varchar" for c in table.columns)
-        shown = ", ".join(
-            f"{literal(c.source_name)}: {_shown(c)}" for c in table.columns
+        rows, gone, zero = (
+            [str(self.lake.local(p.key)) for p in raw if test(p)]
+            for test in (
+                holds_rows,
+                lambda part: named(part) == "gone",
+                lambda part: named(part) == "zero",
+            )
         )
-        reason = f"case {' '.join(faults)} end" if faults else "null"
-        self.engine.execute(
-            f"create temp view typed as select {reason} as _reason, {deleted} as _op, "
-            f"{effective} as _source_ts, {observed} as _observed_at, "
-            f"{self.batch.batch_seq}::bigint as _batch_seq, {{{shown}}} as _raw, "
-            f"{values} "
-            f"from read_parquet({parts})"
+        source = f"from read_parquet({rows})"
+        if not rows:
+            columns = ", ".join(
+                f"null as {quoted(c.source_name)}" for c in self.table.columns
+            )
+            source = f"select {columns} where false"
+        canonical(
+            self.engine,
+            self.table,
+            source,
+            observed_at,
+            self.batch.batch_seq,
+            zero if self.table.options.zero_date == "reject" else [],
         )
-        names = ", ".join(quoted(c.name) for c in table.columns)
         self.engine.execute(
-            f"create temp view accepted as select {names}, "
-            "_op, _source_ts, _observed_at, _batch_seq, "
-            # A JSON list of texts: no delimiter that a value could forge, and
-            # NULL differs from the empty string.
-            f"unhex(md5(to_json([{texts}])::varchar)) as _row_hash "
+            f"create or replace temp view accepted as select {self.names}, _op, "
+            "_source_ts, _observed_at, _batch_seq, _row_hash, _timeless "
             "from typed where _reason is null"
         )
-        count = scalar(
-            self.engine, "select count(*) from typed where _reason is not null"
+        rejects = self._rejects()
+        unchanged, content = self._compare()
+        deleted = self._tombstones(gone, observed_at)
+        parts = files.write(
+            self.engine,
+            self.lake,
+            "select * exclude (_timeless) from fresh "
+            "union all by name select * from tombstones",
+            self.batch.folder("bronze"),
+            "part",
         )
-        if not count:
+        return Bronze(parts, rejects, unchanged, deleted, content)
+
+    def _rejects(self) -> tuple[Part, ...]:
+        rejected = "from typed where _reason is not null"
+        if not scalar(self.engine, f"select count(*) {rejected}"):
             return ()
-        rows = (
-            f"select {literal(table.id)} as table_id, _batch_seq as batch_seq, "
-            "_reason as reason, to_json(_raw) as source_row "
-            "from typed where _reason is not null"
-        )
         return files.write(
             self.engine,
             self.lake,
-            rows,
+            f"select {literal(self.table.id)} as table_id, _batch_seq as batch_seq, "
+            f"_reason as reason, to_json(_raw) as source_row {rejected}",
             self.batch.folder("rejects"),
             "part",
         )
-
-    def _soft_deleted(self) -> str:
-        flag = quoted(self.table.options.soft_delete_column)
-        return f"coalesce(try_cast({flag} as varchar), '0') not in ('0', 'false')"
 
     def _compare(self) -> tuple[int, str]:
         """Make `fresh`, the accepted rows that are not released yet.
@@ -146,28 +198,52 @@ class Standardisation:
             ).fetchone()
             assert row is not None
             same = row[0] == self.released.content
-            self.engine.execute(
-                f"create temp view fresh as select * from accepted where {not same}"
-            )
+            self._fresh(f"select * from accepted where {not same}")
             return (row[1] if same else 0), row[0]
         start = None
         if self.released.through:
             start = scalar(self.engine, "select min(_source_ts) from accepted")
         if start is None:  # nothing is released, or nothing was read
-            self.engine.execute("create temp view fresh as select * from accepted")
+            self._fresh("select * from accepted")
             return 0, ""
-        keys = ", ".join(self.key_names)
-        known = self._known(literal(start))
-        self.engine.execute(
-            "create temp table known as "
-            f"from postgres_query('warehouse', {literal(known)})"
+        if self.batch.kind == "repair":
+            # What is repaired takes effect no earlier than what was wrong.
+            ask_warehouse(
+                self.engine, "latest", self._log(log.latest_rows, "effective_ts")
+            )
+            self._fresh(
+                "select accepted.* replace ("
+                "greatest(_source_ts, latest.effective_ts) as _source_ts) "
+                f"from accepted left join latest using ({self.keys})"
+            )
+            return 0, ""
+        ask_warehouse(self.engine, "known", self._known(literal(start)))
+        fresh = (
+            f"from accepted anti join known using ({self.keys}, _source_ts, _row_hash)"
         )
-        self.engine.execute(
-            "create temp view fresh as "
-            f"from accepted anti join known using ({keys}, _source_ts, _row_hash)"
-        )
+        if self._has_timeless():
+            # Without a time of its own, a row is known by its content.
+            ask_warehouse(self.engine, "held", self._log(log.live_rows, "_row_hash"))
+            fresh = (
+                f"from ({fresh}) as rows_left where not _timeless or "
+                f"({self.keys}, _row_hash) not in (from held)"
+            )
+        self._fresh(f"select * {fresh}")
         total = scalar(self.engine, "select count(*) from accepted")
         return total - scalar(self.engine, "select count(*) from fresh"), ""
+
+    def _has_timeless(self) -> bool:
+        return bool(scalar(self.engine, "select bool_or(_timeless) from accepted"))
+
+    def _fresh(self, rows: str) -> None:
+        self.engine.execute(f"create or replace temp view fresh as {rows}")
+
+    def _log(self, rows: Callable[[Table, int, str, str], str], column: str) -> str:
+        """SQL for a column of the log's rows that `rows` gives, by key."""
+        (reach,) = keys.extent(self.engine, self.table, "accepted")
+        where = reach.condition(quoted(self.table.key[0].name))
+        columns = f"{self.keys}, {column}"
+        return rows(self.table, self.released.through, columns, where)
 
     def _known(self, start: str) -> str:
         """SQL for the released rows from `start` on that still hold.
@@ -175,128 +251,49 @@ class Standardisation:
         A row that is in the log and was not deleted since adds nothing when it is
         read again. What a batch that may still be rejected holds doesn't count.
         """
-        keys = ", ".join(self.key_names)
-        same_key = " and ".join(f"later.{k} = log.{k}" for k in self.key_names)
+        same_key = " and ".join(
+            f"later.{quoted(c.name)} = log.{quoted(c.name)}" for c in self.table.key
+        )
+        name = log.name_of(self.table)
         released = f"_batch_seq <= {self.released.through}"
         return (
-            f"select {keys}, _source_ts, _row_hash from {self._log()} as log "
+            f"select {self.keys}, _source_ts, _row_hash from {name} as log "
             f"where {released} and _source_ts >= timestamp {start} "
             "and (_op = 'D' or not exists ("
-            f"select from {self._log()} as later where {same_key} "
+            f"select from {name} as later where {same_key} "
             f"and later._op = 'D' and later.{released} "
             "and later._batch_seq > log._batch_seq))"
         )
 
-    def _log(self) -> str:
-        return f"bronze.{quoted(self.table.bronze)}"
+    def _tombstones(self, gone: list[str], observed_at: dt.datetime) -> int:
+        """Make `tombstones`, one for each key that is gone; return their number.
 
-    def _tombstones(
-        self, raw: tuple[Part, ...], observed_at: dt.datetime
-    ) -> tuple[int, int]:
-        """Make `tombstones`, one for each live key that the source has lost.
-
-        Returns the number of live keys and of tombstones. A tombstone repeats
-        the key's last known values, so that a deleted row can still be read.
+        A tombstone repeats the key's last known values, so that a deleted row can
+        still be read.
         """
-        self.engine.execute(
-            "create temp view tombstones as select * from fresh where false"
-        )
-        if self.table.delete_mode != "key_scan" or not self.released.through:
-            return 0, 0
-        names = ", ".join(quoted(c.name) for c in self.table.columns)
-        keys = ", ".join(self.key_names)
-        self.engine.execute(
-            "create temp table live as from postgres_query('warehouse', "
-            + literal(
-                live_rows(
+        observed = f"timestamp {literal(observed_at)}"
+        rows = "select * exclude (_timeless) from fresh where false"
+        if gone:
+            self.engine.execute(
+                f"create or replace temp table lost as from read_parquet({gone})"
+            )
+            (where,) = keys.extent(self.engine, self.table, "lost")
+            ask_warehouse(
+                self.engine,
+                "last",
+                log.live_rows(
                     self.table,
                     self.released.through,
-                    f"{names}, _row_hash, effective_ts",
-                )
+                    f"{self.names}, _row_hash, effective_ts",
+                    where.condition(quoted(self.table.key[0].name)),
+                ),
             )
-            + ")"
-        )
-        scanned = [str(self.lake.local(p.key)) for p in raw if "/keys-" in p.key]
-        there = ", ".join(f"{_cast(c)} as {quoted(c.name)}" for c in self.table.key)
-        self.engine.execute(
-            f"create temp table present as select {there} from read_parquet({scanned})"
-        )
-        self.engine.execute(
-            f"create or replace temp view tombstones as select {names}, 'D' as _op, "
-            f"greatest(timestamp {literal(observed_at)}, effective_ts) as _source_ts, "
-            f"timestamp {literal(observed_at)} as _observed_at, "
-            f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "
-            f"from live anti join present using ({keys})"
-        )
-        return (
-            scalar(self.engine, "select count(*) from live"),
-            scalar(self.engine, "select count(*) from tombstones"),
-        )
-
-    def _write(self) -> tuple[Part, ...]:
-        """Write the batch's final rows."""
-        return files.write(
-            self.engine,
-            self.lake,
-            "select * from fresh union all by name select * from tombstones",
-            self.batch.folder("bronze"),
-            "part",
-        )
-
-
-def live_rows(table: Table, through: int, columns: str) -> str:
-    """SQL for `columns` of the newest row of each key that is not deleted.
-
-    Written apart from the dbt macros on purpose: it is what the ledger checks
-    their result against.
-    """
-    keys = ", ".join(quoted(c.name) for c in table.key)
-    return (
-        f"select {columns} from (select distinct on ({keys}) * from (select *, "
-        "greatest(_source_ts, max(_source_ts) filter (where _op = 'D') over ("
-        f"partition by {keys} order by _batch_seq, _source_ts, _row_hash, _op "
-        "rows between unbounded preceding and 1 preceding)) as effective_ts "
-        f"from bronze.{quoted(table.bronze)} where _batch_seq <= {through}) as log "
-        f"order by {keys}, effective_ts desc, _batch_seq desc, _row_hash desc, "
-        "_op desc) as latest where _op <> 'D'"
-    )
-
-
-def _cast(column: Column) -> str:
-    """The column's canonical value; a reader of rejected rows never sees it."""
-    name = quoted(column.source_name)
-    if column.type.name == "json":
-        return f"{name}::varchar::json"
-    if column.type.name in ("boolean", "binary") or column.type.duckdb == "varchar":
-        return f"{name}::{column.type.duckdb}"
-    return f"try_cast({name} as {column.type.duckdb})"
-
-
-def _shown(column: Column) -> str:
-    """The source's value as a rejected row shows it."""
-    name = quoted(column.source_name)
-    if column.type.duckdb in ("varchar", "json"):
-        return f"replace({name}::varchar, chr(0), '␀')"
-    return name
-
-
-def _fits(column: Column) -> str:
-    """The condition under which a value survives `_cast` whole, or ''."""
-    name, kind = quoted(column.source_name), column.type
-    if kind.name == "json":
-        return f"json_valid({name}::varchar)"
-    if kind.duckdb == "varchar":
-        length = ""
-        if kind.name.startswith("varchar"):
-            length = f" and length({name}::varchar) <= {kind.name[8:-1]}"
-        # Postgres holds no NUL character in a text.
-        return f"not contains({name}::varchar, chr(0)){length}"
-    if kind.name in ("integer", "bigint") or kind.name.startswith("decimal"):
-        # A cast to a smaller scale rounds without a word.
-        return (
-            f"(try_cast({name} as {kind.duckdb}) is not null "
-            f"and try_cast({name} as {kind.duckdb}) = {name} or {name} is null)"
-        )
-    if kind.name in ("date", "time", "timestamp"):
-        return f"(try_cast({name} as {kind.duckdb}) is not null or {name} is null)"
-    return ""
+            rows = (
+                f"select {self.names}, 'D' as _op, "
+                f"greatest({observed}, effective_ts) as _source_ts, "
+                f"{observed} as _observed_at, "
+                f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "
+                f"from last semi join lost using ({self.keys})"
+            )
+        self.engine.execute(f"create or replace temp view tombstones as {rows}")
+        return int(scalar(self.engine, "select count(*) from tombstones"))

@@ -64,8 +64,7 @@ def validate(
         )
         ledger.reject(connection, batch, reason)
     else:
-        snapshot = table.load_type == "full" and not manifest.rows_unchanged
-        ledger.release(connection, batch, snapshot)
+        ledger.release(connection, batch, manifest)
     lake.forget(manifest)
     return ledger.batch(connection, table.id, batch.batch_seq)
 
@@ -109,6 +108,16 @@ def _check(
             "none",
         ),
     ]
+    if manifest.zero_dates:
+        results.append(
+            Result(
+                "dates_complete",
+                "warn",
+                False,
+                f"{manifest.zero_dates:,} rows with a zero or incomplete date",
+                "none",
+            )
+        )
     had_rows = released.through > 0 and _had_rows(connection, table, released)
     if had_rows and not table.options.allow_empty:
         results.append(
@@ -120,7 +129,7 @@ def _check(
                 "rows, as before",
             )
         )
-    if table.delete_mode == "key_scan" and manifest.live_keys:
+    if manifest.live_keys:
         allowed = max(
             int(manifest.live_keys * table.options.max_delete_ratio),
             table.options.min_delete_count,

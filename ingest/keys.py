@@ -1,0 +1,170 @@
+"""Keys: which ones the source has lost, and which ones the log lacks.
+
+Both sides count and sum the keys of each bucket where they are; only buckets that
+differ send their keys. What is found is then true in the snapshot of the
+extraction, whatever the buckets said a moment before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from ingest import casts, log, source
+from ingest.duck import backticked, literal, quoted, scalar
+from ingest.metadata import Table
+
+BUCKETS = 4096
+MOST_RANGES = 32
+_INTEGERS = ("integer", "bigint")
+# Small enough that the square of a key's remainder is no large number.
+_PRIME = 65521
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """The keys whose leading column is from `low` to `high`, both among them."""
+
+    low: int | None = None
+    high: int | None = None
+
+    def condition(self, column: str) -> str:
+        """The range as a condition on the quoted column."""
+        low = [] if self.low is None else [f"{column} >= {self.low}"]
+        high = [] if self.high is None else [f"{column} <= {self.high}"]
+        return " and ".join([*low, *high]) or "true"
+
+
+def differing(
+    engine: duckdb.DuckDBPyConnection, table: Table, through: int
+) -> tuple[int, list[KeyRange]]:
+    """The number of live keys, and the ranges in which the two sides differ.
+
+    Keys that are not whole numbers are one range, which always differs.
+    """
+    if any(c.type.name not in _INTEGERS for c in table.key):
+        count = log.live_rows(table, through, "count(*) as live")
+        live = scalar(
+            engine, f"select live from postgres_query('warehouse', {literal(count)})"
+        )
+        return live, [KeyRange()]
+    width = _width(engine, table)
+    names = [f"cast({backticked(c.source_name)} as signed)" for c in table.key]
+    here = (
+        f"select {names[0]} div {width} as bucket, {_sums(names, 'char')} "
+        f"from {relation(table)} group by 1"
+    )
+    names = [f"{quoted(c.name)}::numeric" for c in table.key]
+    there = (
+        f"select div({names[0]}, {width})::bigint as bucket, {_sums(names, 'text')} "
+        f"from ({log.live_rows(table, through, log.key(table))}) as live group by 1"
+    )
+    engine.execute(
+        "create or replace temp table buckets as "
+        "select bucket, there.rows_there::bigint as live, "
+        "(here.rows_there, here.total, here.squares) is distinct from "
+        "(there.rows_there, there.total, there.squares) as differs "
+        f"from mysql_query('source', {literal(here)}) as here "
+        f"full join postgres_query('warehouse', {literal(there)}) as there "
+        "using (bucket)"
+    )
+    live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
+    rows = engine.execute(
+        "select bucket from buckets where differs and bucket is not null "
+        "order by bucket"
+    ).fetchall()
+    return live_keys, _ranges([bucket for (bucket,) in rows], width)
+
+
+def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
+    """How many values of the leading key a bucket spans."""
+    lead = table.key[0]
+    here = (
+        f"select min({backticked(lead.source_name)}) as low, "
+        f"max({backticked(lead.source_name)}) as high from {relation(table)}"
+    )
+    there = (
+        f"select min({quoted(lead.name)}) as low, max({quoted(lead.name)}) as high "
+        f"from {log.name_of(table)}"
+    )
+    low, high = engine.execute(
+        "select min(low)::hugeint, max(high)::hugeint from ("
+        f"from mysql_query('source', {literal(here)}) "
+        f"union all from postgres_query('warehouse', {literal(there)}))"
+    ).fetchone() or (None, None)
+    return 1 if low is None else (high - low) // BUCKETS + 1
+
+
+def _sums(keys: list[str], text: str) -> str:
+    """Count, sum and sum of squares over the keys, as texts that are alike.
+
+    DuckDB would make doubles of the sums' large decimals without a word.
+    """
+    parts = (f"{7**n} * mod({key}, {_PRIME})" for n, key in enumerate(keys))
+    mixed = f"({' + '.join(parts)})"
+    return (
+        f"cast(count(*) as {text}) as rows_there, cast(sum({mixed}) as {text}) as "
+        f"total, cast(sum({mixed} * {mixed}) as {text}) as squares"
+    )
+
+
+def relation(table: Table) -> str:
+    """The table's name as MySQL quotes it."""
+    return f"{backticked(table.source.schema)}.{backticked(table.name)}"
+
+
+def _ranges(buckets: list[int], width: int) -> list[KeyRange]:
+    """The buckets as ranges, neighbours as one; a few long ones of many short."""
+    if not buckets:
+        return []
+    # Division goes towards zero on both servers, so bucket 0 is twice as wide.
+    lows = [b * width if b > 0 else (b - 1) * width + 1 for b in buckets]
+    highs = [(b + 1) * width - 1 if b >= 0 else b * width for b in buckets]
+    gaps = [low - high for low, high in zip(lows[1:], highs, strict=False)]
+    widest = sorted((gap for gap in gaps if gap > 1), reverse=True)[: MOST_RANGES - 1]
+    ends = [n for n, gap in enumerate(gaps) if widest and gap >= widest[-1]]
+    starts = [0, *(n + 1 for n in ends)]
+    last = [*ends, len(buckets) - 1]
+    return [KeyRange(lows[a], highs[b]) for a, b in zip(starts, last, strict=True)]
+
+
+def compare(
+    engine: duckdb.DuckDBPyConnection, table: Table, ranges: list[KeyRange]
+) -> None:
+    """Make the temporary tables `gone` and `lacking` of keys in the ranges.
+
+    `gone`: keys of the temporary table `live` that the source has not in this
+    transaction's snapshot; `lacking`: keys that it has and `live` has not.
+    """
+    names = log.key(table)
+    relation = source.attached(table)
+    lead = quoted(table.key[0].source_name)
+    present = " union all ".join(
+        f"select {casts.key(table)} from {relation} where {r.condition(lead)}"
+        for r in ranges
+    )
+    engine.execute(f"create or replace temp table present as {present}")
+    for name, left, right in (
+        ("gone", "live", "present"),
+        ("lacking", "present", "live"),
+    ):
+        engine.execute(
+            f"create or replace temp table {name} as "
+            f"select {names} from {left} anti join {right} using ({names})"
+        )
+
+
+def extent(
+    engine: duckdb.DuckDBPyConnection, table: Table, keys: str
+) -> list[KeyRange]:
+    """The range that holds all keys of the temporary table `keys`; none if empty."""
+    lead = table.key[0]
+    if not scalar(engine, f"select count(*) from {keys}"):
+        return []
+    if lead.type.name not in _INTEGERS:
+        return [KeyRange()]
+    name = quoted(lead.name)
+    row = engine.execute(f"select min({name}), max({name}) from {keys}").fetchone()
+    assert row is not None
+    return [KeyRange(*row)]

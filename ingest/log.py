@@ -1,0 +1,42 @@
+"""Questions to a table's log in the warehouse, as SQL.
+
+Written apart from the dbt macros on purpose: their result is checked against it.
+"""
+
+from __future__ import annotations
+
+from ingest.duck import quoted
+from ingest.metadata import Table
+
+
+def name_of(table: Table) -> str:
+    """The log's quoted name."""
+    return f"bronze.{quoted(table.bronze)}"
+
+
+def key(table: Table) -> str:
+    """The key's quoted columns, as a list."""
+    return ", ".join(quoted(c.name) for c in table.key)
+
+
+def latest_rows(table: Table, through: int, columns: str, where: str = "true") -> str:
+    """SQL for `columns` of each key's newest row up to batch `through`.
+
+    `where` may narrow the keys. A row that was first read after a tombstone takes
+    effect no earlier than it: `effective_ts`.
+    """
+    keys = key(table)
+    return (
+        f"select {columns} from (select distinct on ({keys}) * from (select *, "
+        "greatest(_source_ts, max(_source_ts) filter (where _op = 'D') over ("
+        f"partition by {keys} order by _batch_seq, _source_ts, _row_hash, _op "
+        "rows between unbounded preceding and 1 preceding)) as effective_ts "
+        f"from {name_of(table)} where _batch_seq <= {through} and {where}) as log "
+        f"order by {keys}, effective_ts desc, _batch_seq desc, _row_hash desc, "
+        "_op desc) as latest"
+    )
+
+
+def live_rows(table: Table, through: int, columns: str, where: str = "true") -> str:
+    """As `latest_rows`, without the keys that are deleted."""
+    return f"{latest_rows(table, through, columns, where)} where _op <> 'D'"

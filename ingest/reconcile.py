@@ -1,0 +1,221 @@
+"""Reconcile: the source against the latest state of the log, row by row.
+
+Both sides are read in ranges of the key and compared by key and content, inside
+one snapshot of the source. Rows newer than the released watermark are left out:
+they come with the next window.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.table import Table as Grid
+
+from ingest import duck, keys, ledger, log, settings, source
+from ingest.duck import literal, quoted, scalar
+from ingest.errors import SeedbedError, ServiceError, first_line
+from ingest.ledger import Released
+from ingest.metadata import Table
+from ingest.standardise import canonical
+
+# Keys a range has at most, about: what DuckDB holds of both sides at once.
+RANGE_KEYS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Keys compared, and how many of them differ in which way.
+
+    `missing` in the log, `stale` there, `extra`: live there and gone from the
+    source. Rows that the source has and Seedbed rejects are no difference.
+    """
+
+    compared: int
+    missing: int
+    stale: int
+    extra: int
+
+    def count(self, table: Table) -> int:
+        """Those that should not be: without key scan nobody follows deletes."""
+        extra = self.extra if table.delete_mode == "key_scan" else 0
+        return self.missing + self.stale + extra
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A table compared with its source: what differs, or why it could not be.
+
+    `samples` are some keys that differ; none where the key is personal.
+    """
+
+    table: Table
+    differences: Differences | None = None
+    samples: tuple[str, ...] = ()
+    error: SeedbedError | None = None
+
+    @property
+    def count(self) -> int:
+        """Keys that differ and should not."""
+        return self.differences.count(self.table) if self.differences else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        told = asdict(self.differences) if self.differences else {}
+        error = {"error": str(self.error)} if self.error else {}
+        samples = list(self.samples)
+        return {"table": self.table.id, **told, "samples": samples, **error}
+
+
+def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
+    """Compare the tables with their sources, and record what came of it."""
+    findings = []
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        run_id = ledger.begin_run(connection, "reconcile")
+        for table in tables:
+            report(f"{table.id}: comparing")
+            try:
+                with ledger.table_lock(table):
+                    finding = _compare(connection, table)
+            except SeedbedError as error:
+                finding = Finding(table, error=error)
+            findings.append(finding)
+            if found := finding.differences:
+                connection.execute(
+                    "insert into audit.reconciliation (run_id, table_id, compared, "
+                    "missing, stale, extra) values (%s, %s, %s, %s, %s, %s)",
+                    (run_id, table.id, *astuple(found)),
+                )
+        wrong = [f for f in findings if f.count or f.error]
+        errors = "\n".join(str(f.error) for f in wrong if f.error)
+        ledger.end_run(connection, run_id, "failed" if wrong else "done", {}, errors)
+    return findings
+
+
+def show(findings: Sequence[Finding], console: Console) -> None:
+    """Print what differs, table by table, and what to type next."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid.add_column("table", no_wrap=True)
+    for name in ("keys", "missing", "stale", "extra"):
+        grid.add_column(name, justify="right")
+    grid.add_column("")
+    for finding in findings:
+        counts = astuple(finding.differences) if finding.differences else "----"
+        told = "[red]differs[/]" if finding.count else "[green]equal[/]"
+        grid.add_row(
+            finding.table.id,
+            *(f"{n:,}" if isinstance(n, int) else n for n in counts),
+            "[red]failed[/]" if finding.error else told,
+        )
+    console.print(grid)
+    for finding in findings:
+        if finding.error:
+            console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)
+        elif finding.count and finding.samples:
+            console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
+    if any(finding.count for finding in findings):
+        console.print(
+            "next     ./seedbed reconcile --repair   reads the rows that differ again"
+        )
+
+
+def _compare(connection: ledger.Connection, table: Table) -> Finding:
+    released = ledger.released(connection, table)
+    if not released.through:
+        raise SeedbedError(
+            f"{table.id}: nothing of it is released yet, so there is nothing to "
+            "compare. Type `./seedbed run` first."
+        )
+    try:
+        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+            duck.attach_warehouse(engine, settings.warehouse())
+            url = settings.source_url(table.source)
+            duck.attach_source(engine, url, table.source.schema)
+            engine.execute("begin")
+            found = differences(engine, table, released)
+            engine.execute("commit")
+            names = ", ' ', ".join(quoted(c.name) for c in table.key)
+            samples = engine.execute(
+                f"select what || ' ' || concat({names}) from difference "
+                "order by all limit 5"
+            ).fetchall()
+    except duckdb.Error as error:
+        raise ServiceError(
+            f"{table.id}: comparing it with its source failed: {first_line(error)} "
+            "Nothing was changed; try again."
+        ) from error
+    if any(c.pii for c in table.key):
+        samples = []
+    return Finding(table, found, tuple(text for (text,) in samples))
+
+
+def differences(
+    engine: duckdb.DuckDBPyConnection, table: Table, released: Released
+) -> Differences:
+    """Make the temporary table `difference`: the keys that differ, and `what` does.
+
+    Within the caller's transaction on the attached source and warehouse.
+    """
+    names = log.key(table)
+    due = "true"
+    if table.window_column:
+        due = f"{quoted(table.window_column.name)} <= timestamp "
+        due = f"(_timeless or {due}{literal(released.high)})"
+    here = ", ".join(quoted(c.source_name) for c in table.columns)
+    compared = 0
+    target = "create or replace temp table difference as"
+    for piece in _pieces(table):
+        where = piece.condition(quoted(table.key[0].source_name))
+        rows = f"select {here} from {source.attached(table)} where {where}"
+        now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        canonical(engine, table, rows, now, 0, [])
+        engine.execute(
+            "create or replace temp table seen as "
+            f"select {names}, _row_hash, _reason is null and {due} as _due, "
+            "_op from typed"
+        )
+        duck.ask_warehouse(
+            engine,
+            "held",
+            log.live_rows(
+                table,
+                released.through,
+                f"{names}, _row_hash",
+                piece.condition(quoted(table.key[0].name)),
+            ),
+        )
+        engine.execute(
+            f"{target} select {names}, 'missing' as what "
+            f"from seen anti join held using ({names}) "
+            "where _due and _op <> 'D' union all "
+            f"select {names}, 'stale' from seen join held using ({names}) "
+            "where _due and seen._row_hash <> held._row_hash union all "
+            f"select {names}, 'extra' from held anti join seen using ({names})"
+        )
+        target = "insert into difference"
+        compared += scalar(engine, "select count(*) from held")
+    counts = dict(
+        engine.execute("select what, count(*) from difference group by 1").fetchall()
+    )
+    return Differences(
+        compared, *(counts.get(what, 0) for what in ("missing", "stale", "extra"))
+    )
+
+
+def _pieces(table: Table) -> list[keys.KeyRange]:
+    extent = source.key_extent(table)
+    if extent is None:
+        return [keys.KeyRange()]
+    low, high, rows = extent
+    count = min(-(-rows // RANGE_KEYS), high - low + 1) or 1
+    edges = [low + (high - low + 1) * n // count for n in range(1, count)]
+    # The log may have keys outside what the source has now.
+    return [
+        keys.KeyRange(start, None if end is None else end - 1)
+        for start, end in zip([None, *edges], [*edges, None], strict=True)
+    ]

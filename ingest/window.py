@@ -1,0 +1,147 @@
+"""Windows: what a table's next batch reads, fixed before anything is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from ingest import ledger, source
+from ingest.duck import literal, quoted
+from ingest.errors import ConfigurationError, SeedbedError
+from ingest.ledger import Batch, Released, Window
+from ingest.metadata import Table
+
+# A window is cut into this many ranges at most.
+MOST_RANGES = 1000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks to be read again: a kind of batch and its watermarks.
+
+    Kinds: `backfill` and `reload` read the watermarks from `start` to before
+    `end`, `repair` the rows in which log and source differ.
+    """
+
+    kind: str
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+
+def plan(
+    connection: ledger.Connection,
+    table: Table,
+    run_id: str,
+    request: Request | None = None,
+) -> Batch:
+    """Persist the table's next batch: what is new, or what is asked for."""
+    released = ledger.released(connection, table)
+    if request is None:
+        window = due(table, released)
+    else:
+        assert_possible(table, request.kind)
+        if not released.through:
+            raise SeedbedError(
+                f"{table.id}: nothing of it is released yet, so there is nothing to "
+                f"{request.kind}. Type `./seedbed run` first."
+            )
+        window = Window(
+            request.kind,
+            released.high,
+            released.high,
+            request.start,
+            request.end,
+            _cuts(table) if request.kind == "backfill" else (),
+        )
+    return ledger.plan(connection, table, run_id, window)
+
+
+def due(table: Table, released: Released) -> Window:
+    """What is new in the source since what is released."""
+    high = source.newest_watermark(table)
+    if released.high and (high is None or high < released.high):
+        high = released.high  # a watermark never goes back
+    cuts = () if released.through else _cuts(table)
+    return Window("window", released.high, high, cuts=cuts)
+
+
+def assert_possible(table: Table, kind: str) -> None:
+    """Raise ConfigurationError where the table can't be read again that way."""
+    if table.watermark_column:
+        return
+    raise ConfigurationError(
+        f"{table.id} has no watermark_column: each run reads it as a whole, so there "
+        f"is nothing to {kind}. Leave it out, or type `./seedbed run`."
+    )
+
+
+def predicate(
+    table: Table, batch: Batch | Window, quote: Callable[[str], str] = quoted
+) -> str:
+    """The condition, on the source's columns, of the rows that the batch reads."""
+    if not table.watermark_column:
+        return "true"
+    column = quote(table.watermark_column)
+    start, end = bounds(table, batch)
+    parts = []
+    if batch.kind == "window":
+        if batch.window_high is None:
+            return "false"
+        parts.append(f"{column} <= timestamp {literal(batch.window_high)}")
+        if start is not None:
+            parts.append(f"{column} > timestamp {literal(start)}")
+    else:
+        parts.append(f"{column} >= timestamp {literal(start)}")
+        parts.append(f"{column} < timestamp {literal(end)}")
+    return " and ".join(parts)
+
+
+def bounds(
+    table: Table, batch: Batch | Window
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """From where to where the batch reads, as the source writes it.
+
+    A window's start is not in it and its end is; of a range that was asked for,
+    it is the other way round.
+    """
+    if batch.kind != "window":
+        return batch.range_start, batch.range_end
+    low = batch.window_low
+    if low is None:
+        return None, batch.window_high
+    start = low - dt.timedelta(minutes=table.options.overlap_minutes)
+    if _is_set_back(table.source.timezone, start, low):
+        start -= dt.timedelta(hours=1)
+    if days := table.options.late_days:
+        midnight = dt.datetime.combine(low.date(), dt.time())
+        late = midnight - dt.timedelta(days=days, microseconds=1)
+        start = min(start, late)
+    return start, batch.window_high
+
+
+def _is_set_back(timezone: str, start: dt.datetime, low: dt.datetime) -> bool:
+    """Whether the source's clock was set back around then, so that an hour came
+    twice and its second pass lies behind the watermark."""
+    zone = ZoneInfo(timezone)
+    before = (start - dt.timedelta(hours=1)).replace(tzinfo=zone).utcoffset()
+    after = low.replace(tzinfo=zone, fold=1).utcoffset()
+    assert before is not None
+    return after is not None and after < before
+
+
+def _cuts(table: Table) -> tuple[int, ...]:
+    """Where the leading key is cut so that no range has many more than range_rows.
+
+    A table without an integer key that the source can look up is not cut.
+    """
+    most = table.options.range_rows
+    if not most or not table.watermark_column or not table.key:
+        return ()
+    extent = source.key_extent(table)
+    if extent is None:
+        return ()
+    low, high, rows = extent
+    pieces = min(-(-rows // most), MOST_RANGES, high - low + 1)
+    return tuple(low + (high - low + 1) * n // pieces for n in range(1, pieces))
