@@ -209,6 +209,8 @@ class Table:
                 self.delete_mode,
                 self.source.timezone,
                 self.options.soft_delete_column,
+                self.options.null_watermark,
+                self.options.zero_date,
             )
         if "meaning" in parts:
             facts["meaning"] = (
@@ -740,4 +742,16 @@ class _Reader:
             self.fault(
                 place["append_only"],
                 "an append_only table loses no rows; write delete_mode none",
+            )
+        if table.options.replace_window and not table.watermark_column:
+            self.fault(
+                place["replace_window"],
+                f"{table.id} has no watermark_column, so it is replaced as a whole "
+                "anyway; leave replace_window out",
+            )
+        if table.options.key_scan_minutes and table.delete_mode != "key_scan":
+            self.fault(
+                place["key_scan_minutes"],
+                "key_scan_minutes has no effect while delete_mode of "
+                f"{table.id} is {table.delete_mode}; write key_scan in tables.csv",
             )

@@ -409,6 +409,16 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "options", "shop.orders", "append_only is for load_type incremental, not cdc",
     ),
     (
+        "a window to replace where there is none",
+        [add("options", "shop.inventory.replace_window.true")],
+        "options", "shop.inventory", "leave replace_window out",
+    ),
+    (
+        "a cadence for key scans that are not made",
+        [add("options", "shop.payments.key_scan_minutes.60")],
+        "options", "shop.payments", "write key_scan in tables.csv",
+    ),
+    (
         "append-only with deletes",
         [put("tables", "shop.payments", delete_mode="key_scan")],
         "options", "shop.payments", "loses no rows; write delete_mode none",
