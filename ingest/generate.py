@@ -319,22 +319,20 @@ def _incremental(table: Table, calls: list[str]) -> str:
     )
     before: list[Any] = [claim, fit]
     after: list[Any] = ["{{ close_claim() }}"]
-    strategy: Node = {"incremental_strategy": "merge", "unique_key": key}
-    indexes: list[Any] = [{"columns": key, "unique": True}]
-    if table.has_history:
-        strategy = {"incremental_strategy": "replace_versions", "unique_key": key}
-        indexes = [{"columns": key}]
-    elif table.load_type == "full":
+    index: Node = {"columns": key}
+    if not table.has_history:
+        index["unique"] = True
+    if table.load_type == "full":
         before.append("{{ clear_old_snapshot() }}")
-        strategy = {"incremental_strategy": "append"}
-    elif table.options.delete_action == "remove":
+    elif not table.has_history and table.options.delete_action == "remove":
         after.insert(0, "delete from {{ this }} where is_deleted")
     lines = {
         "materialized": "incremental",
-        **strategy,
+        "incremental_strategy": _Raw(f"load_strategy(load_type='{table.load_type}')"),
+        "unique_key": key,
         # migrate_columns has done what is to be done; dbt wants a word all the same.
         "on_schema_change": "append_new_columns",
-        "indexes": indexes,
+        "indexes": [index],
     }
     config = "".join(f"    {k}={_literal(v)},\n" for k, v in lines.items())
     for name, hooks in (("pre_hook", before), ("post_hook", after)):

@@ -36,6 +36,10 @@ CASES = {
     "scd1(source=this, key=['id', 'id'], columns=['id', 'v'])": "'id' twice in key",
     "incremental(source=this, key=[], columns=['id'])": "an empty list as key",
     "cdc(source=this, key=['x'], columns=['id'])": "'x' in key",
+    "load_strategy(load_type='scd3')": (
+        "load_type='scd3', which it does not know. Write one of: full, incremental"
+    ),
+    "load_strategy(load_type='snapshot')": "load_type='snapshot', which it does not",
     "full(source=this, columns=[])": "an empty list as columns",
     "current_state(history=this, columns=['id', 'id'])": "'id' twice in columns",
     "snapshot_input(source=this, key=['x'], columns=['id'])": "'x' in key",
@@ -75,6 +79,12 @@ def test_a_bad_call_names_the_model_and_the_fix(project: Path, call: str) -> Non
     told = " ".join(parse(project, call).split())
     macro = call.partition("(")[0]
     assert f"the_model: {macro} was called with {CASES[call]}" in told
+
+
+def test_a_bad_load_type_in_a_config_is_told_when_dbt_parses(project: Path) -> None:
+    call = "config(incremental_strategy=load_strategy(load_type='scd'))"
+    told = " ".join(parse(project, call).split())
+    assert "the_model: load_strategy was called with load_type='scd'" in told
 
 
 def test_a_good_call_says_nothing(project: Path) -> None:
