@@ -33,6 +33,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def backticked(name: str) -> str:
+    """`name` as MySQL quotes an identifier."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 # Loading an extension takes longer than moving a small table, so an instance is
 # used again once its table is done. One table has an instance at a time.
 _idle: list[duckdb.DuckDBPyConnection] = []
@@ -81,6 +86,8 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
         "mysql_tinyint1_as_boolean = false",
         "mysql_bit1_as_boolean = false",
         "mysql_incomplete_dates_as_nulls = true",
+        # The server shows a TIMESTAMP on the session's clock.
+        "mysql_session_time_zone = '+00:00'",
     ):
         instance.execute(f"set global {setting}")
     return instance

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable
 
 import duckdb
 
-from ingest import duck, files, ledger, settings, source
+from ingest import clock, duck, files, ledger, reading, settings, source
 from ingest.duck import literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.killpoints import reach
@@ -112,8 +113,8 @@ class _Extraction:
             return before + dt.timedelta(microseconds=1)
         return now
 
-    def _window(self) -> str:
-        """The predicate of the window on the source's rows."""
+    def _window(self, quoted: Callable[[str], str]) -> str:
+        """The predicate of the window on the source's rows, for one of the servers."""
         if not self.table.watermark_column:
             return "true"
         column = quoted(self.table.watermark_column)
@@ -128,7 +129,11 @@ class _Extraction:
             dt.timedelta(days=options.late_days),
         )
         low = self.batch.window_low - reach_back
+        low -= clock.went_back(self.batch.window_low, self.table.clock)
         return f"{column} > timestamp {literal(low)} and {high}"
+
+    def _empty(self, quoted: Callable[[str], str]) -> str:
+        return f"{quoted(self.table.watermark_column)} is null"
 
     def _read(
         self, engine: duckdb.DuckDBPyConnection
@@ -139,17 +144,17 @@ class _Extraction:
         """
         relation = f"source.{quoted(self.table.source.schema)}"
         relation += f".{quoted(self.table.name)}"
-        columns = ", ".join(quoted(c.source_name) for c in self.table.columns)
-        window = self._window()
+        window = self._window(quoted)
         engine.execute("begin")
         nulls = 0
         if self.table.watermark_column:
-            empty = f"{quoted(self.table.watermark_column)} is null"
-            nulls = scalar(engine, f"select count(*) from {relation} where {empty}")
+            nulls = scalar(
+                engine, f"select count(*) from {relation} where {self._empty(quoted)}"
+            )
         count = scalar(engine, f"select count(*) from {relation} where {window}")
-        rows = f"select {columns} from {relation} where {window}"
+        rows = reading.rows(engine, self.table, self._window)
         if nulls:
-            rows += f" union all select {columns} from {relation} where {empty}"
+            rows += f" union all {reading.rows(engine, self.table, self._empty)}"
         raw = files.write(engine, self.lake, rows, self.batch.folder("raw"), "part")
         probe = engine.execute(f"select 1 from {relation} limit 1").fetchone()
         if self.table.delete_mode == "key_scan":

@@ -37,6 +37,8 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
             connect_timeout=10,
             read_timeout=300,
             autocommit=True,
+            # The server shows a TIMESTAMP on the session's clock.
+            init_command="set time_zone = '+00:00'",
             **options,
         )
         try:
@@ -94,12 +96,12 @@ def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
 def newest_watermark(table: Table) -> dt.datetime | None:
     """The table's newest watermark that is not in the source's future.
 
-    As the source writes it, in its time zone; None for an empty table and for
+    As the source writes it, on the table's clock; None for an empty table and for
     one that is read whole.
     """
     if not table.watermark_column:
         return None
-    zone = ZoneInfo(table.source.timezone)
+    zone = ZoneInfo(table.clock)
     now = dt.datetime.now(dt.UTC)
     column = _quoted(table.watermark_column)
     with connect(table.source) as connection, connection.cursor() as cursor:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import duckdb
 
 from ingest import files
+from ingest.casts import cast, fits, shown
+from ingest.clock import effective
 from ingest.duck import literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.ledger import Batch, Released
-from ingest.metadata import Column, Table
+from ingest.metadata import Table
 
 
 @dataclass(frozen=True)
@@ -73,31 +75,28 @@ class Standardisation:
         if table.window_column:
             watermark = quoted(table.window_column.source_name)
             faults.append(f"when {watermark} is null then 'NULL watermark'")
-            effective = f"{watermark}::timestamp"
-            if table.source.timezone != "UTC":
-                zone = literal(table.source.timezone)
-                effective = f"timezone('UTC', timezone({zone}, {effective}))"
+            since = effective(watermark, table.clock, observed)
         else:
-            effective = observed
+            since = observed
         faults += [
-            f"when not coalesce({fits}, true) then "
+            f"when not coalesce({condition}, true) then "
             + literal(f"{c.name} is not a {c.type.name}")
             for c in table.columns
-            if (fits := _fits(c))
+            if (condition := fits(c))
         ]
         deleted = "'U'"
         if table.options.soft_delete_column:
             deleted = f"case when {self._soft_deleted()} then 'D' else 'U' end"
-        values = ", ".join(f"{_cast(c)} as {quoted(c.name)}" for c in table.columns)
+        values = ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in table.columns)
         texts = ", ".join(f"{quoted(c.name)}::varchar" for c in table.columns)
-        shown = ", ".join(
-            f"{literal(c.source_name)}: {_shown(c)}" for c in table.columns
+        source = ", ".join(
+            f"{literal(c.source_name)}: {shown(c)}" for c in table.columns
         )
         reason = f"case {' '.join(faults)} end" if faults else "null"
         self.engine.execute(
             f"create temp view typed as select {reason} as _reason, {deleted} as _op, "
-            f"{effective} as _source_ts, {observed} as _observed_at, "
-            f"{self.batch.batch_seq}::bigint as _batch_seq, {{{shown}}} as _raw, "
+            f"{since} as _source_ts, {observed} as _observed_at, "
+            f"{self.batch.batch_seq}::bigint as _batch_seq, {{{source}}} as _raw, "
             f"{values} "
             f"from read_parquet({parts})"
         )
@@ -217,7 +216,7 @@ class Standardisation:
             + ")"
         )
         scanned = [str(self.lake.local(p.key)) for p in raw if "/keys-" in p.key]
-        there = ", ".join(f"{_cast(c)} as {quoted(c.name)}" for c in self.table.key)
+        there = ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in self.table.key)
         self.engine.execute(
             f"create temp table present as select {there} from read_parquet({scanned})"
         )
@@ -260,43 +259,3 @@ def live_rows(table: Table, through: int, columns: str) -> str:
         f"order by {keys}, effective_ts desc, _batch_seq desc, _row_hash desc, "
         "_op desc) as latest where _op <> 'D'"
     )
-
-
-def _cast(column: Column) -> str:
-    """The column's canonical value; a reader of rejected rows never sees it."""
-    name = quoted(column.source_name)
-    if column.type.name == "json":
-        return f"{name}::varchar::json"
-    if column.type.name in ("boolean", "binary") or column.type.duckdb == "varchar":
-        return f"{name}::{column.type.duckdb}"
-    return f"try_cast({name} as {column.type.duckdb})"
-
-
-def _shown(column: Column) -> str:
-    """The source's value as a rejected row shows it."""
-    name = quoted(column.source_name)
-    if column.type.duckdb in ("varchar", "json"):
-        return f"replace({name}::varchar, chr(0), '␀')"
-    return name
-
-
-def _fits(column: Column) -> str:
-    """The condition under which a value survives `_cast` whole, or ''."""
-    name, kind = quoted(column.source_name), column.type
-    if kind.name == "json":
-        return f"json_valid({name}::varchar)"
-    if kind.duckdb == "varchar":
-        length = ""
-        if kind.name.startswith("varchar"):
-            length = f" and length({name}::varchar) <= {kind.name[8:-1]}"
-        # Postgres holds no NUL character in a text.
-        return f"not contains({name}::varchar, chr(0)){length}"
-    if kind.name in ("integer", "bigint") or kind.name.startswith("decimal"):
-        # A cast to a smaller scale rounds without a word.
-        return (
-            f"(try_cast({name} as {kind.duckdb}) is not null "
-            f"and try_cast({name} as {kind.duckdb}) = {name} or {name} is null)"
-        )
-    if kind.name in ("date", "time", "timestamp"):
-        return f"(try_cast({name} as {kind.duckdb}) is not null or {name} is null)"
-    return ""
