@@ -73,12 +73,14 @@ def fits(column: Column) -> str:
             return f"{blob}[5:5] = '\\x01'::blob and {blob}[9:9] = '\\x00'::blob"
         case "duration":
             return f"regexp_full_match({name}::varchar, {literal(_DURATION)})"
-        case "time" | "timestamp" | "timestamptz":
+        case "time":  # Postgres has a 24:00:00, Snowflake has none
+            return f"coalesce({value} < time '24:00:00', {name} is null)"
+        case "timestamp" | "timestamptz" | "double":
             return f"({value} is not null or {name} is null)"
         case "date":
             whole = f"{value}::timestamp = try_cast({name} as timestamp)"
-            return f"(coalesce({whole}, false) or {name} is null)"
-        case "double" | "binary":
+            return f"coalesce({whole}, {name} is null)"
+        case "binary":
             return ""
     if kind.name.startswith("decimal") and kind.duckdb == "varchar":
         return _digits(name, *_size(column))
@@ -88,7 +90,7 @@ def fits(column: Column) -> str:
         if kind.name.startswith("varchar"):
             length = f" and length({text}) <= {kind.name[8:-1]}"
         # Postgres holds no NUL character in a text.
-        return f"(not contains({text}, chr(0)){length} or {name} is null)"
+        return f"coalesce(not contains({text}, chr(0)){length}, {name} is null)"
     # A cast to a smaller scale rounds without a word, and so does a text's.
     digits = _digits(name, *_size(column))
     return (

@@ -31,10 +31,11 @@ def rows(
     *,
     dates_as_text: bool = False,
 ) -> str:
-    """SQL for the table's columns in the rows that meet `condition`.
+    """A select of the table's columns in the rows that meet `condition`.
 
-    To be run in the transaction in which it was made. With `dates_as_text` a zero or
-    incomplete date is what the source writes, and not NULL.
+    To be run in the transaction in which it was made; another condition, of DuckDB's,
+    may follow after `and`. With `dates_as_text` a zero or incomplete date is what the
+    source writes, and not NULL.
     """
     kinds = _kinds(engine, table)
     as_text = [
@@ -62,7 +63,7 @@ def rows(
         _answered(c, given[c.source_name], kinds[c.source_name], as_text)
         for c in table.columns
     )
-    return f"select {names} from {answer}"
+    return f"select {names} from {answer} where true"
 
 
 def zero_dates(
