@@ -62,6 +62,7 @@ create table if not exists audit.batch_range (
     low numeric,
     high numeric,
     source_rows bigint,
+    zero_dates bigint,
     parts jsonb,
     primary key (table_id, batch_seq, range_number),
     foreign key (table_id, batch_seq) references audit.batch on delete cascade

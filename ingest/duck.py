@@ -41,6 +41,12 @@ def ask_warehouse(engine: duckdb.DuckDBPyConnection, name: str, query: str) -> N
     )
 
 
+def asked(query: str) -> str:
+    """What the source answers, as a relation, in the transaction's snapshot."""
+    # Told to stream, it asks on a connection outside the transaction.
+    return f"mysql_query('source', {literal(query)}, stream_results = false)"
+
+
 def backticked(name: str) -> str:
     """`name` as MySQL quotes an identifier."""
     return "`" + name.replace("`", "``") + "`"
@@ -94,6 +100,8 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
         "mysql_tinyint1_as_boolean = false",
         "mysql_bit1_as_boolean = false",
         "mysql_incomplete_dates_as_nulls = true",
+        # The server shows a TIMESTAMP on the session's clock.
+        "mysql_session_time_zone = '+00:00'",
     ):
         instance.execute(f"set global {setting}")
     return instance

@@ -6,8 +6,10 @@ values), from which `bronze` is made. The manifest comes last.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import duckdb
@@ -19,6 +21,7 @@ from ingest import (
     keys,
     ledger,
     log,
+    reading,
     reconcile,
     settings,
     source,
@@ -69,6 +72,7 @@ class _Reading:
     source_empty: bool = False
     keys_scanned: bool = False
     live_keys: int = 0
+    zero_dates: int = 0
 
 
 class _Extraction:
@@ -83,7 +87,6 @@ class _Extraction:
         self.released = ledger.released(connection, table)
         self.lake = lake
         self.relation = source.attached(table)
-        self.columns = ", ".join(quoted(c.source_name) for c in table.columns)
 
     def run(self) -> Manifest:
         with duck.engine(settings.ROOT / ".seedbed" / "spill") as self.engine:
@@ -92,8 +95,6 @@ class _Extraction:
             duck.attach_source(self.engine, url, self.table.source.schema)
             self.observed_at = self._observed_at()
             read = self._read()
-            zero_dates = self._zero_dates(read.parts)
-            read.parts += zero_dates
             bronze = Standardisation(
                 self.engine, self.lake, self.table, self.batch, self.released
             ).run(read.parts, self.observed_at)
@@ -115,7 +116,7 @@ class _Extraction:
             rows_unchanged=bronze.unchanged,
             rows_rejected=_rows(bronze.rejects),
             rows_deleted=bronze.deleted,
-            zero_dates=sum(p.rows for p in zero_dates),
+            zero_dates=read.zero_dates,
             source_empty=read.source_empty,
             keys_scanned=read.keys_scanned,
             live_keys=read.live_keys,
@@ -152,23 +153,14 @@ class _Extraction:
         ranges = ledger.ranges(self.connection, self.batch)
         read = _Reading()
         for piece in ranges:
-            parts, rows = self._read_range(piece)
-            read.parts += parts
-            read.source_rows += rows
-        suspects = None
-        if self._scan_is_due():
-            read.live_keys, suspects = keys.differing(
-                self.engine, self.table, self.released.through
-            )
+            self._read_range(read, piece)
         self.engine.execute("begin")
         if self.batch.kind == "repair":
             self._read_differences(read)
         elif not ranges:
-            parts, rows = self._read_window()
-            read.parts += parts
-            read.source_rows += rows
-        if suspects is not None:
-            self._scan_keys(read, suspects)
+            self._read_window(read)
+        if self._scan_is_due():
+            self._scan_keys(read)
         elif self._replaces():
             self._replace_window(read)
         probe = self.engine.execute(f"select 1 from {self.relation} limit 1")
@@ -176,80 +168,102 @@ class _Extraction:
         self.engine.execute("commit")
         return read
 
-    def _select(self, condition: str) -> str:
-        return f"select {self.columns} from {self.relation} where {condition}"
+    def _rows(self, condition: reading.Condition) -> str:
+        """A query for the source's rows."""
+        as_text = self.table.options.zero_date == "reject"
+        return reading.rows(self.engine, self.table, condition, dates_as_text=as_text)
 
     def _count(self, condition: str) -> int:
-        return int(
-            scalar(
-                self.engine, f"select count(*) from {self.relation} where {condition}"
-            )
-        )
+        query = f"select count(*) from {self.relation} where {condition}"
+        return int(scalar(self.engine, query))
 
-    def _read_window(self) -> tuple[tuple[Part, ...], int]:
-        """The window's rows as raw files, and their number as the source counts."""
-        condition = window.predicate(self.table, self.batch)
+    def _read_window(self, read: _Reading) -> None:
+        """Add the window's rows to `read`, and their number as the source counts."""
+
+        def inside(quote: Callable[[str], str]) -> str:
+            return window.predicate(self.table, self.batch, quote)
+
         timeless = self._timeless()
         if timeless is None:
-            return self._write(self._select(condition), "part"), self._count(condition)
-        condition += f" and {quoted(self.table.watermark_column)} is not null"
-        rows = f"{self._select(condition)} union all {self._select(timeless)}"
-        count = self._count(condition) + self._count(timeless)
-        return self._write(rows, "part"), count
+            read.parts += self._write(self._rows(inside), "part")
+            read.source_rows += self._count(inside(quoted))
+        else:
+            watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
+            read.parts += self._write(
+                f"{self._rows(inside)} and {watermark} is not null union all "
+                f"{self._rows(timeless)} and {watermark} is null",
+                "part",
+            )
+            column = quoted(self.table.watermark_column)
+            read.source_rows += self._count(
+                f"{inside(quoted)} and {column} is not null"
+            )
+            read.source_rows += self._count(f"{timeless(quoted)} and {column} is null")
+        read.zero_dates += self._zero_dates(inside, read.parts)
 
-    def _timeless(self) -> str | None:
-        """The condition of the rows without watermark; None when there are none.
+    def _timeless(self) -> reading.Condition | None:
+        """A condition that rows without watermark meet; None when there are none.
 
         A zero or incomplete date is none either: DuckDB reads it as NULL.
         """
         if not self.table.watermark_column or self.batch.kind != "window":
             return None
         watermark = backticked(self.table.watermark_column)
-        self._ask_source(
-            "timeless", f"where {watermark} is null or {watermark} < '1000-01-01'"
-        )
-        reach_of = keys.extent(self.engine, self.table, "timeless")
-        if not reach_of:
-            return None
-        within = reach_of[0].condition(quoted(self.table.key[0].source_name))
-        return f"{within} and {quoted(self.table.watermark_column)} is null"
-
-    def _ask_source(self, name: str, where: str, what: str = "''") -> None:
-        """Make the temporary table `name` of the keys for which the source says so."""
         names = ", ".join(backticked(c.source_name) for c in self.table.key)
         query = (
-            f"select {names}, {what} as what from {keys.relation(self.table)} {where}"
+            f"select {names} from {source.named(self.table)} "
+            f"where {watermark} is null or {watermark} < '1000-01-01'"
         )
         self.engine.execute(
-            f"create or replace temp table {name} as select {casts.key(self.table)}, "
-            "what "
-            f"from mysql_query('source', {literal(query)})"
+            f"create or replace temp table timeless as select {casts.key(self.table)} "
+            f"from {duck.asked(query)}"
         )
+        extent = keys.extent(self.engine, self.table, "timeless")
+        return keys.within(self.table, extent[0]) if extent else None
 
-    def _read_range(self, piece: ledger.Range) -> tuple[tuple[Part, ...], int]:
-        """A range's raw files and rows, read now unless it was read before."""
-        if piece.parts is not None:
-            assert piece.source_rows is not None
-            parts = tuple(Part(**part) for part in piece.parts)
-            for part in parts:
-                self.lake.fetch(part)
-            return parts, piece.source_rows
-        lead = quoted(self.table.key[0].source_name)
-        condition = window.predicate(self.table, self.batch)
-        if piece.low is not None:
-            condition += f" and {lead} >= {piece.low}"
-        if piece.high is not None:
-            condition += f" and {lead} < {piece.high}"
+    def _zero_dates(self, condition: reading.Condition, parts: tuple[Part, ...]) -> int:
+        files_there = [str(self.lake.local(p.key)) for p in parts if holds_rows(p)]
+        if self.table.options.zero_date == "reject":
+            return 0  # they are among the rejected rows
+        return reading.zero_dates(self.engine, self.table, condition, files_there)
+
+    def _read_range(self, read: _Reading, piece: ledger.Range) -> None:
+        """Add a range to `read`; it is read now unless it was read before."""
+        if piece.parts is None:
+            piece = self._read_range_now(piece)
+        assert piece.parts is not None
+        parts = tuple(Part(**part) for part in piece.parts)
+        for part in parts:
+            self.lake.fetch(part)
+        read.parts += parts
+        read.source_rows += piece.source_rows or 0
+        read.zero_dates += piece.zero_dates or 0
+
+    def _read_range_now(self, piece: ledger.Range) -> ledger.Range:
+        def inside(quote: Callable[[str], str]) -> str:
+            lead = quote(self.table.key[0].source_name)
+            low = f" and {lead} >= {piece.low}" if piece.low else ""
+            high = f" and {lead} < {piece.high}" if piece.high else ""
+            return window.predicate(self.table, self.batch, quote) + low + high
+
         self.engine.execute("begin")
-        rows = self._count(condition)
-        parts = self._write(self._select(condition), f"range-{piece.number:04d}")
+        count = self._count(inside(quoted))
+        parts = self._write(self._rows(inside), f"range-{piece.number:04d}")
+        zero_dates = self._zero_dates(inside, parts)
         self.engine.execute("commit")
         self.lake.upload(parts)
-        ledger.range_read(
-            self.connection, self.batch, piece.number, rows, [asdict(p) for p in parts]
+        done = ledger.range_read(
+            self.connection,
+            self.batch,
+            dataclasses.replace(
+                piece,
+                source_rows=count,
+                zero_dates=zero_dates,
+                parts=[asdict(part) for part in parts],
+            ),
         )
         reach("after_range")
-        return parts, rows
+        return done
 
     def _scan_is_due(self) -> bool:
         if self.table.delete_mode != "key_scan" or not self.released.through:
@@ -260,7 +274,7 @@ class _Extraction:
             last is None or self.observed_at >= last + pause
         )
 
-    def _scan_keys(self, read: _Reading, suspects: list[keys.KeyRange]) -> None:
+    def _scan_keys(self, read: _Reading) -> None:
         """Add the keys that are gone, and the rows that the log lacks, to `read`.
 
         A row is lacking that was written later than any window reached back, or
@@ -268,30 +282,20 @@ class _Extraction:
         """
         table = self.table
         read.keys_scanned = True
+        read.live_keys, suspects = keys.differing(
+            self.engine, table, self.released.through
+        )
         if not suspects:
             return
         lead = quoted(table.key[0].name)
-        names = log.key(table)
-        live = log.live_rows(
-            table,
-            self.released.through,
-            names,
-            "(" + " or ".join(r.condition(lead) for r in suspects) + ")",
-        )
+        where = " or ".join(reach.condition(lead) for reach in suspects)
+        live = log.live_rows(table, self.released.through, log.key(table), f"({where})")
         duck.ask_warehouse(self.engine, "live", live)
         keys.compare(self.engine, table, suspects)
         read.parts += self._write_keys("gone", "from gone")
         self._drop_read("lacking", read.parts)
-        reach_of = keys.extent(self.engine, table, "lacking")
-        if reach_of and self.batch.window_high is not None:
-            self._read_keys(
-                read,
-                "lacking",
-                f"{quoted(table.watermark_column)} <= "
-                f"timestamp {literal(self.batch.window_high)}"
-                if table.watermark_column
-                else "true",
-            )
+        if self.batch.window_high is not None or not table.watermark_column:
+            self._read_keys(read, "lacking")
 
     def _drop_read(self, name: str, parts: tuple[Part, ...]) -> None:
         """Leave out of the temporary table `name` the keys of rows that were read."""
@@ -304,15 +308,27 @@ class _Extraction:
                 f"from read_parquet({rows})))"
             )
 
-    def _read_keys(self, read: _Reading, name: str, condition: str) -> None:
-        """Add the rows whose keys are in the temporary table `name` to `read`."""
-        (reach_of,) = keys.extent(self.engine, self.table, name)
-        names = log.key(self.table)
-        within = reach_of.condition(quoted(self.table.key[0].source_name))
+    def _read_keys(self, read: _Reading, name: str, *, due: bool = True) -> None:
+        """Add the rows whose keys are in the temporary table `name` to `read`.
+
+        Without those that come with the next window.
+        """
+        extent = keys.extent(self.engine, self.table, name)
+        if not extent:
+            return
+        within = keys.within(self.table, extent[0])
+        high = self.batch.window_high
+
+        def inside(quote: Callable[[str], str]) -> str:
+            if not self.table.watermark_column:
+                return within(quote)
+            watermark = quote(self.table.watermark_column)
+            return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
+
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
         parts = self._write(
-            self._select(f"{condition} and {within}")
-            + f" and ({canonical}) in (select ({names}) from {name})",
+            f"{self._rows(inside if due else within)} "
+            f"and ({canonical}) in (select ({log.key(self.table)}) from {name})",
             "found",
         )
         read.parts += parts
@@ -358,41 +374,11 @@ class _Extraction:
                 "create or replace temp table wrong as "
                 "from difference where what in ('missing', 'stale')"
             )
-            self._read_keys(read, "wrong", "true")
+            self._read_keys(read, "wrong", due=False)
         if found.extra and self.table.delete_mode == "key_scan":
             read.parts += self._write_keys(
                 "gone", "select * exclude (what) from difference where what = 'extra'"
             )
-
-    def _zero_dates(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        """The keys of rows read that have a zero or incomplete date, and which.
-
-        DuckDB reads such a date as NULL, so the source is asked only where a
-        column has NULLs.
-        """
-        rows = [str(self.lake.local(p.key)) for p in parts if holds_rows(p)]
-        dated = [c for c in self.table.columns if c.type.name in ("date", "timestamp")]
-        if not rows or not dated or self.batch.kind == "repair":
-            return ()
-        nulls = self.engine.execute(
-            "select distinct path_in_schema from parquet_metadata("
-            f"{rows}) where stats_null_count > 0"
-        ).fetchall()
-        names = {name for (name,) in nulls}
-        told = []
-        for column in dated:
-            name = backticked(column.source_name)
-            if column.source_name in names:
-                told.append(
-                    f"case when month({name}) = 0 or dayofmonth({name}) = 0 "
-                    f"then concat({literal(column.name)}, ' ', {name}) end"
-                )
-        if not told:
-            return ()
-        what = f"nullif(concat_ws(', ', {', '.join(told)}), '')"
-        within = window.predicate(self.table, self.batch, backticked)
-        self._ask_source("zero", f"where {within} and {what} is not null", what)
-        return self._write_keys("zero", "from zero")
 
 
 def _rows(parts: tuple[Part, ...]) -> int:

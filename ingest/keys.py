@@ -7,12 +7,13 @@ extraction, whatever the buckets said a moment before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
 
 from ingest import casts, log, source
-from ingest.duck import backticked, literal, quoted, scalar
+from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.metadata import Table
 
 BUCKETS = 4096
@@ -36,6 +37,12 @@ class KeyRange:
         return " and ".join([*low, *high]) or "true"
 
 
+def within(table: Table, keys: KeyRange) -> Callable[[Callable[[str], str]], str]:
+    """The range as a condition on the source's rows, for either server."""
+    lead = table.key[0].source_name
+    return lambda quote: keys.condition(quote(lead))
+
+
 def differing(
     engine: duckdb.DuckDBPyConnection, table: Table, through: int
 ) -> tuple[int, list[KeyRange]]:
@@ -53,7 +60,7 @@ def differing(
     names = [f"cast({backticked(c.source_name)} as signed)" for c in table.key]
     here = (
         f"select {names[0]} div {width} as bucket, {_sums(names, 'char')} "
-        f"from {relation(table)} group by 1"
+        f"from {source.named(table)} group by 1"
     )
     names = [f"{quoted(c.name)}::numeric" for c in table.key]
     there = (
@@ -65,7 +72,7 @@ def differing(
         "select bucket, there.rows_there::bigint as live, "
         "(here.rows_there, here.total, here.squares) is distinct from "
         "(there.rows_there, there.total, there.squares) as differs "
-        f"from mysql_query('source', {literal(here)}) as here "
+        f"from {asked(here)} as here "
         f"full join postgres_query('warehouse', {literal(there)}) as there "
         "using (bucket)"
     )
@@ -82,7 +89,7 @@ def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
     lead = table.key[0]
     here = (
         f"select min({backticked(lead.source_name)}) as low, "
-        f"max({backticked(lead.source_name)}) as high from {relation(table)}"
+        f"max({backticked(lead.source_name)}) as high from {source.named(table)}"
     )
     there = (
         f"select min({quoted(lead.name)}) as low, max({quoted(lead.name)}) as high "
@@ -90,7 +97,7 @@ def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
     )
     low, high = engine.execute(
         "select min(low)::hugeint, max(high)::hugeint from ("
-        f"from mysql_query('source', {literal(here)}) "
+        f"from {asked(here)} "
         f"union all from postgres_query('warehouse', {literal(there)}))"
     ).fetchone() or (None, None)
     return 1 if low is None else (high - low) // BUCKETS + 1
@@ -107,11 +114,6 @@ def _sums(keys: list[str], text: str) -> str:
         f"cast(count(*) as {text}) as rows_there, cast(sum({mixed}) as {text}) as "
         f"total, cast(sum({mixed} * {mixed}) as {text}) as squares"
     )
-
-
-def relation(table: Table) -> str:
-    """The table's name as MySQL quotes it."""
-    return f"{backticked(table.source.schema)}.{backticked(table.name)}"
 
 
 def _ranges(buckets: list[int], width: int) -> list[KeyRange]:

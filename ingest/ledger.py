@@ -91,6 +91,7 @@ class Range:
     low: str | None
     high: str | None
     source_rows: int | None
+    zero_dates: int | None
     parts: list[dict[str, Any]] | None
 
 
@@ -327,22 +328,29 @@ def ranges(connection: Connection, found: Batch) -> list[Range]:
     """The ranges of a batch that is cut into some, in order."""
     with connection.cursor(row_factory=class_row(Range)) as cursor:
         return cursor.execute(
-            "select range_number as number, low::text, high::text, source_rows, parts "
+            "select range_number as number, low::text, high::text, source_rows, "
+            "zero_dates, parts "
             "from audit.batch_range where table_id = %s and batch_seq = %s "
             "order by range_number",
             (found.table_id, found.batch_seq),
         ).fetchall()
 
 
-def range_read(
-    connection: Connection, found: Batch, number: int, rows: int, parts: list[Any]
-) -> None:
-    """Note that a range of a batch was read, with its rows and files."""
+def range_read(connection: Connection, found: Batch, done: Range) -> Range:
+    """Note that a range of a batch was read, with its counts and files."""
     connection.execute(
-        "update audit.batch_range set source_rows = %s, parts = %s "
+        "update audit.batch_range set source_rows = %s, zero_dates = %s, parts = %s "
         "where table_id = %s and batch_seq = %s and range_number = %s",
-        (rows, Jsonb(parts), found.table_id, found.batch_seq, number),
+        (
+            done.source_rows,
+            done.zero_dates,
+            Jsonb(done.parts),
+            found.table_id,
+            found.batch_seq,
+            done.number,
+        ),
     )
+    return done
 
 
 def adopt(connection: Connection, found: Batch, run_id: str) -> None:

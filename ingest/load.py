@@ -83,7 +83,7 @@ def _stored(connection: ledger.Connection, table: Table) -> dict[str, _Stored]:
 
 
 def _wanted(table: Table) -> dict[str, str]:
-    return {c.name: _plain(c.type.postgres) for c in table.columns}
+    return {c.name: _plain(c.type.log) for c in table.columns}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class _Change:
 def _create(connection: ledger.Connection, table: Table) -> None:
     log = sql.Identifier("bronze", table.bronze)
     keys = {c.name for c in table.key}
-    kinds = {c.name: c.type.postgres for c in table.columns} | LOG_COLUMNS
+    kinds = {c.name: c.type.log for c in table.columns} | LOG_COLUMNS
     columns = [
         sql.SQL("{} {}{}").format(
             sql.Identifier(name),
@@ -146,14 +146,14 @@ def _fit(
     log = sql.Identifier("bronze", table.bronze)
     actions: list[sql.Composable] = [
         sql.SQL("add column {} {}").format(
-            sql.Identifier(column.name), sql.SQL(column.type.postgres)
+            sql.Identifier(column.name), sql.SQL(column.type.log)
         )
         for column in table.columns
         if column.name in change.added
     ]
     actions += [
         sql.SQL("alter column {} type {}").format(
-            sql.Identifier(column.name), sql.SQL(column.type.postgres)
+            sql.Identifier(column.name), sql.SQL(column.type.log)
         )
         for column in table.columns
         if column.name in change.retyped

@@ -191,6 +191,13 @@ class Table:
                 return column
         return None
 
+    @property
+    def clock(self) -> str:
+        """The time zone on whose clock the watermark is: UTC for an instant."""
+        column = self.window_column
+        instant = column is not None and column.type.name == "timestamptz"
+        return "UTC" if instant else self.source.timezone
+
     def fingerprint(self, *parts: str) -> str:
         """16 hex digits over the named parts of the seed's facts.
 
@@ -672,11 +679,14 @@ class _Reader:
                 f"watermark_column {watermark!r} is not a column of {table.id}."
                 f"{_hint(watermark, names)}",
             )
-        elif table.window_column and table.window_column.type.name != "timestamp":
+        elif table.window_column and table.window_column.type.name not in (
+            "timestamp",
+            "timestamptz",
+        ):
             self.fault(
                 row,
                 f"watermark_column {watermark!r} is {table.window_column.type.name}; "
-                "a watermark is a timestamp",
+                "a watermark is a timestamp or timestamptz",
             )
         if table.load_type == "full" and watermark:
             self.fault(

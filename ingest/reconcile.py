@@ -16,7 +16,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ingest import duck, keys, ledger, log, settings, source
+from ingest import duck, keys, ledger, log, reading, settings, source
 from ingest.duck import literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.ledger import Released
@@ -166,14 +166,12 @@ def differences(
     if table.window_column:
         due = f"{quoted(table.window_column.name)} <= timestamp "
         due = f"(_timeless or {due}{literal(released.high)})"
-    here = ", ".join(quoted(c.source_name) for c in table.columns)
     compared = 0
     target = "create or replace temp table difference as"
     for piece in _pieces(table):
-        where = piece.condition(quoted(table.key[0].source_name))
-        rows = f"select {here} from {source.attached(table)} where {where}"
+        rows = reading.rows(engine, table, keys.within(table, piece))
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-        canonical(engine, table, rows, now, 0, [])
+        canonical(engine, table, rows, now, 0)
         engine.execute(
             "create or replace temp table seen as "
             f"select {names}, _row_hash, _reason is null and {due} as _due, "

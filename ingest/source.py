@@ -39,6 +39,8 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
             connect_timeout=10,
             read_timeout=300,
             autocommit=True,
+            # The server shows a TIMESTAMP on the session's clock.
+            init_command="set time_zone = '+00:00'",
             **options,
         )
         try:
@@ -98,16 +100,21 @@ def attached(table: Table) -> str:
     return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
 
 
+def named(table: Table) -> str:
+    """The table's name as MySQL quotes it."""
+    return f"{backticked(table.source.schema)}.{backticked(table.name)}"
+
+
 def newest_watermark(table: Table) -> dt.datetime | None:
     """The table's newest watermark that is not in the source's future.
 
     Nor within `lag_seconds` of its present, nor later than a replica has come. As
-    the source writes it, in its time zone; None for an empty table and for one
+    the source writes it, on the table's clock; None for an empty table and for one
     that is read whole.
     """
     if not table.watermark_column:
         return None
-    zone = ZoneInfo(table.source.timezone)
+    zone = ZoneInfo(table.clock)
     now = dt.datetime.now(dt.UTC)
     column = backticked(table.watermark_column)
     with connect(table.source) as connection, connection.cursor() as cursor:

@@ -15,6 +15,7 @@ import duckdb
 
 from ingest import files, keys, log
 from ingest.casts import cast, fits, shown
+from ingest.clock import effective
 from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.ledger import Batch, Released
@@ -33,13 +34,8 @@ class Bronze:
 
 
 def holds_rows(part: Part) -> bool:
-    """Whether a raw file holds rows of the table, rather than keys."""
-    return named(part) not in ("gone", "zero")
-
-
-def named(part: Part) -> str:
-    """What a raw file holds: `part`, `range` or `found` rows, `gone` or `zero` keys."""
-    return part.key.rpartition("/")[2].partition("-")[0]
+    """Whether a raw file holds rows of the table, rather than keys that are gone."""
+    return "/gone-" not in part.key
 
 
 def canonical(
@@ -48,11 +44,8 @@ def canonical(
     rows: str,
     observed_at: dt.datetime,
     batch_seq: int,
-    zero_dates: list[str],
 ) -> None:
     """Make view `typed` of the source rows that query `rows` gives.
-
-    The rows whose keys are in the files `zero_dates` are rejected for their dates.
 
     It has the canonical columns, those of the log, `_reason` why a row is
     rejected, `_timeless` where it has no watermark, and `_raw`, the source's values.
@@ -62,28 +55,19 @@ def canonical(
         f"when {quoted(c.source_name)} is null then 'NULL in key {c.name}'"
         for c in table.key
     ]
-    effective, timeless = observed, "false"
+    since, timeless = observed, "false"
     if table.window_column:
-        watermark = quoted(table.window_column.source_name)
+        watermark = f"try_cast({quoted(table.window_column.source_name)} as timestamp)"
         timeless = f"{watermark} is null"
         if table.options.null_watermark == "reject":
             faults.append(f"when {timeless} then 'NULL watermark'")
-        effective = f"{watermark}::timestamp"
-        if table.source.timezone != "UTC":
-            zone = literal(table.source.timezone)
-            effective = f"timezone('UTC', timezone({zone}, {effective}))"
-        effective = f"coalesce({effective}, {observed})"
+        since = f"coalesce({effective(watermark, table.clock, observed)}, {observed})"
     faults += [
         f"when not coalesce({condition}, true) then "
         + literal(f"{c.name} is not a {c.type.name}")
         for c in table.columns
         if (condition := fits(c))
     ]
-    zero = "null::varchar"
-    if zero_dates:
-        on = " and ".join(f"z.{quoted(c.name)} = {cast(c)}" for c in table.key)
-        zero = f"(select what from read_parquet({zero_dates}) as z where {on})"
-        faults.append(f"when {zero} is not null then 'zero date ' || {zero}")
     deleted = "'U'"
     if flag := table.options.soft_delete_column:
         deleted = (
@@ -104,7 +88,7 @@ def canonical(
         "create or replace temp view typed as "
         f"select *, unhex(md5(concat_ws(',', {texts}))) as _row_hash from ("
         f"select {reason} as _reason, {timeless} as _timeless, {deleted} as _op, "
-        f"{effective} as _source_ts, {observed} as _observed_at, "
+        f"{since} as _source_ts, {observed} as _observed_at, "
         f"{batch_seq}::bigint as _batch_seq, {{{source}}} as _raw, {values} "
         f"from ({rows}))"
     )
@@ -131,28 +115,15 @@ class Standardisation:
 
     def run(self, raw: tuple[Part, ...], observed_at: dt.datetime) -> Bronze:
         """Write the bronze files of `raw`, read in the snapshot of `observed_at`."""
-        rows, gone, zero = (
-            [str(self.lake.local(p.key)) for p in raw if test(p)]
-            for test in (
-                holds_rows,
-                lambda part: named(part) == "gone",
-                lambda part: named(part) == "zero",
-            )
-        )
+        rows = [str(self.lake.local(p.key)) for p in raw if holds_rows(p)]
+        gone = [str(self.lake.local(p.key)) for p in raw if not holds_rows(p)]
         source = f"from read_parquet({rows})"
         if not rows:
             columns = ", ".join(
                 f"null as {quoted(c.source_name)}" for c in self.table.columns
             )
             source = f"select {columns} where false"
-        canonical(
-            self.engine,
-            self.table,
-            source,
-            observed_at,
-            self.batch.batch_seq,
-            zero if self.table.options.zero_date == "reject" else [],
-        )
+        canonical(self.engine, self.table, source, observed_at, self.batch.batch_seq)
         self.engine.execute(
             f"create or replace temp view accepted as select {self.names}, _op, "
             "_source_ts, _observed_at, _batch_seq, _row_hash, _timeless "

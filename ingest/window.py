@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-from ingest import ledger, source
+from ingest import clock, ledger, source
 from ingest.duck import literal, quoted
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.ledger import Batch, Released, Window
@@ -112,23 +111,12 @@ def bounds(
     if low is None:
         return None, batch.window_high
     start = low - dt.timedelta(minutes=table.options.overlap_minutes)
-    if _is_set_back(table.source.timezone, start, low):
-        start -= dt.timedelta(hours=1)
+    start -= clock.went_back(low, table.clock)
     if days := table.options.late_days:
         midnight = dt.datetime.combine(low.date(), dt.time())
         late = midnight - dt.timedelta(days=days, microseconds=1)
         start = min(start, late)
     return start, batch.window_high
-
-
-def _is_set_back(timezone: str, start: dt.datetime, low: dt.datetime) -> bool:
-    """Whether the source's clock was set back around then, so that an hour came
-    twice and its second pass lies behind the watermark."""
-    zone = ZoneInfo(timezone)
-    before = (start - dt.timedelta(hours=1)).replace(tzinfo=zone).utcoffset()
-    after = low.replace(tzinfo=zone, fold=1).utcoffset()
-    assert before is not None
-    return after is not None and after < before
 
 
 def _cuts(table: Table) -> tuple[int, ...]:

@@ -10,6 +10,7 @@
         'text': 'varchar(16777216)',
         'double precision': 'float',
         'timestamp_ntz': 'timestamp_ntz(9)',
+        'timestamp_tz': 'timestamp_tz(9)',
         'time': 'time(9)',
         'binary': 'binary(8388608)',
     } -%}
