@@ -12,6 +12,8 @@ create table if not exists audit.run (
     steps jsonb,
     error text
 );
+alter table audit.run add column if not exists
+retries integer not null default 0;
 
 create table if not exists audit.batch (
     table_id text not null,

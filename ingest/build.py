@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ingest import metadata, settings
+from ingest import metadata, settings, stop
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -160,6 +160,7 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
     ]
     runner = dbtRunner(manifest=_parsed.get(target), callbacks=[follow])
     answer = runner.invoke([*arguments, *common])
+    stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
         raise SeedbedError(
             f"dbt could not run: {_first_lines(str(answer.exception))} "

@@ -16,7 +16,16 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ingest import embedded, generate, ledger, metadata, packages, pipeline, summary
+from ingest import (
+    embedded,
+    generate,
+    ledger,
+    metadata,
+    packages,
+    pipeline,
+    stop,
+    summary,
+)
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.metadata import Table
 from ingest.settings import ROOT
@@ -51,9 +60,14 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """Run the command line; errors become one paragraph and an exit code."""
     debug = "--debug" in sys.argv
+    stop.listen()
     try:
         code = cli.main(prog_name="./seedbed", standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as error:
+        if isinstance(error.__cause__, stop.Stopped):
+            click.echo(str(error.__cause__), err=True)
+            sys.stdout.flush()
+            os._exit(error.__cause__.exit_code)  # some thread may not end by itself
         code = 130
     except click.ClickException as error:
         error.show()
@@ -431,6 +445,22 @@ def env() -> int:
 
     tools = f"{ROOT / '.venv/bin'}:{binaries()}"
     click.echo(f"export PATH={shlex.quote(tools)}:$PATH")
+    return 0
+
+
+@cli.command("lake")
+@click.option("--plan", is_flag=True, help="Only say what would change.")
+def lake_(plan: bool) -> int:
+    """Set the bucket's versioning and how long it keeps what."""
+    from ingest import retention
+
+    tables = _tables(())
+    _services()
+    changes = retention.apply(tables, out.print, write=not plan)
+    if not changes:
+        out.print("the bucket is as the seed says.")
+    elif plan:
+        out.print("Nothing was changed: run `./seedbed lake`.")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,14 @@ def backticked(name: str) -> str:
 # Loading an extension takes longer than moving a small table, so an instance is
 # used again once its table is done. One table has an instance at a time.
 _idle: list[duckdb.DuckDBPyConnection] = []
+_busy: set[duckdb.DuckDBPyConnection] = set()
+
+
+def interrupt() -> None:
+    """End what all engines are doing; their statements raise an error."""
+    for connection in list(_busy):
+        with suppress(duckdb.Error):  # it may have ended meanwhile
+            connection.interrupt()
 
 
 @contextmanager
@@ -68,9 +76,11 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except IndexError:
         instance = _instance(spill)
     connection = instance.cursor()
+    _busy.add(connection)
     try:
         yield connection
     finally:
+        _busy.discard(connection)
         # Closing a connection rolls back what it left open.
         connection.close()
         try:
@@ -102,6 +112,8 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
         "mysql_incomplete_dates_as_nulls = true",
         # The server shows a TIMESTAMP on the session's clock.
         "mysql_session_time_zone = '+00:00'",
+        # Else MySQL may be told to end a long read after five minutes.
+        "mysql_query_timeout_enabled = false",
     ):
         instance.execute(f"set global {setting}")
     return instance
@@ -131,9 +143,15 @@ def attach_source(
         "database": schema,
     }
     if url.ssl_mode:
-        values["ssl_mode"] = url.ssl_mode
-    if url.ssl_ca:
-        values["ssl_ca"] = url.ssl_ca
+        # What it calls required verifies as well; what it calls preferred encrypts
+        # wherever the server can, and `source.connect` has seen that it can.
+        unverified = url.ssl_mode == "required"
+        values["ssl_mode"] = "preferred" if unverified else url.ssl_mode
+    if url.ssl_mode != "disabled":
+        files = {"ssl_cert": url.ssl_cert, "ssl_key": url.ssl_key}
+        if url.ssl_mode.startswith("verify"):
+            files["ssl_ca"] = url.ssl_ca
+        values |= {name: path for name, path in files.items() if path}
     _secret(engine, "mysql", **values)
     # The compressed protocol, the default, is four times slower on a near host.
     engine.execute(
@@ -149,15 +167,7 @@ def attach_warehouse(
     READ COMMITTED, because under the default a state read after waiting for a
     lock would be stale.
     """
-    _secret(
-        engine,
-        "postgres",
-        host=warehouse["host"],
-        port=warehouse["port"],
-        user=warehouse["user"],
-        password=warehouse["password"],
-        database=warehouse["dbname"],
-    )
+    _secret(engine, "postgres", **warehouse)
     engine.execute(
         "attach '' as warehouse "
         "(type postgres, secret postgres, isolation_level 'READ COMMITTED')"

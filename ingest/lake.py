@@ -33,9 +33,12 @@ def _client(endpoint: str | None) -> S3Client:
         endpoint_url=endpoint,
         region_name=os.environ.get("AWS_REGION"),
         config=Config(
+            # A store that is slow, full or down is asked five times, each time
+            # after a longer pause: for some seconds, if silent for five minutes.
             connect_timeout=5,
             read_timeout=60,
-            retries={"mode": "standard", "max_attempts": 4},
+            tcp_keepalive=True,
+            retries={"mode": "standard", "total_max_attempts": 5},
         ),
     )
 
@@ -131,6 +134,7 @@ class Lake:
                 self._settings.bucket,
                 prefix + part.key,
                 Config=transfer,
+                ExtraArgs=dict(self._settings.encryption),
             )
 
         try:
@@ -160,14 +164,15 @@ class Lake:
             self._refuse(error, "write")
         return manifest
 
-    def _put(self, key: str, manifest: Manifest, **condition: str) -> None:
+    def _put(self, key: str, manifest: Manifest, **condition: Any) -> None:
         body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
         self.client.put_object(
             Bucket=self._settings.bucket,
             Key=self._settings.prefix + key,
             Body=body,
             ContentType="application/json",
-            **condition,  # type: ignore[arg-type]
+            **self._settings.encryption,
+            **condition,
         )
         path = self.local(key)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, LiteralString
@@ -116,9 +116,7 @@ def connect() -> Connection:
     warehouse = settings.warehouse()
     try:
         connection = psycopg.connect(
-            conninfo.make_conninfo(**warehouse, application_name="seedbed"),
-            autocommit=True,
-            connect_timeout=10,
+            conninfo.make_conninfo(**warehouse), autocommit=True
         )
     except psycopg.OperationalError as error:
         said = str(error).strip().splitlines()[-1]
@@ -129,6 +127,17 @@ def connect() -> Connection:
             "`./seedbed doctor`."
         ) from None
     return connection
+
+
+def cancel() -> None:
+    """End what the warehouse does for this process; its statements raise an error."""
+    with suppress(SeedbedError, psycopg.Error), connect() as connection:
+        connection.execute(
+            "select pg_cancel_backend(pid) from pg_stat_activity "
+            "where application_name = %s and pid <> pg_backend_pid() "
+            "and state <> 'idle'",
+            (settings.APPLICATION,),
+        )
 
 
 def prepare(connection: Connection) -> None:
@@ -167,12 +176,13 @@ def end_run(
     state: str,
     steps: dict[str, float],
     error: str = "",
+    retries: int = 0,
 ) -> None:
-    """Close a run with its state and the seconds of each step."""
+    """Close a run with its state, the seconds of each step and how often it retried."""
     connection.execute(
         "update audit.run set state = %s, steps = %s, error = nullif(%s, ''), "
-        "ended_at = clock_timestamp() where run_id = %s",
-        (state, Jsonb(steps), error, run_id),
+        "retries = %s, ended_at = clock_timestamp() where run_id = %s",
+        (state, Jsonb(steps), error, retries, run_id),
     )
 
 
@@ -310,8 +320,8 @@ def plan(connection: Connection, table: Table, run_id: str, window: Window) -> B
                 run_id,
                 fingerprint,
                 *facts,
-                f"raw/{table.source.name}/{table.bronze.partition('__')[2]}/"
-                f"ingestion_date={today}/{batch_id}/_manifest.json",
+                f"{table.folder('raw')}ingestion_date={today}/{batch_id}/"
+                "_manifest.json",
             ),
         )
         edges = (None, *window.cuts, None)

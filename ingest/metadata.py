@@ -152,6 +152,10 @@ class Table:
         """Name of the table's log in schema bronze, and of its lake folder."""
         return f"{self.source.name}__{target_name(self.name)}"
 
+    def folder(self, layer: str) -> str:
+        """The table's folder in a layer of the lake: raw, bronze or rejects."""
+        return f"{layer}/{self.source.name}/{target_name(self.name)}/"
+
     @property
     def staging(self) -> str:
         """Name of the table's staging model."""

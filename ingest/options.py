@@ -159,6 +159,13 @@ class Options:
         "snapshots",
         "how many snapshots the log keeps (load type full only)",
     )
+    raw_retention_days: int = _option(
+        _whole,
+        0,
+        "days",
+        "how long the bucket keeps the table's raw and rejected files, 0 for ever; "
+        "`./seedbed lake` makes it a rule of the bucket",
+    )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"
     )

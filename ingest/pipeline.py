@@ -7,9 +7,9 @@ Command line and orchestrator call the same functions.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,13 +18,17 @@ from psycopg import sql
 
 from ingest import (
     build,
+    duck,
     generate,
     ledger,
     load,
     log,
     metadata,
+    retry,
+    schedule,
     settings,
     source,
+    stop,
     validate,
     window,
 )
@@ -39,14 +43,23 @@ STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass
 class Outcome:
-    """How far a table came: `state` is its last batch's, `busy` or `failed`."""
+    """How far a table came: `state` is its last batch's, `busy` or `failed`.
+
+    `planned` is the number of the batch that this run has planned, 0 before.
+    """
 
     table: Table
     state: str = "failed"
     batches: list[Batch] = field(default_factory=list)
     error: SeedbedError | None = None
+    retries: int = 0
+    planned: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -103,36 +116,37 @@ def run(
         settings.lake()
         for table in tables:
             settings.source_url(table.source)
-    with ledger.connect() as connection:
+    outcomes = [Outcome(table) for table in tables]
+    # The run's lock lives as long as this connection; each step has its own.
+    with retry.persist(ledger.connect, "the warehouse", report) as connection:
         ledger.prepare(connection)
-        for table in everyone:
-            # Models of tables that are not moved now need their logs as well;
-            # a fault is told by the run that moves the table.
-            with suppress(SeedbedError):
-                load.prepare(connection, table)
         run_id = ledger.begin_run(connection, command)
         seconds: dict[str, float] = {}
         try:
             started = time.monotonic()
-            outcomes = _move_all(
-                connection, tables, run_id, steps, jobs, report, request
-            )
+            _prepare_logs(everyone, outcomes, report)
+            _move_all(outcomes, run_id, steps, jobs, report, request)
             seconds["move"] = time.monotonic() - started
             built = None
             if with_build:
                 started = time.monotonic()
-                built = _build(connection, outcomes, everything, target, report)
+                built = _build(outcomes, everything, target, report)
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
-            balanced = _balance(connection, run_id, outcomes, built)
+            with ledger.connect() as own:
+                balanced = _balance(own, run_id, outcomes, built)
             seconds["ledger"] = time.monotonic() - started
         except BaseException as error:
-            ledger.end_run(connection, run_id, "failed", seconds, str(error))
+            told = str(error) or type(error).__name__
+            with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
+                ledger.end_run(own, run_id, "failed", seconds, told)
             raise
         state = _state(outcomes, built, balanced)
         errors = "\n".join(str(o.error) for o in outcomes if o.error)
-        ledger.end_run(connection, run_id, state, seconds, errors)
+        retries = sum(o.retries for o in outcomes)
+        with ledger.connect() as own:
+            ledger.end_run(own, run_id, state, seconds, errors, retries)
     return RunResult(run_id, state, outcomes, built, seconds, balanced)
 
 
@@ -158,50 +172,105 @@ def _state(
     return "blocked" if any(o.state == "rejected" for o in outcomes) else "done"
 
 
+def _prepare_logs(
+    everyone: Sequence[Table], outcomes: Sequence[Outcome], report: Report
+) -> None:
+    """Bring each table's log in line with the seed.
+
+    Models of tables that are not moved now need their logs as well; a fault is
+    told by the run that moves the table.
+    """
+    moved = {o.table.id: o for o in outcomes}
+
+    def prepare(table: Table) -> None:
+        with ledger.connect() as connection:
+            load.prepare(connection, table)
+
+    for table in everyone:
+        outcome = moved.get(table.id, Outcome(table))
+        _isolate(outcome, functools.partial(prepare, table), report)
+
+
+def _isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
+    """Do `work`, again where that may help; what it fails of is in the outcome."""
+
+    def tell(line: str) -> None:
+        outcome.retries += 1
+        report(line)
+
+    try:
+        retry.persist(work, outcome.table.id, tell)
+    except ledger.Busy as error:
+        outcome.state, outcome.error = "busy", error
+    except SeedbedError as error:
+        outcome.state, outcome.error = "failed", error
+    except psycopg.Error as error:
+        outcome.state = "failed"
+        outcome.error = SeedbedError(
+            f"{outcome.table.id}: the warehouse refused: {first_line(error)}. What was "
+            "under way was rolled back; run again, nothing was lost."
+        )
+
+
+def _check_sources(outcomes: Sequence[Outcome], report: Report) -> None:
+    """Give the outcomes of tables that can't be read their error."""
+    for name in sorted({o.table.source.name for o in outcomes}):
+        there = [o for o in outcomes if o.table.source.name == name]
+        tables = [o.table for o in there]
+        check = functools.partial(source.check_columns, tables[0].source, tables)
+
+        def tell(line: str, first: Outcome = there[0]) -> None:
+            first.retries += 1
+            report(line)
+
+        try:
+            faults = retry.persist(check, f"source {name}", tell)
+        except SeedbedError as error:
+            for outcome in there:
+                outcome.error = outcome.error or error
+            continue
+        for outcome in there:
+            if fault := faults.get(outcome.table.id):
+                outcome.error = outcome.error or SeedbedError(fault)
+
+
 def _move_all(
-    connection: Connection,
-    tables: Sequence[Table],
+    outcomes: Sequence[Outcome],
     run_id: str,
     steps: Sequence[str],
     jobs: int,
     report: Report,
     request: window.Request | None,
-) -> list[Outcome]:
-    outcomes = {t.id: Outcome(t) for t in tables}
+) -> None:
     if "extract" in steps:
-        for name in sorted({t.source.name for t in tables}):
-            there = [t for t in tables if t.source.name == name]
-            try:
-                faults = source.check_columns(there[0].source, there)
-            except SeedbedError as error:
-                for table in there:
-                    outcomes[table.id].error = error
-                continue
-            for table_id, fault in faults.items():
-                outcomes[table_id].error = SeedbedError(fault)
-    ready = [t for t in tables if outcomes[t.id].error is None]
+        _check_sources(outcomes, report)
+    ready = {o.table.id: o for o in outcomes if o.error is None}
+    lost: dict[str, str] = {}  # by source: the table that gave up on it
 
-    def one(table: Table) -> None:
-        outcome = outcomes[table.id]
-        try:
+    def one(table: Table, is_read: Callable[[], None]) -> None:
+        outcome = ready[table.id]
+
+        def attempt() -> None:
+            if table.source.name in lost:
+                raise ServiceError(
+                    f"source {table.source.name} can't be reached any more: after "
+                    f"{retry.ATTEMPTS} tries {lost[table.source.name]} was given up, "
+                    "and with it what was left of this source. Nothing was lost; run "
+                    "again when the source is back."
+                )
             with ledger.connect() as own, ledger.table_lock(table):
-                load.prepare(own, table)
-                move(own, outcome, run_id, steps, request)
-        except ledger.Busy as error:
-            outcome.state, outcome.error = "busy", error
-        except SeedbedError as error:
-            outcome.state, outcome.error = "failed", error
-        except psycopg.Error as error:
-            outcome.state = "failed"
-            outcome.error = SeedbedError(
-                f"{table.id}: the warehouse refused: {first_line(error)}. What was "
-                "under way was rolled back; run again, nothing was lost."
-            )
+                move(own, outcome, run_id, steps, request, is_read)
+
+        _isolate(outcome, attempt, report)
+        if outcome.error and retry.is_source_lost(outcome.error):
+            lost.setdefault(table.source.name, table.id)
         report(_line(outcome))
 
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(one, ready))
-    return list(outcomes.values())
+    def cancel() -> None:
+        duck.interrupt()
+        ledger.cancel()
+
+    schedule.each([o.table for o in ready.values()], one, jobs, cancel)
 
 
 def _line(outcome: Outcome) -> str:
@@ -210,6 +279,8 @@ def _line(outcome: Outcome) -> str:
         read = sum(b.rows_read or 0 for b in outcome.batches)
         loaded = sum(b.rows_loaded or 0 for b in outcome.batches)
         counts = f": {read:,} rows read, {loaded:,} loaded"
+    if outcome.retries:
+        counts += f" ({outcome.retries} retries)"
     return f"{outcome.table.id} {outcome.state}{counts}"
 
 
@@ -219,19 +290,31 @@ def move(
     run_id: str,
     steps: Sequence[str],
     request: window.Request | None = None,
+    is_read: Callable[[], None] = _nothing,
 ) -> None:
-    """Take a table through the steps: what an earlier run left, then a new batch."""
+    """Take a table through the steps: what an earlier run left, then a new batch.
+
+    May be called again after it failed, and goes on with what it had planned.
+    `is_read` is called once the source is done with.
+    """
     table = outcome.table
     batch = _resume(connection, table, run_id)
     if batch is not None:
-        outcome.batches.append(_advance(connection, table, batch, run_id, steps))
-        outcome.state = outcome.batches[-1].state
+        # An older one's rows are not yet those that a parent has to wait for.
+        told = is_read if batch.batch_seq == outcome.planned else _nothing
+        batch = _advance(connection, table, batch, run_id, steps, told)
+        outcome.batches.append(batch)
+        outcome.state = batch.state
         if outcome.state != "released":
             return
-    if "extract" in steps:
+    through = ledger.released(connection, table).through
+    if "extract" in steps and not 0 < outcome.planned <= through:
+        stop.check()
         batch = window.plan(connection, table, run_id, request)
+        outcome.planned = batch.batch_seq
         reach("after_plan")
-        outcome.batches.append(_advance(connection, table, batch, run_id, steps))
+        batch = _advance(connection, table, batch, run_id, steps, is_read)
+        outcome.batches.append(batch)
     outcome.state = outcome.batches[-1].state if outcome.batches else "released"
 
 
@@ -257,10 +340,14 @@ def _advance(
     batch: Batch,
     run_id: str,
     steps: Sequence[str],
+    is_read: Callable[[], None],
 ) -> Batch:
     if batch.state == "planned" and "extract" in steps:
+        stop.check()
         batch = extraction.extract(connection, table, batch)
         reach("after_extract")
+    is_read()
+    stop.check()
     if batch.state == "extracted" and "load" in steps:
         batch = load.load(connection, table, batch)
         reach("after_load")
@@ -271,7 +358,6 @@ def _advance(
 
 
 def _build(
-    connection: Connection,
     outcomes: Sequence[Outcome],
     everything: bool,
     target: str,
@@ -279,7 +365,7 @@ def _build(
 ) -> build.Built | None:
     if outcomes and not any(o.is_good for o in outcomes):
         return None
-    with ledger.build_lock(report):
+    with ledger.connect() as connection, ledger.build_lock(report):
         return build.build(
             connection,
             [o.table for o in outcomes if not o.is_good],

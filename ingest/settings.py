@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ingest.errors import ConfigurationError
 from ingest.metadata import Source
 
 ROOT = Path(__file__).resolve().parent.parent
+CONNECT_SECONDS = 10
+# By this name the warehouse knows the sessions of this process.
+APPLICATION = f"seedbed-{uuid.uuid4().hex[:8]}"
+_SSL_MODES = ("disabled", "required", "verify_ca", "verify_identity")
+_SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+# What libpq reads by itself, named so that each of its users gets the same.
+_PG_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
+# A runner that vanished keeps its locks for 90 s, not for the two hours that are
+# usual; nobody waits longer than a minute for a lock.
+_PG_SESSION = (
+    "-c lock_timeout=60s -c tcp_keepalives_idle=60 "
+    "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
 
 
 @dataclass(frozen=True)
 class SourceUrl:
-    """Where a source is: the parts of `mysql://user:password@host:port/schema`."""
+    """Where a source is: the parts of `mysql://user:password@host:port/schema`.
+
+    `ssl_mode` is disabled, required (encrypted), verify_ca (and the server's
+    certificate is signed by `ssl_ca`), verify_identity (and names its host), or
+    empty: encrypted where the server offers it. The files are paths, or empty.
+    """
 
     host: str
     port: int
@@ -23,6 +43,8 @@ class SourceUrl:
     password: str
     ssl_mode: str
     ssl_ca: str
+    ssl_cert: str
+    ssl_key: str
 
     def __repr__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}"
@@ -53,24 +75,52 @@ def source_url(source: Source) -> SourceUrl:
             f"{source.kind}://USER:PASSWORD@HOST:PORT/ (special characters of the "
             "password percent-encoded); correct it and run again."
         )
-    query = parse_qs(url.query)
     return SourceUrl(
         url.hostname,
         port,
         unquote(url.username),
         unquote(url.password or ""),
-        query.get("ssl_mode", [""])[0].lower(),
-        query.get("ssl_ca", [""])[0],
+        **_tls(source, {k: v[-1] for k, v in parse_qs(url.query).items()}),
     )
+
+
+def _tls(source: Source, query: dict[str, str]) -> dict[str, str]:
+    """The parts of a source's URL behind `?`; a mistake must not end unencrypted."""
+    if unknown := sorted({*query} - {"ssl_mode", *_SSL_FILES}):
+        raise ConfigurationError(
+            f"{source.url_env} has the parameter {unknown[0]!r}, which means nothing "
+            f"here; there are ssl_mode, {', '.join(_SSL_FILES)}."
+        )
+    mode = query.get("ssl_mode", "verify_ca" if query else "").lower()
+    if mode and mode not in _SSL_MODES:
+        raise ConfigurationError(
+            f"{source.url_env} has ssl_mode={mode}; it takes {', '.join(_SSL_MODES)}."
+        )
+    if mode.startswith("verify") and "ssl_ca" not in query:
+        raise ConfigurationError(
+            f"{source.url_env} has ssl_mode={mode} and no ssl_ca: add "
+            "&ssl_ca=/path/to/ca.pem, the certificate that the server's is signed by."
+        )
+    files = {name: query.get(name, "") for name in _SSL_FILES}
+    for name, path in files.items():
+        if path and not os.access(path, os.R_OK):
+            raise ConfigurationError(
+                f"{source.url_env} names {path} as its {name}, which can't be read."
+            )
+    return {"ssl_mode": mode, **files}
 
 
 @dataclass(frozen=True)
 class LakeSettings:
-    """The bucket and the prefix that every object's key starts with."""
+    """The bucket and the prefix that every object's key starts with.
+
+    `encryption` holds the parameters of a write that say how S3 encrypts it.
+    """
 
     bucket: str
     prefix: str
     endpoint: str | None
+    encryption: dict[str, Any] = field(default_factory=dict)
 
 
 def lake() -> LakeSettings:
@@ -86,15 +136,61 @@ def lake() -> LakeSettings:
         url.netloc,
         f"{prefix}/" if prefix else "",
         os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
+        _encryption(os.environ.get("SEEDBED_LAKE_SSE", "")),
     )
 
 
+def _encryption(text: str) -> dict[str, Any]:
+    if text in ("", "AES256", "aws:kms"):
+        return {"ServerSideEncryption": text} if text else {}
+    key = text.removeprefix("aws:kms:")
+    if key == text or not key:
+        raise ConfigurationError(
+            f"SEEDBED_LAKE_SSE is {text!r}; it takes AES256, aws:kms or "
+            "aws:kms:KEY, where KEY is the id or ARN of a key."
+        )
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+
+
+def retry_seconds() -> float:
+    """How long after a first failure it is tried again; 0 is never."""
+    return _seconds("SEEDBED_RETRY_SECONDS", 300)
+
+
+def timeout_seconds() -> float:
+    """How long a source may stay silent while it is asked or read."""
+    return _seconds("SEEDBED_TIMEOUT_SECONDS", 300)
+
+
+def _seconds(name: str, default: float) -> float:
+    text = os.environ.get(name, "")
+    try:
+        value = float(text or default)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1e6:
+        raise ConfigurationError(f"{name} is {text!r}; it takes a number of seconds.")
+    return value
+
+
 def warehouse() -> dict[str, str]:
-    """The warehouse's host, port, user, password and database name (`PG*`)."""
+    """How libpq reaches the warehouse, by its own names of the parameters.
+
+    From `PG*`; a server that fell silent is given up within a minute.
+    """
+    tls = {name: os.environ.get(f"PG{name.upper()}", "") for name in _PG_TLS}
     return {
         "host": _need("PGHOST", "the host of the Postgres warehouse"),
         "port": os.environ.get("PGPORT", "5432"),
         "user": _need("PGUSER", "the user of the Postgres warehouse"),
         "password": os.environ.get("PGPASSWORD", ""),
         "dbname": _need("PGDATABASE", "the database of the Postgres warehouse"),
+        "application_name": APPLICATION,
+        "connect_timeout": str(CONNECT_SECONDS),
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "60000",
+        "options": f"{_PG_SESSION} {os.environ.get('PGOPTIONS', '')}".strip(),
+        **{name: value for name, value in tls.items() if value},
     }

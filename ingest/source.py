@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from ingest import settings
 from ingest.duck import backticked, quoted
 from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
+from ingest.settings import SourceUrl
 
 # Errors of the server whose cause the person can mend, by code.
 _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
@@ -24,11 +26,7 @@ _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
 def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
     """Open a connection whose errors are told in the product's words."""
     url = settings.source_url(source)
-    options: dict[str, Any] = {}
-    if url.ssl_ca:
-        options["ssl"] = {"ca": url.ssl_ca}
-    elif url.ssl_mode in ("required", "verify_ca", "verify_identity"):
-        options["ssl"] = {}
+    silence = settings.timeout_seconds()
     try:
         connection = pymysql.connect(
             host=url.host,
@@ -36,12 +34,14 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
             user=url.user,
             password=url.password,
             database=source.schema,
-            connect_timeout=10,
-            read_timeout=300,
+            connect_timeout=settings.CONNECT_SECONDS,
+            read_timeout=silence,
+            write_timeout=silence,
             autocommit=True,
             # The server shows a TIMESTAMP on the session's clock.
             init_command="set time_zone = '+00:00'",
-            **options,
+            ssl=_tls(url),
+            ssl_disabled=url.ssl_mode == "disabled",
         )
         try:
             yield connection
@@ -56,10 +56,31 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
                 f"password in {source.url_env}, and that the user may SELECT from "
                 f"schema {source.schema}."
             ) from None
+        if "SSL" in str(said) or "insecure transport" in str(said):
+            raise ServiceError(
+                f"{place} and this machine do not agree on TLS: {said}. Check ssl_mode "
+                f"and ssl_ca in {source.url_env} (docs/security.md), and the server's "
+                "certificate."
+            ) from None
         raise ServiceError(
             f"{place} can't be read: {said or error}. Check that the server runs and "
             f"that {source.url_env} names it; then run again, nothing was lost."
         ) from None
+
+
+def _tls(url: SourceUrl) -> ssl.SSLContext | None:
+    """What pymysql must hold the server to; None where encryption is its choice."""
+    if url.ssl_mode in ("", "disabled"):
+        return None
+    context = ssl.create_default_context(cafile=url.ssl_ca or None)
+    # MySQL's own certificates lack what newer Pythons ask for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = url.ssl_mode == "verify_identity"
+    if url.ssl_mode == "required":
+        context.verify_mode = ssl.CERT_NONE
+    if url.ssl_cert:
+        context.load_cert_chain(url.ssl_cert, url.ssl_key or None)
+    return context
 
 
 def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:

@@ -53,6 +53,7 @@ class Summary:
     ended_at: dt.datetime | None
     steps: dict[str, float]
     error: str | None
+    retries: int
     tables: list[Line]
     ledger: list[dict[str, Any]]
 
@@ -119,7 +120,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
     with connection.cursor(row_factory=dict_row) as cursor:
         run = cursor.execute(
             "select run_id, command, state, started_at, ended_at, "
-            "coalesce(steps, '{}') as steps, error from audit.run "
+            "coalesce(steps, '{}') as steps, error, retries from audit.run "
             "where run_id = %(run_id)s or %(run_id)s::text is null "
             "order by started_at desc limit 1",
             {"run_id": run_id},
@@ -196,6 +197,8 @@ def show(summary: Summary, console: Console) -> None:
             f"ledger   [green]balanced[/]: {len(summary.ledger)} identities hold"
         )
     steps = ", ".join(f"{name} {took:.1f} s" for name, took in summary.steps.items())
+    if summary.retries:
+        steps += f", {summary.retries} retries"
     colour = _COLOURS.get(summary.state, "red")
     console.print(
         f"run      [{colour}]{summary.state}[/]  {summary.run_id}  ({steps})",

@@ -1,6 +1,7 @@
 """Canonical types, options and settings: what is accepted, what it means, what not."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -77,6 +78,7 @@ def test_another_type_is_refused_with_what_is_known(name: str, told: str) -> Non
         ("allow_empty", "true", True, ["yes", "True", ""]),
         ("append_only", "false", False, ["no", "0"]),
         ("keep_snapshots", "3", 3, ["few"]),
+        ("raw_retention_days", "90", 90, ["3m", "-1"]),
         ("freshness_warn_minutes", "60", 60, ["1h"]),
         ("freshness_error_minutes", "90", 90, ["1h"]),
     ],
@@ -132,10 +134,12 @@ def test_a_bad_url_is_refused_without_telling_its_password(
 
 
 def test_a_url_s_parts_are_read_and_its_password_not_shown(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    text = "mysql://m%40e:p%2Fw%3A%20@db.example:3307/shop?ssl_mode=REQUIRED&ssl_ca=/ca"
-    monkeypatch.setenv("SHOP_URL", text)
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    text = "mysql://m%40e:p%2Fw%3A%20@db.example:3307/shop?ssl_mode=REQUIRED&ssl_ca="
+    monkeypatch.setenv("SHOP_URL", f"{text}{ca}")
     url = settings.source_url(SHOP)
     assert (url.host, url.port, url.user, url.password) == (
         "db.example",
@@ -143,10 +147,60 @@ def test_a_url_s_parts_are_read_and_its_password_not_shown(
         "m@e",
         "p/w: ",
     )
-    assert (url.ssl_mode, url.ssl_ca) == ("required", "/ca")
+    assert (url.ssl_mode, url.ssl_ca) == ("required", str(ca))
     assert "p/w" not in repr(url)
     monkeypatch.setenv("SHOP_URL", "mysql://me@db")
     assert settings.source_url(SHOP).port == 3306
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("sslmode=required", "'sslmode'"),
+        ("ssl_mode=on", "ssl_mode=on"),
+        ("ssl_mode=verify_ca", "no ssl_ca"),
+        ("ssl_ca=/nowhere/ca.pem", "/nowhere/ca.pem"),
+    ],
+)
+def test_a_mistake_in_the_tls_of_a_url_is_told_not_ignored(
+    monkeypatch: pytest.MonkeyPatch, query: str, word: str
+) -> None:
+    monkeypatch.setenv("SHOP_URL", f"mysql://me:pass@db/?{query}")
+    with pytest.raises(ConfigurationError, match=word):
+        settings.source_url(SHOP)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("", {}),
+        ("AES256", {"ServerSideEncryption": "AES256"}),
+        ("aws:kms", {"ServerSideEncryption": "aws:kms"}),
+        (
+            "aws:kms:arn:aws:kms:eu-central-1:1:key/2",
+            {
+                "ServerSideEncryption": "aws:kms",
+                "SSEKMSKeyId": "arn:aws:kms:eu-central-1:1:key/2",
+            },
+        ),
+    ],
+)
+def test_the_lake_s_encryption_is_that_of_the_variable(
+    monkeypatch: pytest.MonkeyPatch, text: str, parameters: dict[str, str]
+) -> None:
+    monkeypatch.setenv("SEEDBED_LAKE", "s3://lake")
+    monkeypatch.setenv("SEEDBED_LAKE_SSE", text)
+    assert settings.lake().encryption == parameters
+
+
+@pytest.mark.parametrize("text", ["aes256", "aws:kms:", "yes"])
+def test_an_unknown_encryption_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("SEEDBED_LAKE", "s3://lake")
+    monkeypatch.setenv("SEEDBED_LAKE_SSE", text)
+    with pytest.raises(ConfigurationError, match="SEEDBED_LAKE_SSE"):
+        settings.lake()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Trying again: what is worth it, how often, and for how long.
+
+Only what may pass by itself is tried again: a lost or refused connection, a
+deadlock, a lock that was not free, a server that is full or restarts. A wrong
+password, an unknown table, a missing privilege or a bad value never is.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import duckdb
+import psycopg
+import pymysql
+
+from ingest import settings, stop
+from ingest.errors import SeedbedError, first_line
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds
+# Client errors of a connection that is refused or lost, then the server's own:
+# too many connections, packets that did not arrive, lock time-out, deadlock.
+_MYSQL_LOST = (0, 2002, 2003, 2006, 2013)
+_MYSQL = (*_MYSQL_LOST, 1040, 1158, 1159, 1160, 1161, 1205, 1213)
+# Connection, transaction rollback, too many connections, shutdown, lock time-out.
+_POSTGRES = ("08", "40", "53300", "57P01", "57P02", "57P03", "55P03")
+# Where a library hands on just a text: DuckDB, and libpq while it connects.
+_PASSING = re.compile(
+    "connection (refused|reset|timed out|is lost)|timeout expired|broken pipe"
+    "|no route to host|network is unreachable|temporary failure in name resolution"
+    "|connection (is|was|has been|been) (closed|killed)|closed the connection"
+    "|lost connection|gone away|can't connect to|could not (receive|send) data"
+    "|ssl syscall error|terminating connection|system is (starting up|shutting down)"
+    "|in recovery mode|too many (connections|clients)|connection slots"
+    "|deadlock|could not serialize|lock (wait )?timeout",
+    re.IGNORECASE,
+)
+_LASTING = re.compile("certificate|name or service not known|not support", re.I)
+_SOURCE = re.compile("lost connection|gone away|can't connect to|MySQL", re.I)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the error, or the one it tells of, may be gone at the next try."""
+    return any(map(_is_transient, _causes(error)))
+
+
+def is_source_lost(error: BaseException) -> bool:
+    """Whether the source could not be reached or its connection broke."""
+    return is_transient(error) and any(
+        error.args[:1] and error.args[0] in _MYSQL_LOST
+        if isinstance(error, pymysql.MySQLError)
+        else isinstance(error, duckdb.Error) and _SOURCE.search(str(error))
+        for error in _causes(error)
+    )
+
+
+def persist(work: Callable[[], T], name: str, tell: Callable[[str], None]) -> T:
+    """Do `work`; after a transient failure again, after a random, growing pause.
+
+    Full jitter: what failed together does not come back together. At most
+    ATTEMPTS tries, none of them later than `SEEDBED_RETRY_SECONDS` after the
+    first failure. `tell` gets a line before each pause. What can't be mended so
+    is raised as it is.
+    """
+    attempt, deadline = 1, 0.0
+    while True:
+        try:
+            return work()
+        except (SeedbedError, psycopg.Error) as error:
+            deadline = deadline or time.monotonic() + settings.retry_seconds()
+            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
+            pause = random.uniform(0, longest)
+            attempt += 1
+            if (
+                not is_transient(error)
+                or attempt > ATTEMPTS
+                or time.monotonic() + pause > deadline
+            ):
+                raise
+            tell(
+                f"{name}: try {attempt} of {ATTEMPTS} in {pause:.1f} s, after: "
+                f"{first_line(error)}"
+            )
+            if stop.requested.wait(pause):
+                raise
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and those it was raised from or while handling."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _is_transient(error: BaseException) -> bool:
+    if isinstance(error, pymysql.MySQLError):
+        code = error.args[0] if error.args else 0
+        return code in _MYSQL and not _LASTING.search(str(error))
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return error.sqlstate.startswith(_POSTGRES)
+    if isinstance(error, psycopg.OperationalError | duckdb.Error):
+        # The statement and names, in quotes, and the rows' values, on later lines,
+        # could hold any words.
+        said = str(error).rpartition('": ')[2].strip().partition("\n")[0]
+        said = re.sub('"[^"]*"', "", said)
+        return bool(_PASSING.search(said)) and not _LASTING.search(said)
+    return False
