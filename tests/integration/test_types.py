@@ -21,7 +21,7 @@ import duckdb
 import pymysql
 import pytest
 
-from ingest import build, extract, pipeline, types
+from ingest import build, extract, pipeline, source, types
 from ingest.embedded import mariadb
 from ingest.types import SourceColumn
 from tests.clone import Clone, quiet
@@ -548,21 +548,23 @@ def test_a_source_with_summer_time_loses_no_row_and_no_order(abroad: Clone) -> N
         "wall": "timestamp",
         "instant": "timestamptz",
     }
-    with described(
-        clone,
-        sources=[
-            ["berlin", "mysql", "SHOP_URL", "shop", "Europe/Berlin", "tests", "x"]
-        ],
-        tables=[
-            table_row(table, source="berlin", watermark=column)
-            for table, column in watermarks.items()
-        ],
-        columns=[
-            column_row(table, name, kind, source="berlin", tracked=name == "word")
-            for table in watermarks
-            for name, kind in kinds.items()
-        ],
-    ):
+
+    def seed(**other: str) -> dict[str, list[list[object]]]:
+        zone: list[object] = ["Europe/Berlin", "tests", "For a test"]
+        return {
+            "sources": [["berlin", "mysql", "SHOP_URL", "shop", *zone]],
+            "tables": [
+                table_row(table, source="berlin", watermark=column)
+                for table, column in watermarks.items()
+            ],
+            "columns": [
+                column_row(table, name, kind, source="berlin", tracked=name == "word")
+                for table in watermarks
+                for name, kind in (kinds | other).items()
+            ],
+        }
+
+    with described(clone, **seed()):
         # Spring: the clock never shows 02:30, but an application may write it.
         write(1, "before", "2026-03-29 01:59", "2026-03-29 00:59")
         write(2, "never", "2026-03-29 02:30", "2026-03-29 01:30")
@@ -595,3 +597,11 @@ def test_a_source_with_summer_time_loses_no_row_and_no_order(abroad: Clone) -> N
             f"berlin.{table}",
         )
         assert highs == sorted(highs)
+
+    for column, wrong in (("wall", "timestamptz"), ("instant", "timestamp")):
+        with described(clone, **seed(**{column: wrong})), clone.inside():
+            tables = clone.tables("berlin.*")
+            faults = source.check_columns(tables[0].source, tables)
+        (fault, _) = faults.values()
+        assert f"column {column} is a" in fault
+        assert f"write {kinds[column]} as its data_type" in fault

@@ -111,7 +111,8 @@ MOMENTS = {
 
 @pytest.mark.parametrize(("wall", "observed"), MOMENTS)
 def test_a_wall_clock_s_time_is_an_instant(wall: str, observed: str) -> None:
-    with duckdb.connect(config={"timezone": "America/New_York"}) as engine:
+    with duckdb.connect() as engine:
+        engine.execute("set timezone = 'America/New_York'")
         sql = clock.effective("wall", "Europe/Berlin", f"timestamp '{observed}'")
         found = engine.execute(f"select {sql} from (select timestamp '{wall}' as wall)")
         assert found.fetchall() == [(datetime.fromisoformat(MOMENTS[wall, observed]),)]
