@@ -18,6 +18,11 @@ from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
 from ingest.settings import SourceUrl
 
+# A wall clock's time and an instant: one in the place of the other is hours away.
+_RIGHT_CLOCK = {
+    ("datetime", "timestamptz"): "timestamp",
+    ("timestamp", "timestamp"): "timestamptz",
+}
 # Errors of the server whose cause the person can mend, by code.
 _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
 
@@ -87,13 +92,13 @@ def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
     """What keeps each table from being read, by table id: one query a source."""
     with connect(source) as connection, connection.cursor() as cursor:
         cursor.execute(
-            "select table_name, column_name from information_schema.columns "
-            "where table_schema = %s",
+            "select table_name, column_name, data_type "
+            "from information_schema.columns where table_schema = %s",
             (source.schema,),
         )
-        found: dict[str, set[str]] = {}
-        for table_name, column_name in cursor.fetchall():
-            found.setdefault(table_name, set()).add(column_name)
+        found: dict[str, dict[str, str]] = {}
+        for table_name, column_name, data_type in cursor.fetchall():
+            found.setdefault(table_name, {})[column_name] = data_type
     faults = {}
     for table in tables:
         columns = found.get(table.name)
@@ -113,6 +118,17 @@ def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
                 "What was loaded stays as it is. Restore the column, or correct "
                 "seeds/metadata/columns.csv and run `./seedbed generate`."
             )
+            continue
+        for column in table.columns:
+            kind = columns[column.source_name]
+            right = _RIGHT_CLOCK.get((kind, column.type.name))
+            if right and source.timezone != "UTC":
+                faults[table.id] = (
+                    f"{table.id}: column {column.source_name} is a {kind.upper()} in "
+                    f"the source, whose timezone is {source.timezone}: write {right} "
+                    "as its data_type in seeds/metadata/columns.csv, run `./seedbed "
+                    "generate`, and run again. Nothing was read."
+                )
     return faults
 
 

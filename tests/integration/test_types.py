@@ -21,7 +21,8 @@ import duckdb
 import pymysql
 import pytest
 
-from ingest import build, pipeline, types
+from ingest import build, extract, pipeline, source, types
+from ingest.embedded import mariadb
 from ingest.types import SourceColumn
 from tests.clone import Clone, quiet
 
@@ -359,6 +360,10 @@ def test_each_type_at_its_extremes_is_the_same_in_each_place(
         "type_scanned": extremes(server, "type_scanned", "wide(r|st|st_30)"),
         "type_asked": extremes(server, "type_asked", "none"),
     }
+    name = "MariaDB" if server.is_mariadb else "MySQL 8"
+    there = {types.of_source(column) for column in tables["type_asked"]}
+    listed = {types.of_source(c) for _, c, servers in types.LISTED if name in servers}
+    assert listed <= there, "the documentation lists more than is tested"
     kinds = {t: {c.name: types.of_source(c).type for c in tables[t]} for t in tables}
     wanted = {}
     for table, columns in tables.items():
@@ -477,3 +482,126 @@ def test_a_value_without_an_exact_one_is_rejected_and_counted(
     for key, reason in rejects:
         name = key.split()[1]
         assert reason == f"{name} is not a {REFUSED[name][1]}"
+
+
+@pytest.fixture
+def abroad(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
+    """The clone, its MariaDB with another default time zone than UTC."""
+    fresh.down()
+    other = tuple(
+        "--default-time-zone=+05:30" if "time-zone" in setting else setting
+        for setting in mariadb.SETTINGS
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(mariadb, "SETTINGS", other)
+        fresh.start()
+    yield fresh
+    fresh.down()
+    fresh.start()
+
+
+def run_at(clone: Clone, now: str, pattern: str) -> list[pipeline.Outcome]:
+    """Move tables when it is `now` in UTC, for the source and for the runner."""
+    moment = datetime.fromisoformat(now)
+    stamp = int(moment.replace(tzinfo=UTC).timestamp())
+    connect = pymysql.connect
+
+    def connect_then(**options: Any) -> Any:
+        options["init_command"] += f", timestamp = {stamp}"
+        return connect(**options)
+
+    with clone.inside(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pymysql, "connect", connect_then)
+        patch.setattr(extract._Extraction, "_observed_at", lambda self: moment)
+        result = pipeline.run(clone.tables(pattern), command="run", with_build=False)
+    assert {(o.state, o.error) for o in result.outcomes} == {("released", None)}
+    return result.outcomes
+
+
+def test_a_source_with_summer_time_loses_no_row_and_no_order(abroad: Clone) -> None:
+    clone = abroad
+    for table in ("type_local", "type_instant"):
+        clone.change(
+            f"create table shop.{table} (id int primary key, word varchar(9), "
+            "wall datetime(6), instant timestamp(6))"
+        )
+
+    def write(number: int, word: str, wall: str, instant: str) -> None:
+        """As a server in Berlin would, whose clock shows `wall` at `instant`."""
+        for table in ("type_local", "type_instant"):
+            clone.change(
+                "set time_zone = '+00:00'",
+                f"replace into shop.{table} values "
+                f"({number}, '{word}', '{wall}', '{instant}')",
+            )
+
+    def silver(table: str) -> list[Any]:
+        return clone.query(
+            f"select id, word, wall, timezone('UTC', instant), _source_ts "
+            f"from silver.berlin_{table} where not is_deleted order by id"
+        )
+
+    watermarks = {"type_local": "wall", "type_instant": "instant"}
+    kinds = {
+        "id": "integer",
+        "word": "text",
+        "wall": "timestamp",
+        "instant": "timestamptz",
+    }
+
+    def seed(**other: str) -> dict[str, list[list[object]]]:
+        zone: list[object] = ["Europe/Berlin", "tests", "For a test"]
+        return {
+            "sources": [["berlin", "mysql", "SHOP_URL", "shop", *zone]],
+            "tables": [
+                table_row(table, source="berlin", watermark=column)
+                for table, column in watermarks.items()
+            ],
+            "columns": [
+                column_row(table, name, kind, source="berlin", tracked=name == "word")
+                for table in watermarks
+                for name, kind in (kinds | other).items()
+            ],
+        }
+
+    with described(clone, **seed()):
+        # Spring: the clock never shows 02:30, but an application may write it.
+        write(1, "before", "2026-03-29 01:59", "2026-03-29 00:59")
+        write(2, "never", "2026-03-29 02:30", "2026-03-29 01:30")
+        write(3, "after", "2026-03-29 03:10", "2026-03-29 01:10")
+        run_at(clone, "2026-03-29 01:31", "berlin.*")
+        # Autumn: the hour from 02:00 to 03:00, for the first time and the second.
+        write(1, "first", "2026-10-25 02:50", "2026-10-25 00:50")
+        write(2, "once", "2026-10-25 02:40", "2026-10-25 00:40")
+        run_at(clone, "2026-10-25 00:58", "berlin.*")
+        write(1, "second", "2026-10-25 02:10", "2026-10-25 01:10")
+        write(4, "second", "2026-10-25 02:05", "2026-10-25 01:05")
+        run_at(clone, "2026-10-25 01:15", "berlin.*")
+        write(3, "later", "2026-10-25 03:05", "2026-10-25 02:05")
+        run_at(clone, "2026-10-25 02:10", "berlin.*")
+        for outcome in run_at(clone, "2026-10-25 02:11", "berlin.*"):
+            assert outcome.batches[0].rows_written == 0
+        dbt(clone, *(f"berlin_{table}" for table in watermarks))
+
+    for table in watermarks:
+        rows = silver(table)
+        # A wall clock's time took effect at the instant at which it was shown.
+        assert [row[4] for row in rows] == [row[3] for row in rows]
+        with clone.source() as cursor:
+            cursor.execute("set time_zone = '+00:00'")
+            cursor.execute(f"select * from shop.{table} order by id")
+            assert [row[:4] for row in rows] == list(cursor.fetchall())
+        highs = clone.query(
+            "select window_high from audit.batch where table_id = %s "
+            "order by batch_seq",
+            f"berlin.{table}",
+        )
+        assert highs == sorted(highs)
+
+    for column, wrong in (("wall", "timestamptz"), ("instant", "timestamp")):
+        with described(clone, **seed(**{column: wrong})), clone.inside():
+            tables = clone.tables("berlin.*")
+            faults = source.check_columns(tables[0].source, tables)
+        (fault, _) = faults.values()
+        assert f"column {column} is a" in fault
+        assert f"write {kinds[column]} as its data_type" in fault

@@ -318,8 +318,8 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
     ),
     (
         "a precision out of range",
-        [put("columns", "shop.orders.shipping_fee", data_type="decimal(39,2)")],
-        "columns", "shop.orders.shipping_fee", "a precision from 1 to 38",
+        [put("columns", "shop.orders.shipping_fee", data_type="decimal(66,2)")],
+        "columns", "shop.orders.shipping_fee", "a precision from 1 to 65",
     ),
     (
         "a key position that is no number",

@@ -1,15 +1,17 @@
 """Canonical types, options and settings: what is accepted, what it means, what not."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from ingest import options, settings, types
+from ingest import clock, options, settings, types
 from ingest.errors import ConfigurationError
 from ingest.metadata import Source
 from ingest.options import Options
+from ingest.types import SourceColumn
 
 SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")
 
@@ -23,13 +25,18 @@ SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop"
         ("double", "double", "double precision", "double precision"),
         ("decimal(12,2)", "decimal(12,2)", "numeric(12,2)", "numeric(12,2)"),
         ("decimal(38, 38)", "decimal(38,38)", "numeric(38,38)", "numeric(38,38)"),
+        ("decimal(39,0)", "varchar", "numeric(39,0)", "text"),
+        ("decimal(65,30)", "varchar", "numeric(65,30)", "text"),
         ("varchar(20)", "varchar", "varchar(20)", "varchar(20)"),
         ("text", "varchar", "text", "text"),
         ("date", "date", "date", "date"),
         ("time", "time", "time", "time"),
+        ("duration", "varchar", "interval", "text"),
         ("timestamp", "timestamp", "timestamp", "timestamp_ntz"),
+        ("timestamptz", "timestamptz", "timestamp with time zone", "timestamp_tz"),
         ("json", "json", "jsonb", "variant"),
         ("binary", "blob", "bytea", "binary"),
+        ("geometry", "blob", "bytea", "binary"),
     ],
 )
 def test_a_canonical_type_has_its_name_in_every_system(
@@ -52,8 +59,9 @@ def test_a_canonical_type_has_its_name_in_every_system(
         ("", "known types"),
         ("INTEGER", "known types"),
         ("decimal", "decimal(p,s)"),
-        ("decimal(0,0)", "a precision from 1 to 38"),
-        ("decimal(39,0)", "a precision from 1 to 38"),
+        ("decimal(0,0)", "a precision from 1 to 65"),
+        ("decimal(66,0)", "a precision from 1 to 65"),
+        ("decimal(65,39)", "a scale up to its precision and 38"),
         ("decimal(3,4)", "a scale up to its precision"),
         ("decimal(3,-1)", "known types"),
         ("varchar(0)", "a length from 1 to 65535"),
@@ -64,6 +72,70 @@ def test_a_canonical_type_has_its_name_in_every_system(
 def test_another_type_is_refused_with_what_is_known(name: str, told: str) -> None:
     with pytest.raises(ValueError, match=told.replace("(", r"\(").replace(")", r"\)")):
         types.parse(name)
+
+
+@pytest.mark.parametrize("name", ["duration", "decimal(39,9)"])
+def test_the_log_holds_as_text_what_only_postgres_can_make(name: str) -> None:
+    assert types.parse(name).log == "text"
+    others = ("text", "varchar(9)", "decimal(38,9)", "json", "binary", "timestamptz")
+    for other in map(types.parse, others):
+        assert other.log == other.postgres
+
+
+def test_every_type_that_the_documentation_lists_has_a_canonical_one() -> None:
+    for label, column, servers in types.LISTED:
+        proposal = types.of_source(column)
+        assert types.parse(proposal.type), label
+        assert not proposal.otherwise or types.parse(proposal.otherwise), label
+        assert servers
+
+
+def test_a_type_without_a_mapping_says_so() -> None:
+    proposal = types.of_source(SourceColumn("v", "vector", "vector(3)"))
+    assert proposal == types.Proposal("", "there is no mapping for type vector")
+
+
+# A wall clock's time in Berlin, when it was read, and the instant, in UTC.
+MOMENTS = {
+    ("2026-01-01 12:00", "2026-02-01"): "2026-01-01 11:00",
+    ("2026-07-01 12:00", "2026-08-01"): "2026-07-01 10:00",
+    # The hour that comes twice: read in its first pass, in its second, and after.
+    ("2026-10-25 02:30", "2026-10-25 00:31"): "2026-10-25 00:30",
+    ("2026-10-25 02:30", "2026-10-25 01:29"): "2026-10-25 00:30",
+    ("2026-10-25 02:30", "2026-10-25 01:30"): "2026-10-25 01:30",
+    ("2026-10-25 02:30", "2026-11-25"): "2026-10-25 01:30",
+    # A time in the future of the observation that is not in that hour.
+    ("2026-10-25 03:30", "2026-10-25 01:00"): "2026-10-25 02:30",
+    ("2026-10-25 01:59", "2026-10-24"): "2026-10-24 23:59",
+}
+
+
+@pytest.mark.parametrize(("wall", "observed"), MOMENTS)
+def test_a_wall_clock_s_time_is_an_instant(wall: str, observed: str) -> None:
+    with duckdb.connect() as engine:
+        engine.execute("set timezone = 'America/New_York'")
+        sql = clock.effective("wall", "Europe/Berlin", f"timestamp '{observed}'")
+        found = engine.execute(f"select {sql} from (select timestamp '{wall}' as wall)")
+        assert found.fetchall() == [(datetime.fromisoformat(MOMENTS[wall, observed]),)]
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone", "minutes"),
+    [
+        ("2026-10-25 01:59", "Europe/Berlin", 0),
+        ("2026-10-25 02:00", "Europe/Berlin", 60),
+        ("2026-10-25 02:59", "Europe/Berlin", 60),
+        ("2026-10-25 03:00", "Europe/Berlin", 0),
+        ("2026-03-29 02:30", "Europe/Berlin", 0),
+        ("2026-04-05 01:45", "Australia/Lord_Howe", 30),
+        ("2026-10-25 02:30", "UTC", 0),
+    ],
+)
+def test_a_window_reaches_back_by_the_hour_that_comes_twice(
+    wall: str, zone: str, minutes: int
+) -> None:
+    back = clock.went_back(datetime.fromisoformat(wall), zone)
+    assert back == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize(
