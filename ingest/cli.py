@@ -393,6 +393,41 @@ def status(as_json: bool) -> int:
     return 0
 
 
+@cli.command()
+@click.argument("source")
+@click.option(
+    "--tables",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Tables of the source, with * allowed; may be repeated.",
+)
+@click.option(
+    "--url-env",
+    metavar="NAME",
+    default="",
+    help="Variable with the URL of a source that is new (SOURCE_URL).",
+)
+@click.option(
+    "--new-columns",
+    is_flag=True,
+    help="Also add columns that the seed's tables lack.",
+)
+def discover(
+    source: str, patterns: tuple[str, ...], url_env: str, new_columns: bool
+) -> int:
+    """Add the tables of SOURCE to the metadata seed, as proposals to edit."""
+    from ingest import discover as discovery
+
+    if source in ("shop", "crm") and not os.environ.get(f"{source.upper()}_URL"):
+        os.environ |= embedded.up(ROOT, _say, ["mariadb"])
+    found = discovery.discover(
+        ROOT, source, patterns, url_env=url_env, new_columns=new_columns
+    )
+    discovery.show(found, out)
+    return 0
+
+
 @cli.command("generate")
 @click.option("--check", is_flag=True, help="Only compare; exit 1 if files differ.")
 def generate_(check: bool) -> int:

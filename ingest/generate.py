@@ -7,6 +7,7 @@ tables whose rows in the seed changed.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterable
@@ -54,6 +55,7 @@ def plan(root: Path, tables: Iterable[Table]) -> Plan:
     Raises SeedbedError when an orphan is still referred to by hand-written SQL.
     """
     wanted = files([t for t in tables if t.enabled])
+    _refuse_taken_names(root, wanted)
     write = {
         path: text
         for path, text in wanted.items()
@@ -76,6 +78,29 @@ def apply(root: Path, changes: Plan) -> None:
         (root / path).write_text(text)
     for path in changes.delete:
         (root / path).unlink()
+
+
+def hand_written(root: Path) -> dict[str, Path]:
+    """What a person called something, as dbt does: seeds, models and snapshots."""
+    return {
+        file.stem: file.relative_to(root)
+        for folder in ("models", "snapshots", "seeds")
+        for file in sorted((root / folder).rglob("*"))
+        if file.suffix in (".sql", ".csv")
+        and file.relative_to(root).parent not in FOLDERS
+    }
+
+
+def _refuse_taken_names(root: Path, wanted: Iterable[Path]) -> None:
+    taken = hand_written(root)
+    for path in wanted:
+        if path.suffix == ".sql" and path.stem in taken:
+            raise SeedbedError(
+                f"the metadata seed describes a model {path.stem}, but "
+                f"{taken[path.stem]} has that name, so nothing was written. Give one "
+                "of them another name; that of a table's model is in "
+                "seeds/metadata/tables.csv."
+            )
 
 
 def _refuse_orphans_in_use(root: Path, delete: list[Path]) -> None:
@@ -237,6 +262,25 @@ def _yaml(data: Node) -> str:
     return f"# {NOTICE}\n{text}"
 
 
+def _shown(text: str) -> str:
+    """`text` for a place where dbt renders Jinja and a page shows HTML."""
+    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text).replace("<", "&lt;")
+
+
+def _value(text: str) -> str:
+    """`text` as a test's argument, which dbt renders and puts between quotes.
+
+    dbt takes a text that reads as a number or a list for one, unless it is told.
+    """
+    text = text.replace("'", "''")
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        if not re.search(r"\{[{%#]", text):
+            return text
+    return f"{{{{ {_literal(text)} | as_text }}}}"
+
+
 def _models(docs: list[Node]) -> Node:
     return {"version": 2, "models": docs}
 
@@ -245,10 +289,9 @@ def _call(macro: str, **arguments: Any) -> str:
     """A macro call with one literal argument a line; `Raw` text stays as it is."""
     lines = []
     for name, value in arguments.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            items = "".join(f"        {_literal(item)},\n" for item in value)
-            lines.append(f"    {name}=[\n{items}    ],\n")
-        elif len(line := f"    {name}={_literal(value)},\n") > 80:
+        line = f"    {name}={_literal(value)},\n"
+        is_list = isinstance(value, list) and bool(value)
+        if is_list and (isinstance(value[0], dict) or len(line) > 80):
             items = "".join(f"        {_literal(item)},\n" for item in value)
             lines.append(f"    {name}=[\n{items}    ],\n")
         else:
@@ -292,9 +335,11 @@ def _sources(tables: list[Table]) -> Node:
                 "tables": [
                     {
                         "name": table.bronze,
-                        "description": f"Log of {table.id}. {table.description}.",
+                        "description": (
+                            f"Log of {table.id}. {_shown(table.description)}."
+                        ),
                         "config": {
-                            "meta": {"owner": table.owner},
+                            "meta": {"owner": _shown(table.owner)},
                             "loaded_at_query": (
                                 "select max(observed_at) from "
                                 "{{ audit_table('table_state') }} "
@@ -425,7 +470,7 @@ def _incremental(table: Table, calls: list[str]) -> str:
         "unique_key": key,
         # migrate_columns has done what is to be done; dbt wants a word all the same.
         "on_schema_change": "append_new_columns",
-        "indexes": [index],
+        "indexes": [index] if key else [],
     }
     config = "".join(f"    {k}={_literal(v)},\n" for k, v in lines.items())
     for name, hooks in (("pre_hook", before), ("post_hook", after)):
@@ -456,7 +501,7 @@ def _columns(
     for column in table.columns:
         node: Node = {
             "name": column.name,
-            "description": column.description,
+            "description": _shown(column.description),
             "data_type": _data_type(column.type.name),
         }
         if stored and not column.nullable:
@@ -478,7 +523,7 @@ def _columns(
 
 def _described(table: Table, extra: list[tuple[str, str, str]]) -> list[Node]:
     """Names and descriptions only, for what has no contract."""
-    own = [(c.name, c.type.name, c.description) for c in table.columns]
+    own = [(c.name, c.type.name, _shown(c.description)) for c in table.columns]
     return _described_only([*own, *extra])
 
 
@@ -518,7 +563,7 @@ def _doc(
 ) -> Node:
     config: Node = {
         "contract": {"enforced": True},
-        "meta": {"owner": table.owner, "source": table.id},
+        "meta": {"owner": _shown(table.owner), "source": table.id},
     }
     doc: Node = {
         "name": name,
@@ -535,7 +580,8 @@ def _staging_doc(table: Table) -> Node:
     return _doc(
         table,
         table.staging,
-        f"Released rows of {table.id}, cleansed and typed. {table.description}.",
+        f"Released rows of {table.id}, cleansed and typed. "
+        f"{_shown(table.description)}.",
         _columns(table, _STAGING, stored=False),
         [],
     )
@@ -543,11 +589,13 @@ def _staging_doc(table: Table) -> Node:
 
 def _current_doc(table: Table) -> Node:
     key = [c.name for c in table.key]
-    grain = "One row a " + " and ".join(key) + ": the state as it is now."
+    grain = "The rows as they are now."
+    if key:
+        grain = "One row a " + " and ".join(key) + ": the state as it is now."
     doc = _doc(
         table,
         table.model,
-        f"{table.description}. {grain}",
+        f"{_shown(table.description)}. {grain}",
         _columns(
             table, [_DELETED, _EFFECTIVE, _SEQUENCE], stored=not table.has_history
         ),
@@ -579,7 +627,7 @@ def _history_doc(table: Table) -> Node:
     return _doc(
         table,
         f"{table.model}_history",
-        f"{table.description}. One row a {what} of a {' and '.join(key)}.",
+        f"{_shown(table.description)}. One row a {what} of a {' and '.join(key)}.",
         _columns(table, extra, stored=table.load_type != "snapshot"),
         [
             {
@@ -596,7 +644,7 @@ def _latest_doc(table: Table) -> Node:
     return _doc(
         table,
         f"{table.model}_latest",
-        f"{table.description}. The newest released row a "
+        f"{_shown(table.description)}. The newest released row a "
         f"{' and '.join(c.name for c in table.key)}: what the snapshot is fed.",
         _columns(table, [_DELETED, _EFFECTIVE, _SEQUENCE], stored=False),
         [],
@@ -624,12 +672,12 @@ def _test(table: Table, rule: Rule) -> Node:
         case "matches":
             # NULL is no text that could match; `nullable` is for the contract.
             arguments = {
-                "regex": rule.argument,
+                "regex": _value(rule.argument),
                 "row_condition": f"{rule.column} is not null",
             }
             name = "dbt_expectations.expect_column_values_to_match_regex"
         case "one_of":
-            arguments = {"values": rule.argument.split("|")}
+            arguments = {"values": [_value(v) for v in rule.argument.split("|")]}
             name = "accepted_values"
         case "references":
             model, _, field = rule.argument.partition(".")
@@ -642,7 +690,7 @@ def _test(table: Table, rule: Rule) -> Node:
     if arguments:
         body["arguments"] = arguments
     if rule.description:
-        body["description"] = rule.description
+        body["description"] = _shown(rule.description)
     if rule.severity == "warn":
         body["config"] = {"severity": "warn"}
     return {name: body}
@@ -662,8 +710,8 @@ def _snapshot(table: Table) -> Node:
                 "name": f"{table.model}_snapshot",
                 "relation": f"ref('{table.model}_latest')",
                 "description": (
-                    f"{table.description}. dbt's own snapshot of the newest row a key; "
-                    f"read {table.model}_history instead."
+                    f"{_shown(table.description)}. dbt's own snapshot of the newest "
+                    f"row a key; read {table.model}_history instead."
                 ),
                 "config": {
                     "unique_key": key if len(key) > 1 else key[0],

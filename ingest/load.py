@@ -123,10 +123,10 @@ def _create(connection: ledger.Connection, table: Table) -> None:
     connection.execute(
         sql.SQL("create table {} ({})").format(log, sql.SQL(", ").join(columns))
     )
-    key = [sql.Identifier(c.name) for c in table.key]
-    connection.execute(
-        sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
-    )
+    if key := [sql.Identifier(c.name) for c in table.key]:
+        connection.execute(
+            sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
+        )
     # Batches lie one after the other, so a few pages say where each one is.
     connection.execute(
         sql.SQL(

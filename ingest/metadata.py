@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import difflib
 import hashlib
+import io
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +68,13 @@ RESERVED = frozenset(
     session_user set similar some start symmetric system_user table tablesample
     then to trailing trigger true try_cast union unique update user using values
     variadic verbose view when whenever where window with
+    cmax cmin ctid tableoid xmax xmin
     is_deleted is_current valid_from valid_to version op
     """.split()
 )
+# Of the 63 characters of a name some are for what is generated around it.
+LONGEST_LOG = 55
+LONGEST_MODEL = 50
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -143,14 +149,19 @@ class Table:
     options: Options
 
     @property
+    def log_name(self) -> str:
+        """What the table is called here, behind the name of its source."""
+        return self.options.log_name or target_name(self.name)
+
+    @property
     def id(self) -> str:
-        """`source.table`, the name a person uses."""
-        return f"{self.source.name}.{self.name}"
+        """`source.table`, the name a person uses; safe, whatever the source's is."""
+        return f"{self.source.name}.{self.log_name}"
 
     @property
     def bronze(self) -> str:
         """Name of the table's log in schema bronze, and of its lake folder."""
-        return f"{self.source.name}__{target_name(self.name)}"
+        return f"{self.source.name}__{self.log_name}"
 
     def folder(self, layer: str) -> str:
         """The table's folder in a layer of the lake: raw, bronze or rejects."""
@@ -237,8 +248,12 @@ class Table:
 
 
 def target_name(name: str) -> str:
-    """A safe warehouse identifier for any source name."""
-    return re.sub(r"\W+", "_", name.lower()).strip("_") or "table"
+    """A safe warehouse identifier for any source name; it may be a reserved word."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^a-z0-9_]+", "_", plain.lower()).strip("_")
+    if not safe:  # nothing of it is Latin
+        safe = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return safe if safe[0].isalpha() else f"x_{safe}"
 
 
 def load(root: Path) -> list[Table]:
@@ -247,6 +262,12 @@ def load(root: Path) -> list[Table]:
     Raises MetadataError with every fault of all files.
     """
     return _Reader(root).read()
+
+
+def load_sources(root: Path) -> dict[str, Source]:
+    """The sources of the seed below `root` by name; those without tables as well."""
+    reader = _Reader(root)
+    return reader.sources(reader.rows("sources"))
 
 
 def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table]:
@@ -299,8 +320,8 @@ class _Reader:
         self.faults: list[tuple[str, int, str]] = []
 
     def read(self) -> list[Table]:
-        rows = {name: self._rows(name) for name in HEADERS}
-        sources = self._sources(rows["sources"])
+        rows = {name: self.rows(name) for name in HEADERS}
+        sources = self.sources(rows["sources"])
         tables = self._tables(rows, sources)
         if self.faults:
             ordered = sorted(self.faults, key=lambda f: (f[0], f[1]))
@@ -310,7 +331,7 @@ class _Reader:
     def fault(self, row: _Row, text: str) -> None:
         self.faults.append((row.file, row.line, text))
 
-    def _rows(self, name: str) -> list[_Row]:
+    def rows(self, name: str) -> list[_Row]:
         path = FOLDER / f"{name}.csv"
         header = HEADERS[name]
         try:
@@ -322,7 +343,7 @@ class _Reader:
             line = error.object[: error.start].count(b"\n") + 1
             self.faults.append((str(path), line, "not UTF-8; save the file as UTF-8"))
             return []
-        reader = csv.reader(text.splitlines(keepends=True))
+        reader = csv.reader(io.StringIO(text, newline=""))
         found = next(reader, [])
         if found != header:
             self.faults.append((str(path), 1, f"the header is not {','.join(header)}"))
@@ -330,17 +351,12 @@ class _Reader:
         rows = []
         line = reader.line_num + 1
         for values in reader:
-            if any(mark in cell for cell in values for mark in ("{{", "{%", "{#")):
-                self.faults.append(
-                    (
-                        str(path),
-                        line,
-                        "a cell holds {{, {% or {#, which dbt would take for Jinja; "
-                        "write it in another way",
-                    )
-                )
             if len(values) == len(header):
-                cells = {k: v.strip() for k, v in zip(header, values, strict=True)}
+                cells = {
+                    # A name of the source may begin with a blank.
+                    k: v if k in ("table", "column") else v.strip()
+                    for k, v in zip(header, values, strict=True)
+                }
                 rows.append(_Row(str(path), line, cells))
             elif values:
                 self.faults.append(
@@ -398,7 +414,7 @@ class _Reader:
                     "remove one of the two",
                 )
 
-    def _sources(self, rows: list[_Row]) -> dict[str, Source]:
+    def sources(self, rows: list[_Row]) -> dict[str, Source]:
         self._unique(rows, "source", lambda r: (r["source"],))
         zones = available_timezones()
         sources = {}
@@ -460,9 +476,14 @@ class _Reader:
                     hint = _hint(wrong, (".".join(k) for k in known))
                     self.fault(row, f"table {wrong} is not in tables.csv.{hint}")
 
+        grouped: dict[tuple[str, str, str], list[_Row]] = {}
+        for name in ("columns", "options", "rules"):
+            for row in rows[name]:
+                place = (name, row["source"], row["table"])
+                grouped.setdefault(place, []).append(row)
+
         def of(name: str, table: _Row) -> list[_Row]:
-            place = (table["source"], table["table"])
-            return [r for r in rows[name] if (r["source"], r["table"]) == place]
+            return grouped.get((name, table["source"], table["table"]), [])
 
         tables = [
             self._table(
@@ -473,7 +494,7 @@ class _Reader:
         found = [t for t in tables if t is not None]
         self._references(rows["rules"], found)
         self._model_names(rows["tables"], found)
-        self._bronze_names(rows["tables"])
+        self._bronze_names(rows["tables"], found)
         return found
 
     def _model_names(self, rows: list[_Row], tables: list[Table]) -> None:
@@ -487,29 +508,38 @@ class _Reader:
                     f"model {name!r} is generated for {owners[name]}; choose another "
                     "name",
                 )
-            if len(name) > 50:
+            if len(name) > LONGEST_MODEL:
                 self.fault(
                     row,
-                    f"model {name!r} is longer than 50 characters, which leaves no "
-                    "room for _snapshot behind it; shorten it",
+                    f"model {name!r} is longer than {LONGEST_MODEL} characters, which "
+                    "leaves no room for _snapshot behind it; shorten it",
+                )
+            if name in HEADERS:
+                self.fault(
+                    row, f"model {name!r} is the name of a seed file; choose another"
                 )
 
-    def _bronze_names(self, rows: list[_Row]) -> None:
+    def _bronze_names(self, rows: list[_Row], tables: list[Table]) -> None:
+        lines = {(r["source"], r["table"]): r for r in rows}
         seen: dict[str, int] = {}
-        for row in rows:
-            name = f"{row['source']}__{target_name(row['table'])}"
-            first = seen.setdefault(name, row.line)
+        for table in tables:
+            row = lines[table.source.name, table.name]
+            first = seen.setdefault(table.bronze, row.line)
+            fix = (
+                "give it another name by the option log_name in options.csv: "
+                f"{row['source']},{row['table']},log_name,NAME"
+            )
             if first != row.line:
                 self.fault(
                     row,
-                    f"its log would be called bronze.{name}, as that of line {first} "
-                    "is; read one of the two through a view with another name",
+                    f"its log would be called bronze.{table.bronze}, as that of line "
+                    f"{first} is; {fix}",
                 )
-            elif len(name) > 55:
+            elif len(table.bronze) > LONGEST_LOG:
                 self.fault(
                     row,
-                    f"its log would be called {name!r}, which is longer than 55 "
-                    "characters; read it through a view with a shorter name",
+                    f"its log would be called {table.bronze!r}, which is longer than "
+                    f"{LONGEST_LOG} characters; {fix}",
                 )
 
     def _table(
@@ -708,11 +738,11 @@ class _Reader:
                 f"that grows with each change of a row of {table.id}. Without one, "
                 "use load_type full",
             )
-        if not table.key:
+        if not table.key and table.load_type != "full":
             self.fault(
                 row,
                 f"{table.id} has no key; give key_position 1 to the column of "
-                "columns.csv that names a row",
+                "columns.csv that names a row, or use load_type full",
             )
         elif [c.key_position for c in table.key] != list(range(1, len(table.key) + 1)):
             self.fault(

@@ -6,6 +6,7 @@ about a table is in `tables.csv`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -49,6 +50,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
+        raise ValueError("a lower-case letter, then letters, digits and _")
+    return text
 
 
 def _option(
@@ -165,6 +172,20 @@ class Options:
         "days",
         "how long the bucket keeps the table's raw and rejected files, 0 for ever; "
         "`./seedbed lake` makes it a rule of the bucket",
+    )
+    by_query: bool = _option(
+        _boolean,
+        False,
+        "true | false",
+        "whether the table is read by a query of the source's own, in memory: for "
+        "names with a backtick, and schemas with names that differ by case only",
+    )
+    log_name: str = _option(
+        _identifier,
+        "",
+        "name",
+        "name of the table's log, staging model and folders, behind the source's; the "
+        "table's own name made safe, unless that is taken or too long",
     )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"

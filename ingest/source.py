@@ -13,7 +13,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from ingest import settings
-from ingest.duck import backticked, quoted
+from ingest.duck import asked, backticked, quoted
 from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
 from ingest.settings import SourceUrl
@@ -133,8 +133,22 @@ def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
 
 
 def attached(table: Table) -> str:
-    """The table's name where DuckDB has its source attached."""
-    return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
+    """The table where DuckDB has its source attached, as something to select from.
+
+    To DuckDB, names that differ by case only are one: it would read one of the tables
+    for both. And it can't write a backtick. There the source is asked in our words.
+    """
+    if not table.options.by_query:
+        return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
+    columns = ", ".join(
+        f"convert({name} using utf8mb4) as {name}"
+        # Of a binary collation the answer would be bytes.
+        if c.type.duckdb in ("varchar", "json")
+        else name
+        for c in table.columns
+        for name in [backticked(c.source_name)]
+    )
+    return asked(f"select {columns} from {named(table)}")
 
 
 def named(table: Table) -> str:

@@ -164,7 +164,8 @@ class Standardisation:
         if self.table.load_type == "full":
             row = self.engine.execute(
                 "select count(*)::varchar || '-' || "
-                "coalesce(bit_xor(md5_number(hex(_row_hash))), 0)::varchar, count(*) "
+                # A sum: under an exclusive or, rows that are equal cancel out.
+                "coalesce(sum(md5_number_lower(hex(_row_hash))), 0)::varchar, count(*) "
                 "from accepted"
             ).fetchone()
             assert row is not None

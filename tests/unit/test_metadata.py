@@ -280,12 +280,12 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         [put("tables", "shop.suppliers", model="s" * 51)],
         "tables", "shop.suppliers", "shorten it",
     ),
-    # columns.csv
     (
-        "Jinja, which dbt would run",
-        [put("columns", "shop.orders.note", description="A {{ note }}")],
-        "columns", "shop.orders.note", "which dbt would take for Jinja",
+        "a model named as a file of the seed",
+        [put("tables", "shop.inventory", model="options")],
+        "tables", "shop.inventory", "the name of a seed file; choose another",
     ),
+    # columns.csv
     (
         "a column of no table",
         [add("columns", "shop.order.x", name="x", **COLUMN)],

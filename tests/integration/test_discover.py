@@ -1,0 +1,278 @@
+"""A database that nobody described: discover, generate, run, with no line by hand."""
+
+import csv
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import build, discover, metadata
+from ingest.embedded import mariadb
+from ingest.metadata import HEADERS, Table
+from ingest.pipeline import RunResult
+from tests.clone import Clone, copy_project, link_mariadb
+
+DATABASES = ("shop", "crm", "nasty", "twins", "many", "logs")
+LONG = "n" * 63
+HOSTILE = "a\"b`c'd {{ 1/0 }} {% x %} {# --; /* \\ <script>alert(1)</script>\nend"
+# Words that mean something to Postgres, Snowflake, DuckDB, Jinja or the project.
+WORDS = (
+    "select from table order group user column default all any end references limit "
+    "row rows sample qualify minus regexp interval time timestamp values coalesce "
+    "ctid xmin tableoid oid version op is_deleted is_current valid_from valid_to "
+    "_op _source_ts _batch_seq _row_hash items keys get update name type this model"
+).split()
+
+
+class Unknown(Clone):
+    """A clone with an empty seed and no gold, as for a database of one's own."""
+
+    def empty(self) -> None:
+        """Forget all tables of the seed, and what stands on them."""
+        for folder in ("models/gold", "analyses"):
+            shutil.rmtree(self.root / folder, ignore_errors=True)
+        for file in (self.root / "tests/data").glob("*.*"):
+            file.unlink()
+        for name in ("exposures.yml", "groups.yml"):
+            (self.root / "models" / name).unlink(missing_ok=True)
+        for name, header in HEADERS.items():
+            path = self.root / "seeds" / "metadata" / f"{name}.csv"
+            path.write_text(",".join(header) + "\n")
+        self.generate()
+
+    def discover(self, name: str, **options: Any) -> discover.Discovery:
+        """`./seedbed discover NAME` and `./seedbed generate`."""
+        with self.inside():
+            found = discover.discover(self.root, name, **options)
+        self.generate()
+        build._parsed.clear()
+        return found
+
+    def rows(self, file: str) -> list[dict[str, str]]:
+        """The rows of a seed file."""
+        path = self.root / "seeds" / "metadata" / f"{file}.csv"
+        with path.open(newline="", encoding="utf-8") as text:
+            return list(csv.DictReader(text))
+
+    def assert_whole(self, name: str, without: Counter[str] | None = None) -> None:
+        """Every row of the source is in silver; what texts and numbers say as well."""
+        missing = without or Counter()
+        with self.inside():
+            tables = [t for t in metadata.load(self.root) if t.source.name == name]
+        assert tables
+        for table in tables:
+            there, here = self._source(table), self._silver(table)
+            lost = there - here
+            assert not here - there, (table.id, here - there)
+            assert sum(lost.values()) == missing[table.name], (table.id, lost)
+
+    def _compared(self, table: Table) -> list[tuple[str, str]]:
+        kinds = ("integer", "bigint", "varchar", "decimal(20,0)")
+        return [
+            (c.source_name, c.name)
+            for c in table.columns
+            if c.type.name.startswith(kinds)
+        ]
+
+    def _source(self, table: Table) -> Counter[tuple[str | None, ...]]:
+        columns = [_quoted(source) for source, _ in self._compared(table)]
+        flag = table.options.soft_delete_column
+        where = f" where {_quoted(flag)} is null" if flag else ""
+        with self.source() as cursor:
+            cursor.execute(
+                f"select {', '.join(columns) or '1'} from "
+                f"{_quoted(table.source.schema)}.{_quoted(table.name)}{where}"
+            )
+            return Counter(tuple(map(_text, row)) for row in cursor.fetchall())
+
+    def _silver(self, table: Table) -> Counter[tuple[str | None, ...]]:
+        columns = [f'"{name}"' for _, name in self._compared(table)]
+        rows = self.query(
+            f"select {', '.join(columns) or '1'} from silver.{table.model} "
+            "where not is_deleted"
+        )
+        return Counter(tuple(map(_text, row)) for row in rows)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):  # BIT(n)
+        return str(int.from_bytes(value))
+    return None if value is None else str(value)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Unknown]:
+    with (
+        tempfile.TemporaryDirectory(prefix="seedbed-tests-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(mariadb, "DATABASES", DATABASES)
+        Path(folder).chmod(0o755)
+        root = Path(folder) / "clone"
+        root.mkdir()
+        copy_project(root)
+        link_mariadb(root)
+        clone = Unknown(root)
+        try:
+            clone.up()
+            clone.save("empty")
+            yield clone
+        finally:
+            clone.down()
+
+
+@pytest.fixture
+def unknown(servers: Unknown) -> Unknown:
+    """A clone with an empty seed and empty databases of any name."""
+    servers.restore("empty")
+    servers.empty()
+    for name in DATABASES[2:]:
+        servers.change(f"drop database {name}", f"create database {name}")
+    return servers
+
+
+def assert_green(result: RunResult) -> None:
+    told = [(o.table.id, o.state, str(o.error)) for o in result.outcomes if o.error]
+    assert result.state == "done", (told, result.built and result.built.failures)
+    assert result.balanced
+    assert result.built is not None
+    assert not result.built.warnings, result.built.warnings
+
+
+def nasty() -> list[str]:
+    """A schema with every trap."""
+    words = ", ".join(f"`{word}` int" for word in WORDS)
+    numbers = ", ".join(str(n) for n in range(len(WORDS)))
+    hostile = HOSTILE.replace("\\", "\\\\").replace("'", "\\'")
+    name = _quoted(HOSTILE.replace("/", "")[:60])
+    return [
+        "use nasty",
+        # Names that differ by blanks or their last character only.
+        "create table orders (id int primary key, w int, updated_at datetime not null, "
+        "status enum('new', 'it''s', '{{ x }}', '1.10') not null default 'new')",
+        "insert into orders values (2, 20, '2026-01-01', 'it''s'), "
+        "(3, 30, '2026-01-02', '1.10'), (4, 40, '2026-01-02', '{{ x }}')",
+        "create table orders_history (id int primary key)",
+        "create table `order items` (id int primary key, `A b` int, `a-b` int)",
+        "insert into `order items` values (1, 2, 3)",
+        "create table order_items (id int primary key)",
+        f"create table {LONG}a (id int primary key, {LONG}x int, {LONG}y int)",
+        f"create table {LONG}b (id int primary key)",
+        f"insert into {LONG}a values (1, 2, 3)",
+        f"insert into {LONG}b values (1)",
+        "create table `日本 é` (id int primary key, `ключ` int, ` blank` int, `9` int)",
+        "insert into `日本 é` values (1, 2, 3, 4)",
+        f"create table {name} (id int primary key, {name} int comment '{hostile}', "
+        f"txt varchar(200)) comment '{hostile}'",
+        f"insert into {name} values (1, 2, '{hostile}')",
+        # Names of the seed's own files, and words of any language.
+        "create table options (id int primary key)",
+        "create table `select` (id int primary key)",
+        f"create table words (id int primary key, {words})",
+        f"insert into words values (-1, {numbers})",
+        # Keys.
+        "create table no_key (a int, b varchar(9))",
+        "insert into no_key values (1, 'x'), (1, 'x'), (null, null)",
+        "create table null_key (a int unique, b int)",
+        "insert into null_key values (1, 1), (null, 2), (null, 3)",
+        "create table late_key (a int unique, b int not null unique, c int)",
+        "insert into late_key values (null, 7, 1), (2, 8, 2)",
+        "create table pair (a int, b varchar(20), c int, primary key (b, a))",
+        "insert into pair values (1, 'x', 1), (1, 'y', 2), (2, 'x', 3)",
+        "create table text_key (code varchar(20) collate utf8mb4_bin primary key)",
+        "insert into text_key values ('a'), ('A'), ('ä')",
+        # Times that are no watermark.
+        "create table sometimes (id int primary key, updated_at datetime)",
+        "insert into sometimes values (1, null), (2, '2026-01-01')",
+        "create table ahead (id int primary key, updated_at datetime not null)",
+        "insert into ahead values (1, '2099-01-01'), (2, '2026-01-01')",
+        "create table zero (id int primary key, d date not null, t datetime not null, "
+        "updated_at timestamp not null default '0000-00-00')",
+        "insert into zero values (1, '0000-00-00', '0000-00-00', '0000-00-00'), "
+        "(2, '2026-02-30', '2026-01-00', '2026-01-01')",
+        # Types.
+        "create table types (id bigint unsigned primary key, b tinyint(1), f bool, "
+        "u bigint unsigned, d decimal(65,30), bits bit(9), y year, t time, j json, "
+        "g geometry, s set('a', 'b|c', 'd.e'), e enum('x|y', ''), "
+        "uid uuid, ip inet6, raw varbinary(20), lt longtext, hid int invisible, "
+        "gen int generated always as (b * 2) stored, fl float, c char(3))",
+        "insert into types (id, b, f, u, d, bits, y, t, j, g, s, e, uid, ip, raw, lt, "
+        "fl, c) values (18446744073709551615, 7, 1, 18446744073709551615, "
+        "repeat('9', 35), b'101', 2026, '-838:59:59', '{\"a\": 1}', "
+        "ST_GeomFromText('POINT(1 2)'), 'a,d.e', 'x|y', "
+        "'123e4567-e89b-12d3-a456-426655440000', '::1', x'00ff', 'text', 0.1, 'é')",
+        # Relations.
+        "create table parent (id int primary key, boss int, name varchar(40), "
+        "updated_at timestamp not null default current_timestamp "
+        "on update current_timestamp, deleted_at datetime, "
+        "foreign key (boss) references parent (id))",
+        "create table child (id int primary key, parent int, "
+        "modified datetime not null, foreign key (parent) references parent (id))",
+        "insert into parent (id, boss, name) values (1, null, 'a'), (2, 1, 'b')",
+        "insert into child values (1, 2, '2026-01-01')",
+        "create table versioned (id int primary key, v int) with system versioning",
+        "insert into versioned values (1, 1)",
+        "create sequence counter",
+        "create view seen as select id, w from orders",
+        "create table gone (id int primary key)",
+        "create view broken as select id from gone",
+        "drop table gone",
+        # The same names in another schema, and names that differ by case only.
+        "use twins",
+        "create table Orders (id int primary key, v varchar(9))",
+        "create table orders (id int primary key, w int)",
+        "create table no_key (id int primary key, j json)",
+        "insert into Orders values (1, 'upper')",
+        "insert into orders values (1, 1), (2, 2)",
+        "insert into no_key values (1, '[1]')",
+    ]
+
+
+NASTY_CHANGES = [
+    "use twins",
+    "insert into Orders values (9, 'later')",
+    "use nasty",
+    "update orders set w = 21, status = 'new', updated_at = '2026-02-01' where id = 2",
+    "delete from orders where id = 3",
+    "insert into no_key values (2, 'y'), (2, 'y')",
+    "delete from no_key where a = 1",
+    "insert into pair values (3, 'z', 4)",
+    "update late_key set c = 5",
+    "update parent set name = 'c', updated_at = '2037-01-01' where id = 2",
+    "update parent set deleted_at = '2026-03-01', updated_at = now() where id = 1",
+    "insert into child values (3, 2, '2026-04-01')",
+    "delete from child where id = 1",
+    "delete from text_key where code = 'a'",
+]
+
+
+def test_a_schema_with_every_trap_comes_through_whole(unknown: Unknown) -> None:
+    unknown.change(*nasty())
+    found = unknown.discover("nasty")
+    assert found.is_new_source
+    unknown.discover("twins")
+    choices = {p.table.name: p.choice.name for p in found.proposals}
+    assert choices["orders"] == "cdc"
+    assert choices["parent"] == "scd2"
+    assert choices["child"] == "incremental"
+    told = {p.table.name: " ".join(p.warnings) for p in found.proposals}
+    assert "no key" in told["no_key"]
+    assert "holds NULL" in told["null_key"]
+    assert_green(unknown.run())
+    unknown.assert_whole("nasty")
+    unknown.assert_whole("twins")
+    unknown.change(*NASTY_CHANGES)
+    assert_green(unknown.run())
+    unknown.assert_whole("nasty")
+    unknown.assert_whole("twins")
+    before = unknown.contents(without=("_batch_seq",))
+    assert_green(unknown.run(everything=True))
+    assert unknown.contents(without=("_batch_seq",)) == before

@@ -1,0 +1,94 @@
+"""Names, texts and rules that are made of what a source says; and the seed's files."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest import discover, metadata, seedfile
+from ingest.catalogue import Column
+from ingest.metadata import HEADERS
+
+
+@given(st.text(min_size=1, max_size=64))
+def test_any_name_becomes_a_safe_one_that_stays(name: str) -> None:
+    safe = discover.column_name(name, set())
+    assert metadata._IDENTIFIER.fullmatch(safe)
+    assert safe not in metadata.RESERVED
+    assert safe == discover.column_name(name, set())
+
+
+@given(st.lists(st.text("aA_-é ", min_size=1, max_size=64), unique=True, max_size=12))
+def test_no_two_columns_get_one_name(names: list[str]) -> None:
+    taken: set[str] = set()
+    assert len({discover.column_name(n, taken) for n in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("OrderID", "orderid"),
+        ("Order Items", "order_items"),
+        ("Größe", "groe"),
+        ("2024", "x_2024"),
+        ("select", "select_value"),
+        ("_batch_seq", "batch_seq"),
+    ],
+)
+def test_a_name_stays_readable(name: str, safe: str) -> None:
+    assert discover.column_name(name, set()) == safe
+
+
+@pytest.mark.parametrize(
+    ("comment", "name", "text"),
+    [
+        ("", "customer_id", "Customer id"),
+        ("", "lastUpdate", "Last update"),
+        (" two\n lines\x00\u2028 of it. ", "x", "two lines of it"),
+        ("", "\n", "x_01ba4719"),
+    ],
+)
+def test_a_description_is_one_line_and_never_empty(
+    comment: str, name: str, text: str
+) -> None:
+    assert discover.described(comment, name) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "check", "argument"),
+    [
+        ("enum('a','it''s')", "one_of", "a|it's"),
+        ("enum('a|b')", None, None),
+        ("set('a','b.c')", "matches", "^((a|b[.]c)(,(a|b[.]c))*)?$"),
+        ("set('a\\\\')", None, None),
+        ("varchar(9)", None, None),
+    ],
+)
+def test_declared_values_become_a_rule_that_can_hold_them(
+    declared: str, check: str | None, argument: str | None
+) -> None:
+    column = Column("c", declared.partition("(")[0], declared)
+    rule = discover.rule_of_values(column)
+    assert (rule.get("check"), rule.get("argument")) == (check, argument)
+
+
+TABLES = """\
+source,table,model,load_type,watermark_column,delete_mode,on_schema_change,owner,enabled,description
+a,"x, y",x,full,,none,evolve,,true,  spaced  by a person
+a,z,z,full,,none,evolve,,true,"two
+lines"
+"""
+
+
+def test_rows_are_added_and_the_others_stay_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / metadata.FOLDER / "tables.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(TABLES.rstrip("\n"))
+    new = dict.fromkeys(HEADERS["tables"], "1") | {"table": 'q"\n,'}
+    seedfile.append(tmp_path, "tables", [new])
+    assert path.read_text() == TABLES + '1,"q""\n,",1,1,1,1,1,1,1,1\n'
+    assert seedfile.change(tmp_path, "tables", {"table": "z"}, {"model": "zz"})
+    changed = TABLES.replace("a,z,z,", "a,z,zz,")
+    assert path.read_text() == changed + '1,"q""\n,",1,1,1,1,1,1,1,1\n'
+    assert not seedfile.change(tmp_path, "tables", {"table": "w"}, {"model": "zz"})
