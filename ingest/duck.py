@@ -14,6 +14,7 @@ import duckdb
 from ingest.settings import SourceUrl
 
 MEMORY_LIMIT = "512MB"
+THREADS = 2
 
 
 def literal(value: object) -> str:
@@ -91,6 +92,20 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             instance.close()  # a broken instance serves nobody else
 
 
+@contextmanager
+def one_thread(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Work on the caller's thread only, for what is one stream anyway.
+
+    A caller that waits for another thread spins, which costs more than it gains.
+    """
+    engine.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        with suppress(duckdb.Error):  # a broken engine serves nobody else
+            engine.execute(f"set threads = {THREADS}")
+
+
 def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
     instance = duckdb.connect(
         config={
@@ -99,7 +114,7 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
             "preserve_insertion_order": "false",
-            "threads": "2",
+            "threads": str(THREADS),
         }
     )
     for name in ("mysql_scanner", "postgres_scanner"):

@@ -94,7 +94,8 @@ class _Extraction:
             url = settings.source_url(self.table.source)
             duck.attach_source(self.engine, url, self.table.source.schema)
             self.observed_at = self._observed_at()
-            read = self._read()
+            with duck.one_thread(self.engine):
+                read = self._read()
             bronze = Standardisation(
                 self.engine, self.lake, self.table, self.batch, self.released
             ).run(read.parts, self.observed_at)
@@ -174,8 +175,9 @@ class _Extraction:
         return reading.rows(self.engine, self.table, condition, dates_as_text=as_text)
 
     def _count(self, condition: str) -> int:
-        query = f"select count(*) from {self.relation} where {condition}"
-        return int(scalar(self.engine, query))
+        """How many rows the source itself counts, in the transaction's snapshot."""
+        query = f"select count(*) from {source.named(self.table)} where {condition}"
+        return int(scalar(self.engine, f"from {duck.asked(query)}"))
 
     def _read_window(self, read: _Reading) -> None:
         """Add the window's rows to `read`, and their number as the source counts."""
@@ -186,7 +188,7 @@ class _Extraction:
         timeless = self._timeless()
         if timeless is None:
             read.parts += self._write(self._rows(inside), "part")
-            read.source_rows += self._count(inside(quoted))
+            read.source_rows += self._count(inside(backticked))
         else:
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
             read.parts += self._write(
@@ -247,7 +249,7 @@ class _Extraction:
             return window.predicate(self.table, self.batch, quote) + low + high
 
         self.engine.execute("begin")
-        count = self._count(inside(quoted))
+        count = self._count(inside(backticked))
         parts = self._write(self._rows(inside), f"range-{piece.number:04d}")
         zero_dates = self._zero_dates(inside, parts)
         self.engine.execute("commit")

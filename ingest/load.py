@@ -25,7 +25,8 @@ from ingest.ledger import Batch
 from ingest.metadata import Table
 
 LOG_COLUMNS = {
-    "_op": "char(1)",
+    # One char(1) would make DuckDB send all rows as text rather than binary.
+    "_op": "text",
     "_source_ts": "timestamp",
     "_observed_at": "timestamp",
     "_batch_seq": "bigint",
@@ -307,7 +308,8 @@ def _append(
             "and state = 'rejected'"
         )
         _forget_old_snapshots(in_warehouse, table, log, here)
-        _insert(engine, lake, table, manifest)
+        with duck.one_thread(engine):
+            _insert(engine, lake, table, manifest)
         reach("in_load")
         seconds = time.monotonic() - started
         in_warehouse(

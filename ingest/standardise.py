@@ -19,7 +19,7 @@ from ingest.clock import effective
 from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.ledger import Batch, Released
-from ingest.metadata import Table
+from ingest.metadata import Column, Table
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,33 @@ def canonical(
     reason = f"case {' '.join(faults)} end" if faults else "null::varchar"
     values = ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in table.columns)
     source = ", ".join(f"{literal(c.source_name)}: {shown(c)}" for c in table.columns)
-    # Each value with its name and length, NULL left out: no delimiter that a value
-    # could forge, and a new column without values changes no row's hash.
-    texts = ", ".join(
-        f"{literal(c.name + '=')} || length({name}::varchar) || ':' || {name}::varchar"
-        for c in table.columns
-        for name in [quoted(c.name)]
-    )
+    hashed = ", ".join(_hashed(column) for column in table.columns)
     engine.execute(
         "create or replace temp view typed as "
-        f"select *, unhex(md5(concat_ws(',', {texts}))) as _row_hash from ("
+        f"select *, unhex(md5(concat({hashed}))) as _row_hash from ("
         f"select {reason} as _reason, {timeless} as _timeless, {deleted} as _op, "
         f"{since} as _source_ts, {observed} as _observed_at, "
         f"{batch_seq}::bigint as _batch_seq, {{{source}}} as _raw, {values} "
         f"from ({rows}))"
+    )
+
+
+def _hashed(column: Column) -> str:
+    """What of a row's hash is the column's; nothing where it is NULL.
+
+    Its name, a text's length and its value: nothing that a value could forge, and a
+    new column without values changes no row's hash.
+    """
+    name = quoted(column.name)
+    start = literal(f"\x1f{column.name}=")
+    if column.type.duckdb not in ("varchar", "json", "blob"):
+        return f"case when {name} is null then '' else {start} end, {name}::varchar"
+    length = "octet_length" if column.type.duckdb == "blob" else "strlen"
+    text = f"{name}::varchar"
+    measured = name if column.type.duckdb == "blob" else text
+    return (
+        f"case when {name} is null then '' else {start} || {length}({measured}) "
+        f"|| ':' end, {text}"
     )
 
 
@@ -129,7 +142,6 @@ class Standardisation:
             "_source_ts, _observed_at, _batch_seq, _row_hash, _timeless "
             "from typed where _reason is null"
         )
-        rejects = self._rejects()
         unchanged, content = self._compare()
         deleted = self._tombstones(gone, observed_at)
         parts = files.write(
@@ -140,12 +152,14 @@ class Standardisation:
             self.batch.folder("bronze"),
             "part",
         )
+        # What is neither written nor unchanged was rejected; none mostly.
+        read = sum(p.rows for p in raw if holds_rows(p))
+        written = sum(p.rows for p in parts) - deleted
+        rejects = self._rejects() if read > written + unchanged else ()
         return Bronze(parts, rejects, unchanged, deleted, content)
 
     def _rejects(self) -> tuple[Part, ...]:
         rejected = "from typed where _reason is not null"
-        if not scalar(self.engine, f"select count(*) {rejected}"):
-            return ()
         return files.write(
             self.engine,
             self.lake,
@@ -172,9 +186,11 @@ class Standardisation:
             same = row[0] == self.released.content
             self._fresh(f"select * from accepted where {not same}")
             return (row[1] if same else 0), row[0]
-        start = None
+        start, total, timeless = None, 0, False
         if self.released.through:
-            start = scalar(self.engine, "select min(_source_ts) from accepted")
+            start, total, timeless = self.engine.execute(
+                "select min(_source_ts), count(*), bool_or(_timeless) from accepted"
+            ).fetchone() or (None, 0, False)
         if start is None:  # nothing is released, or nothing was read
             self._fresh("select * from accepted")
             return 0, ""
@@ -193,7 +209,7 @@ class Standardisation:
         fresh = (
             f"from accepted anti join known using ({self.keys}, _source_ts, _row_hash)"
         )
-        if self._has_timeless():
+        if timeless:
             # Without a time of its own, a row is known by its content.
             ask_warehouse(self.engine, "held", self._log(log.live_rows, "_row_hash"))
             fresh = (
@@ -201,11 +217,7 @@ class Standardisation:
                 f"({self.keys}, _row_hash) not in (from held)"
             )
         self._fresh(f"select * {fresh}")
-        total = scalar(self.engine, "select count(*) from accepted")
         return total - scalar(self.engine, "select count(*) from fresh"), ""
-
-    def _has_timeless(self) -> bool:
-        return bool(scalar(self.engine, "select bool_or(_timeless) from accepted"))
 
     def _fresh(self, rows: str) -> None:
         self.engine.execute(f"create or replace temp view fresh as {rows}")

@@ -17,7 +17,8 @@ class CanonicalType:
 
     `duckdb` is the type in the bronze Parquet files, `postgres` and `snowflake`
     the types of the warehouse columns. The log holds text where only Postgres
-    itself can make the value; all others it holds as they are.
+    itself can make the value; all others it holds as they are. JSON is not parsed
+    there: for a jsonb DuckDB would send all of a row's columns as text.
     """
 
     name: str
@@ -28,6 +29,8 @@ class CanonicalType:
     @property
     def log(self) -> str:
         """The Postgres type of the column in the log."""
+        if self.postgres == "jsonb":
+            return "json"
         as_text = self.duckdb == "varchar" and not self.name.startswith("varchar")
         return "text" if as_text else self.postgres
 
