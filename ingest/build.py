@@ -177,6 +177,12 @@ def _built(results: Sequence[Any]) -> Built:
         status = str(getattr(result.status, "value", result.status))
         built.counts[status] = built.counts.get(status, 0) + 1
         line = f"{result.node.name}: {_first_lines(str(result.message or status))}"
+        test = getattr(result.node, "test_metadata", None)
+        if test and test.name == "relationships" and status in ("fail", "warn"):
+            line += (
+                " (If the table was moved without the one it refers to, `./seedbed "
+                "run` reads that one as well.)"
+            )
         if status in ("error", "fail", "runtime error", "partial success"):
             path = getattr(result.node, "compiled_path", None)
             built.failures.append(line + (f" (SQL: {path})" if path else ""))

@@ -23,7 +23,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from ingest import settings
-from ingest.errors import SeedbedError, ServiceError
+from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.lake import Manifest
 from ingest.metadata import Table
 
@@ -143,10 +143,21 @@ def cancel() -> None:
 def prepare(connection: Connection) -> None:
     """Create the control tables that are not there yet; close runs that died."""
     script = Path(__file__).with_name("audit.sql").read_text()
-    with connection.transaction():
-        # Two first runs at once would otherwise race for the same names.
-        connection.execute("select pg_advisory_xact_lock(hashtext('seedbed.audit'))")
-        connection.execute(script)
+    try:
+        with connection.transaction():
+            # Two first runs at once would otherwise race for the same names.
+            connection.execute(
+                "select pg_advisory_xact_lock(hashtext('seedbed.audit'))"
+            )
+            connection.execute(script)
+    except psycopg.errors.InsufficientPrivilege as error:
+        user, database = connection.info.user, connection.info.dbname
+        raise ServiceError(
+            f"the warehouse refused user {user}: {first_line(error)}. It owns what it "
+            f"creates and needs no more than this, from the database's owner: grant "
+            f"connect, create, temporary on database {database} to {user}; and the "
+            "schemas audit and bronze, if they are there, must be its own."
+        ) from error
     # A run holds a lock as long as its process lives.
     connection.execute(
         "with open_runs as materialized ("

@@ -27,6 +27,7 @@ from ingest import (
     retry,
     schedule,
     settings,
+    silence,
     source,
     stop,
     validate,
@@ -270,7 +271,9 @@ def _move_all(
         duck.interrupt()
         ledger.cancel()
 
-    schedule.each([o.table for o in ready.values()], one, jobs, cancel)
+    tables = [o.table for o in ready.values()]
+    with silence.bounded({t.source for t in tables} if "extract" in steps else ()):
+        schedule.each(tables, one, jobs, cancel)
 
 
 def _line(outcome: Outcome) -> str:

@@ -103,7 +103,7 @@ class Clone:
 
     # -- servers ---------------------------------------------------------------
     def up(self) -> None:
-        """Start the servers; the warehouse's role may copy databases."""
+        """Start the servers; the warehouse's role may copy its database."""
         embedded.up(self.root, quiet, ["postgres"])
         embedded.down(self.root, quiet)
         server = Postgres(Stack(self.root), quiet)
@@ -111,7 +111,8 @@ class Clone:
         program = house.inside(binaries() / "postgres")
         house.run(
             [program, "--single", "-D", house.inside(server.data), "postgres"],
-            stdin="alter role seedbed createdb;\n",
+            stdin="alter role seedbed createdb;\n"
+            "alter database seedbed owner to seedbed;\n",
         )
         self.start()
 

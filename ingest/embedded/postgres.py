@@ -49,7 +49,7 @@ def binaries() -> Path:
 
 
 class Postgres(Service):
-    """The warehouse: database and role `seedbed`."""
+    """The warehouse: database `seedbed`, and a role that owns what it creates there."""
 
     name = "postgres"
     title = "Postgres"
@@ -87,11 +87,14 @@ class Postgres(Service):
         return house
 
     def set_passwords(self, house: House, state: dict[str, Any]) -> None:
-        # Statements that find their object there already fail, which is fine.
+        # Statements that find their object there already fail, which is fine. The
+        # loader's rights are those of docs/security.md; `./seedbed bench` measures
+        # from one checkpoint to the next.
         statements = f"""
-create role seedbed login createrole;
+create role seedbed login;
 alter role seedbed password '{state["password"]}';
-create database seedbed owner seedbed;
+create database seedbed;
+grant connect, create, temporary on database seedbed to seedbed;
 grant pg_checkpoint to seedbed;
 """
         postgres = house.inside(binaries() / "postgres")

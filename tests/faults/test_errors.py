@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from ingest import embedded
+from ingest.embedded.mariadb import MariaDB
+from ingest.embedded.service import Stack
 from tests.clone import Clone, by_key, columns_of, quiet
 
 WRONG = "wr0ng-pass-phrase"
@@ -184,6 +186,37 @@ def test_a_column_that_vanished_leaves_its_table_as_it_was(day_2_due: Clone) -> 
     assert day_2_due.relation("silver", "suppliers") == before
     day_2_due.deliver("day_2")
     assert_heals(day_2_due, "suppliers", "customers")
+
+
+def test_a_privilege_that_is_missing_for_one_table(day_2_due: Clone) -> None:
+    embedded.down(day_2_due.root, quiet)
+    server = MariaDB(Stack(day_2_due.root), quiet)
+    statements = (
+        "use mysql;",
+        "flush privileges;",
+        f"create or replace user narrow@127.0.0.1 identified by '{WRONG}';",
+        "grant select on shop.customers to narrow@127.0.0.1;",
+    )
+    server._bootstrap(server.prepare(), server.data, "\n".join(statements))
+    day_2_due.start()
+    url = re.sub("//.*@", f"//narrow:{WRONG}@", day_2_due.env["SHOP_URL"])
+    done = run(day_2_due, "suppliers", "customers", SHOP_URL=url)
+    assert_told(day_2_due, done, 1, "shop.suppliers", "may not SELECT from it")
+    assert day_2_due.query(
+        "select table_id, state from audit.batch where batch_seq = 2"
+    ) == [("shop.customers", "released")]
+    assert_heals(day_2_due, "suppliers", "customers")
+
+
+def test_a_database_in_which_nothing_may_be_created(day_2_due: Clone) -> None:
+    done = run(day_2_due, "suppliers", PGDATABASE="postgres")
+    assert_told(
+        day_2_due,
+        done,
+        3,
+        "permission denied for database postgres",
+        "grant connect, create, temporary on database postgres to seedbed",
+    )
 
 
 def test_a_table_that_may_not_be_read(day_2_due: Clone) -> None:

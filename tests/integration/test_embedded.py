@@ -1,6 +1,7 @@
 """The embedded servers, for real: kept data, kills, faults, and foreign folders."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -106,8 +107,9 @@ def pids(root: Path) -> dict[str, int]:
 def test_what_was_written_outlives_a_sigkill_of_every_server(root: Path) -> None:
     env = embedded.up(root, quiet)
     with postgres(env) as warehouse:
-        warehouse.execute("create table if not exists kept (i int)")
-        warehouse.execute("insert into kept select generate_series(1, 1000)")
+        warehouse.execute("create schema if not exists own")
+        warehouse.execute("create table if not exists own.kept (i int)")
+        warehouse.execute("insert into own.kept select generate_series(1, 1000)")
     with mysql(embedded.admin_url(root)) as writer:
         writer.cursor().execute("create table if not exists kept (i int)")
         writer.cursor().execute("insert into kept values (1), (2), (3)")
@@ -126,7 +128,7 @@ def test_what_was_written_outlives_a_sigkill_of_every_server(root: Path) -> None
     env = embedded.up(root, lines.append)
     assert sum("was not stopped by ./seedbed down" in line for line in lines) == 3
     with postgres(env) as warehouse:
-        row = warehouse.execute("select count(*), sum(i) from kept").fetchone()
+        row = warehouse.execute("select count(*), sum(i) from own.kept").fetchone()
     assert row == (1000, 500500)
     with mysql(env["SHOP_URL"]).cursor() as cursor:
         cursor.execute("select count(*), sum(i) from kept")
@@ -275,13 +277,16 @@ def test_a_lock_file_that_names_a_stranger_does_not_stop_postgres(root: Path) ->
 def test_lost_passwords_are_made_anew_and_the_data_stays(root: Path) -> None:
     old = embedded.up(root, quiet)
     with postgres(old) as warehouse:
-        warehouse.execute("create table if not exists still_here ()")
+        warehouse.execute("create schema if not exists own")
+        warehouse.execute("create table if not exists own.still_here ()")
     embedded.down(root, quiet)
     (root / ".seedbed" / "stack.json").unlink()
     new = embedded.up(root, quiet)
     assert new["PGPASSWORD"] != old["PGPASSWORD"]
     with postgres(new) as warehouse:
-        assert warehouse.execute("select count(*) from still_here").fetchone() == (0,)
+        assert warehouse.execute("select count(*) from own.still_here").fetchone() == (
+            0,
+        )
     with mysql(new["CRM_URL"]).cursor() as cursor:
         assert cursor.execute("select 1") == 1
     with pytest.raises(psycopg.OperationalError, match="password authentication"):
@@ -294,15 +299,26 @@ def test_the_reader_can_not_write_and_the_warehouse_role_is_no_superuser(
     env = embedded.up(root, quiet)
     with mysql(embedded.admin_url(root)) as writer:
         writer.cursor().execute("create table if not exists guarded (i int)")
-    with mysql(env["SHOP_URL"]) as reader, pytest.raises(pymysql.OperationalError):
-        reader.cursor().execute("insert into guarded values (1)")
+    with mysql(env["SHOP_URL"]) as reader, reader.cursor() as cursor:
+        with pytest.raises(pymysql.OperationalError):
+            cursor.execute("insert into guarded values (1)")
+        cursor.execute("show grants")
+        grants = " ".join(row[0].split(" TO ")[0] for row in cursor.fetchall())
+    assert set(re.findall(r"GRANT (.*?) ON (\S+)", grants)) == {
+        ("USAGE", "*.*"),
+        ("SELECT", "`shop`.*"),
+        ("SELECT", "`crm`.*"),
+    }
     with postgres(env) as warehouse:
         row = warehouse.execute(
-            "select rolsuper, pg_catalog.pg_get_userbyid(datdba)"
+            "select rolsuper or rolcreaterole or rolcreatedb or rolreplication"
+            " or rolbypassrls, pg_catalog.pg_get_userbyid(datdba)"
             " from pg_roles, pg_database where rolname = current_user"
             " and datname = current_database()"
         ).fetchone()
-    assert row == (False, "seedbed")
+        assert row == (False, "postgres")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            warehouse.execute("create table public.guarded (i int)")
 
 
 def test_secrets_are_in_no_log_no_command_line_and_no_open_file(root: Path) -> None:

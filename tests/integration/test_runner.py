@@ -19,11 +19,15 @@ SHOP_TABLES = ("customers", "suppliers", "products", "inventory")
 
 
 @contextmanager
-def gate(port: int, refuses: Callable[[int], bool]) -> Iterator[tuple[int, list[int]]]:
-    """A port that leads to `port`; connections (1, 2, …) that it refuses are reset.
+def gate(
+    port: int, refuses: Callable[[int], bool], *, silently: bool = False
+) -> Iterator[tuple[int, list[int]]]:
+    """A port that leads to `port`; connections (1, 2, …) that it refuses are closed.
 
-    Gives the port, and the numbers of those that were refused so far.
+    `silently`: they stay open, and nothing comes. Gives the port, and the numbers
+    of those that were refused so far.
     """
+    held: list[socket.socket] = []
     listener = socket.create_server(("127.0.0.1", 0))
     refused: list[int] = []
 
@@ -42,7 +46,10 @@ def gate(port: int, refuses: Callable[[int], bool]) -> Iterator[tuple[int, list[
                 number += 1
                 if refuses(number):
                     refused.append(number)
-                    client.close()
+                    if silently:
+                        held.append(client)
+                    else:
+                        client.close()
                     continue
                 server = socket.create_connection(("127.0.0.1", port))
                 for ends in ((client, server), (server, client)):
@@ -53,7 +60,8 @@ def gate(port: int, refuses: Callable[[int], bool]) -> Iterator[tuple[int, list[
         yield listener.getsockname()[1], refused
     finally:
         listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        for end in (listener, *held):
+            end.close()
 
 
 def through(clone: Clone, port: int) -> str:
@@ -98,6 +106,27 @@ def test_connections_that_break_are_made_again_told_and_counted(
     assert day_2_due.value(
         "select retries from audit.run order by started_at desc limit 1"
     ) == len(refused)
+    assert day_2_due.released("shop.suppliers") == day_2_due.held("shop.suppliers")
+
+
+def test_a_source_that_falls_silent_is_given_up_and_asked_anew(
+    day_2_due: Clone, impatient: None
+) -> None:
+    # Connections of the check, of planning, and of DuckDB.
+    with (
+        gate(port_of(day_2_due), lambda n: n == 3, silently=True) as (port, silent),
+        day_2_due.inside(
+            SHOP_URL=through(day_2_due, port), SEEDBED_TIMEOUT_SECONDS="2"
+        ),
+    ):
+        began = time.monotonic()
+        result = pipeline.run(
+            day_2_due.tables("suppliers"), command="run", with_build=False
+        )
+    assert silent == [3]
+    assert result.state == "done", [o.error for o in result.outcomes]
+    assert result.outcomes[0].retries == 1
+    assert time.monotonic() - began > 2
     assert day_2_due.released("shop.suppliers") == day_2_due.held("shop.suppliers")
 
 
