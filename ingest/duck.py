@@ -3,6 +3,7 @@ loaded from their wheels, servers attached through secrets."""
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -82,12 +83,17 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         _busy.discard(connection)
-        # Closing a connection rolls back what it left open.
-        connection.close()
         try:
+            _roll_back(connection)
+            connection.close()
             for name in ("source", "warehouse"):
                 instance.execute(f"detach database if exists {name}")
             _idle.append(instance)
+        except duckdb.FatalException:
+            # A server went away in the middle of a copy. Closing, now or when Python
+            # ends, would roll back over the lost connection and end the process.
+            for broken in (connection, instance):
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(broken))
         except duckdb.Error:
             instance.close()  # a broken instance serves nobody else
 
@@ -104,6 +110,16 @@ def one_thread(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         with suppress(duckdb.Error):  # a broken engine serves nobody else
             engine.execute(f"set threads = {THREADS}")
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End what was left open; FatalException when the instance is past that."""
+    try:
+        connection.execute("rollback")
+    except duckdb.FatalException:
+        raise
+    except duckdb.Error:
+        pass  # nothing is open, or the server is gone and has rolled back itself
 
 
 def _instance(spill: Path) -> duckdb.DuckDBPyConnection:

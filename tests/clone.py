@@ -8,11 +8,12 @@ import csv
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from botocore.config import Config
 from psycopg import sql
 
 from ingest import build, demo, embedded, metadata, packages, pipeline, settings
+from ingest.embedded.mariadb import MariaDB
 from ingest.embedded.postgres import Postgres, binaries
 from ingest.embedded.service import Stack
 
@@ -84,6 +86,37 @@ def copy_project(root: Path) -> None:
     packages.install(root, quiet)
 
 
+def add_operator(root: Path, password: str) -> None:
+    """Make a MariaDB that is down, and a user `operator` there who may do anything."""
+    server = MariaDB(Stack(root), quiet)
+    house = server.prepare()
+    server._make_passwords(house)
+    server._bootstrap(
+        house,
+        server.data,
+        "flush privileges;\n"
+        f"create user operator@127.0.0.1 identified by '{password}';\n"
+        "grant all privileges on *.* to operator@127.0.0.1 with grant option;\n",
+    )
+
+
+@contextmanager
+def operated(root: Path, password: str) -> Iterator[pymysql.cursors.Cursor]:
+    """A cursor of that operator."""
+    url = urlsplit(embedded.admin_url(root))
+    with (
+        pymysql.connect(
+            host=url.hostname,
+            port=url.port or 0,
+            user="operator",
+            password=password,
+            autocommit=True,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        yield cursor
+
+
 @dataclass
 class Checkpoint:
     """Warehouse (a database to copy), sources and dbt state at one moment."""
@@ -100,10 +133,14 @@ class Clone:
         self.root = root
         self.env: dict[str, str] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
+        self.operator = secrets.token_urlsafe(24)
 
     # -- servers ---------------------------------------------------------------
     def up(self) -> None:
-        """Start the servers; the warehouse's role may copy its database."""
+        """Start the servers; the warehouse's role may copy databases.
+
+        The sources have a user more, `operator`, who may do anything.
+        """
         embedded.up(self.root, quiet, ["postgres"])
         embedded.down(self.root, quiet)
         server = Postgres(Stack(self.root), quiet)
@@ -114,6 +151,7 @@ class Clone:
             stdin="alter role seedbed createdb;\n"
             "alter database seedbed owner to seedbed;\n",
         )
+        add_operator(self.root, self.operator)
         self.start()
 
     def start(self) -> None:
@@ -294,6 +332,10 @@ class Clone:
         ):
             yield cursor
 
+    def operated(self) -> AbstractContextManager[pymysql.cursors.Cursor]:
+        """A cursor of the sources' operator: global settings, others' rights."""
+        return operated(self.root, self.operator)
+
     def change(self, *statements: str) -> None:
         """Execute statements in the sources, foreign keys unchecked."""
         with self.source() as cursor:
@@ -429,6 +471,11 @@ class Clone:
             path.write_text(before)
             self.generate()
             build._parsed.clear()
+
+    def options(self, *lines: str) -> AbstractContextManager[None]:
+        """The seed with more lines of options.csv."""
+        old = "shop,customers,soft_delete_column,deleted_at"
+        return self.edited("options", old, "\n".join((old, *lines)))
 
     def generate(self) -> None:
         """`./seedbed generate`, in this process."""

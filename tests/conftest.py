@@ -13,6 +13,8 @@ from ingest import embedded
 from ingest.pipeline import RunResult
 from tests.clone import Clone, copy_project, link_mariadb, quiet, seed
 
+pytest_plugins = ["tests.faults.reliability"]
+
 ORDER = ("unit", "integration", "faults")
 DAYS = (1, 2, 3, 4)
 

@@ -9,7 +9,8 @@ import pytest
 from ingest import embedded
 from ingest.embedded.mariadb import MariaDB
 from ingest.embedded.service import Stack
-from tests.clone import Clone, by_key, columns_of, quiet
+from tests.clone import Clone, quiet
+from tests.faults.oracle import assert_heals
 
 WRONG = "wr0ng-pass-phrase"
 
@@ -50,25 +51,6 @@ def assert_told(
     everywhere = told + clone.logs() + clone.audit()
     for secret in (*clone.secrets, WRONG, *secrets):
         assert secret not in everywhere
-
-
-def assert_heals(clone: Clone, *tables: str, with_build: bool = False) -> None:
-    """A run as usual succeeds, and what is released is the source's."""
-    result = clone.run(*tables, with_build=with_build)
-    assert (result.state, result.balanced) == ("done", True), [
-        o.error for o in result.outcomes
-    ]
-    for outcome in result.outcomes:
-        name = outcome.table.id
-        assert clone.released(name) == clone.held(name)
-        if with_build:
-            silver = clone.relation("silver", outcome.table.model)
-            live = {
-                key: {column: row[column] for column in columns_of(name)}
-                for key, row in by_key(name, silver).items()
-                if not row["is_deleted"]
-            }
-            assert live == clone.held(name)
 
 
 def elsewhere(url: str, *, port: int | None = None, password: str = "") -> str:
@@ -133,6 +115,7 @@ def test_a_bucket_that_does_not_exist(day_2_due: Clone) -> None:
     assert_heals(day_2_due, "suppliers")
 
 
+@pytest.mark.fault(13)
 def test_a_lake_that_is_down(day_2_due: Clone, closed_port: int) -> None:
     url = f"http://127.0.0.1:{closed_port}"
     done = run(day_2_due, "suppliers", AWS_ENDPOINT_URL_S3=url)
@@ -176,6 +159,7 @@ def test_a_table_that_vanished_leaves_the_others_to_go_on(day_2_due: Clone) -> N
     assert_heals(day_2_due, "crm_contacts")
 
 
+@pytest.mark.fault(18)
 def test_a_column_that_vanished_leaves_its_table_as_it_was(day_2_due: Clone) -> None:
     before = day_2_due.relation("silver", "suppliers")
     day_2_due.change("alter table shop.suppliers drop column rating")

@@ -1,15 +1,10 @@
 """The gate: what is blocked, that nothing of it gets through, and what heals it."""
 
-from typing import Any
-
 import pytest
 
-from tests.clone import Clone, by_key, columns_of
+from tests.clone import Clone
 from tests.conftest import Played
-
-
-def states(result: Any) -> dict[str, str]:
-    return {o.table.id: o.state for o in result.outcomes}
+from tests.faults.oracle import assert_source, states
 
 
 def live(clone: Clone, model: str) -> list[str]:
@@ -34,17 +29,10 @@ def sequences(clone: Clone, relation: str) -> set[int]:
     return {n for (n,) in clone.query(f"select distinct _batch_seq from {relation}")}
 
 
-def assert_source(clone: Clone, table: str, model: str) -> None:
-    """Silver's live rows are the source's."""
-    rows = [r for r in clone.relation("silver", model) if not r["is_deleted"]]
-    found = by_key(table, rows)
-    names = columns_of(table)
-    assert {k: {n: r[n] for n in names} for k, r in found.items()} == clone.held(table)
-
-
 @pytest.mark.parametrize(
     "table", ["shop.inventory", "shop.suppliers", "shop.payments", "crm.contacts"]
 )
+@pytest.mark.fault(26)
 def test_a_table_that_became_empty_is_blocked_and_heals(
     day_2_due: Clone, table: str
 ) -> None:
@@ -66,6 +54,7 @@ def test_a_table_that_became_empty_is_blocked_and_heals(
         assert day_2_due.released(table) == day_2_due.held(table)
 
 
+@pytest.mark.fault(26)
 def test_a_table_that_may_be_empty_may_become_empty(day_4: Clone) -> None:
     day_4.change("delete from shop.inventory")
     line = "shop,customers,soft_delete_column,deleted_at"
@@ -78,6 +67,7 @@ def test_a_table_that_may_be_empty_may_become_empty(day_4: Clone) -> None:
     assert_source(day_4, "shop.inventory", "inventory")
 
 
+@pytest.mark.fault(26)
 def test_an_empty_first_load_is_no_fault(fresh: Clone) -> None:
     fresh.day(1)
     fresh.change("delete from shop.inventory")
@@ -88,6 +78,7 @@ def test_an_empty_first_load_is_no_fault(fresh: Clone) -> None:
     }
 
 
+@pytest.mark.fault(20)
 def test_a_mass_delete_is_blocked_and_the_next_healthy_run_heals(
     day_2_due: Clone, played: Played
 ) -> None:
@@ -124,6 +115,7 @@ def test_a_mass_delete_is_blocked_and_the_next_healthy_run_heals(
         assert rows == played.contents[2][name], name
 
 
+@pytest.mark.fault(20)
 def test_deletes_up_to_the_limit_pass(day_2_due: Clone) -> None:
     day_2_due.change("delete from shop.orders where order_id <= 90")
     result = day_2_due.run("orders")
@@ -135,6 +127,7 @@ def test_deletes_up_to_the_limit_pass(day_2_due: Clone) -> None:
         assert cursor.fetchone() == (len(live(day_2_due, "orders")),)
 
 
+@pytest.mark.fault(20)
 def test_a_blocked_table_stays_blocked_until_its_source_is_mended(
     day_2_due: Clone,
 ) -> None:
@@ -166,6 +159,7 @@ def test_a_null_in_the_key_blocks_without_showing_the_row(day_2_due: Clone) -> N
     assert "private" not in shown.stdout
 
 
+@pytest.mark.fault(21)
 def test_a_key_that_was_deleted_and_comes_back_lives(day_4: Clone) -> None:
     """With the content and the time of before, as out of a backup."""
     newest = max(day_4.source_rows("shop.suppliers"), key=lambda r: r["updated_at"])
@@ -180,6 +174,7 @@ def test_a_key_that_was_deleted_and_comes_back_lives(day_4: Clone) -> None:
     assert_source(day_4, "shop.suppliers", "suppliers")
 
 
+@pytest.mark.fault(1, 3)
 def test_a_late_row_within_the_overlap_is_loaded_and_ties_are_all_there(
     day_4: Clone,
 ) -> None:
@@ -197,6 +192,7 @@ def test_a_late_row_within_the_overlap_is_loaded_and_ties_are_all_there(
     assert day_4.released("shop.payments") == day_4.held("shop.payments")
 
 
+@pytest.mark.fault(6)
 def test_a_source_clock_that_went_back_takes_no_watermark_back(
     day_2_due: Clone,
 ) -> None:
@@ -208,6 +204,7 @@ def test_a_source_clock_that_went_back_takes_no_watermark_back(
     assert day_2_due.value(high + "'shop.suppliers'") == before
 
 
+@pytest.mark.fault(6)
 def test_a_row_from_the_future_waits_for_its_time(day_2_due: Clone) -> None:
     day_2_due.change(
         "insert into shop.suppliers values (9999, 'Later', 'DE', null, null, "
@@ -221,6 +218,7 @@ def test_a_row_from_the_future_waits_for_its_time(day_2_due: Clone) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other bytes"])
+@pytest.mark.fault(10)
 def test_a_file_that_is_not_the_manifest_s_is_refused_and_others_go_on(
     day_2_due: Clone, damage: str
 ) -> None:

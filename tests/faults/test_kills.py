@@ -1,49 +1,39 @@
 """Killed anywhere, the next run comes to what an undisturbed one comes to."""
 
+import itertools
 import random
 import re
-import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ingest import killpoints
+from ingest import build, killpoints
 from ingest.ledger import table_lock
-from tests.clone import Clone, neutral_environment
+from tests.clone import Clone, by_key, columns_of, neutral_environment, quiet
 from tests.conftest import Played
+from tests.faults.child import Run
+from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
+from tests.faults.oracle import assert_heals, assert_undisturbed, states
+from tests.faults.trade import trade
 
 INGEST = Path(killpoints.__file__).parent
+ONE_OF_EACH_LOAD_TYPE = {
+    "full": "shop.inventory",
+    "incremental": "shop.order_items",
+    "scd1": "shop.suppliers",
+    "scd2": "crm.contacts",
+    "cdc": "shop.orders",
+    "snapshot": "shop.products",
+}
 
 
-def start(clone: Clone, **env: str) -> "subprocess.Popen[str]":
-    """A run in a process of its own, without waiting for it."""
-    return subprocess.Popen(
-        clone.command("run"),
-        cwd=clone.root,
-        env=neutral_environment() | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def assert_undisturbed(clone: Clone, played: Played) -> None:
-    """One more run, and all is as if nobody had been killed."""
-    result = clone.run()
-    assert result.state == "done", [o.error for o in result.outcomes]
-    assert result.balanced
-    contents = clone.contents(without=["_batch_seq"], any_observation=True)
-    expected = played.contents[2]
-    assert contents.keys() == expected.keys()
-    for name in expected:
-        assert contents[name] == expected[name], name
-    open_batches = clone.query(
-        "select table_id, state from audit.batch "
-        "where state in ('planned', 'extracted', 'loaded')"
-    )
-    assert open_batches == []
+@pytest.fixture
+def nightly(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for all of it."""
+    return bool(request.config.getoption("nightly"))
 
 
 def test_every_point_in_the_code_is_a_known_one_and_each_is_there() -> None:
@@ -55,39 +45,87 @@ def test_every_point_in_the_code_is_a_known_one_and_each_is_there() -> None:
     assert sorted(used) == sorted(killpoints.POINTS), "each point once"
 
 
-@pytest.mark.parametrize("point", killpoints.POINTS)
+@pytest.mark.parametrize("point", IN_ANY_RUN)
+@pytest.mark.fault(7, 8, 9)
 def test_killed_at_a_point_the_next_run_heals(
     day_2_due: Clone, played: Played, point: str
 ) -> None:
-    killed = start(day_2_due, SEEDBED_KILL_AT=point)
-    told, _ = killed.communicate(timeout=180)
-    assert killed.returncode == -signal.SIGKILL, told
+    Run(day_2_due, env={"SEEDBED_KILL_AT": point}).assert_killed()
     assert_undisturbed(day_2_due, played)
 
 
-@pytest.mark.parametrize("seed", [11, 12])
-def test_killed_at_three_random_moments_the_next_run_heals(
-    day_2_due: Clone, played: Played, seed: int
+@pytest.mark.parametrize("point", IN_RANGES)
+@pytest.mark.fault(7)
+def test_killed_between_ranges_of_a_first_load_the_next_run_heals(
+    stack: Clone, played: Played, point: str
 ) -> None:
-    dice = random.Random(seed)
-    killed = 0
-    for stage in range(3):
-        seconds = 0.4 + 1.7 * stage + dice.uniform(0, 1.7)
-        print(f"seed {seed}: SIGKILL after {seconds:.3f} s")
-        process = start(day_2_due)
-        try:
-            process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        killed += process.returncode == -signal.SIGKILL
-    assert killed >= 1
-    assert_undisturbed(day_2_due, played)
+    stack.restore("empty", source="day_1")
+    with stack.source() as cursor:
+        cursor.execute("analyze table shop.order_items")
+    with stack.options("shop,order_items,range_rows,300"):
+        for _ in range(2):
+            Run(stack, "order_items", env={"SEEDBED_KILL_AT": point}).assert_killed()
+        read = "select count(parts) < count(*) from audit.batch_range"
+        assert stack.value(read), "it was killed in between"
+        result = stack.run("order_items", with_build=False)
+    assert (result.state, result.balanced) == ("done", True)
+    log = stack.relation("bronze", "shop__order_items")
+    names = columns_of("shop.order_items")
+    found = by_key("shop.order_items", [{n: row[n] for n in names} for row in log])
+    assert found == stack.held("shop.order_items")
 
 
+@pytest.mark.fault(7, 8, 9)
+def test_killed_at_each_point_with_each_load_type_the_next_run_heals(
+    day_4: Clone, nightly: bool
+) -> None:
+    points = [p for p in IN_ANY_RUN if p != "after_build"]
+    tables = list(ONE_OF_EACH_LOAD_TYPE.values())
+    pairs = list(itertools.product(points, tables))
+    dice = random.Random(5)
+    for minute, (point, table) in enumerate(pairs if nightly else pairs[::7]):
+        trade(day_4, minute, dice)
+        run = Run(day_4, table, env={"SEEDBED_KILL_AT": point}, with_build=False)
+        run.assert_killed()
+        assert_heals(day_4, table)
+    assert_heals(day_4, with_build=True)
+
+
+@pytest.mark.fault(7, 8, 9, 23)
+def test_killed_at_random_moments_again_and_again_the_next_run_heals(
+    day_4: Clone, nightly: bool, record_property: Callable[[str, object], None]
+) -> None:
+    wanted, killed = (60 if nightly else 10), 0
+    dice = random.Random(2026)
+    trade(day_4, 0, dice)
+    usual = day_4.run(everything=True).seconds
+    for minute in itertools.count(1):
+        trade(day_4, minute, dice)
+        # Half of them die while rows move, which is short beside the build.
+        with_build = minute % 2 == 1
+        seconds = dice.uniform(0, usual["move"] + (usual["build"] if with_build else 0))
+        run = Run(day_4, with_build=with_build)
+        if run.wait(seconds) is None:
+            run.kill()
+            run.assert_killed()
+            killed += 1
+            print(f"kill {killed}: SIGKILL after {seconds:.3f} s")
+            if killed % 5 == 0:
+                assert_heals(day_4, with_build=True)
+        if killed == wanted:
+            break
+    record_property("kills", killed)
+    before = day_4.contents()
+    with day_4.inside():
+        tables = [t for t in day_4.tables() if t.load_type != "snapshot"]
+        names = [t.model + ("_history" if t.has_history else "") for t in tables]
+        assert build.rebuild(names, "postgres", quiet).ok
+    assert day_4.contents() == before, "a rebuild gives what the increments gave"
+
+
+@pytest.mark.fault(23)
 def test_a_killed_run_leaves_no_lock_behind(day_2_due: Clone) -> None:
-    killed = start(day_2_due, SEEDBED_KILL_AT="in_load")
-    killed.communicate(timeout=180)
+    Run(day_2_due, env={"SEEDBED_KILL_AT": "in_load"}).assert_killed()
     deadline = time.monotonic() + 10
     while True:
         held = day_2_due.value(
@@ -100,17 +138,27 @@ def test_a_killed_run_leaves_no_lock_behind(day_2_due: Clone) -> None:
 
 
 def test_a_killed_run_is_not_told_as_running_for_ever(day_2_due: Clone) -> None:
-    killed = start(day_2_due, SEEDBED_KILL_AT="after_plan")
-    killed.communicate(timeout=180)
+    Run(day_2_due, env={"SEEDBED_KILL_AT": "after_plan"}).assert_killed()
     assert day_2_due.run("suppliers").state == "done"
-    states = day_2_due.query("select state from audit.run order by started_at")
-    assert ("running",) not in states
+    found = day_2_due.query("select state from audit.run order by started_at")
+    assert ("running",) not in found
 
 
+@pytest.mark.fault(22)
 def test_of_two_runs_at_once_both_end_well_and_no_row_is_lost(
     day_2_due: Clone, played: Played
 ) -> None:
-    processes = [start(day_2_due) for _ in range(2)]
+    processes = [
+        subprocess.Popen(
+            day_2_due.command("run"),
+            cwd=day_2_due.root,
+            env=neutral_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
     told = [p.communicate(timeout=240)[0] for p in processes]
     for process, text in zip(processes, told, strict=True):
         assert process.returncode == 0, text
@@ -118,13 +166,13 @@ def test_of_two_runs_at_once_both_end_well_and_no_row_is_lost(
     assert_undisturbed(day_2_due, played)
 
 
+@pytest.mark.fault(22)
 def test_a_table_that_another_run_works_on_is_left_alone(day_2_due: Clone) -> None:
     before = day_2_due.relation("silver", "suppliers")
     (table,) = day_2_due.tables("suppliers")
     with day_2_due.inside(), table_lock(table):
         result = day_2_due.run("suppliers", "customers")
-    states = {o.table.id: o.state for o in result.outcomes}
-    assert states == {"shop.customers": "released", "shop.suppliers": "busy"}
+    assert states(result) == {"shop.customers": "released", "shop.suppliers": "busy"}
     (busy,) = [str(o.error) for o in result.outcomes if o.error]
     assert "another run is working on it" in busy
     assert day_2_due.relation("silver", "suppliers") == before

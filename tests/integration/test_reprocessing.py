@@ -1,6 +1,5 @@
 """Read again what windows do not reach: ranges, dates, differences, raw files."""
 
-import signal
 from datetime import datetime
 from typing import Any
 
@@ -11,20 +10,14 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.window import Request
 from tests.clone import Clone, by_key, columns_of
 from tests.conftest import Played
-from tests.faults.test_gate import assert_source
-from tests.faults.test_kills import start
+from tests.faults.child import Run
+from tests.faults.oracle import assert_source
 
 MODELS = {
     "shop.suppliers": "suppliers",
     "crm.contacts": "crm_contacts",
     "shop.orders": "orders",
 }
-LAST_OPTION = "shop,customers,soft_delete_column,deleted_at"
-
-
-def option(clone: Clone, *lines: str) -> Any:
-    """The seed with more options."""
-    return clone.edited("options", LAST_OPTION, "\n".join((LAST_OPTION, *lines)))
 
 
 def batch(clone: Clone, table: str, *columns: str) -> tuple[Any, ...]:
@@ -97,8 +90,8 @@ def test_a_window_that_is_replaced_loses_what_the_source_lost(day_1: Clone) -> N
         found = cursor.fetchone()
     assert found
     day_1.change(f"delete from shop.payments where payment_id = {found[0]}")
-    with option(
-        day_1, "shop,payments,late_days,2", "shop,payments,replace_window,true"
+    with day_1.options(
+        "shop,payments,late_days,2", "shop,payments,replace_window,true"
     ):
         assert day_1.run("payments", with_build=False).state == "done"
         assert batch(day_1, "shop.payments", "rows_deleted") == (1,)
@@ -128,7 +121,7 @@ def test_a_row_deleted_and_come_again_as_it_was_lives(day_1: Clone, table: str) 
 
 
 def test_keys_are_scanned_at_a_cadence_of_their_own(day_1: Clone) -> None:
-    with option(day_1, "shop,suppliers,key_scan_minutes,60"):
+    with day_1.options("shop,suppliers,key_scan_minutes,60"):
         assert day_1.run("suppliers", with_build=False).state == "done"
         day_1.change("delete from shop.suppliers order by supplier_id limit 1")
         assert day_1.run("suppliers", with_build=False).state == "done"
@@ -236,11 +229,9 @@ def test_a_first_load_in_ranges_is_resumed_where_it_was_killed(
     lines = [f"{t},range_rows,300" for t in ("shop,order_items", "shop,payments")]
     with fresh.source() as cursor:
         cursor.execute("analyze table shop.order_items, shop.payments")
-    with option(fresh, *lines):
+    with fresh.options(*lines):
         for _ in range(2):
-            killed = start(fresh, SEEDBED_KILL_AT="after_range")
-            told, _ = killed.communicate(timeout=180)
-            assert killed.returncode == -signal.SIGKILL, told
+            Run(fresh, env={"SEEDBED_KILL_AT": "after_range"}).assert_killed()
         (read, planned) = fresh.query(
             "select count(parts), count(*) from audit.batch_range"
         )[0]

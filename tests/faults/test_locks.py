@@ -1,0 +1,114 @@
+"""Locks that others hold, and deadlocks: a time-out, another try, then an error."""
+
+import threading
+import time
+
+import pytest
+
+from tests.clone import Clone
+from tests.faults.child import run
+from tests.faults.oracle import assert_heals, states
+
+LOG = "bronze.shop__suppliers"
+IMPATIENT = {"PGOPTIONS": "-c lock_timeout=300ms"}
+
+
+def wait_for_a_waiter(clone: Clone) -> None:
+    """Until somebody waits for a lock on the log."""
+    deadline = time.monotonic() + 60
+    while not clone.value(
+        "select exists (select from pg_locks where not granted "
+        f"and relation = '{LOG}'::regclass)"
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.fault(16)
+def test_a_lock_that_becomes_free_after_a_time_out_is_tried_again(
+    day_2_due: Clone,
+) -> None:
+    lines = []
+    with day_2_due.connect() as other:
+        other.autocommit = False
+        other.execute(f"lock table {LOG} in access exclusive mode")
+
+        def report(line: str) -> None:
+            lines.append(line)
+            other.rollback()
+
+        result = run(day_2_due, IMPATIENT, "suppliers", with_build=False, report=report)
+    assert states(result) == {"shop.suppliers": "released"}
+    assert "lock timeout" in lines[0]
+    assert_heals(day_2_due, "suppliers", with_build=True)
+
+
+@pytest.mark.fault(16)
+def test_a_lock_that_stays_is_told_and_the_others_go_on(day_2_due: Clone) -> None:
+    with day_2_due.connect() as other:
+        other.autocommit = False
+        other.execute(f"lock table {LOG} in access exclusive mode")
+        result = run(
+            day_2_due,
+            IMPATIENT | {"SEEDBED_RETRY_SECONDS": "0"},
+            "suppliers",
+            "customers",
+            with_build=False,
+        )
+    assert states(result) == {"shop.customers": "released", "shop.suppliers": "failed"}
+    (error,) = [str(o.error) for o in result.outcomes if o.error]
+    assert "lock timeout" in error
+    assert_heals(day_2_due, "suppliers")
+
+
+@pytest.mark.fault(16)
+def test_a_deadlock_is_tried_again(day_2_due: Clone) -> None:
+    """Another session has the log and wants the batch; the load the other way."""
+    lines: list[str] = []
+    # The log is taken once the batch is extracted, so that the load is what waits.
+    day_2_due.run("suppliers", steps=("extract",), with_build=False)
+    with day_2_due.connect() as other:
+        other.autocommit = False
+        other.execute(f"lock table {LOG} in share mode")
+
+        def want_the_batch() -> None:
+            wait_for_a_waiter(day_2_due)
+            other.execute("select from audit.batch for update")
+            other.rollback()
+
+        thread = threading.Thread(target=want_the_batch)
+        thread.start()
+        result = run(day_2_due, {}, "suppliers", with_build=False, report=lines.append)
+        thread.join()
+    assert states(result) == {"shop.suppliers": "released"}
+    assert any("deadlock" in line for line in lines), lines
+    assert_heals(day_2_due, "suppliers")
+
+
+@pytest.mark.fault(16)
+def test_a_source_s_table_that_stays_locked_is_told(day_2_due: Clone) -> None:
+    with day_2_due.operated() as other:
+        other.execute("lock tables shop.suppliers write")
+        result = run(
+            day_2_due,
+            {"SEEDBED_TIMEOUT_SECONDS": "2", "SEEDBED_RETRY_SECONDS": "0"},
+            "suppliers",
+            with_build=False,
+        )
+    assert states(result) == {"shop.suppliers": "failed"}
+    assert "shop" in str(result.outcomes[0].error)
+    assert_heals(day_2_due, "suppliers")
+
+
+@pytest.mark.fault(16)
+def test_a_transaction_that_is_open_for_long_loses_no_row(day_2_due: Clone) -> None:
+    """It changed a row before the run and commits after it: nobody waits for it."""
+    with day_2_due.operated() as other:
+        other.execute("begin")
+        other.execute(
+            "update shop.suppliers set name = 'Late', updated_at = "
+            "'2026-03-01 23:59:00' where supplier_id = 3"
+        )
+        assert day_2_due.run("suppliers", with_build=False).state == "done"
+        other.execute("commit")
+    assert_heals(day_2_due, "suppliers")
