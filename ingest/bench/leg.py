@@ -1,7 +1,7 @@
 """One leg of `./seedbed bench ingest`, in a process of its own.
 
-Its peak memory and CPU time are then the leg's. Prints seconds and row counts as
-JSON: `python -m ingest.bench.leg PROJECT STEPS TABLE…`, STEPS joined by commas;
+Its peak memory and CPU time are then the leg's. Prints seconds by step as JSON:
+`python -m ingest.bench.leg PROJECT STEPS TABLE…`, STEPS joined by commas;
 `extract-local` stands for an extract that ends with closed local files.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 from ingest import extract, load, metadata, pipeline, settings, validate
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
+from ingest.standardise import Standardisation
 
 
 def main(project: str, names: str, *patterns: str) -> None:
@@ -24,7 +25,7 @@ def main(project: str, names: str, *patterns: str) -> None:
     settings.ROOT = Path(project)
     seconds: dict[str, float] = {}
 
-    def time_calls(owner: Any, name: str) -> None:
+    def time_calls(owner: Any, name: str, told: str = "") -> None:
         function = getattr(owner, name)
 
         @functools.wraps(function)
@@ -34,7 +35,7 @@ def main(project: str, names: str, *patterns: str) -> None:
                 return function(*arguments)
             finally:
                 spent = time.perf_counter() - started
-                seconds[name] = seconds.get(name, 0.0) + spent
+                seconds[told or name] = seconds.get(told or name, 0.0) + spent
 
         setattr(owner, name, timed)
 
@@ -46,6 +47,7 @@ def main(project: str, names: str, *patterns: str) -> None:
     time_calls(load, "load")
     time_calls(validate, "validate")
     time_calls(Lake, "upload")
+    time_calls(Standardisation, "run", "standardise")
     tables = metadata.enabled(metadata.load(settings.ROOT), patterns)
     result = pipeline.run(tables, command="bench", steps=steps, with_build=False)
     for outcome in result.outcomes:
@@ -53,12 +55,7 @@ def main(project: str, names: str, *patterns: str) -> None:
             raise outcome.error
     if result.state != "done":
         raise SeedbedError(f"the benchmark's run is {result.state}, not done")
-    batches = [b for o in result.outcomes for b in o.batches]
-    rows = {
-        "read": sum(b.rows_read or 0 for b in batches),
-        "loaded": sum(b.rows_loaded or 0 for b in batches),
-    }
-    print(json.dumps({"seconds": seconds, "rows": rows}))
+    print(json.dumps(seconds))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,8 +27,8 @@ class Peer:
 
     @property
     def version(self) -> str:
-        """The tool's package and version."""
-        return self.packages[0].replace("==", " ").partition("[")[0]
+        """The version of the tool's own package, which is the first one."""
+        return self.packages[0].partition("==")[2]
 
 
 def _dlt(backend: str) -> Peer:
@@ -88,7 +89,7 @@ PEERS = (
 
 def install(peer: Peer, folder: Path) -> Path:
     """The peer's virtual environment; SeedbedError tells why it can't be made."""
-    home = folder / peer.version.replace(" ", "-")
+    home = folder / re.sub(r"\W+", "-", peer.packages[0])
     ready = home / "ready"
     if ready.exists():
         return home
