@@ -579,3 +579,41 @@ def bench_history(rows: int, rounds: int, as_json: bool) -> int:
         for line in history.lines(outcomes):
             click.echo(line)
     return 0
+
+
+@bench.command("ingest")
+@click.option("--rows", type=click.IntRange(10), default=1_000_000, help="Orders.")
+@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@click.option("--peers", is_flag=True, help="Beside dlt, ingestr and sling.")
+@click.option("--memory", is_flag=True, help="Peak memory at 1M and 10M rows.")
+@click.option("--reference", is_flag=True, help="Replay a published job of 9.6M rows.")
+@click.option("--write", is_flag=True, help="Write docs/benchmarks.md.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def bench_ingest(
+    rows: int,
+    rounds: int,
+    peers: bool,
+    memory: bool,
+    reference: bool,
+    write: bool,
+    as_json: bool,
+) -> int:
+    """A first load: beside the servers' own clients and other tools."""
+    from ingest.bench import ingest
+
+    results = ingest.run(
+        rows,
+        rounds,
+        _say,
+        with_peers=peers,
+        with_memory=memory,
+        with_reference=reference,
+    )
+    if as_json:
+        click.echo(json.dumps(ingest.as_json(results), indent=2))
+    else:
+        for line in ingest.lines(results):
+            click.echo(line)
+    if write:
+        _say(f"wrote {ingest.write(results)}")
+    return 0

@@ -7,19 +7,18 @@ the same saved tables. What is timed are the warehouse's statements.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from ingest import embedded, generate, load, metadata, settings
+from ingest import generate, load, metadata, settings
+from ingest.bench import servers
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 
@@ -113,9 +112,10 @@ def goals(outcomes: list[Outcome]) -> list[Goal]:
 
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
     """Measure all scenarios on a Postgres of the benchmark's own, then remove it."""
-    home = settings.ROOT / ".seedbed" / "bench"
-    home.mkdir(parents=True, exist_ok=True)
-    with _warehouse(home, report) as connection:
+    with (
+        servers(report, ["postgres"]) as home,
+        psycopg.connect(autocommit=True) as connection,
+    ):
         bench = _Bench(_project(home), connection)
         return [bench.measure(s, rounds, report) for s in scenarios(rows)]
 
@@ -140,21 +140,6 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
     for goal in goals(outcomes):
         verdict = "reached" if goal.reached else "missed"
         yield f"{verdict:8} {goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
-
-
-@contextmanager
-def _warehouse(home: Path, report: Report) -> Iterator[Connection]:
-    before = dict(os.environ)
-    try:
-        os.environ.update(embedded.up(home, report, ["postgres"]))
-        os.environ["SEEDBED_SCHEMA"] = "prod"
-        with psycopg.connect(autocommit=True) as connection:
-            yield connection
-    finally:
-        embedded.down(home, report)
-        embedded.wipe(home, report)
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _project(home: Path) -> Path:

@@ -175,8 +175,8 @@ class MariaDB(Service):
         house.run([*self._argv(house, data), "--bootstrap"], stdin=sql)
 
 
-def unpack(target: Path, report: Any) -> None:
-    """Download MariaDB and the libraries this system lacks, and unpack them there.
+def unpack(target: Path, report: Any, part: str = "server") -> None:
+    """Download a part of MariaDB and the libraries this system lacks; unpack them.
 
     Needs no rights and installs nothing: apt keeps its lists beside the target.
     Raises ServiceError, naming the ways out, where there is no apt or no network.
@@ -184,7 +184,7 @@ def unpack(target: Path, report: Any) -> None:
     work = fresh(target.with_name("download"))
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         raise ServiceError(f"MariaDB is not installed and there is no apt. {WAYS_OUT}")
-    report("downloading MariaDB from the system's package sources (17 MB, about 5 s)")
+    report(f"downloading MariaDB's {part} from the system's package sources (17 MB)")
     for folder in ("lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     options = [
@@ -216,12 +216,12 @@ def unpack(target: Path, report: Any) -> None:
         return done.stdout
 
     apt("apt-get", "-q", "update")
-    name = "^mariadb-server-core(-[0-9.]+)?$"
+    name = f"^mariadb-{part}-core(-[0-9.]+)?$"
     known = apt("apt-cache", "search", "--names-only", name).split("\n")
     if not known[0]:
-        raise ServiceError(f"The package sources have no MariaDB server. {WAYS_OUT}")
+        raise ServiceError(f"The package sources have no MariaDB {part}. {WAYS_OUT}")
     core = min((line.split()[0] for line in known if line), key=len)
-    # What an installation would add here: the server and what it needs.
+    # What an installation would add here: the part and what it needs.
     plan = apt("apt-get", "-s", "--no-install-recommends", "install", core)
     missing = re.findall(r"^Inst (\S+) ", plan, re.MULTILINE)
     apt("apt-get", "-q", "download", *(n for n in missing if n != "libc6"))

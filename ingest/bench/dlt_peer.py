@@ -1,0 +1,22 @@
+"""dlt's way of moving a table: run by a virtual environment that holds dlt.
+
+`python dlt_peer.py BACKEND TABLE`; BENCH_SOURCE and BENCH_WAREHOUSE are URLs.
+"""
+
+import os
+import sys
+
+import dlt  # type: ignore[import-not-found]
+from dlt.sources.sql_database import sql_table  # type: ignore[import-not-found]
+
+backend, name = sys.argv[1:]
+source = os.environ["BENCH_SOURCE"]
+options = {}
+if backend == "connectorx":  # which knows no other driver's URL
+    options["backend_kwargs"] = {"conn": source, "return_type": "arrow_stream"}
+table = sql_table(
+    source.replace("mysql:", "mysql+pymysql:"), table=name, backend=backend, **options
+)
+destination = dlt.destinations.postgres(os.environ["BENCH_WAREHOUSE"])
+pipeline = dlt.pipeline("bench", destination=destination, dataset_name="peer")
+pipeline.run(table, write_disposition="replace").raise_on_failed_jobs()
