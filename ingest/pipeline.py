@@ -8,7 +8,7 @@ Command line and orchestrator call the same functions.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from psycopg import sql
 
 from ingest import (
     build,
+    drift,
     generate,
     ledger,
     load,
     log,
     metadata,
     settings,
-    source,
     validate,
     window,
 )
@@ -105,18 +105,21 @@ def run(
             settings.source_url(table.source)
     with ledger.connect() as connection:
         ledger.prepare(connection)
-        for table in everyone:
-            # Models of tables that are not moved now need their logs as well;
-            # a fault is told by the run that moves the table.
-            with suppress(SeedbedError):
-                load.prepare(connection, table)
         run_id = ledger.begin_run(connection, command)
         seconds: dict[str, float] = {}
         try:
             started = time.monotonic()
-            outcomes = _move_all(
-                connection, tables, run_id, steps, jobs, report, request
-            )
+            errors: dict[str, SeedbedError] = {}
+            if "extract" in steps:
+                drifted = drift.follow(connection, settings.ROOT, run_id, tables)
+                tables, errors = drifted.tables, drifted.errors
+                everyone = metadata.enabled(metadata.load(settings.ROOT))
+            for table in everyone:
+                # Models of tables that are not moved now need their logs as well;
+                # a fault is told by the run that moves the table.
+                with suppress(SeedbedError):
+                    load.prepare(connection, table)
+            outcomes = _move_all(tables, errors, run_id, steps, jobs, report, request)
             seconds["move"] = time.monotonic() - started
             built = None
             if with_build:
@@ -131,8 +134,8 @@ def run(
             ledger.end_run(connection, run_id, "failed", seconds, str(error))
             raise
         state = _state(outcomes, built, balanced)
-        errors = "\n".join(str(o.error) for o in outcomes if o.error)
-        ledger.end_run(connection, run_id, state, seconds, errors)
+        told = "\n".join(str(o.error) for o in outcomes if o.error)
+        ledger.end_run(connection, run_id, state, seconds, told)
     return RunResult(run_id, state, outcomes, built, seconds, balanced)
 
 
@@ -159,26 +162,15 @@ def _state(
 
 
 def _move_all(
-    connection: Connection,
     tables: Sequence[Table],
+    errors: Mapping[str, SeedbedError],
     run_id: str,
     steps: Sequence[str],
     jobs: int,
     report: Report,
     request: window.Request | None,
 ) -> list[Outcome]:
-    outcomes = {t.id: Outcome(t) for t in tables}
-    if "extract" in steps:
-        for name in sorted({t.source.name for t in tables}):
-            there = [t for t in tables if t.source.name == name]
-            try:
-                faults = source.check_columns(there[0].source, there)
-            except SeedbedError as error:
-                for table in there:
-                    outcomes[table.id].error = error
-                continue
-            for table_id, fault in faults.items():
-                outcomes[table_id].error = SeedbedError(fault)
+    outcomes = {t.id: Outcome(t, error=errors.get(t.id)) for t in tables}
     ready = [t for t in tables if outcomes[t.id].error is None]
 
     def one(table: Table) -> None:

@@ -62,39 +62,6 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
         ) from None
 
 
-def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
-    """What keeps each table from being read, by table id: one query a source."""
-    with connect(source) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select table_name, column_name from information_schema.columns "
-            "where table_schema = %s",
-            (source.schema,),
-        )
-        found: dict[str, set[str]] = {}
-        for table_name, column_name in cursor.fetchall():
-            found.setdefault(table_name, set()).add(column_name)
-    faults = {}
-    for table in tables:
-        columns = found.get(table.name)
-        if columns is None:
-            faults[table.id] = (
-                f"{table.id}: there is no table {table.name!r} in schema "
-                f"{source.schema} of source {source.name}, or its user may not SELECT "
-                "from it. What was loaded stays as it is. Restore the table or the "
-                "privilege; if it is gone for good, write enabled false in "
-                "seeds/metadata/tables.csv."
-            )
-            continue
-        gone = [c.source_name for c in table.columns if c.source_name not in columns]
-        if gone:
-            faults[table.id] = (
-                f"{table.id}: column {', '.join(gone)} is no longer in the source. "
-                "What was loaded stays as it is. Restore the column, or correct "
-                "seeds/metadata/columns.csv and run `./seedbed generate`."
-            )
-    return faults
-
-
 def attached(table: Table) -> str:
     """The table where DuckDB has its source attached, as something to select from.
 

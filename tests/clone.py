@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -428,6 +428,12 @@ class Clone:
             path.write_text(before)
             self.generate()
             build._parsed.clear()
+
+    def under(self, policy: str, start: str) -> AbstractContextManager[None]:
+        """Give the row of tables.csv that starts so another on_schema_change."""
+        text = (self.root / "seeds" / "metadata" / "tables.csv").read_text()
+        (line,) = [n for n in text.splitlines() if n.startswith(start)]
+        return self.edited("tables", start, line.replace(",evolve,", f",{policy},"))
 
     def generate(self) -> None:
         """`./seedbed generate`, in this process."""
