@@ -118,6 +118,32 @@ create table if not exists audit.quality_result (
     primary key (run_id, table_id, batch_seq, check_name)
 );
 
+-- The columns of each source table as they were seen last and are lived with: what
+-- differs from these is a change. `declared` is the type in the source's words.
+create table if not exists audit.source_column (
+    table_id text not null,
+    column_name text not null,
+    declared text not null,
+    seen_at timestamptz not null default clock_timestamp(),
+    primary key (table_id, column_name)
+);
+
+-- Each change of a source table's columns, once. `action` is what came of it.
+create table if not exists audit.schema_change (
+    run_id text not null references audit.run,
+    table_id text not null,
+    column_name text not null,
+    change text not null check (
+        change in ('added', 'dropped', 'retyped', 'settled')
+    ),
+    was text,
+    now text,
+    action text not null check (action in ('followed', 'told', 'blocked')),
+    told text not null,
+    changed_at timestamptz not null default clock_timestamp()
+);
+create index if not exists schema_change_table on audit.schema_change (table_id);
+
 -- What a model reads, frozen in its own transaction: (after_seq, through_seq].
 create table if not exists audit.model_claim (
     model text primary key,

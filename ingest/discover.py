@@ -735,24 +735,26 @@ def differences(table: Table, found: SourceTable) -> list[str]:
     return lines + [f"{table.id}: column {name} is gone" for name in gone]
 
 
-def new_column_rows(table: Table, columns: Iterable[Column]) -> list[Row]:
-    """Rows of columns.csv that add `columns` to a table of the seed."""
-    taken = {c.name for c in table.columns}
-    return [
-        {"source": table.source.name, "table": table.name}
-        | column_row(column, column_name(column.name, taken))
-        # The rows that were read before have no value for it.
-        | {"nullable": "true"}
-        for column in columns
-        if types.of_source(column).type
-    ]
+def new_column_row(column: Column, taken: set[str]) -> Row:
+    """The row of columns.csv that adds a column to a known table; {} where none can.
+
+    `taken` are the names of the table's other columns; the new one joins them.
+    """
+    row = column_row(column, column_name(column.name, taken))
+    # The rows that were read before have no value for it.
+    return row | {"nullable": "true"} if row["data_type"] else {}
 
 
 def _lacking(table: Table, found: SourceTable) -> list[Row]:
     known = {c.source_name for c in table.columns}
-    return new_column_rows(
-        table, (c for n, c in found.columns.items() if n not in known)
-    )
+    taken = {c.name for c in table.columns}
+    here = {"source": table.source.name, "table": table.name}
+    rows = [
+        new_column_row(column, taken)
+        for name, column in found.columns.items()
+        if name not in known
+    ]
+    return [here | row for row in rows if row]
 
 
 # -- telling --------------------------------------------------------------------

@@ -18,6 +18,8 @@ from psycopg import sql
 
 from ingest import (
     build,
+    catalogue,
+    drift,
     duck,
     generate,
     ledger,
@@ -28,7 +30,6 @@ from ingest import (
     schedule,
     settings,
     silence,
-    source,
     stop,
     validate,
     window,
@@ -38,7 +39,7 @@ from ingest.errors import ConfigurationError, SeedbedError, ServiceError, first_
 from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
-from ingest.metadata import Table
+from ingest.metadata import Source, Table
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -125,6 +126,8 @@ def run(
         seconds: dict[str, float] = {}
         try:
             started = time.monotonic()
+            if "extract" in steps:
+                everyone = _follow_sources(connection, run_id, outcomes, report)
             _prepare_logs(everyone, outcomes, report)
             _move_all(outcomes, run_id, steps, jobs, report, request)
             seconds["move"] = time.monotonic() - started
@@ -189,6 +192,8 @@ def _prepare_logs(
 
     for table in everyone:
         outcome = moved.get(table.id, Outcome(table))
+        if outcome.error:
+            continue
         _isolate(outcome, functools.partial(prepare, table), report)
 
 
@@ -213,26 +218,31 @@ def _isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None
         )
 
 
-def _check_sources(outcomes: Sequence[Outcome], report: Report) -> None:
-    """Give the outcomes of tables that can't be read their error."""
-    for name in sorted({o.table.source.name for o in outcomes}):
-        there = [o for o in outcomes if o.table.source.name == name]
-        tables = [o.table for o in there]
-        check = functools.partial(source.check_columns, tables[0].source, tables)
+def _follow_sources(
+    connection: Connection,
+    run_id: str,
+    outcomes: Sequence[Outcome],
+    report: Report,
+) -> list[Table]:
+    """Let the seed follow its sources; the outcomes get their tables and errors.
 
-        def tell(line: str, first: Outcome = there[0]) -> None:
-            first.retries += 1
+    Returns all enabled tables as the seed has them now.
+    """
+
+    def read(there: Source) -> dict[str, catalogue.SourceTable]:
+        def tell(line: str) -> None:
+            next(o for o in outcomes if o.table.source == there).retries += 1
             report(line)
 
-        try:
-            faults = retry.persist(check, f"source {name}", tell)
-        except SeedbedError as error:
-            for outcome in there:
-                outcome.error = outcome.error or error
-            continue
-        for outcome in there:
-            if fault := faults.get(outcome.table.id):
-                outcome.error = outcome.error or SeedbedError(fault)
+        name = f"source {there.name}"
+        return retry.persist(functools.partial(catalogue.read, there), name, tell)
+
+    tables = [o.table for o in outcomes]
+    followed = drift.follow(connection, settings.ROOT, run_id, tables, read)
+    for outcome, table in zip(outcomes, followed.tables, strict=True):
+        outcome.table = table
+        outcome.error = followed.errors.get(table.id)
+    return metadata.enabled(metadata.load(settings.ROOT))
 
 
 def _move_all(
@@ -243,8 +253,6 @@ def _move_all(
     report: Report,
     request: window.Request | None,
 ) -> None:
-    if "extract" in steps:
-        _check_sources(outcomes, report)
     ready = {o.table.id: o for o in outcomes if o.error is None}
     lost: dict[str, str] = {}  # by source: the table that gave up on it
 

@@ -18,11 +18,6 @@ from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
 from ingest.settings import SourceUrl
 
-# A wall clock's time and an instant: one in the place of the other is hours away.
-_RIGHT_CLOCK = {
-    ("datetime", "timestamptz"): "timestamp",
-    ("timestamp", "timestamp"): "timestamptz",
-}
 # Errors of the server whose cause the person can mend, by code.
 _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
 
@@ -86,50 +81,6 @@ def _tls(url: SourceUrl) -> ssl.SSLContext | None:
     if url.ssl_cert:
         context.load_cert_chain(url.ssl_cert, url.ssl_key or None)
     return context
-
-
-def check_columns(source: Source, tables: list[Table]) -> dict[str, str]:
-    """What keeps each table from being read, by table id: one query a source."""
-    with connect(source) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select table_name, column_name, data_type "
-            "from information_schema.columns where table_schema = %s",
-            (source.schema,),
-        )
-        found: dict[str, dict[str, str]] = {}
-        for table_name, column_name, data_type in cursor.fetchall():
-            found.setdefault(table_name, {})[column_name] = data_type
-    faults = {}
-    for table in tables:
-        columns = found.get(table.name)
-        if columns is None:
-            faults[table.id] = (
-                f"{table.id}: there is no table {table.name!r} in schema "
-                f"{source.schema} of source {source.name}, or its user may not SELECT "
-                "from it. What was loaded stays as it is. Restore the table or the "
-                "privilege; if it is gone for good, write enabled false in "
-                "seeds/metadata/tables.csv."
-            )
-            continue
-        gone = [c.source_name for c in table.columns if c.source_name not in columns]
-        if gone:
-            faults[table.id] = (
-                f"{table.id}: column {', '.join(gone)} is no longer in the source. "
-                "What was loaded stays as it is. Restore the column, or correct "
-                "seeds/metadata/columns.csv and run `./seedbed generate`."
-            )
-            continue
-        for column in table.columns:
-            kind = columns[column.source_name]
-            right = _RIGHT_CLOCK.get((kind, column.type.name))
-            if right and source.timezone != "UTC":
-                faults[table.id] = (
-                    f"{table.id}: column {column.source_name} is a {kind.upper()} in "
-                    f"the source, whose timezone is {source.timezone}: write {right} "
-                    "as its data_type in seeds/metadata/columns.csv, run `./seedbed "
-                    "generate`, and run again. Nothing was read."
-                )
-    return faults
 
 
 def attached(table: Table) -> str:

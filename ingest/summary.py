@@ -11,7 +11,9 @@ from typing import Any
 
 from psycopg.rows import class_row, dict_row
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from ingest import ledger
 from ingest.errors import SeedbedError
@@ -56,6 +58,7 @@ class Summary:
     retries: int
     tables: list[Line]
     ledger: list[dict[str, Any]]
+    schema_changes: list[dict[str, Any]]
 
     @property
     def balanced(self) -> bool:
@@ -129,8 +132,14 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
         raise SeedbedError("there has been no run yet; type `./seedbed run`.")
     with connection.cursor(row_factory=class_row(Line)) as cursor:
         lines = cursor.execute(_LINES, {"run_id": run["run_id"]}).fetchall()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        changes = cursor.execute(
+            "select table_id, column_name, change, was, now, action, told "
+            "from audit.schema_change where run_id = %s order by changed_at",
+            (run["run_id"],),
+        ).fetchall()
     identities = ledger.identities(connection, run["run_id"])
-    return Summary(**run, tables=lines, ledger=identities)
+    return Summary(**run, tables=lines, ledger=identities, schema_changes=changes)
 
 
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
@@ -170,17 +179,24 @@ def show(summary: Summary, console: Console) -> None:
     for line in summary.tables:
         if line.reason and line.state == "rejected":
             console.print(
-                f"\n[red]{line.table_id} is blocked[/]: {line.reason}. Its last good "
-                "state and all that follows from it were kept. See the rejected rows: "
-                "select reason, count(*) from audit.reject where table_id = "
-                f"'{line.table_id}' group by 1. Repair the source and type `./seedbed "
-                "run`: the window is read again.",
+                f"\n[red]{line.table_id} is blocked[/]: {escape(line.reason)}. Its "
+                "last good state and all that follows from it were kept. See the "
+                "rejected rows: select reason, count(*) from audit.reject where "
+                f"table_id = '{line.table_id}' group by 1. Repair the source and type "
+                "`./seedbed run`: the window is read again.",
                 soft_wrap=True,
                 highlight=False,
             )
+    for change in summary.schema_changes:
+        if change["action"] != "blocked":
+            told = Text(f"{change['table_id']}: {change['told']}.", "yellow")
+            console.print(told, soft_wrap=True)
+    if any(c["action"] == "followed" for c in summary.schema_changes):
+        console.print("Commit seeds/metadata and the generated models.")
     if summary.error:
         for text in dict.fromkeys(summary.error.splitlines()):
-            console.print(f"\n[red]error[/]: {text}", soft_wrap=True, highlight=False)
+            told = Text.assemble("\n", ("error", "red"), f": {text}")
+            console.print(told, soft_wrap=True)
     console.print()
     failed = [row for row in summary.ledger if not row["holds"]]
     if not summary.ledger:

@@ -477,6 +477,12 @@ class Clone:
         old = "shop,customers,soft_delete_column,deleted_at"
         return self.edited("options", old, "\n".join((old, *lines)))
 
+    def under(self, policy: str, start: str) -> AbstractContextManager[None]:
+        """Give the row of tables.csv that starts so another on_schema_change."""
+        text = (self.root / "seeds" / "metadata" / "tables.csv").read_text()
+        (line,) = [n for n in text.splitlines() if n.startswith(start)]
+        return self.edited("tables", start, line.replace(",evolve,", f",{policy},"))
+
     def generate(self) -> None:
         """`./seedbed generate`, in this process."""
         from ingest import generate

@@ -79,7 +79,9 @@ def test_a_row_that_does_not_fit_is_put_aside_and_counted(
 ) -> None:
     sound = day_4.held(table)
     day_4.change(alter, spoil)
-    (outcome,) = (result := day_4.run(table, with_build=False)).outcomes
+    # Under evolve a wider type is followed, and another one not read.
+    with day_4.under("quarantine", table.replace(".", ",") + ","):
+        (outcome,) = (result := day_4.run(table, with_build=False)).outcomes
     assert outcome.state == "released", outcome.error
     assert (result.state, result.balanced) == ("done", True)
     (key,) = key_of(table)
@@ -102,12 +104,13 @@ def test_a_row_that_does_not_fit_is_put_aside_and_counted(
 def test_a_row_that_fits_again_comes_in(day_4: Clone) -> None:
     table, alter, spoil, *_ = CASES["a text too long"]
     day_4.change(alter, spoil)
-    assert day_4.run("suppliers", with_build=False).state == "done"
-    day_4.change(
-        "update shop.suppliers set name = 'Short', "
-        "updated_at = '2026-03-04 23:00:00' where supplier_id = 3"
-    )
-    assert day_4.run("suppliers", with_build=False).state == "done"
+    with day_4.under("quarantine", "shop,suppliers,"):
+        assert day_4.run("suppliers", with_build=False).state == "done"
+        day_4.change(
+            "update shop.suppliers set name = 'Short', "
+            "updated_at = '2026-03-04 23:00:00' where supplier_id = 3"
+        )
+        assert day_4.run("suppliers", with_build=False).state == "done"
     assert day_4.released(table)[3,]["name"] == "Short"
 
 

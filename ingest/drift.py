@@ -1,0 +1,380 @@
+"""Drift: what changed in the source's columns, and what the run makes of it.
+
+Before anything is read the catalogue of each source is compared with what was seen
+of it last (`audit.source_column`). Each change is told once, in
+`audit.schema_change`, and followed, lived with, or keeps its table from being read,
+as the table's on_schema_change says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ingest import catalogue, discover, generate, metadata, seedfile, types
+from ingest.catalogue import Column, SourceTable
+from ingest.errors import SeedbedError
+from ingest.ledger import Connection
+from ingest.metadata import Source, Table
+
+# A wall clock's time and an instant: one in the place of the other is hours away.
+_RIGHT_CLOCK = {
+    ("datetime", "timestamptz"): "timestamp",
+    ("timestamp", "timestamp"): "timestamptz",
+}
+
+Read = Callable[[Source], dict[str, SourceTable]]
+Seen = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a column: from what to what (its declaration), and what came of it.
+
+    `change` is added, dropped, retyped, or settled (what was blocked no longer is);
+    `action` is followed (the seed follows it), told (nothing changes here) or blocked.
+    `cells` are those of the seed that follow.
+    """
+
+    table: Table
+    column: str
+    change: str
+    was: str | None
+    now: str | None
+    action: str
+    told: str
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Followed:
+    """The tables as the seed has them now, and the errors of those not to be read."""
+
+    tables: list[Table]
+    errors: dict[str, SeedbedError] = field(default_factory=dict)
+
+
+@dataclass
+class _Look:
+    """A table, its columns in the source and their changes since they were seen."""
+
+    table: Table
+    columns: Mapping[str, Column]
+    changes: list[Change]
+
+
+def follow(
+    connection: Connection,
+    root: Path,
+    run_id: str,
+    tables: Sequence[Table],
+    read: Read = catalogue.read,
+) -> Followed:
+    """Compare the tables with their sources, and let the seed follow where it may.
+
+    The seed and the generated models below `root` are both written, or neither is.
+    A source that can't be read is the error of its tables.
+    """
+    errors: dict[str, SeedbedError] = {}
+    looks: list[_Look] = []
+    with connection.transaction():
+        # Of two runs at once, the second sees what the first has followed.
+        connection.execute("select pg_advisory_xact_lock(hashtext('seedbed.drift'))")
+        current = {t.id: t for t in metadata.load(root)}
+        now = [current.get(t.id, t) for t in tables]
+        for name in sorted({t.source.name for t in now}):
+            there = [t for t in now if t.source.name == name]
+            try:
+                found = read(there[0].source)
+            except SeedbedError as error:
+                errors |= {t.id: error for t in there}
+                continue
+            for table in there:
+                if fault := _unreadable(table, found):
+                    errors[table.id] = SeedbedError(fault)
+                    continue
+                columns = found[table.name].columns
+                seen = _seen(connection, table)
+                looks.append(_Look(table, columns, compare(table, columns, seen)))
+        for look in looks:
+            if any(c.action == "blocked" for c in look.changes):
+                told = _paragraph(look.table, look.changes)
+                errors[look.table.id] = SeedbedError(told)
+                # Of a table that is not read, nothing is followed.
+                look.changes = [replace(c, action="blocked") for c in look.changes]
+        _write_seed(root, looks)
+        for look in looks:
+            _record(connection, run_id, look)
+    if any(c.action == "followed" for look in looks for c in look.changes):
+        current = {t.id: t for t in metadata.load(root)}
+    return Followed([current.get(t.id, t) for t in tables], errors)
+
+
+def _seen(connection: Connection, table: Table) -> Seen:
+    return dict(
+        connection.execute(
+            "select column_name, declared from audit.source_column where table_id = %s",
+            (table.id,),
+        ).fetchall()
+    )
+
+
+def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> str:
+    if table.name not in found:
+        return (
+            f"{table.id}: there is no table {table.name!r} in schema "
+            f"{table.source.schema} of source {table.source.name}, or its user may not "
+            "SELECT from it. What was loaded stays as it is. Restore the table or the "
+            "privilege; if it is gone for good, write enabled false in "
+            "seeds/metadata/tables.csv."
+        )
+    alike = catalogue.ambiguous(found)
+    if alike and not table.options.by_query:
+        return (
+            f"{table.id}: schema {table.source.schema} has tables whose names differ "
+            f"by case only ({', '.join(alike)}), which the fast reader takes for each "
+            "other; nothing was read. Set the option by_query of the schema's tables "
+            "to true in seeds/metadata/options.csv, or rename one."
+        )
+    if table.source.timezone == "UTC":
+        return ""
+    for column in table.columns:
+        there = found[table.name].columns.get(column.source_name)
+        kind = there.data_type if there else ""
+        if right := _RIGHT_CLOCK.get((kind, column.type.name)):
+            return (
+                f"{table.id}: column {column.source_name} is a {kind.upper()} in the "
+                f"source, whose timezone is {table.source.timezone}: write {right} as "
+                "its data_type in seeds/metadata/columns.csv, run `./seedbed "
+                "generate`, and run again. Nothing was read."
+            )
+    return ""
+
+
+def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Change]:
+    """The changes of a table's columns since they were seen, with what comes of them.
+
+    `seen` is empty for a table that is looked at for the first time: what is there
+    is as it should be then, but for columns of the seed that are not.
+    """
+    known = {c.source_name: c for c in table.columns}
+    changes = []
+    for name in (*known, *(n for n in seen if n not in known)):
+        was = seen.get(name)
+        if name not in columns:
+            action = "blocked" if name in known or _is_frozen(table) else "told"
+            told = f"column {name} is no longer in the source"
+            changes.append(Change(table, name, "dropped", was, None, action, told))
+        elif was and was != columns[name].declared:
+            changes.append(_retyped(table, columns[name], was))
+    taken = {c.name for c in table.columns}
+    for name, column in columns.items():
+        if seen and name not in seen and name not in known:
+            changes.append(_added(table, column, taken))
+    return changes
+
+
+def _is_frozen(table: Table) -> bool:
+    return table.on_schema_change == "freeze"
+
+
+def _added(table: Table, column: Column, taken: set[str]) -> Change:
+    action, what = "told", "not read: columns.csv does not name it"
+    cells: dict[str, str] = {}
+    if _is_frozen(table):
+        action, what = "blocked", "the table is frozen"
+    elif table.on_schema_change == "evolve":
+        cells = discover.new_column_row(column, taken)
+        if cells:
+            action, what = "followed", f"now read as {cells['name']}"
+        else:
+            what = f"not read: {types.of_source(column).note}"
+    told = f"column {column.name} ({column.declared}) is new: {what}"
+    return Change(
+        table, column.name, "added", None, column.declared, action, told, cells
+    )
+
+
+def _retyped(table: Table, column: Column, was: str) -> Change:
+    own = next((c for c in table.columns if c.source_name == column.name), None)
+    action, what, cells = "told", "the column is not read", {}
+    if _is_frozen(table):
+        action, what = "blocked", "the table is frozen"
+    elif own and table.on_schema_change == "quarantine":
+        what = f"rows that do not fit {own.type.name} are put aside"
+    elif own:
+        kind = follows(own.type, column)
+        if kind is None:
+            action, what = "blocked", f"which {own.type.name} does not hold"
+        else:
+            what = f"{own.type.name} holds it"
+            if kind != own.type.name:
+                cells["data_type"] = kind
+            if column.nullable and not own.nullable and not own.key_position:
+                cells["nullable"] = "true"
+            cells |= _more_values(table, own, column, was)
+            if cells:
+                action = "followed"
+                said = {
+                    "data_type": f"its type is {kind} now",
+                    "nullable": "it is nullable now",
+                    "argument": "its rule has the new values",
+                }
+                what = ", ".join(text for cell, text in said.items() if cell in cells)
+    told = f"column {column.name} was {was} and is {column.declared}: {what}"
+    return Change(
+        table, column.name, "retyped", was, column.declared, action, told, cells
+    )
+
+
+def _more_values(
+    table: Table, own: metadata.Column, column: Column, was: str
+) -> dict[str, str]:
+    """The column's rule, old and new, where the source declares more values."""
+    before = replace(column, column_type=was.removesuffix(" not null"))
+    if not column.values or not {*before.values} < {*column.values}:
+        return {}
+    old, new = discover.rule_of_values(before), discover.rule_of_values(column)
+    for rule in table.rules:
+        if new and (rule.column, rule.argument) == (own.name, old.get("argument")):
+            return {"rule": rule.argument, "argument": new["argument"]}
+    return {}
+
+
+def follows(kind: types.CanonicalType, column: Column) -> str | None:
+    """The type that a column of type `kind` needs to have; None where none will do.
+
+    That is its own, or a wider one that the log and the models can be altered to.
+    """
+    if catalogue.fits(column, kind):
+        return kind.name
+    proposal = types.of_source(column)
+    for name in filter(None, (proposal.type, proposal.otherwise)):
+        if types.widens(kind.postgres, types.parse(name).postgres):
+            return name
+    return None
+
+
+def _paragraph(table: Table, changes: Sequence[Change]) -> str:
+    """Why a table is not read, and what to do."""
+    lines = [c.told for c in changes]
+    dropped = [c for c in changes if c.change == "dropped" and c.action == "blocked"]
+    for old in dropped:
+        for new in changes:
+            if new.change == "added" and new.now == old.was:
+                lines.append(
+                    f"{new.column} is of the type that {old.column} was: if it was "
+                    f"renamed, write {new.column} as the column (not the name) in that "
+                    "row of columns.csv"
+                )
+    if _is_frozen(table):
+        fix = (
+            "Undo the change in the source; or, if it is meant, write evolve as the "
+            "table's on_schema_change in seeds/metadata/tables.csv, `./seedbed "
+            "generate` and run; then write freeze again."
+        )
+    elif dropped:
+        fix = (
+            "Restore the column; or correct seeds/metadata/columns.csv, `./seedbed "
+            "generate` and run again."
+        )
+    else:
+        fix = (
+            "Undo the change in the source; or give the column the new type and "
+            "another name in seeds/metadata/columns.csv, `./seedbed generate` and run "
+            "again."
+        )
+    return (
+        f"{table.id}: {'; '.join(lines)}. Nothing was read; what was loaded stays as "
+        f"it is. {fix}"
+    )
+
+
+def _write_seed(root: Path, looks: Sequence[_Look]) -> None:
+    """Let the seed and the models follow; where they can't, the changes are told."""
+    followed = [c for k in looks for c in k.changes if c.action == "followed"]
+    if not followed:
+        return
+    before = {p: p.read_bytes() for p in (root / metadata.FOLDER).glob("*.csv")}
+    try:
+        for change in followed:
+            _write_change(root, change)
+        _generate(root)
+    except (OSError, SeedbedError) as error:
+        with suppress(OSError, SeedbedError):
+            for path, content in before.items():
+                path.write_bytes(content)
+            _generate(root)
+        why = f"; but the seed could not be written ({error}), so it is not followed"
+        for look in looks:
+            look.changes = [
+                replace(c, action="told", told=c.told + why) if c in followed else c
+                for c in look.changes
+            ]
+
+
+def _write_change(root: Path, change: Change) -> None:
+    here = {"source": change.table.source.name, "table": change.table.name}
+    if change.change == "added":
+        seedfile.append(root, "columns", [here | dict(change.cells)])
+        return
+    cells = dict(change.cells)
+    rule, argument = cells.pop("rule", ""), cells.pop("argument", "")
+    if cells:
+        seedfile.change(root, "columns", here | {"column": change.column}, cells)
+    if argument:
+        for own in change.table.columns:
+            if own.source_name == change.column:
+                row = here | {"column": own.name, "argument": rule}
+                seedfile.change(root, "rules", row, {"argument": argument})
+
+
+def _generate(root: Path) -> None:
+    generate.apply(root, generate.plan(root, metadata.load(root)))
+
+
+def _record(connection: Connection, run_id: str, look: _Look) -> None:
+    """Remember what was seen, and each change that was not told already."""
+    table = look.table
+    latest = {
+        name: (change, now, action)
+        for name, change, now, action in connection.execute(
+            "select distinct on (column_name) column_name, change, now, action "
+            "from audit.schema_change where table_id = %s "
+            "order by column_name, changed_at desc",
+            (table.id,),
+        )
+    }
+    changed = {c.column for c in look.changes}
+    changes = look.changes + [
+        Change(table, name, "settled", None, now, "told", f"column {name} is settled")
+        for name, (_, now, action) in latest.items()
+        if action == "blocked" and name not in changed
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.schema_change (run_id, table_id, column_name, change, "
+            "was, now, action, told) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (run_id, table.id, c.column, c.change, c.was, c.now, c.action, c.told)
+                for c in changes
+                if latest.get(c.column) != (c.change, c.now, c.action)
+            ],
+        )
+        # What is not lived with yet must be found again by the next run.
+        open_ = {c.column for c in look.changes if c.action == "blocked" or c.cells}
+        open_ -= {c.column for c in look.changes if c.action == "followed"}
+        settled = {n: c.declared for n, c in look.columns.items() if n not in open_}
+        cursor.execute(
+            "delete from audit.source_column where table_id = %s "
+            "and column_name <> all(%s)",
+            (table.id, [*settled, *open_]),
+        )
+        cursor.executemany(
+            "insert into audit.source_column (table_id, column_name, declared) "
+            "values (%s, %s, %s) on conflict (table_id, column_name) do update "
+            "set declared = excluded.declared, seen_at = clock_timestamp()",
+            [(table.id, name, declared) for name, declared in settled.items()],
+        )
