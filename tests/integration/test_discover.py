@@ -200,11 +200,11 @@ def nasty() -> list[str]:
         "(2, '2026-02-30', '2026-01-00', '2026-01-01')",
         # Types.
         "create table types (id bigint unsigned primary key, b tinyint(1), f bool, "
-        "u bigint unsigned, d decimal(65,30), bits bit(9), y year, t time, j json, "
+        "u bigint unsigned, d decimal(65,30), bits bit(9), y year, tm time, j json, "
         "g geometry, s set('a', 'b|c', 'd.e'), e enum('x|y', ''), "
         "uid uuid, ip inet6, raw varbinary(20), lt longtext, hid int invisible, "
         "gen int generated always as (b * 2) stored, fl float, c char(3))",
-        "insert into types (id, b, f, u, d, bits, y, t, j, g, s, e, uid, ip, raw, lt, "
+        "insert into types (id, b, f, u, d, bits, y, tm, j, g, s, e, uid, ip, raw, lt, "
         "fl, c) values (18446744073709551615, 7, 1, 18446744073709551615, "
         "repeat('9', 35), b'101', 2026, '-838:59:59', '{\"a\": 1}', "
         "ST_GeomFromText('POINT(1 2)'), 'a,d.e', 'x|y', "
@@ -276,3 +276,165 @@ def test_a_schema_with_every_trap_comes_through_whole(unknown: Unknown) -> None:
     before = unknown.contents(without=("_batch_seq",))
     assert_green(unknown.run(everything=True))
     assert unknown.contents(without=("_batch_seq",)) == before
+
+
+def many(count: int) -> list[str]:
+    """Tables that refer to each other: places, things that move, and their lines."""
+    out = ["use many"]
+    for n in range(count):
+        kind = n % 4
+        columns = [
+            "id int unsigned auto_increment primary key",
+            "name varchar(60) not null comment 'What it is called'",
+            "amount decimal(12,2)",
+            "is_active bool not null default 1",
+            "created_at datetime not null default current_timestamp",
+        ]
+        if kind == 1:
+            columns.append("state enum('new', 'done') not null default 'new'")
+        if kind != 3:
+            columns.append(
+                "updated_at datetime(6) not null default current_timestamp(6) "
+                "on update current_timestamp(6)"
+            )
+        if n:
+            columns.append(
+                f"other int unsigned, foreign key (other) references t{n // 2:02d} (id)"
+            )
+        out += [
+            f"create table t{n:02d} ({', '.join(columns)})",
+            f"insert into t{n:02d} (name, amount{', other' if n else ''}) values "
+            f"('a', 1.50{', 1' if n else ''}), ('b', null{', null' if n else ''})",
+        ]
+    return out
+
+
+MANY_CHANGES = [
+    "use many",
+    "update t01 set name = 'changed', state = 'done' where id = 1",
+    "update t04 set amount = 7 where id = 2",
+    "insert into t59 (name) values ('c')",
+    "delete from t58 where id = 2",
+    "update t03 set name = 'changed' where id = 2",
+    "alter table t08 add colour varchar(9)",
+    "alter table t12 modify name varchar(90) not null",
+    "update t12 set name = repeat('x', 80) where id = 1",
+]
+
+
+def test_a_schema_of_sixty_related_tables_comes_through_whole(unknown: Unknown) -> None:
+    unknown.change(*many(60))
+    found = unknown.discover("many")
+    assert len(found.proposals) == 60
+    kinds = Counter(p.choice.name for p in found.proposals)
+    assert {"scd2", "cdc", "incremental", "full"} <= {*kinds}
+    references = [r for r in unknown.rows("rules") if r["check"] == "references"]
+    assert len(references) == 59
+    assert_green(unknown.run())
+    unknown.assert_whole("many")
+    unknown.change(*MANY_CHANGES)
+    assert_green(unknown.run())
+    unknown.assert_whole("many")
+
+
+def logs() -> list[str]:
+    """Wide tables that only grow."""
+    kinds = ("text", "bigint", "double", "varchar(20)")
+    wide = ", ".join(f"field_{n} {kinds[n % 4]}" for n in range(100))
+    rows = ", ".join(
+        f"('2026-01-01 00:{n // 60:02d}:{n % 60:02d}.5', 'ada{n}@example.com')"
+        for n in range(300)
+    )
+    out = ["use logs"]
+    for name in ("page_event", "access_log", "measurement"):
+        out += [
+            f"create table {name} (id bigint auto_increment primary key, "
+            f"occurred_at datetime(3) not null, who varchar(80), {wide})",
+            f"insert into {name} (occurred_at, who) values {rows}",
+        ]
+    # One whose times are not in the order of its keys.
+    return [*out, "update access_log set occurred_at = '2026-02-01' where id = 7"]
+
+
+LOG_CHANGES = [
+    "use logs",
+    "insert into page_event (occurred_at, who) values ('2026-01-02', 'later')",
+    "insert into access_log (occurred_at, who) values ('2026-01-02', 'later')",
+    "update measurement set who = 'changed' where id = 5",
+]
+
+
+def test_a_log_of_wide_tables_is_read_by_what_is_new(unknown: Unknown) -> None:
+    unknown.change(*logs())
+    found = unknown.discover("logs")
+    assert {p.table.name: p.choice.name for p in found.proposals} == {
+        "page_event": "incremental, append only",
+        "access_log": "full",
+        "measurement": "full",
+    }
+    pii = {(r["table"], r["column"]): r["pii"] for r in unknown.rows("columns")}
+    assert pii["page_event", "who"] == "email", "by a sample"
+    assert_green(unknown.run())
+    unknown.assert_whole("logs")
+    unknown.change(*LOG_CHANGES)
+    assert_green(unknown.run())
+    unknown.assert_whole("logs")
+
+
+def test_discovering_again_adds_what_is_new_and_keeps_every_edit(
+    unknown: Unknown,
+) -> None:
+    unknown.change(*many(4))
+    unknown.discover("many")
+    folder = unknown.root / "seeds" / "metadata"
+    edited = (folder / "tables.csv").read_text()
+    edited = edited.replace("many,t00,t00,scd2", "many,t00,places,scd2")
+    edited = edited.replace(",true,T01", ",false,A person's  words")
+    (folder / "tables.csv").write_text(edited)
+    lines = (folder / "columns.csv").read_text().splitlines(keepends=True)
+    columns = "".join(n for n in lines if not n.startswith("many,t02,amount"))
+    (folder / "columns.csv").write_text(columns)
+    rules = (folder / "rules.csv").read_text().replace("t00.id", "places.id")
+    (folder / "rules.csv").write_text(rules.replace("t01.id", "places.id"))
+    unknown.change(
+        "use many",
+        "create table t09 (id int primary key)",
+        "alter table t02 add colour int, modify name int",
+        "drop table t03",
+    )
+    found = unknown.discover("many")
+    assert [p.table.name for p in found.proposals] == ["t09"]
+    assert (folder / "tables.csv").read_text().startswith(edited)
+    assert (
+        folder / "columns.csv"
+    ).read_text() == columns + "many,t09,id,id,integer,false,1,,,,Id\n"
+    told = "\n".join(found.differences)
+    assert "t02: column amount" in told
+    assert "t02: column colour (int(11)) is not read" in told
+    assert "t02: column name is int(11), which varchar(60) does not hold" in told
+    assert "t03: there is no table" in told
+    assert unknown.discover("many", new_columns=True).columns_added == 2
+
+
+def test_a_source_that_is_not_known_tells_what_to_set(unknown: Unknown) -> None:
+    done = unknown.cli("discover", "shopfloor")
+    assert done.returncode == 2
+    assert "SHOPFLOOR_URL" in done.stderr
+    done = unknown.cli("discover", "many", MANY_URL=unknown.env["MANY_URL"])
+    assert done.returncode == 2
+    assert "has no table" in done.stderr
+    unknown.change(*many(2))
+    done = unknown.cli(
+        "discover", "floor", "--url-env", "MANY", MANY=unknown.env["MANY_URL"]
+    )
+    assert done.returncode == 0, done.stderr
+    assert "others refer to it" in done.stdout
+    assert unknown.rows("sources") == [
+        dict(
+            zip(
+                HEADERS["sources"],
+                ("floor", "mysql", "MANY", "many", "UTC", "", "Database many"),
+                strict=True,
+            )
+        )
+    ]
