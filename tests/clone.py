@@ -408,6 +408,7 @@ class Clone:
     def restore(self, name: str, source: str | None = None) -> None:
         """Go back to checkpoint `name`, or have the sources as in `source`."""
         self.start()
+        self.restore_seed()
         checkpoint = self.checkpoints[name]
         self._copy_database(checkpoint.database, "seedbed")
         self._undump(self.checkpoints[source or name].source)
@@ -415,6 +416,17 @@ class Clone:
         shutil.rmtree(self._state, ignore_errors=True)
         if checkpoint.state.exists():
             shutil.copytree(checkpoint.state, self._state)
+
+    def restore_seed(self) -> None:
+        """Have the repository's seed again: a run follows its sources by writing it."""
+        folder = self.root / metadata.FOLDER
+        own = [REPOSITORY / metadata.FOLDER / p.name for p in folder.glob("*.csv")]
+        changed = [p for p in own if p.read_text() != (folder / p.name).read_text()]
+        for path in changed:
+            shutil.copy(path, folder)
+        if changed:
+            self.generate()
+            build._parsed.clear()
 
     def _copy_database(self, old: str, new: str) -> None:
         with self.connect("postgres") as connection:
