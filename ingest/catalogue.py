@@ -200,6 +200,12 @@ def _text(value: str | bytes) -> str:
 def fits(column: Column, kind: CanonicalType) -> bool:
     """Whether `kind` is made for each value that the column can have."""
     proposal = types.of_source(column)
+    if column.values and kind.name.startswith("varchar"):
+        lengths = [len(value) for value in column.values]
+        # A set's value has any of the labels, with commas between them.
+        longest = sum(lengths) + len(lengths) - 1
+        longest = max(lengths) if column.data_type == "enum" else longest
+        return longest <= int(kind.name[8:-1])
     return kind.name in (proposal.type, proposal.otherwise) or bool(
         proposal.type
         and types.widens(types.parse(proposal.type).postgres, kind.postgres)

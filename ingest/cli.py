@@ -101,25 +101,29 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _services(report: Callable[[str], None] = _say) -> None:
-    """Bring up the embedded servers that the environment doesn't replace."""
+def _services(read: Sequence[Table] | None = None) -> None:
+    """Bring up the embedded servers that the environment doesn't replace.
+
+    `read` are the tables whose sources are read: only their URLs must be there.
+    """
     # What an earlier `env` exported is ours to bring up to date.
     known = os.environ.get("SEEDBED_EMBEDDED", "").split()
-    urls = {t.source.url_env for t in metadata.load(ROOT) if t.enabled}
+    urls = {t.source.url_env for t in (_tables(()) if read is None else read)}
     missing = {u for u in urls if not os.environ.get(u)}
-    if own := sorted(missing - {"SHOP_URL", "CRM_URL"}):
+    own = sorted(missing - {"SHOP_URL", "CRM_URL"})
+    if own and read is not None:
         raise ConfigurationError(
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
             "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
         )
     needed = {
         "postgres": not os.environ.get("PGHOST"),
-        "mariadb": bool(missing),
+        "mariadb": bool(missing - {*own}),
         "s3": not os.environ.get("SEEDBED_LAKE"),
     }
     names = [n for n in embedded.SERVICES if needed[n] or n in known]
     if names:
-        embedded.up(ROOT, report, names)
+        embedded.up(ROOT, _say, names)
         for name in names:
             for variable, value in embedded.environment(ROOT, [name]).items():
                 # One source may be the person's own, and the other embedded.
@@ -129,7 +133,7 @@ def _services(report: Callable[[str], None] = _say) -> None:
         exempt = os.environ.get("NO_PROXY", "").split(",")
         if "127.0.0.1" not in exempt:
             os.environ["NO_PROXY"] = ",".join(filter(None, [*exempt, "127.0.0.1"]))
-    packages.install(ROOT, report)
+    packages.install(ROOT, _say)
 
 
 def _tables(patterns: Sequence[str]) -> list[Table]:
@@ -189,8 +193,9 @@ def _run(
     as_json: bool = False,
     **options: Any,
 ) -> int:
-    _services()
-    result = pipeline.run(_tables(patterns), command=command, report=_say, **options)
+    tables = _tables(patterns)
+    _services(tables if "extract" in options.get("steps", pipeline.STEPS) else ())
+    result = pipeline.run(tables, command=command, report=_say, **options)
     code = _finish(result, as_json)
     if not as_json:
         _next_steps()
@@ -240,7 +245,7 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     from ingest import preview
 
     tables = _tables(patterns)
-    _services()
+    _services(tables)
     with ledger.connect() as connection:
         ledger.prepare(connection)
         previews = preview.preview(connection, tables)
@@ -308,7 +313,7 @@ def reconcile(
     from ingest import reconcile as reconciling
 
     tables = [t for t in _tables(patterns) if t.watermark_column]
-    _services()
+    _services(tables)
     found = reconciling.run(tables, _say)
     wrong = [f.table for f in found if f.count or f.error]
     if repair and wrong:

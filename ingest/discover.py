@@ -728,8 +728,8 @@ def differences(table: Table, found: SourceTable) -> list[str]:
             )
         elif proposed.type and not catalogue.fits(column, known[name].type):
             lines.append(
-                f"{table.id}: column {name} is {column.column_type}, which "
-                f"{known[name].type.name} does not hold"
+                f"{table.id}: column {name} is {column.column_type}; values that "
+                f"{known[name].type.name} does not hold are rejected"
             )
     gone = [name for name in known if name not in found.columns]
     return lines + [f"{table.id}: column {name} is gone" for name in gone]

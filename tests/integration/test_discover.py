@@ -415,7 +415,7 @@ def test_discovering_again_adds_what_is_new_and_keeps_every_edit(
     told = "\n".join(found.differences)
     assert "t02: column amount" in told
     assert "t02: column colour (int(11)) is not read" in told
-    assert "t02: column name is int(11), which varchar(60) does not hold" in told
+    assert "t02: column name is int(11); values that varchar(60) does not hold" in told
     assert "t03: there is no table" in told
     assert unknown.discover("many", new_columns=True).columns_added == 2
 
