@@ -115,7 +115,7 @@ def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
     """Measure all scenarios on a Postgres of the benchmark's own, then remove it."""
     home = settings.ROOT / ".seedbed" / "bench"
     home.mkdir(parents=True, exist_ok=True)
-    with _warehouse(home, report) as connection:
+    with warehouse(home, report) as connection:
         bench = _Bench(_project(home), connection)
         return [bench.measure(s, rounds, report) for s in scenarios(rows)]
 
@@ -143,7 +143,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
 
 
 @contextmanager
-def _warehouse(home: Path, report: Report) -> Iterator[Connection]:
+def warehouse(home: Path, report: Report) -> Iterator[Connection]:
+    """A Postgres of the benchmark's own in `home`; nothing is left of it."""
     before = dict(os.environ)
     try:
         os.environ.update(embedded.up(home, report, ["postgres"]))
