@@ -156,6 +156,7 @@ def _option_docs() -> str:
     for name, option in KNOWN.items():
         value = getattr(defaults, name)
         default = str(value).lower() if isinstance(value, bool) else str(value)
+        default = "" if value == () else default
         kind = option.kind.replace("|", "\\|")
         lines.append(f"| `{name}` | {kind} | {default or 'none'} | {option.meaning} |")
     return "\n".join(lines) + "\n"
@@ -464,6 +465,8 @@ def _incremental(table: Table, calls: list[str]) -> str:
         before.append("{{ clear_old_snapshot() }}")
     elif not table.has_history and table.options.delete_action == "remove":
         after.insert(0, "delete from {{ this }} where is_deleted")
+    if extra := table.options.index_columns:
+        after.append(f"{{{{ index_columns(columns={_literal(list(extra))}) }}}}")
     lines = {
         "materialized": "incremental",
         "incremental_strategy": _Raw(f"load_strategy(load_type='{table.load_type}')"),

@@ -159,6 +159,7 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
         ("by_query", "true", True, ["on"]),
         ("log_name", "order_items_2", "order_items_2", ["Order Items", "2nd"]),
         ("raw_retention_days", "90", 90, ["3m", "-1"]),
+        ("index_columns", "city|country", ("city", "country"), ["", "a|", "a|b|a"]),
         ("freshness_warn_minutes", "60", 60, ["1h"]),
         ("freshness_error_minutes", "90", 90, ["1h"]),
     ],
