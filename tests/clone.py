@@ -431,8 +431,9 @@ class Clone:
     def _copy_database(self, old: str, new: str) -> None:
         with self.connect("postgres") as connection:
             connection.execute(
+                # A vacuum is not ours to end; Postgres sends it away by itself.
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = %s",
+                "where datname = %s and backend_type = 'client backend'",
                 (old,),
             )
             for statement in (
