@@ -19,10 +19,6 @@ table = sql_table(
 )
 destination = dlt.destinations.postgres(os.environ["BENCH_WAREHOUSE"])
 pipeline = dlt.pipeline("bench", destination=destination, dataset_name="peer")
-# Its fastest way into Postgres, ADBC, must be asked for.
-done = pipeline.run(
-    table,
-    write_disposition="replace",
-    loader_file_format=os.environ.get("DLT_FORMAT", "parquet") or None,
-)
+# Parquet goes to Postgres by ADBC, two to three times as fast as its INSERT or CSV.
+done = pipeline.run(table, write_disposition="replace", loader_file_format="parquet")
 done.raise_on_failed_jobs()
