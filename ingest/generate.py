@@ -78,6 +78,10 @@ def apply(root: Path, changes: Plan) -> None:
         (root / path).write_text(text)
     for path in changes.delete:
         (root / path).unlink()
+    if any(p.parent == FOLDERS[2] for p in (*changes.write, *changes.delete)):
+        # Parsing what changed only, dbt loses or doubles a snapshot that changes
+        # together with what it reads (dbt-core issues 15785, 11164).
+        (root / "target" / "partial_parse.msgpack").unlink(missing_ok=True)
 
 
 def hand_written(root: Path) -> dict[str, Path]:

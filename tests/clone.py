@@ -299,7 +299,8 @@ class Clone:
             list(schemas),
         ):
             rows = self.query(
-                f'select (to_jsonb(t) - %s::text[])::text from {schema}."{name}" as t',
+                'select (to_jsonb("a row") - %s::text[])::text '
+                f'from {schema}."{name}" as "a row"',
                 list(without),
             )
             texts = [text for (text,) in rows]
@@ -426,7 +427,7 @@ class Clone:
             shutil.copy(path, folder)
         if changed:
             self.generate()
-            build._parsed.clear()
+            build.forget()
 
     def _copy_database(self, old: str, new: str) -> None:
         with self.connect("postgres") as connection:
@@ -478,12 +479,12 @@ class Clone:
         path.write_text("\n".join(lines) + "\n")
         try:
             self.generate()
-            build._parsed.clear()
+            build.forget()
             yield
         finally:
             path.write_text(before)
             self.generate()
-            build._parsed.clear()
+            build.forget()
 
     def options(self, *lines: str) -> AbstractContextManager[None]:
         """The seed with more lines of options.csv."""
