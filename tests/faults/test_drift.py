@@ -5,7 +5,7 @@ import pytest
 from tests.clone import Clone
 from tests.faults.oracle import assert_heals, assert_source, states
 
-SUPPLIERS = "shop,suppliers,"
+TABLE, SUPPLIERS = "shop.suppliers", "shop,suppliers,"
 NOW = "updated_at = '2026-03-20 00:00:00'"
 
 
@@ -23,9 +23,6 @@ def test_a_column_that_is_added_is_read_from_then_on(day_4: Clone) -> None:
         "select supplier_id, website from silver.suppliers where not is_deleted"
     )
     assert {*found} == held
-
-
-TABLE = "shop.suppliers"
 
 
 @pytest.mark.fault(17)
@@ -54,7 +51,9 @@ def test_a_column_that_is_added_is_left_out_under_quarantine(day_4: Clone) -> No
 
 
 @pytest.mark.fault(18)
-@pytest.mark.parametrize("what", ["drop column rating", "rename column rating to stars"])
+@pytest.mark.parametrize(
+    "what", ["drop column rating", "rename column rating to stars"]
+)
 def test_a_column_that_is_gone_blocks_its_table_and_the_old_state_is_served(
     day_4: Clone, what: str
 ) -> None:
