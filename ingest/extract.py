@@ -203,11 +203,14 @@ class _Extraction:
                 f"{self._rows(timeless)} and {watermark} is null",
                 "part",
             )
-            column = quoted(self.table.watermark_column)
+            column = backticked(self.table.watermark_column)
             read.source_rows += self._count(
-                f"{inside(quoted)} and {column} is not null"
+                f"{inside(backticked)} and {column} >= '1000-01-01'"
             )
-            read.source_rows += self._count(f"{timeless(quoted)} and {column} is null")
+            read.source_rows += self._count(
+                f"{timeless(backticked)} "
+                f"and ({column} is null or {column} < '1000-01-01')"
+            )
         read.zero_dates += self._zero_dates(inside, read.parts)
 
     def _timeless(self) -> reading.Condition | None:

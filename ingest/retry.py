@@ -109,6 +109,8 @@ def _is_transient(error: BaseException) -> bool:
         # The statement and names, in quotes, and the rows' values, on later lines,
         # could hold any words.
         said = str(error).rpartition('": ')[2].strip().partition("\n")[0]
+        if not said:
+            return True  # no reason: the connection broke in the middle of an answer
         said = re.sub('"[^"]*"', "", said)
         return bool(_PASSING.search(said)) and not _LASTING.search(said)
     return False

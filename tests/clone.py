@@ -5,6 +5,7 @@ lake and build state back to a checkpoint in about a second.
 """
 
 import csv
+import functools
 import json
 import os
 import re
@@ -517,6 +518,7 @@ class Clone:
 # -- what the pipeline must come to, computed without it ----------------------
 
 
+@functools.cache
 def seed(name: str) -> list[dict[str, str]]:
     """The rows of a seed file."""
     path = REPOSITORY / "seeds" / "metadata" / f"{name}.csv"

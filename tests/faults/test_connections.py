@@ -13,6 +13,7 @@ from tests.faults.oracle import assert_heals, states
 from tests.faults.proxy import before, refusal
 
 PAYMENTS = "shop.payments"
+ONCE = {"SEEDBED_RETRY_SECONDS": "0"}
 # Two thirds of the bytes, so that it is the rows and not the talk about them.
 SHARE = 0.66
 
@@ -78,13 +79,13 @@ def in_bucket(clone: Clone, table: str = PAYMENTS) -> list[str]:
 
 
 @pytest.mark.fault(7)
-@pytest.mark.parametrize("how", ["killed", "cut"])
+@pytest.mark.parametrize("how", ["killed", "dead"])
 def test_when_reading_breaks_off_nothing_is_seen_and_the_window_is_read_again(
     wide: Wide, how: str
 ) -> None:
     clone = wide.clone
     with before(clone, "shop") as proxy:
-        process = Run(clone, PAYMENTS, env=proxy.env, with_build=False)
+        process = Run(clone, PAYMENTS, env=proxy.env | ONCE, with_build=False)
         action = process.kill if how == "killed" else proxy.die
         proxy.after(action, received=int(wide.read * SHARE))
         code = process.finish()
@@ -92,7 +93,7 @@ def test_when_reading_breaks_off_nothing_is_seen_and_the_window_is_read_again(
     assert (in_log(clone), in_bucket(clone)) == (0, [])
     window = under_way(clone)
     assert window[0] == "planned"
-    assert_heals(clone, PAYMENTS, with_build=True)
+    assert_heals(clone, PAYMENTS, with_build=how == "killed")
     assert under_way(clone) == ("released", *window[1:]), "the same window"
 
 
@@ -117,20 +118,39 @@ def test_what_was_uploaded_without_a_manifest_is_uploaded_to_the_same_keys(
 
 
 @pytest.mark.fault(9)
-@pytest.mark.parametrize("how", ["killed", "cut"])
+@pytest.mark.parametrize("how", ["killed", "dead"])
 def test_when_loading_breaks_off_neither_rows_nor_state_are_there(
     wide: Wide, how: str
 ) -> None:
     clone = wide.clone
     with before(clone, "warehouse") as proxy:
-        process = Run(clone, PAYMENTS, env=proxy.env, with_build=False)
+        process = Run(clone, PAYMENTS, env=proxy.env | ONCE, with_build=False)
         action = process.kill if how == "killed" else proxy.die
         proxy.after(action, sent=int(wide.written * SHARE))
         code = process.finish()
     assert code == -signal.SIGKILL if how == "killed" else code in (1, 3), process.told
     assert (in_log(clone), under_way(clone)[0]) == (0, "extracted")
     assert "Traceback" not in process.told
-    assert_heals(clone, PAYMENTS, with_build=True)
+    assert_heals(clone, PAYMENTS, with_build=how == "killed")
+
+
+@pytest.mark.fault(7, 9)
+@pytest.mark.parametrize("server", ["shop", "warehouse"])
+def test_a_connection_that_is_cut_in_the_middle_is_made_again(
+    wide: Wide, server: str
+) -> None:
+    lines: list[str] = []
+    with before(wide.clone, server) as proxy:
+        if server == "shop":
+            proxy.after(proxy.cut, received=int(wide.read * SHARE))
+        else:
+            proxy.after(proxy.cut, sent=int(wide.written * SHARE))
+        result = run(
+            wide.clone, proxy.env, PAYMENTS, with_build=False, report=lines.append
+        )
+    assert result.state == "done", (lines, str(result.outcomes[0].error))
+    assert any("try 2 of 5" in line for line in lines)
+    assert_heals(wide.clone, PAYMENTS)
 
 
 @pytest.mark.fault(23)
@@ -143,7 +163,7 @@ def test_a_worker_that_slept_through_the_loss_of_its_lock_changes_nothing(
     """Its machine stalls, the warehouse ends its sessions, another run does it all."""
     clone = wide.clone
     with before(clone, server) as proxy:
-        sleeper = Run(clone, PAYMENTS, env=proxy.env, with_build=False)
+        sleeper = Run(clone, PAYMENTS, env=proxy.env | ONCE, with_build=False)
         if server == "warehouse":
             proxy.after(sleeper.sleep, sent=int(wide.written * share))
         else:
@@ -155,7 +175,7 @@ def test_a_worker_that_slept_through_the_loss_of_its_lock_changes_nothing(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
                     "where datname = 'seedbed'"
                 )
-            assert_heals(clone, PAYMENTS, with_build=True)
+            assert_heals(clone, PAYMENTS, with_build=server == "warehouse")
             after = clone.contents()
             known = clone.query("select * from audit.batch order by 1, 2")
         finally:

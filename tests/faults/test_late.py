@@ -107,7 +107,7 @@ def test_a_backfill_beside_an_increment_gives_what_a_full_load_gives(
         "update shop.order_items set quantity = quantity + 1 "
         "where order_item_id % 7 = 0"
     )
-    asked = Request("backfill", dt.datetime(2026, 1, 1), dt.datetime(2026, 3, 1))
+    asked = Request("backfill", dt.datetime(2020, 1, 1), dt.datetime(2026, 3, 9))
     for _ in range(5):
         runs = [
             Run(day_2_due, "order_items", request=request, with_build=False)

@@ -31,6 +31,7 @@ PASSING = [
         "query"
     ),
     duckdb.Error('Failed to execute query "commit": ERROR:  deadlock detected'),
+    duckdb.IOException('Failed to fetch result row for MySQL query "select 1": \n'),
 ]
 LASTING = [
     pymysql.OperationalError(1045, "Access denied for user 'a'@'b'"),
