@@ -134,6 +134,8 @@ class Clone:
         self.root = root
         self.env: dict[str, str] = {}
         self.checkpoints: dict[str, Checkpoint] = {}
+        files = (root / metadata.FOLDER).glob("*.csv")
+        self.seed = {path: path.read_text() for path in files}
         self.operator = secrets.token_urlsafe(24)
 
     # -- servers ---------------------------------------------------------------
@@ -420,12 +422,10 @@ class Clone:
             shutil.copytree(checkpoint.state, self._state)
 
     def restore_seed(self) -> None:
-        """Have the repository's seed again: a run follows its sources by writing it."""
-        folder = self.root / metadata.FOLDER
-        own = [REPOSITORY / metadata.FOLDER / p.name for p in folder.glob("*.csv")]
-        changed = [p for p in own if p.read_text() != (folder / p.name).read_text()]
-        for path in changed:
-            shutil.copy(path, folder)
+        """Have the seed as it was: a run follows its sources by writing it."""
+        changed = {p: t for p, t in self.seed.items() if p.read_text() != t}
+        for path, text in changed.items():
+            path.write_text(text)
         if changed:
             self.generate()
             build.forget()
