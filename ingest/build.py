@@ -110,7 +110,7 @@ def _due(connection: Connection, place: str) -> list[str]:
 
 def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
     """Rebuild the named models from the log, and what follows from them."""
-    _parsed.clear()  # a variable is part of what was parsed
+    forget()  # a variable is part of what was parsed
     names = " ".join(f"{name}+" for name in models)
     return run_dbt(
         [
@@ -125,6 +125,11 @@ def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
         ],
         report,
     )
+
+
+def forget() -> None:
+    """Let the next command parse the project: its files have changed."""
+    _parsed.clear()
 
 
 def run_dbt(arguments: list[str], report: Report) -> Built:

@@ -622,3 +622,20 @@ def bench_ingest(
     if write:
         _say(f"wrote {ingest.write(results)}")
     return 0
+
+
+@bench.command("storage")
+@click.option("--rows", type=click.IntRange(100_000), default=10_000_000, help="Rows.")
+@click.option("--rounds", type=click.IntRange(1, 20), default=5, help="Runs of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def bench_storage(rows: int, rounds: int, as_json: bool) -> int:
+    """Tables in Postgres: fillfactor, indexes, BRIN and partitions."""
+    from ingest.bench import storage
+
+    outcomes = storage.run(rows, rounds, _say)
+    if as_json:
+        click.echo(json.dumps(storage.as_json(outcomes), indent=2))
+    else:
+        for line in storage.lines(outcomes):
+            click.echo(line)
+    return 0

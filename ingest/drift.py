@@ -50,10 +50,14 @@ class Change:
 
 @dataclass
 class Followed:
-    """The tables as the seed has them now, and the errors of those not to be read."""
+    """The tables as the seed has them now, and the errors of those not to be read.
+
+    `is_written`: the seed and the models have changed.
+    """
 
     tables: list[Table]
-    errors: dict[str, SeedbedError] = field(default_factory=dict)
+    errors: dict[str, SeedbedError]
+    is_written: bool
 
 
 @dataclass
@@ -107,9 +111,10 @@ def follow(
         _write_seed(root, looks)
         for look in looks:
             _record(connection, run_id, look)
-    if any(c.action == "followed" for look in looks for c in look.changes):
+    is_written = any(c.action == "followed" for k in looks for c in k.changes)
+    if is_written:
         current = {t.id: t for t in metadata.load(root)}
-    return Followed([current.get(t.id, t) for t in tables], errors)
+    return Followed([current.get(t.id, t) for t in tables], errors, is_written)
 
 
 def _seen(connection: Connection, table: Table) -> Seen:

@@ -10,7 +10,8 @@ import dataclasses
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 
 import duckdb
 
@@ -33,7 +34,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch
 from ingest.metadata import Table
-from ingest.standardise import Standardisation, holds_rows
+from ingest.standardise import Bronze, Standardisation, holds_rows
 
 
 def extract(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
@@ -73,6 +74,7 @@ class _Reading:
     keys_scanned: bool = False
     live_keys: int = 0
     zero_dates: int = 0
+    ranges: list[Future[Bronze]] = field(default_factory=list)
 
 
 class _Extraction:
@@ -94,13 +96,18 @@ class _Extraction:
             url = settings.source_url(self.table.source)
             duck.attach_source(self.engine, url, self.table.source.schema)
             self.observed_at = self._observed_at()
-            with duck.one_thread(self.engine):
-                read = self._read()
-            bronze = Standardisation(
-                self.engine, self.lake, self.table, self.batch, self.released
-            ).run(read.parts, self.observed_at)
+            with ThreadPoolExecutor(1) as self.beside:
+                with duck.one_thread(self.engine):
+                    read = self._read()
+                if read.ranges:
+                    first, *others = (done.result() for done in read.ranges)
+                    bronze = sum(others, first)
+                else:
+                    upload = self.beside.submit(self.lake.upload, read.parts)
+                    bronze = self._standardise(self.engine, read.parts, "part")
+                    upload.result()
         reach("before_upload")
-        self.lake.upload((*read.parts, *bronze.parts, *bronze.rejects))
+        self.lake.upload((*bronze.parts, *bronze.rejects))
         batch = self.batch
         return Manifest(
             table_id=self.table.id,
@@ -232,17 +239,39 @@ class _Extraction:
             return 0  # they are among the rejected rows
         return reading.zero_dates(self.engine, self.table, condition, files_there)
 
+    def _standardise(
+        self, engine: duckdb.DuckDBPyConnection, raw: tuple[Part, ...], name: str
+    ) -> Bronze:
+        work = Standardisation(engine, self.lake, self.table, self.batch, self.released)
+        return work.run(raw, self.observed_at, name)
+
     def _read_range(self, read: _Reading, piece: ledger.Range) -> None:
-        """Add a range to `read`; it is read now unless it was read before."""
-        if piece.parts is None:
+        """Add a range to `read`; it is read now unless it was read before.
+
+        It is uploaded and standardised beside the reading of the next.
+        """
+        is_new = piece.parts is None
+        if is_new:
             piece = self._read_range_now(piece)
-        assert piece.parts is not None
-        parts = tuple(Part(**part) for part in piece.parts)
-        for part in parts:
-            self.lake.fetch(part)
+        parts = tuple(Part(**part) for part in piece.parts or ())
         read.parts += parts
         read.source_rows += piece.source_rows or 0
         read.zero_dates += piece.zero_dates or 0
+        read.ranges.append(self.beside.submit(self._finish_range, piece, parts, is_new))
+
+    def _finish_range(
+        self, piece: ledger.Range, parts: tuple[Part, ...], is_new: bool
+    ) -> Bronze:
+        if is_new:
+            self.lake.upload(parts)
+            ledger.range_read(self.connection, self.batch, piece)
+            reach("after_range")
+        else:
+            for part in parts:
+                self.lake.fetch(part)
+        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+            duck.attach_warehouse(engine, settings.warehouse())
+            return self._standardise(engine, parts, f"range-{piece.number:04d}")
 
     def _read_range_now(self, piece: ledger.Range) -> ledger.Range:
         def inside(quote: Callable[[str], str]) -> str:
@@ -256,19 +285,12 @@ class _Extraction:
         parts = self._write(self._rows(inside), f"range-{piece.number:04d}")
         zero_dates = self._zero_dates(inside, parts)
         self.engine.execute("commit")
-        self.lake.upload(parts)
-        done = ledger.range_read(
-            self.connection,
-            self.batch,
-            dataclasses.replace(
-                piece,
-                source_rows=count,
-                zero_dates=zero_dates,
-                parts=[asdict(part) for part in parts],
-            ),
+        return dataclasses.replace(
+            piece,
+            source_rows=count,
+            zero_dates=zero_dates,
+            parts=[asdict(part) for part in parts],
         )
-        reach("after_range")
-        return done
 
     def _scan_is_due(self) -> bool:
         if self.table.delete_mode != "key_scan" or not self.released.through:

@@ -78,6 +78,10 @@ def apply(root: Path, changes: Plan) -> None:
         (root / path).write_text(text)
     for path in changes.delete:
         (root / path).unlink()
+    if any(p.parent == FOLDERS[2] for p in (*changes.write, *changes.delete)):
+        # Parsing what changed only, dbt loses or doubles a snapshot that changes
+        # together with what it reads (dbt-core issues 15785, 11164).
+        (root / "target" / "partial_parse.msgpack").unlink(missing_ok=True)
 
 
 def hand_written(root: Path) -> dict[str, Path]:
@@ -156,6 +160,7 @@ def _option_docs() -> str:
     for name, option in KNOWN.items():
         value = getattr(defaults, name)
         default = str(value).lower() if isinstance(value, bool) else str(value)
+        default = "" if value == () else default
         kind = option.kind.replace("|", "\\|")
         lines.append(f"| `{name}` | {kind} | {default or 'none'} | {option.meaning} |")
     return "\n".join(lines) + "\n"
@@ -464,6 +469,8 @@ def _incremental(table: Table, calls: list[str]) -> str:
         before.append("{{ clear_old_snapshot() }}")
     elif not table.has_history and table.options.delete_action == "remove":
         after.insert(0, "delete from {{ this }} where is_deleted")
+    if extra := table.options.index_columns:
+        after.append(f"{{{{ index_columns(columns={_literal(list(extra))}) }}}}")
     lines = {
         "materialized": "incremental",
         "incremental_strategy": _Raw(f"load_strategy(load_type='{table.load_type}')"),

@@ -357,7 +357,7 @@ def ranges(connection: Connection, found: Batch) -> list[Range]:
         ).fetchall()
 
 
-def range_read(connection: Connection, found: Batch, done: Range) -> Range:
+def range_read(connection: Connection, found: Batch, done: Range) -> None:
     """Note that a range of a batch was read, with its counts and files."""
     connection.execute(
         "update audit.batch_range set source_rows = %s, zero_dates = %s, parts = %s "
@@ -371,7 +371,6 @@ def range_read(connection: Connection, found: Batch, done: Range) -> Range:
             done.number,
         ),
     )
-    return done
 
 
 def adopt(connection: Connection, found: Batch, run_id: str) -> None:

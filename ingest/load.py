@@ -128,10 +128,11 @@ def _create(connection: ledger.Connection, table: Table) -> None:
         connection.execute(
             sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
         )
-    # Batches lie one after the other, so a few pages say where each one is.
+    # Batches lie one after the other, so a few pages say where each one is, and
+    # where the newest times are, which extraction looks for.
     connection.execute(
         sql.SQL(
-            "create index on {} using brin (_batch_seq) "
+            "create index on {} using brin (_batch_seq, _source_ts) "
             "with (pages_per_range = 16, autosummarize = on)"
         ).format(log)
     )

@@ -777,6 +777,25 @@ class _Reader:
                 f"soft_delete_column {flag!r} is not a column of {table.id}."
                 f"{_hint(flag, names)}",
             )
+        targets = [c.name for c in table.columns]
+        for name in table.options.index_columns:
+            if name not in targets:
+                self.fault(
+                    place["index_columns"],
+                    f"index_columns {name!r} is not a name in columns.csv of "
+                    f"{table.id}.{_hint(name, targets)}",
+                )
+            elif table.key and name == table.key[0].name:
+                self.fault(
+                    place["index_columns"],
+                    f"index_columns {name!r}: the key's index begins with it already; "
+                    "leave it out",
+                )
+        if table.options.index_columns and table.load_type == "snapshot":
+            self.fault(
+                place["index_columns"],
+                "index_columns has no effect on dbt's snapshots; use scd2",
+            )
         if table.options.append_only and table.load_type != "incremental":
             self.fault(
                 place["append_only"],

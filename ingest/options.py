@@ -58,6 +58,13 @@ def _identifier(text: str) -> str:
     return text
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split("|"))
+    if "" in names or len({*names}) < len(names):
+        raise ValueError("names with | between them, each once")
+    return names
+
+
 def _option(
     parse: Callable[[str], object], default: Any, kind: str, meaning: str
 ) -> Any:
@@ -186,6 +193,13 @@ class Options:
         "name",
         "name of the table's log, staging model and folders, behind the source's; the "
         "table's own name made safe, unless that is taken or too long",
+    )
+    index_columns: tuple[str, ...] = _option(
+        _names,
+        (),
+        "columns, with | between them",
+        "columns people search by: each gets an index on Postgres, on `<model>` or, "
+        "where that is a view, on `<model>_history` (not for load type snapshot)",
     )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"

@@ -239,6 +239,8 @@ def _follow_sources(
 
     tables = [o.table for o in outcomes]
     followed = drift.follow(connection, settings.ROOT, run_id, tables, read)
+    if followed.is_written:
+        build.forget()
     for outcome, table in zip(outcomes, followed.tables, strict=True):
         outcome.table = table
         outcome.error = followed.errors.get(table.id)

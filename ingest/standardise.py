@@ -32,6 +32,16 @@ class Bronze:
     deleted: int
     content: str
 
+    def __add__(self, other: Bronze) -> Bronze:
+        """Both of two ranges."""
+        return Bronze(
+            self.parts + other.parts,
+            self.rejects + other.rejects,
+            self.unchanged + other.unchanged,
+            self.deleted + other.deleted,
+            self.content,
+        )
+
 
 def holds_rows(part: Part) -> bool:
     """Whether a raw file holds rows of the table, rather than keys that are gone."""
@@ -126,8 +136,10 @@ class Standardisation:
         self.names = ", ".join(quoted(c.name) for c in table.columns)
         self.keys = log.key(table)
 
-    def run(self, raw: tuple[Part, ...], observed_at: dt.datetime) -> Bronze:
-        """Write the bronze files of `raw`, read in the snapshot of `observed_at`."""
+    def run(
+        self, raw: tuple[Part, ...], observed_at: dt.datetime, name: str = "part"
+    ) -> Bronze:
+        """Write the bronze files `name` of `raw`, read at `observed_at`."""
         rows = [str(self.lake.local(p.key)) for p in raw if holds_rows(p)]
         gone = [str(self.lake.local(p.key)) for p in raw if not holds_rows(p)]
         source = f"from read_parquet({rows})"
@@ -150,15 +162,15 @@ class Standardisation:
             "select * exclude (_timeless) from fresh "
             "union all by name select * from tombstones",
             self.batch.folder("bronze"),
-            "part",
+            name,
         )
         # What is neither written nor unchanged was rejected; none mostly.
         read = sum(p.rows for p in raw if holds_rows(p))
         written = sum(p.rows for p in parts) - deleted
-        rejects = self._rejects() if read > written + unchanged else ()
+        rejects = self._rejects(name) if read > written + unchanged else ()
         return Bronze(parts, rejects, unchanged, deleted, content)
 
-    def _rejects(self) -> tuple[Part, ...]:
+    def _rejects(self, name: str) -> tuple[Part, ...]:
         rejected = "from typed where _reason is not null"
         return files.write(
             self.engine,
@@ -166,7 +178,7 @@ class Standardisation:
             f"select {literal(self.table.id)} as table_id, _batch_seq as batch_seq, "
             f"_reason as reason, to_json(_raw) as source_row {rejected}",
             self.batch.folder("rejects"),
-            "part",
+            name,
         )
 
     def _compare(self) -> tuple[int, str]:

@@ -300,7 +300,8 @@ class Clone:
             list(schemas),
         ):
             rows = self.query(
-                f'select (to_jsonb(t) - %s::text[])::text from {schema}."{name}" as t',
+                'select (to_jsonb("a row") - %s::text[])::text '
+                f'from {schema}."{name}" as "a row"',
                 list(without),
             )
             texts = [text for (text,) in rows]
@@ -427,13 +428,14 @@ class Clone:
             shutil.copy(path, folder)
         if changed:
             self.generate()
-            build._parsed.clear()
+            build.forget()
 
     def _copy_database(self, old: str, new: str) -> None:
         with self.connect("postgres") as connection:
             connection.execute(
+                # A vacuum is not ours to end; Postgres sends it away by itself.
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = %s",
+                "where datname = %s and backend_type = 'client backend'",
                 (old,),
             )
             for statement in (
@@ -478,12 +480,12 @@ class Clone:
         path.write_text("\n".join(lines) + "\n")
         try:
             self.generate()
-            build._parsed.clear()
+            build.forget()
             yield
         finally:
             path.write_text(before)
             self.generate()
-            build._parsed.clear()
+            build.forget()
 
     def options(self, *lines: str) -> AbstractContextManager[None]:
         """The seed with more lines of options.csv."""

@@ -19,4 +19,6 @@ table = sql_table(
 )
 destination = dlt.destinations.postgres(os.environ["BENCH_WAREHOUSE"])
 pipeline = dlt.pipeline("bench", destination=destination, dataset_name="peer")
-pipeline.run(table, write_disposition="replace").raise_on_failed_jobs()
+# Parquet goes to Postgres by ADBC, two to three times as fast as its INSERT or CSV.
+done = pipeline.run(table, write_disposition="replace", loader_file_format="parquet")
+done.raise_on_failed_jobs()

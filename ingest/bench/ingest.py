@@ -28,7 +28,7 @@ import duckdb
 import psycopg
 import pymysql
 
-from ingest import duck, embedded, generate, metadata, settings
+from ingest import duck, embedded, generate, load, metadata, settings
 from ingest.bench import peers, servers
 from ingest.embedded import mariadb
 from ingest.embedded.postgres import binaries
@@ -319,21 +319,23 @@ class _Bench:
         table = self.tables[measured.table]
         file = self.home / "copy.csv"
         rows, _ = self._files("bronze")
-        with duckdb.connect(config={"memory_limit": duck.MEMORY_LIMIT}) as engine:
-            described = engine.execute(f"describe from {rows}").fetchall()
-            names = [str(row[0]) for row in described]
-            # The way DuckDB writes bytes is not that of Postgres.
-            engine.execute(
-                "copy (select * replace ('\\x' || hex(_row_hash) as _row_hash) "
-                f"from {rows}) to '{file}' (format csv, header false)"
-            )
+        columns = ", ".join(f'"{c.name}"' for c in table.columns)
+        columns += ", " + ", ".join(load.LOG_COLUMNS)
+        # The way DuckDB writes bytes is not that of Postgres. In another process: a
+        # child's peak memory is never told below that of the process it came from.
+        copy = (
+            f"copy (select {columns} from (select * replace ("
+            f"'\\x' || hex(_row_hash) as _row_hash) from {rows})) "
+            f"to '{file}' (format csv, header false)"
+        )
+        script = "import duckdb, sys; duckdb.execute(sys.argv[1])"
+        _process([sys.executable, "-c", script, copy])
         log = f"bronze.{table.bronze}"
         with psycopg.connect(autocommit=True) as connection:
             connection.execute("drop schema if exists bench cascade")
             connection.execute("create schema bench")
             connection.execute(f"create table bench.copied (like {log} including all)")
             connection.execute("checkpoint")
-        columns = ", ".join(f'"{name}"' for name in names)
         command = [str(binaries() / "psql"), "--no-psqlrc", "--quiet"]
         command += ["--set=ON_ERROR_STOP=1", "--command"]
         command += [f"\\copy bench.copied ({columns}) from '{file}' with (format csv)"]
@@ -562,7 +564,7 @@ def _table(measured: Measured) -> Iterator[str]:
             continue
         single = ", ".join(f"{s:.2f}" for s in way.seconds)
         cpu = f"{statistics.median(way.cpu):.2f}" if way.cpu else ""
-        # A child is born with its parent's memory, which is more than a client's.
+        # A client needs less than the process that started it, so it has no figure.
         is_client = name in _BESIDE or not way.peak_mb
         peak = "" if is_client else f"{max(way.peak_mb):.0f}"
         own = _BESIDE.get(name, "seedbed" if name in versions else "")

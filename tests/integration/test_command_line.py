@@ -98,6 +98,26 @@ def test_status_of_an_older_run_is_not_that_of_a_newer_one(
     assert orders[1] == orders[2] < orders[3]
 
 
+def test_plan_tells_what_the_next_run_reads(day_2_due: Clone) -> None:
+    told = day_2_due.cli("plan")
+    assert told.returncode == 0, told.stderr
+    assert "whole table" in told.stdout
+    planned = {
+        p["table"]: p for p in json.loads(day_2_due.cli("plan", "--json").stdout)
+    }
+    batches = "select count(*) from audit.batch"
+    before = day_2_due.value(batches)
+    day_2_due.run(with_build=False)
+    assert day_2_due.value(batches) == before + len(planned)
+    # What has a watermark is counted, in the very window that is read.
+    assert {t: p["rows"] for t, p in planned.items() if p["what"] == "window"} == dict(
+        day_2_due.query(
+            "select distinct on (table_id) table_id, rows_read from audit.batch "
+            "where window_high is not null order by table_id, batch_seq desc"
+        )
+    )
+
+
 def test_status_before_any_run_says_what_to_type(fresh: Clone) -> None:
     done = fresh.cli("status")
     assert done.returncode == 1

@@ -52,7 +52,7 @@ class Unknown(Clone):
         with self.inside():
             found = discover.discover(self.root, name, **options)
         self.generate()
-        build._parsed.clear()
+        build.forget()
         return found
 
     def rows(self, file: str) -> list[dict[str, str]]:

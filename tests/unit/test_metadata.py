@@ -390,7 +390,7 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
     (
         "an option's value of another kind",
         [put("options", "shop.order_items.late_days", value="-3")],
-        "options", "shop.order_items", "late_days is '-3'; it takes a whole number",
+        "options", "shop.order_items.late_days", "late_days is '-3'; it takes a whole",
     ),
     (
         "a soft-delete column without soft deletes",
@@ -422,6 +422,21 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "append-only with deletes",
         [put("tables", "shop.payments", delete_mode="key_scan")],
         "options", "shop.payments", "loses no rows; write delete_mode none",
+    ),
+    (
+        "an index on a column that is none",
+        [add("options", "shop.orders.index_columns.status|custmer_id")],
+        "options", "shop.orders", "Did you mean 'customer_id'?",
+    ),
+    (
+        "an index that is there already",
+        [add("options", "shop.orders.index_columns.order_id")],
+        "options", "shop.orders", "the key's index begins with it already",
+    ),
+    (
+        "indexes on dbt's snapshot",
+        [add("options", "shop.products.index_columns.sku")],
+        "options", "shop.products", "no effect on dbt's snapshots",
     ),
     # rules.csv
     (

@@ -77,7 +77,8 @@ def test_another_type_is_refused_with_what_is_known(name: str, told: str) -> Non
 @pytest.mark.parametrize("name", ["duration", "decimal(39,9)"])
 def test_the_log_holds_as_text_what_only_postgres_can_make(name: str) -> None:
     assert types.parse(name).log == "text"
-    others = ("text", "varchar(9)", "decimal(38,9)", "json", "binary", "timestamptz")
+    assert types.parse("json").log == "json"  # parsed where it is cast
+    others = ("text", "varchar(9)", "decimal(38,9)", "binary", "timestamptz")
     for other in map(types.parse, others):
         assert other.log == other.postgres
 
@@ -159,6 +160,7 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
         ("by_query", "true", True, ["on"]),
         ("log_name", "order_items_2", "order_items_2", ["Order Items", "2nd"]),
         ("raw_retention_days", "90", 90, ["3m", "-1"]),
+        ("index_columns", "city|country", ("city", "country"), ["", "a|", "a|b|a"]),
         ("freshness_warn_minutes", "60", 60, ["1h"]),
         ("freshness_error_minutes", "90", 90, ["1h"]),
     ],
