@@ -15,6 +15,8 @@ def trade(clone: Clone, minute: int, dice: random.Random) -> None:
     new, changed, softly and really deleted rows, and rows without any change.
     """
     now = _MONDAY + dt.timedelta(minutes=minute)
+    just = now - dt.timedelta(seconds=dice.randint(1, 50))
+    # Earlier than what may be released already, as rows that are committed late.
     late = now - dt.timedelta(seconds=dice.randint(1, 200))
     keys = [str(dice.randint(1, 100)) for _ in range(5)]
     some = ", ".join(keys)
@@ -24,9 +26,9 @@ def trade(clone: Clone, minute: int, dice: random.Random) -> None:
         f"where customer_id in ({some})",
         f"update shop.customers set deleted_at = '{now}', updated_at = '{now}' "
         f"where customer_id = {keys[0]}",
-        f"update shop.customers set deleted_at = null, updated_at = '{late}' "
+        f"update shop.customers set deleted_at = null, updated_at = '{just}' "
         f"where customer_id = {keys[1]}",
-        f"update shop.orders set note = 'at {minute}', updated_at = '{late}' "
+        f"update shop.orders set note = 'at {minute}', updated_at = '{just}' "
         f"where order_id in ({some})",
         f"update shop.order_items set updated_at = '{now}' where order_id in ({some})",
         f"insert into shop.payments select max(payment_id) + 1, {keys[0]}, 'payment', "
