@@ -14,8 +14,10 @@ def assert_heals(clone: Clone, *tables: str, with_build: bool = False) -> None:
     """A run as usual succeeds, and what it releases is the source's."""
     result = clone.run(*tables, with_build=with_build)
     assert (result.state, result.balanced) == ("done", True), (
-        [str(o.error) for o in result.outcomes if o.error],
-        result.built and result.built.failures,
+        [(o.table.id, o.state, str(o.error)) for o in result.outcomes if not o.is_good],
+        [o.batches[-1].reason for o in result.outcomes if o.state == "rejected"],
+        result.built and (result.built.counts, result.built.failures),
+        clone.query("select * from audit.ledger where not holds"),
     )
     for outcome in result.outcomes:
         if outcome.table.load_type != "full":  # staging shows earlier snapshots, too

@@ -42,6 +42,9 @@ def trade(clone: Clone, minute: int, dice: random.Random) -> None:
         f"delete from shop.suppliers where name = 'New {minute - 2}'",
         f"update crm.contacts set company = 'Firm {minute}', updated_at = '{now}' "
         f"order by sha1(concat(contact_id, {minute})) limit 5",
+        "insert into crm.contacts (contact_id, first_name, segment, opted_out, "
+        f"updated_at) values ('00000000-0000-4000-8000-{minute:012}', 'New', 'smb', 0, "
+        f"'{now}')",
         f"delete from crm.contacts order by sha1(concat({minute}, contact_id)) limit 1",
         "commit",
     )
