@@ -14,11 +14,10 @@ import duckdb
 
 from ingest import casts, log, source
 from ingest.duck import asked, backticked, literal, quoted, scalar
-from ingest.metadata import Table
+from ingest.metadata import Column, Table
 
 BUCKETS = 4096
 MOST_RANGES = 32
-_INTEGERS = ("integer", "bigint")
 # Small enough that the square of a key's remainder is no large number.
 _PRIME = 65521
 
@@ -50,14 +49,14 @@ def differing(
 
     Keys that are not whole numbers are one range, which always differs.
     """
-    if any(c.type.name not in _INTEGERS for c in table.key):
+    if not all(_is_whole(c) for c in table.key):
         count = log.live_rows(table, through, "count(*) as live")
         live = scalar(
             engine, f"select live from postgres_query('warehouse', {literal(count)})"
         )
         return live, [KeyRange()]
     width = _width(engine, table)
-    names = [f"cast({backticked(c.source_name)} as signed)" for c in table.key]
+    names = [f"cast({backticked(c.source_name)} as decimal(20))" for c in table.key]
     here = (
         f"select {names[0]} div {width} as bucket, {_sums(names, 'char')} "
         f"from {source.named(table)} group by 1"
@@ -101,6 +100,12 @@ def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
         f"union all from postgres_query('warehouse', {literal(there)}))"
     ).fetchone() or (None, None)
     return 1 if low is None else (high - low) // BUCKETS + 1
+
+
+def _is_whole(column: Column) -> bool:
+    """Whether the column holds whole numbers; the largest ones are decimals."""
+    kind = column.type.name
+    return kind in ("integer", "bigint") or kind.replace(" ", "") == "decimal(20,0)"
 
 
 def _sums(keys: list[str], text: str) -> str:
@@ -164,7 +169,7 @@ def extent(
     lead = table.key[0]
     if not scalar(engine, f"select count(*) from {keys}"):
         return []
-    if lead.type.name not in _INTEGERS:
+    if not _is_whole(lead):
         return [KeyRange()]
     name = quoted(lead.name)
     row = engine.execute(f"select min({name}), max({name}) from {keys}").fetchone()

@@ -259,3 +259,28 @@ def test_a_first_load_in_ranges_is_resumed_where_it_was_killed(
         names = columns_of(table)
         held = {key: {n: row[n] for n in names} for key, row in rows.items()}
         assert held == fresh.held(table)
+
+
+def test_unsigned_keys_of_any_size_are_compared_in_buckets(
+    fresh: Clone, played: Played
+) -> None:
+    fresh.restore("empty", source="day_1")
+    largest = 2**64 - 1
+    line = "shop,suppliers,supplier_id,supplier_id,"
+    with fresh.edited(
+        "columns", line, f'{line}"decimal(20,0)",false,1,,,,A number of any size'
+    ):
+        fresh.change(
+            "alter table shop.products drop foreign key products_supplier",
+            "alter table shop.suppliers modify supplier_id bigint unsigned not null",
+            f"insert into shop.suppliers select {largest}, name, country, "
+            "contact_email, rating, created_at, updated_at from shop.suppliers limit 1",
+        )
+        for change, deleted in (
+            ("select 1", 0),
+            ("delete from shop.suppliers order by supplier_id limit 1", 1),
+            (f"delete from shop.suppliers where supplier_id = {largest}", 1),
+        ):
+            fresh.change(change)
+            assert fresh.run("suppliers", with_build=False).state == "done"
+            assert batch(fresh, "shop.suppliers", "rows_deleted") == (deleted,)
