@@ -59,6 +59,7 @@ known as (
         {%- if is_complete %}
         {{ operation }} as _op,
         history.valid_from,
+        history.{{ seen_through }} as seen_ts,
         history._batch_seq,
         {%- endif %}
         history.version,
@@ -100,6 +101,7 @@ placed as (
         _batch_seq,
         cast(null as {{ warehouse_type('binary') }}) as _row_hash,
         valid_from as effective_ts,
+        seen_ts,
         version as known_version
     from known
     where
@@ -114,6 +116,7 @@ placed as (
         new_rows.{{ column }},
         {%- endfor %}
         new_rows._source_ts as effective_ts,
+        cast(null as {{ warehouse_type('timestamp') }}) as seen_ts,
         cast(null as integer) as known_version
     from new_rows
     inner join known
@@ -127,6 +130,7 @@ placed as (
         {{ column }},
         {%- endfor %}
         effective_ts,
+        cast(null as {{ warehouse_type('timestamp') }}) as seen_ts,
         cast(null as integer) as known_version
     from (
         {{ placed_rows(source='late', key=key) }}
@@ -138,6 +142,7 @@ log as (
 
     select
         *,
+        cast(null as {{ warehouse_type('timestamp') }}) as seen_ts,
         cast(null as integer) as known_version
     from {{ source }}
     where

@@ -69,7 +69,7 @@ history as (
             row_number() over ({{ by_time }}) + coalesce(first_version, 1) - 1
             as integer
         ) as version,
-        effective_ts as _source_ts,
+        coalesce(seen_ts, effective_ts) as _source_ts,
         _batch_seq
     from compared
     where is_last

@@ -14,6 +14,7 @@ from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb
 LEGS = ("mariadb", "extract", "load", "copy", "seedbed")
 
 
+@pytest.mark.long
 def test_each_leg_moves_all_rows(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     root = tmp_path / "clone"

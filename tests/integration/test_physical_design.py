@@ -31,7 +31,7 @@ def test_the_seed_s_index_is_there_once_after_some_days(
 @pytest.mark.parametrize(
     ("table", "model", "key"),
     [
-        ("orders", "orders_history", "order_id"),
+        pytest.param(*("orders", "orders_history", "order_id"), marks=pytest.mark.long),
         ("suppliers", "suppliers", "supplier_id"),
     ],
 )
