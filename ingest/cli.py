@@ -536,7 +536,9 @@ def docs() -> int:
 def test(arguments: tuple[str, ...]) -> int:
     """Run the tests, on real servers; arguments go to pytest."""
     packages.install(ROOT, _say)
-    command = [sys.executable, "-m", "pytest", *arguments]
+    # All of them on two cores, each with servers of its own.
+    parallel = ("-n", "2", "--dist", "loadfile")
+    command = [sys.executable, "-m", "pytest", *(arguments or parallel)]
     return subprocess.call(command, cwd=ROOT)
 
 
