@@ -37,7 +37,8 @@ FAULTS = {
     ),
     6: Fault(
         "The source's clock goes back, or daylight saving time ends",
-        "The watermark never goes back, and no row is lost",
+        "The watermark never goes back; no row of the overlap, or of the hour that "
+        "comes twice, is lost",
     ),
     7: Fault(
         "SIGKILL, or a cut connection, while a table is read",
@@ -86,7 +87,8 @@ FAULTS = {
     ),
     19: Fault(
         "A column's type changes",
-        "Widened where every value fits; a row that doesn't fit is rejected",
+        "Widened where all values fit; else the table waits or, under quarantine, rows "
+        "that don't fit are rejected",
     ),
     20: Fault(
         "Rows are deleted at the source",
@@ -105,7 +107,7 @@ FAULTS = {
         "The lock goes with its session; who lost it can change nothing",
     ),
     24: Fault(
-        "Postgres can't write: the disk is full",
+        "Postgres can't write: its files may not grow any more, as on a full disk",
         "Rolled back; what was built stays as it was",
     ),
     26: Fault("The source is empty and was not before", "The gate blocks the batch"),

@@ -6,6 +6,7 @@ A pytest plugin: `./seedbed test tests/faults --nightly --reliability`.
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +39,7 @@ fill up. Afterwards the tables are compared, row by row, with what the source ho
 read without the product (the *oracle*). This page is written by
 `{command}`.
 
-Kill points, places in the code where a run is killed on purpose: {points}. Besides,
-this run killed {kills} runs at random moments.
+{kills}
 
 | # | fault | what comes of it | tests | result |
 |---|---|---|---|---|
@@ -83,7 +83,11 @@ def _numbers(function: ast.FunctionDef) -> list[int]:
 def page(results: Mapping[Test, Counter[str]], kills: int) -> str:
     """The page; `results` are the outcomes of each test's cases."""
     points = ", ".join(f"`{point}`" for point in POINTS)
-    lines = [INTRO.format(command=COMMAND, points=points, kills=kills)]
+    killed = (
+        f"Kill points, places in the code where a run is killed on purpose: {points}. "
+        f"Besides, the tests killed {kills} runs at random moments."
+    )
+    lines = [INTRO.format(command=COMMAND, kills=textwrap.fill(killed, 88))]
     proofs = tests()
     for number, fault in FAULTS.items():
         links = "; ".join(test.link for test in proofs[number])
