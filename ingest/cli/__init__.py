@@ -1,0 +1,94 @@
+"""The command line: reads arguments, calls the pipeline, tells the outcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+from rich.console import Console
+
+from ingest import stop
+from ingest.cli import bench, repairs, seed, servers, steps, trial
+from ingest.cli.common import escaped
+from ingest.errors import ConfigurationError, SeedbedError
+
+# Help shows the five to start with, then the rest in groups.
+GROUPS: dict[str, tuple[click.Command, ...]] = {
+    "Start here": (trial.demo, trial.test, steps.run, steps.status, servers.doctor),
+    "A database of your own": (seed.discover, seed.generate_),
+    "Step by step": (
+        steps.plan,
+        steps.extract,
+        steps.load,
+        steps.validate,
+        steps.build,
+    ),
+    "Again": (repairs.backfill, repairs.reload, repairs.rebuild, repairs.reconcile),
+    "Servers and pages": (
+        servers.up,
+        servers.down,
+        servers.env,
+        servers.lake_,
+        servers.docs,
+    ),
+    "Measure": (bench.bench,),
+}
+
+
+class _Commands(click.Group):
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(c.name or "", c.get_short_help_str(80)) for c in commands]
+                )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option("0.1.0", prog_name="seedbed")
+def cli(debug: bool) -> None:
+    """Seedbed: from a few CSV rows to tested tables with history."""
+
+
+for _commands in GROUPS.values():
+    for _command in _commands:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; errors become one paragraph and an exit code."""
+    debug = "--debug" in sys.argv
+    stop.listen()
+    try:
+        code = cli.main(prog_name="./seedbed", standalone_mode=False)
+    except click.exceptions.Abort as error:
+        if isinstance(error.__cause__, stop.Stopped):
+            click.echo(str(error.__cause__), err=True)
+            sys.stdout.flush()
+            os._exit(error.__cause__.exit_code)  # some thread may not end by itself
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = ConfigurationError.exit_code
+    except SeedbedError as error:
+        if debug:
+            raise
+        Console(stderr=True, highlight=False).print(
+            f"[red]error[/]: {escaped(str(error))}", soft_wrap=True
+        )
+        code = error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        Console(stderr=True, highlight=False).print(
+            f"[red]error[/]: this should not have happened: {type(error).__name__}: "
+            f"{escaped(str(error))}. The same command after `./seedbed --debug` shows "
+            "where; please report it.",
+            soft_wrap=True,
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,86 @@
+"""The benchmarks."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ingest.cli.common import json_option, say
+
+
+@click.group()
+def bench() -> None:
+    """Measure the product against what it replaces."""
+
+
+@bench.command("history")
+@click.option("--rows", type=click.IntRange(10_000), default=1_000_000, help="Keys.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Runs of each way.")
+@json_option
+def bench_history(rows: int, rounds: int, as_json: bool) -> int:
+    """A changed dimension: scd2, hand-written SQL and dbt's snapshot."""
+    from ingest.bench import history
+
+    outcomes = history.run(rows, rounds, say)
+    if as_json:
+        click.echo(json.dumps(history.as_json(outcomes), indent=2))
+    else:
+        for line in history.lines(outcomes):
+            click.echo(line)
+    return 0
+
+
+@bench.command("ingest")
+@click.option("--rows", type=click.IntRange(10), default=1_000_000, help="Orders.")
+@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@click.option("--peers", is_flag=True, help="Beside dlt, ingestr and sling.")
+@click.option("--memory", is_flag=True, help="Peak memory at 1M and 10M rows.")
+@click.option("--reference", is_flag=True, help="Replay a published job of 9.6M rows.")
+@click.option("--write", is_flag=True, help="Write docs/benchmarks.md.")
+@json_option
+def bench_ingest(
+    rows: int,
+    rounds: int,
+    peers: bool,
+    memory: bool,
+    reference: bool,
+    write: bool,
+    as_json: bool,
+) -> int:
+    """A first load: beside the servers' own clients and other tools."""
+    from ingest.bench import ingest
+
+    results = ingest.run(
+        rows,
+        rounds,
+        say,
+        with_peers=peers,
+        with_memory=memory,
+        with_reference=reference,
+    )
+    if as_json:
+        click.echo(json.dumps(ingest.as_json(results), indent=2))
+    else:
+        for line in ingest.lines(results):
+            click.echo(line)
+    if write:
+        say(f"wrote {ingest.write(results)}")
+    return 0
+
+
+@bench.command("storage")
+@click.option("--rows", type=click.IntRange(100_000), default=10_000_000, help="Rows.")
+@click.option("--rounds", type=click.IntRange(1, 20), default=5, help="Runs of each.")
+@json_option
+def bench_storage(rows: int, rounds: int, as_json: bool) -> int:
+    """Tables in Postgres: fillfactor, indexes, BRIN and partitions."""
+    from ingest.bench import storage
+
+    outcomes = storage.run(rows, rounds, say)
+    if as_json:
+        click.echo(json.dumps(storage.as_json(outcomes), indent=2))
+    else:
+        for line in storage.lines(outcomes):
+            click.echo(line)
+    return 0

@@ -1,0 +1,140 @@
+"""What the commands share: options, the servers, the tables that are meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from ingest import embedded, ledger, metadata, packages, pipeline, summary
+from ingest.errors import ConfigurationError
+from ingest.metadata import Table
+from ingest.settings import ROOT
+
+# A pipe has no width of its own; a table that is cut would be useless there.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+
+
+def escaped(text: str) -> str:
+    """The text with what rich would take for markup made plain."""
+    return text.replace("[", "\\[")
+
+
+def say(line: str) -> None:
+    """A line of progress, on standard error so that output stays clean."""
+    click.echo(line, err=True)
+
+
+def start_services(read: Sequence[Table] | None = None) -> None:
+    """Bring up the embedded servers that the environment doesn't replace.
+
+    `read` are the tables whose sources are read: only their URLs must be there.
+    """
+    # What an earlier `env` exported is ours to bring up to date.
+    known = os.environ.get("SEEDBED_EMBEDDED", "").split()
+    urls = {t.source.url_env for t in (chosen_tables(()) if read is None else read)}
+    missing = {u for u in urls if not os.environ.get(u)}
+    own = sorted(missing - {"SHOP_URL", "CRM_URL"})
+    if own and read is not None:
+        raise ConfigurationError(
+            f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
+            "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
+        )
+    needed = {
+        "postgres": not os.environ.get("PGHOST"),
+        "mariadb": bool(missing - {*own}),
+        "s3": not os.environ.get("SEEDBED_LAKE"),
+    }
+    names = [n for n in embedded.SERVICES if needed[n] or n in known]
+    if names:
+        embedded.up(ROOT, say, names)
+        for name in names:
+            for variable, value in embedded.environment(ROOT, [name]).items():
+                # One source may be the person's own, and the other embedded.
+                if name != "mariadb" or name in known or variable in missing:
+                    os.environ[variable] = value
+        os.environ["SEEDBED_EMBEDDED"] = " ".join(names)
+        exempt = os.environ.get("NO_PROXY", "").split(",")
+        if "127.0.0.1" not in exempt:
+            os.environ["NO_PROXY"] = ",".join(filter(None, [*exempt, "127.0.0.1"]))
+    packages.install(ROOT, say)
+
+
+def chosen_tables(patterns: Sequence[str]) -> list[Table]:
+    """The enabled tables that the patterns name; all of them without any."""
+    return metadata.enabled(metadata.load(ROOT), patterns)
+
+
+def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --tables."""
+    return click.option(
+        "--tables",
+        "patterns",
+        multiple=True,
+        metavar="NAME",
+        help="source.table or a model's name, with * allowed; may be repeated.",
+    )(command)
+
+
+def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --target."""
+    return click.option(
+        "--target",
+        type=click.Choice(["postgres"]),
+        default="postgres",
+        show_default=True,
+        help="The warehouse to build in.",
+    )(command)
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the outcome as JSON."
+)
+
+
+def finish(result: pipeline.RunResult, as_json: bool) -> int:
+    """Tell what a run came to; return its exit code."""
+    with ledger.connect() as connection:
+        told = summary.read(connection, result.run_id)
+    if as_json:
+        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+        return result.exit_code
+    summary.show(told, out)
+    if result.built is not None:
+        out.print(f"dbt      {result.built}")
+        for line in result.built.failures:
+            out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
+        for line in result.built.warnings:
+            out.print(f"         [yellow]warning[/] {escaped(line)}", soft_wrap=True)
+    return result.exit_code
+
+
+def next_steps() -> None:
+    """Tell what to look at after a run."""
+    out.print(
+        "next     ./seedbed status   ./seedbed docs   "
+        '[bold]eval "$(./seedbed env)"[/] && psql -c '
+        "'select * from gold.agg_daily_sales order by 1 desc limit 5'",
+        soft_wrap=True,
+    )
+
+
+def run_pipeline(
+    command: str,
+    patterns: Sequence[str],
+    as_json: bool = False,
+    **options: Any,
+) -> int:
+    """Run the pipeline with its `options` and tell the outcome; the exit code."""
+    tables = chosen_tables(patterns)
+    start_services(tables if "extract" in options.get("steps", pipeline.STEPS) else ())
+    result = pipeline.run(tables, command=command, report=say, **options)
+    code = finish(result, as_json)
+    if not as_json:
+        next_steps()
+    return code

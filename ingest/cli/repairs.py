@@ -1,0 +1,149 @@
+"""Commands that read, compare or derive again what is there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Sequence
+
+import click
+
+from ingest import ledger, pipeline
+from ingest.cli.common import (
+    chosen_tables,
+    escaped,
+    json_option,
+    out,
+    run_pipeline,
+    say,
+    start_services,
+    tables_option,
+    target_option,
+)
+from ingest.errors import ConfigurationError
+from ingest.window import Request
+
+_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+
+
+@click.command()
+@tables_option
+@click.option("--from", "start", type=_DAY, required=True, help="The first moment.")
+@click.option("--to", "end", type=_DAY, required=True, help="The moment after it.")
+@target_option
+@json_option
+def backfill(
+    patterns: tuple[str, ...],
+    start: dt.datetime,
+    end: dt.datetime,
+    target: str,
+    as_json: bool,
+) -> int:
+    """Read a range of watermarks again and add what the log lacks.
+
+    In the source's time. What is new meanwhile comes with the next run, which this
+    may run beside.
+    """
+    if not patterns:
+        raise ConfigurationError("say which tables: `--tables shop.orders`, or `*`.")
+    if start >= end:
+        raise ConfigurationError(f"--from {start} is not before --to {end}.")
+    request = Request("backfill", start, end)
+    return run_pipeline("backfill", patterns, as_json, target=target, request=request)
+
+
+@click.command()
+@click.option("--table", required=True, metavar="NAME", help="source.table or model.")
+@click.option("--date", type=_DAY, required=True, help="In the source's time.")
+@target_option
+@json_option
+def reload(table: str, date: dt.datetime, target: str, as_json: bool) -> int:
+    """Replace one date of a table by what the source has of it now.
+
+    Rows of that date which are gone from the source are deleted.
+    """
+    request = Request("reload", date, date + dt.timedelta(days=1))
+    return run_pipeline("reload", (table,), as_json, target=target, request=request)
+
+
+@click.command()
+@tables_option
+@click.option("--repair", is_flag=True, help="Read the rows that differ and build.")
+@target_option
+@json_option
+def reconcile(
+    patterns: tuple[str, ...], repair: bool, target: str, as_json: bool
+) -> int:
+    """Compare the tables with their source, row by row; exit 1 if they differ."""
+    from ingest import reconcile as reconciling
+
+    tables = [t for t in chosen_tables(patterns) if t.watermark_column]
+    start_services(tables)
+    found = reconciling.run(tables, say)
+    wrong = [f.table for f in found if f.count or f.error]
+    if repair and wrong:
+        request = Request("repair")
+        return run_pipeline(
+            "repair", [t.id for t in wrong], as_json, target=target, request=request
+        )
+    if as_json:
+        click.echo(json.dumps([f.as_json() for f in found], indent=2))
+    else:
+        reconciling.show(found, out)
+    return 1 if wrong else 0
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="MODEL…")
+@click.option(
+    "--from-raw",
+    is_flag=True,
+    help="First make the log of each named TABLE anew from its raw files.",
+)
+@target_option
+def rebuild(names: tuple[str, ...], from_raw: bool, target: str) -> int:
+    """Rebuild models from the log, by name, and what follows from them."""
+    from ingest import build as building
+    from ingest import replay
+
+    tables = chosen_tables(names) if from_raw else []
+    names = tuple(_rebuildable([t.model for t in tables] if from_raw else names))
+    start_services()
+    pipeline.assert_generated()
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        run_id = ledger.begin_run(connection, "rebuild")
+        started = time.monotonic()
+        for table in tables:
+            rows = replay.replay(connection, table, say)
+            out.print(f"{table.id}: its log was made from raw, {rows:,} rows")
+        built = building.rebuild(names, target, say)
+        state = "done" if built.ok else "failed"
+        seconds = {"build": time.monotonic() - started}
+        ledger.end_run(connection, run_id, state, seconds, "\n".join(built.failures))
+    out.print(f"rebuilt {', '.join(names)}: {built}")
+    for line in built.failures:
+        out.print(f"[red]failed[/] {escaped(line)}", soft_wrap=True)
+    return 0 if built.ok else 1
+
+
+def _rebuildable(patterns: Sequence[str]) -> list[str]:
+    """The models that are derived from the log and fit the patterns."""
+    from fnmatch import fnmatch
+
+    derived = {
+        f"{t.model}_history" if t.has_history else t.model: t.model
+        for t in chosen_tables(())
+        if t.load_type != "snapshot"
+    }
+    names = []
+    for pattern in patterns:
+        fitting = [n for n in derived if fnmatch(n, pattern) or derived[n] == pattern]
+        if not fitting:
+            raise ConfigurationError(
+                f"{pattern!r} is no model that is derived from the log. There are: "
+                f"{', '.join(derived)}. (dbt's snapshots can't be rebuilt.)"
+            )
+        names += fitting
+    return list(dict.fromkeys(names))

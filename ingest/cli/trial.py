@@ -1,0 +1,58 @@
+"""Commands to try Seedbed: the demo and the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+
+from ingest import embedded, packages
+from ingest.cli.common import (
+    finish,
+    next_steps,
+    out,
+    say,
+    start_services,
+    target_option,
+)
+from ingest.settings import ROOT
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> int:
+    """Run the tests, on real servers; arguments go to pytest."""
+    packages.install(ROOT, say)
+    # All of them on two cores, each with servers of its own.
+    parallel = ("-n", "2", "--dist", "loadfile")
+    command = [sys.executable, "-m", "pytest", *(arguments or parallel)]
+    return subprocess.call(command, cwd=ROOT)
+
+
+@click.command()
+@click.option(
+    "--rows",
+    type=click.IntRange(200, 10_000_000),
+    help="Orders on the first day (50,000); everything else scales with them.",
+)
+@click.option("--keep", is_flag=True, help="Leave the servers running afterwards.")
+@target_option
+def demo(rows: int | None, keep: bool, target: str) -> int:
+    """The whole pipeline on real servers, over three days of changes."""
+    from ingest.demo import show
+
+    started = time.monotonic()
+    start_services()
+    say(f"the servers took {time.monotonic() - started:.1f} s")
+    try:
+        code = show.play(ROOT, rows, target, out, say, finish)
+        next_steps()
+    finally:
+        if not keep:
+            embedded.down(ROOT, say)
+    return code
