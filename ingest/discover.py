@@ -28,6 +28,7 @@ from ingest.catalogue import Column, Key, SourceTable
 from ingest.duck import backticked
 from ingest.errors import ConfigurationError
 from ingest.metadata import LONGEST_LOG, LONGEST_MODEL, RESERVED, Source, Table
+from ingest.options import Options
 from ingest.source import connect
 
 # Rows that are looked at to judge a column's values, and texts to judge their kind.
@@ -144,7 +145,12 @@ def discover(
     for proposal in proposals:
         for file, rows in proposal.rows.items():
             new.setdefault(file, []).extend(rows)
-    new.setdefault("rules", []).extend(_references(proposals, there, source))
+    references = _references(proposals, there, source)
+    new.setdefault("rules", []).extend(references)
+    children = {row["table"] for row in references}
+    for proposal in proposals:
+        if proposal.table.name in children and proposal.choice.watermark:
+            new.setdefault("options", []).append(_grace(proposal))
     _write(root, new)
     return Discovery(source, name not in known, proposals, told, len(lacking))
 
@@ -714,6 +720,16 @@ def _references(
                     }
                     rows.setdefault((proposal.table.name, column), row)
     return list(rows.values())
+
+
+def _grace(proposal: Proposal) -> Row:
+    """A new row may refer to one that is committed a little later."""
+    return {
+        "source": proposal.rows["tables"][0]["source"],
+        "table": proposal.table.name,
+        "option": "reference_grace_minutes",
+        "value": str(Options().overlap_minutes),
+    }
 
 
 def differences(table: Table, found: SourceTable) -> list[str]:

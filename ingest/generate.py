@@ -690,6 +690,9 @@ def _test(table: Table, rule: Rule) -> Node:
             model, _, field = rule.argument.partition(".")
             arguments = {"to": f"ref('{model}')", "field": field}
             name = "relationships"
+            if table.watermark_column and table.options.reference_grace_minutes:
+                arguments["grace_minutes"] = table.options.reference_grace_minutes
+                name = "relationships_after_grace"
         case _:
             arguments = {}
             name = "unique"

@@ -173,6 +173,14 @@ class Options:
         "snapshots",
         "how many snapshots the log keeps (load type full only)",
     )
+    reference_grace_minutes: int = _option(
+        _whole,
+        0,
+        "minutes",
+        "rows that are younger than this, counted back from the newest one, are not "
+        "yet held against the rules `references`: what they refer to may be on its way "
+        "(tables with a watermark only)",
+    )
     raw_retention_days: int = _option(
         _whole,
         0,

@@ -341,6 +341,28 @@ def test_a_schema_of_sixty_related_tables_comes_through_whole(unknown: Unknown) 
     unknown.assert_whole("many")
 
 
+def test_a_reference_is_held_against_a_row_only_after_its_grace(
+    unknown: Unknown,
+) -> None:
+    unknown.change(*many(2))
+    unknown.discover("many")
+    assert {r["table"]: r["value"] for r in unknown.rows("options")} == {"t01": "5"}
+    orphan = "insert into t01 (name, other, updated_at) values ('x', {}, '{}')"
+    unknown.change(
+        "set foreign_key_checks = 0",
+        "use many",
+        "update t01 set updated_at = '2026-06-01 12:00:00'",
+        orphan.format(901, "2026-01-01 00:00:00"),
+        orphan.format(902, "2026-06-01 11:55:00"),
+        orphan.format(903, "2026-06-01 11:55:00.000001"),
+        orphan.format(904, "2026-06-01 12:00:00"),
+    )
+    built = unknown.run().built
+    assert built is not None
+    (warning,) = built.warnings
+    assert "t01__other__references: Got 2 results" in warning
+
+
 def logs() -> list[str]:
     """Wide tables that only grow."""
     kinds = ("text", "bigint", "double", "varchar(20)")
