@@ -105,18 +105,39 @@ create table if not exists audit.reject (
 );
 create index if not exists reject_batch on audit.reject (table_id, batch_seq);
 
-create table if not exists audit.quality_result (
+-- What each rule saw, of all layers: one row a rule of a table and run. `batch_seq`
+-- is null past the gate, `failing_rows` where a rule does not count rows. No value
+-- of a row is in it.
+do $$
+begin
+    if to_regclass('audit.quality_result') is not null then
+        alter table audit.quality_result rename to dq_result;
+        alter table audit.dq_result rename column check_name to rule_id;
+        alter table audit.dq_result drop constraint quality_result_pkey;
+        alter table audit.dq_result alter column batch_seq drop not null;
+        alter table audit.dq_result add column layer text not null default 'gate';
+        alter table audit.dq_result alter column layer drop default;
+        alter table audit.dq_result add column failing_rows bigint;
+        alter table audit.dq_result add column seconds double precision;
+    end if;
+end
+$$;
+create table if not exists audit.dq_result (
     run_id text not null references audit.run,
+    layer text not null,
     table_id text not null,
-    batch_seq bigint not null,
-    check_name text not null,
+    batch_seq bigint,
+    rule_id text not null,
     severity text not null check (severity in ('block', 'warn')),
     passed boolean not null,
     observed text,
     expected text,
-    checked_at timestamptz not null default clock_timestamp(),
-    primary key (run_id, table_id, batch_seq, check_name)
+    failing_rows bigint,
+    seconds double precision,
+    checked_at timestamptz not null default clock_timestamp()
 );
+create unique index if not exists dq_result_rule on audit.dq_result
+(run_id, layer, table_id, rule_id, coalesce(batch_seq, 0));
 
 -- The columns of each source table as they were seen last and are lived with: what
 -- differs from these is a change. `declared` is the type in the source's words.

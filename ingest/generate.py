@@ -610,7 +610,9 @@ def _current_doc(table: Table) -> Node:
     )
     for column, node in zip(table.columns, doc["columns"], strict=False):
         tests = [
-            _test(table, rule) for rule in table.rules if rule.column == column.name
+            _test(table, rule)
+            for rule in table.rules
+            if rule.layer == "model" and rule.column == column.name
         ]
         if key == [column.name]:
             tests.insert(0, {"unique": {"name": f"{table.model}__{column.name}__key"}})

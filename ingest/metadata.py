@@ -14,12 +14,13 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
 
 from ingest import options as table_options
+from ingest import rules as table_rules
 from ingest import types
 from ingest.errors import ConfigurationError
 from ingest.options import Options
@@ -47,9 +48,7 @@ DELETE_MODES = ("none", "soft_flag", "key_scan")
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 CLEANSERS = ("trim", "lower", "upper", "email")
 PII_CLASSES = ("name", "email", "phone", "address", "birth_date", "free_text", "id")
-CHECKS = ("between", "matches", "one_of", "references", "unique")
 SEVERITIES = ("block", "warn")
-LAYERS = ("model",)
 
 # Names that one of the warehouses wants quoted, or that the log itself uses.
 RESERVED = frozenset(
@@ -120,8 +119,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """A check on a column of a table."""
+    """A check on a column of a table, or on the table where `column` is empty.
 
+    `id` is its name among the rules of its table and layer.
+    """
+
+    id: str
     column: str
     check: str
     argument: str
@@ -300,6 +303,11 @@ def _hint(wrong: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def _is_repeatable(rule: _Row) -> bool:
+    check = table_rules.CHECKS.get(rule["check"])
+    return check is not None and check.repeatable
+
+
 @dataclass
 class _Row:
     """One line of a file, with its place for messages."""
@@ -466,7 +474,14 @@ class _Reader:
         self._unique(
             rows["rules"],
             "rule",
-            lambda r: (r["source"], r["table"], r["column"], r["check"], r["layer"]),
+            lambda r: (
+                r["source"],
+                r["table"],
+                r["column"],
+                r["check"],
+                r["layer"],
+                *([r["argument"]] if _is_repeatable(r) else []),
+            ),
         )
         known = {(r["source"], r["table"]) for r in rows["tables"]}
         for name in ("columns", "options", "rules"):
@@ -577,7 +592,7 @@ class _Reader:
             self._flag(row, "enabled", True),
             row["description"],
             columns,
-            tuple(self._rule(r, columns) for r in rule_rows),
+            tuple(self._rules(rule_rows, columns)),
             options,
         )
         if columns:
@@ -650,45 +665,51 @@ class _Reader:
                 )
         return Options(**values)  # type: ignore[arg-type]
 
-    def _rule(self, row: _Row, columns: tuple[Column, ...]) -> Rule:
-        check = self._choice(row, "check", CHECKS)
+    def _rules(self, rows: list[_Row], columns: tuple[Column, ...]) -> Iterator[Rule]:
+        known = {c.name: c.type for c in columns}
+        numbers: dict[tuple[str, str], int] = {}
+        for row in rows:
+            self._rule(row, known)
+            check, argument, column = row["check"], row["argument"], row["column"]
+            name = table_rules.rule_id(check, argument, column)
+            number = numbers.get((row["layer"], name), 0) + 1
+            numbers[row["layer"], name] = number
+            yield Rule(
+                name if number == 1 else f"{name}_{number}",
+                column,
+                check,
+                argument,
+                row["severity"],
+                row["layer"],
+                row["description"],
+            )
+
+    def _rule(self, row: _Row, columns: dict[str, CanonicalType]) -> None:
+        name = self._choice(row, "check", table_rules.CHECKS)
         self._choice(row, "severity", SEVERITIES)
-        self._choice(row, "layer", LAYERS)
-        names = [c.name for c in columns]
-        if row["column"] not in names:
+        layer = self._choice(row, "layer", table_rules.LAYERS)
+        check, column = table_rules.CHECKS.get(name), row["column"]
+        if check is None:
+            return
+        if layer in table_rules.LAYERS and layer not in check.layers:
             self.fault(
                 row,
-                f"column {row['column']!r} is not a name in columns.csv of "
-                f"{row['source']}.{row['table']}.{_hint(row['column'], names)}",
+                f"{name} is not a check of the layer {layer}; write "
+                f"{' or '.join(check.layers)}",
             )
-        argument = row["argument"]
-        if check == "between" and not re.fullmatch(
-            r"(?=.*\d)(-?\d+(\.\d+)?)?\.\.(-?\d+(\.\d+)?)?", argument
-        ):
-            self.fault(row, f"between takes LOW..HIGH, one may be empty: {argument!r}")
-        if check in ("matches", "one_of") and not argument:
-            self.fault(row, f"{check} needs an argument")
-        if check == "matches":
+        if check.scope == "table" and column:
+            self.fault(row, f"{name} looks at the whole table; leave column empty")
+        elif column not in columns and (column or check.scope == "column"):
+            self.fault(
+                row,
+                f"column {column!r} is not a name in columns.csv of "
+                f"{row['source']}.{row['table']}.{_hint(column, columns)}",
+            )
+        else:
             try:
-                re.compile(argument)
-            except re.error as error:
-                self.fault(row, f"matches takes a regular expression: {error}")
-            if "\\" in argument:
-                self.fault(
-                    row,
-                    "a backslash means different things to the two warehouses; write "
-                    "a class such as [.] or [0-9] instead",
-                )
-        if check == "unique" and argument:
-            self.fault(row, "unique takes no argument")
-        return Rule(
-            row["column"],
-            check,
-            argument,
-            row["severity"],
-            row["layer"],
-            row["description"],
-        )
+                check.assert_argument(row["argument"], column, columns)
+            except ValueError as error:
+                self.fault(row, str(error))
 
     def _references(self, rows: list[_Row], tables: list[Table]) -> None:
         models = {t.model: [c.name for c in t.columns] for t in tables if t.enabled}

@@ -39,9 +39,9 @@ def validate(
     results = _check(connection, table, batch, manifest, released)
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into audit.quality_result (run_id, table_id, batch_seq, "
-            "check_name, severity, passed, observed, expected) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s) "
+            "insert into audit.dq_result (run_id, layer, table_id, batch_seq, "
+            "rule_id, severity, passed, observed, expected) "
+            "values (%s, 'gate', %s, %s, %s, %s, %s, %s, %s) "
             "on conflict do nothing",
             [
                 (

@@ -92,7 +92,7 @@ def test_a_row_that_does_not_fit_is_put_aside_and_counted(
         table,
     ) == [(reason, spoilt)]
     warned = day_4.query(
-        "select observed from audit.quality_result where table_id = %s and not passed",
+        "select observed from audit.dq_result where table_id = %s and not passed",
         table,
     )
     assert warned == [("1 other rows rejected",)]

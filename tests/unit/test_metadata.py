@@ -505,6 +505,104 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         [put("rules", "shop.payments.order_id", argument="order.order_id")],
         "rules", "shop.payments.order_id", "Did you mean 'orders.order_id'?",
     ),
+    (
+        "a check that another layer has",
+        [put("rules", "shop.payments.order_id", layer="gate")],
+        "rules", "shop.payments.order_id", "not a check of the layer gate; write model",
+    ),
+    (
+        "a rule of the table that names a column",
+        [add("rules", "shop.orders.status.row_count.1..", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.status.row_count", "leave column empty",
+    ),
+    (
+        "a rule of a column that names none",
+        [add("rules", "shop.orders..fresh.1d", severity="block", layer="gate")],
+        "rules", "shop.orders..fresh", "column '' is not a name",
+    ),
+    (
+        "bounds of a text",
+        [add("rules", "shop.orders.status.between", argument="1..2",
+             severity="block", layer="gate")],
+        "rules", "shop.orders.status.between", "for numbers, dates and times",
+    ),
+    (
+        "bounds in the wrong order",
+        [put("rules", "shop.suppliers.rating", argument="5..0")],
+        "rules", "shop.suppliers", "the lower bound first",
+    ),
+    (
+        "bounds of a time that are numbers",
+        [add("rules", "shop.orders.ordered_at.between", argument="2020..",
+             severity="block", layer="gate")],
+        "rules", "shop.orders.ordered_at", "write it as '2024-12-31'",
+    ),
+    (
+        "a share that is none",
+        [add("rules", "shop.orders.note.not_null", argument="5%", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.note", "the share of NULLs that is allowed",
+    ),
+    (
+        "a pattern of a number",
+        [add("rules", "shop.orders.shipping_fee.matches", argument="^[0-9]",
+             severity="block", layer="gate")],
+        "rules", "shop.orders.shipping_fee", "matches is for texts",
+    ),
+    (
+        "a word that is no number",
+        [add("rules", "shop.order_items.quantity.one_of", argument="1|two",
+             severity="block", layer="gate")],
+        "rules", "shop.order_items.quantity.one_of", "'two' is no number",
+    ),
+    (
+        "a value twice",
+        [put("rules", "shop.payments.kind", argument="payment|payment")],
+        "rules", "shop.payments.kind", "names a value twice",
+    ),
+    (
+        "a date format without a date",
+        [add("rules", "shop.orders.note.date_format", argument="%Q",
+             severity="block", layer="gate")],
+        "rules", "shop.orders.note.date_format", "such as %Y-%m-%d",
+    ),
+    (
+        "an age without a unit",
+        [add("rules", "shop.orders.updated_at.fresh.36", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.updated_at.fresh", "such as 90m, 36h or 2d",
+    ),
+    (
+        "an age of a number",
+        [add("rules", "shop.orders.order_id.fresh.36h", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.order_id.fresh", "for dates and times",
+    ),
+    (
+        "a number of rows that is none",
+        [add("rules", "shop.orders..row_count.many", severity="block",
+             layer="gate")],
+        "rules", "shop.orders..row_count", "LOW..HIGH in rows",
+    ),
+    (
+        "columns that are unique together and unknown",
+        [add("rules", "shop.inventory..unique", argument="product_id|warehouse",
+             severity="block", layer="gate")],
+        "rules", "shop.inventory..unique", "with | between them",
+    ),
+    (
+        "a predicate on no column",
+        [add("rules", "shop.orders..satisfies", argument="update_at >= ordered_at",
+             severity="block", layer="gate")],
+        "rules", "shop.orders..satisfies", "Did you mean 'updated_at'?",
+    ),
+    (
+        "a predicate of another column",
+        [add("rules", "shop.orders.status.satisfies",
+             argument="updated_at >= ordered_at", severity="block", layer="gate")],
+        "rules", "shop.orders.status.satisfies", "a predicate that names status",
+    ),
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ CHILDREN = {
 def refer(table: Table, *models: str) -> Table:
     """The table with references to these models, and no other rules."""
     rules = tuple(
-        Rule("x", "references", f"{m}.x", "warn", "model", "") for m in models
+        Rule("x", "x", "references", f"{m}.x", "warn", "model", "") for m in models
     )
     return replace(table, rules=rules)
 
