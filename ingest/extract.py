@@ -33,20 +33,27 @@ from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch
+from ingest.load import Loading
 from ingest.metadata import Table
 from ingest.standardise import Bronze, Standardisation, holds_rows
 
 
-def extract(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
+def extract(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    loading: Loading | None = None,
+) -> Batch:
     """Read the batch into the lake; planned → extracted.
 
-    A batch whose manifest is there was read before and is taken as it is.
+    A batch whose manifest is there was read before and is taken as it is. Ranges
+    that are read are added to `loading` while the next are.
     """
     started = time.monotonic()
     lake = Lake(settings.ROOT)
     manifest = lake.manifest(batch.manifest_key)
     if manifest is None:
-        work = _Extraction(connection, table, batch, lake)
+        work = _Extraction(connection, table, batch, lake, loading)
         try:
             manifest = work.run()
         except duckdb.Error as error:
@@ -81,8 +88,14 @@ class _Extraction:
     """One batch on its way from the source to bronze files."""
 
     def __init__(
-        self, connection: ledger.Connection, table: Table, batch: Batch, lake: Lake
+        self,
+        connection: ledger.Connection,
+        table: Table,
+        batch: Batch,
+        lake: Lake,
+        loading: Loading | None,
     ) -> None:
+        self.loading = loading
         self.connection = connection
         self.table = table
         self.batch = batch
@@ -271,7 +284,10 @@ class _Extraction:
                 self.lake.fetch(part)
         with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
             duck.attach_warehouse(engine, settings.warehouse())
-            return self._standardise(engine, parts, f"range-{piece.number:04d}")
+            bronze = self._standardise(engine, parts, f"range-{piece.number:04d}")
+        if self.loading:
+            self.loading.add(bronze.parts)
+        return bronze
 
     def _read_range_now(self, piece: ledger.Range) -> ledger.Range:
         def inside(quote: Callable[[str], str]) -> str:

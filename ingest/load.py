@@ -7,8 +7,10 @@ commit together or not at all.
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import duckdb
@@ -20,7 +22,7 @@ from ingest import log as log_sql
 from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
 from ingest.killpoints import reach
-from ingest.lake import Lake, Manifest
+from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch
 from ingest.metadata import Table
 
@@ -248,7 +250,77 @@ def _plain(kind: str) -> str:
     )
 
 
-def load(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
+class Loading:
+    """A batch's rows on their way into its log, in one transaction.
+
+    Files may be added while the batch is still being read; they are loaded beside
+    it. Nothing is seen of them before `load` commits, and what goes wrong until then
+    is rolled back, to be loaded again as a whole.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._parts: tuple[Part, ...] = ()
+        self._rows: list[Future[None]] = []
+        self._beside = ThreadPoolExecutor(1)
+        self._open = contextlib.ExitStack()
+        self._engine: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Loading:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._drop()
+        self._beside.shutdown()
+
+    def add(self, parts: tuple[Part, ...]) -> None:
+        """Load the bronze files as soon as those before them are."""
+        self._parts += parts
+        self._rows.append(self._beside.submit(self._insert, parts))
+
+    def _insert(self, parts: tuple[Part, ...]) -> None:
+        if self._engine is None:
+            self._engine = self._open.enter_context(
+                duck.engine(settings.ROOT / ".seedbed" / "spill")
+            )
+            duck.attach_warehouse(self._engine, settings.warehouse())
+            self._engine.execute("begin")
+        with duck.one_thread(self._engine):
+            _insert(self._engine, Lake(settings.ROOT), self.table, parts)
+
+    def commit(self, batch: Batch, manifest: Manifest, started: float) -> None:
+        """Let the manifest's rows become visible with the batch's state.
+
+        `started` is the monotonic time in seconds at which the load began.
+        """
+        if not self._holds(manifest.bronze):
+            self._drop()
+            self.add(manifest.bronze)
+            self._rows[-1].result()
+        assert self._engine is not None
+        _close(self._engine, self.table, batch, manifest, started)
+        self._engine.execute("commit")
+
+    def _holds(self, parts: tuple[Part, ...]) -> bool:
+        """Whether just these files are loaded; False where one could not be."""
+        if self._engine is None or self._parts != parts:
+            return False
+        return not any(rows.exception() for rows in self._rows)
+
+    def _drop(self) -> None:
+        """Roll back what was loaded."""
+        for rows in self._rows:
+            rows.cancel()
+        if self._engine is not None and not all(r.done() for r in self._rows):
+            self._engine.interrupt()
+        wait(self._rows)
+        self._open.close()
+        self._engine, self._parts, self._rows = None, (), []
+
+
+def load(
+    connection: ledger.Connection, table: Table, batch: Batch, loading: Loading
+) -> Batch:
     """Append the batch's rows to its log; extracted → loaded."""
     started = time.monotonic()
     lake = Lake(settings.ROOT)
@@ -262,9 +334,7 @@ def load(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)
     try:
-        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-            duck.attach_warehouse(engine, settings.warehouse())
-            _append(engine, lake, table, batch, manifest, started)
+        loading.commit(batch, manifest, started)
     except duckdb.Error as error:
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
@@ -281,42 +351,41 @@ def load(connection: ledger.Connection, table: Table, batch: Batch) -> Batch:
     return loaded
 
 
-def _append(
+def _close(
     engine: duckdb.DuckDBPyConnection,
-    lake: Lake,
     table: Table,
     batch: Batch,
     manifest: Manifest,
     started: float,
 ) -> None:
+    """What goes with a batch's rows: rejects, its state, a rejected predecessor."""
     log = log_sql.name_of(table)
     here = f"table_id = {literal(table.id)}"
-    with _transaction(engine) as in_warehouse:
-        # The state moves first: its row lock keeps every other loader out.
-        in_warehouse(
-            "do $$ begin update audit.batch set state = 'loaded', rows_loaded = "
-            f"{sum(p.rows for p in manifest.bronze)} where {here} "
-            f"and batch_seq = {batch.batch_seq} and state = 'extracted'; "
-            "if not found then raise exception 'the batch is no longer extracted'; "
-            "end if; end $$"
-        )
-        in_warehouse(
-            f"delete from {log} where _batch_seq in (select batch_seq "
-            f"from audit.batch where {here} and state = 'rejected')"
-        )
-        in_warehouse(
-            f"update audit.batch set state = 'superseded' where {here} "
-            "and state = 'rejected'"
-        )
-        _forget_old_snapshots(in_warehouse, table, log, here)
-        with duck.one_thread(engine):
-            _insert(engine, lake, table, manifest)
-        reach("in_load")
-        seconds = time.monotonic() - started
-        in_warehouse(
-            f"update audit.batch set seconds = seconds + {seconds} where {here} "
-            f"and batch_seq = {batch.batch_seq}"
-        )
+    in_warehouse = functools.partial(_in_warehouse, engine)
+    # Of two loaders that got here the second one waits, and finds it is too late.
+    in_warehouse(
+        "do $$ begin update audit.batch set state = 'loaded', rows_loaded = "
+        f"{sum(p.rows for p in manifest.bronze)} where {here} "
+        f"and batch_seq = {batch.batch_seq} and state = 'extracted'; "
+        "if not found then raise exception 'the batch is no longer extracted'; "
+        "end if; end $$"
+    )
+    _insert_rejects(engine, Lake(settings.ROOT), manifest)
+    in_warehouse(
+        f"delete from {log} where _batch_seq in (select batch_seq "
+        f"from audit.batch where {here} and state = 'rejected')"
+    )
+    in_warehouse(
+        f"update audit.batch set state = 'superseded' where {here} "
+        "and state = 'rejected'"
+    )
+    _forget_old_snapshots(in_warehouse, table, log, here)
+    reach("in_load")
+    seconds = time.monotonic() - started
+    in_warehouse(
+        f"update audit.batch set seconds = seconds + {seconds} where {here} "
+        f"and batch_seq = {batch.batch_seq}"
+    )
 
 
 def replace(
@@ -333,7 +402,8 @@ def replace(
         in_warehouse(
             f"delete from audit.reject where table_id = {literal(table.id)} and {here}"
         )
-        _insert(engine, lake, table, manifest)
+        _insert(engine, lake, table, manifest.bronze)
+        _insert_rejects(engine, lake, manifest)
 
 
 @contextlib.contextmanager
@@ -341,13 +411,9 @@ def _transaction(
     engine: duckdb.DuckDBPyConnection,
 ) -> Iterator[Callable[[str], None]]:
     """A transaction in the warehouse; yields what runs a statement of its own in it."""
-
-    def in_warehouse(statement: str) -> None:
-        engine.execute(f"call postgres_execute('warehouse', {literal(statement)})")
-
     engine.execute("begin")
     try:
-        yield in_warehouse
+        yield functools.partial(_in_warehouse, engine)
         engine.execute("commit")
     except BaseException:
         # The transaction may be gone already; the first error is the one to tell.
@@ -356,22 +422,43 @@ def _transaction(
         raise
 
 
+def _in_warehouse(engine: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Run a statement of the warehouse's in the transaction."""
+    engine.execute(f"call postgres_execute('warehouse', {literal(statement)})")
+
+
 def _insert(
-    engine: duckdb.DuckDBPyConnection, lake: Lake, table: Table, manifest: Manifest
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: Table,
+    parts: tuple[Part, ...],
 ) -> None:
+    """Append the rows of bronze files to the log."""
     columns = ", ".join(duck.quoted(c.name) for c in table.columns)
-    columns += ", " + ", ".join(LOG_COLUMNS)
-    rejects = "table_id, batch_seq, reason, source_row"
-    for parts, target, names in (
-        (manifest.bronze, log_sql.name_of(table), columns),
-        (manifest.rejects, "audit.reject", rejects),
-    ):
-        files = [str(lake.local(p.key)) for p in parts if p.rows]
-        if files:
-            engine.execute(
-                f"insert into warehouse.{target} ({names}) "
-                f"select {names} from read_parquet({files})"
-            )
+    names = f"{columns}, {', '.join(LOG_COLUMNS)}"
+    _copy(engine, lake, parts, log_sql.name_of(table), names)
+
+
+def _insert_rejects(
+    engine: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest
+) -> None:
+    names = "table_id, batch_seq, reason, source_row"
+    _copy(engine, lake, manifest.rejects, "audit.reject", names)
+
+
+def _copy(
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    parts: tuple[Part, ...],
+    target: str,
+    names: str,
+) -> None:
+    files = [str(lake.local(p.key)) for p in parts if p.rows]
+    if files:
+        engine.execute(
+            f"insert into warehouse.{target} ({names}) "
+            f"select {names} from read_parquet({files})"
+        )
 
 
 def _forget_old_snapshots(

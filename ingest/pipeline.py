@@ -355,15 +355,17 @@ def _advance(
     steps: Sequence[str],
     is_read: Callable[[], None],
 ) -> Batch:
-    if batch.state == "planned" and "extract" in steps:
+    with load.Loading(table) as loading:
+        if batch.state == "planned" and "extract" in steps:
+            stop.check()
+            ahead = loading if "load" in steps else None
+            batch = extraction.extract(connection, table, batch, ahead)
+            reach("after_extract")
+        is_read()
         stop.check()
-        batch = extraction.extract(connection, table, batch)
-        reach("after_extract")
-    is_read()
-    stop.check()
-    if batch.state == "extracted" and "load" in steps:
-        batch = load.load(connection, table, batch)
-        reach("after_load")
+        if batch.state == "extracted" and "load" in steps:
+            batch = load.load(connection, table, batch, loading)
+            reach("after_load")
     if batch.state == "loaded" and "validate" in steps:
         batch = validate.validate(connection, table, batch, run_id)
         reach("after_gate")

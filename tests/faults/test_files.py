@@ -1,11 +1,13 @@
 """Files of the lake that were changed, and files that come twice."""
 
 import datetime as dt
+import time
 
 import pytest
 
 from ingest import ledger, load
 from ingest.errors import SeedbedError
+from ingest.lake import Lake
 from tests.clone import Clone
 from tests.faults.oracle import assert_heals, states
 
@@ -57,11 +59,49 @@ def test_a_file_that_is_loaded_twice_changes_nothing_the_second_time(
     with day_2_due.inside(), ledger.connect() as connection:
         batch = ledger.pending(connection, table)
         assert batch
-        load.load(connection, table, batch)
+        with load.Loading(table) as loading:
+            load.load(connection, table, batch, loading)
         once = day_2_due.contents(["bronze"])
-        with pytest.raises(SeedbedError):
-            load.load(connection, table, batch)
+        with pytest.raises(SeedbedError), load.Loading(table) as loading:
+            load.load(connection, table, batch, loading)
     assert day_2_due.contents(["bronze"]) == once
+    assert_heals(day_2_due, "suppliers")
+
+
+@pytest.mark.fault(9)
+@pytest.mark.parametrize("what", ["nothing", "the connection", "the files"])
+def test_rows_that_are_loaded_while_others_are_read_are_seen_once_and_at_the_end(
+    day_2_due: Clone, what: str
+) -> None:
+    """However the load ends that began early: `what` is not as it was then."""
+    extracted(day_2_due, "suppliers")
+    (table,) = day_2_due.tables("suppliers")
+    rows = "select count(*) from bronze.shop__suppliers where _batch_seq = 2"
+    early = "from pg_stat_activity where state = 'idle in transaction'"
+    with (
+        day_2_due.inside(),
+        ledger.connect() as connection,
+        load.Loading(table) as loading,
+    ):
+        batch = ledger.pending(connection, table)
+        assert batch
+        manifest = Lake(day_2_due.root).manifest(batch.manifest_key)
+        assert manifest
+        loading.add(manifest.bronze)
+        deadline = time.monotonic() + 60
+        while not day_2_due.value(f"select count(*) {early}"):
+            assert time.monotonic() < deadline
+        assert day_2_due.value(rows) == 0
+        if what == "the files":
+            loading.add(manifest.bronze)  # more than the manifest will name
+        if what == "the connection":
+            day_2_due.query(f"select pg_terminate_backend(pid) {early}")
+            with pytest.raises(SeedbedError, match="rolled back"):
+                load.load(connection, table, batch, loading)
+            assert day_2_due.value(rows) == 0
+        else:
+            assert load.load(connection, table, batch, loading).state == "loaded"
+            assert day_2_due.value(rows) == sum(p.rows for p in manifest.bronze) > 0
     assert_heals(day_2_due, "suppliers")
 
 
