@@ -9,9 +9,11 @@ came for too long are shut: the read fails as on any lost connection.
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import os
 import socket
+import stat
 import struct
 import termios
 import threading
@@ -53,10 +55,22 @@ def bounded(sources: Iterable[Source]) -> Iterator[None]:
 
 def _shut_silent(places: set[tuple[Any, ...]], limit: float) -> None:
     for name in os.listdir("/proc/self/fd"):
-        # What is no socket, leads nowhere, or was closed meanwhile, raises.
-        with suppress(OSError), socket.socket(fileno=os.dup(int(name))) as end:
+        # What leads nowhere, or was closed meanwhile, raises.
+        with suppress(OSError), _own(int(name)) as end:
             if end.getpeername()[:2] in places and _silent_seconds(end) > limit:
                 end.shutdown(socket.SHUT_RDWR)
+
+
+def _own(number: int) -> socket.socket:
+    """A socket of our own for that descriptor; OSError if it is none."""
+    if not stat.S_ISSOCK(os.fstat(number).st_mode):
+        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    copy = os.dup(number)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
 
 
 def _silent_seconds(end: socket.socket) -> float:
