@@ -1,6 +1,6 @@
 """dlt's way of moving a table: run by a virtual environment that holds dlt.
 
-`python dlt_peer.py BACKEND TABLE`; BENCH_SOURCE and BENCH_WAREHOUSE are URLs.
+`python dlt_peer.py BACKEND TABLE [FORMAT]`; BENCH_SOURCE and BENCH_WAREHOUSE are URLs.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 import dlt  # type: ignore[import-not-found]
 from dlt.sources.sql_database import sql_table  # type: ignore[import-not-found]
 
-backend, name = sys.argv[1:]
+backend, name, *file_format = sys.argv[1:]
 source = os.environ["BENCH_SOURCE"]
 options = {}
 if backend == "connectorx":  # which knows no other driver's URL
@@ -20,5 +20,6 @@ table = sql_table(
 destination = dlt.destinations.postgres(os.environ["BENCH_WAREHOUSE"])
 pipeline = dlt.pipeline("bench", destination=destination, dataset_name="peer")
 # Parquet goes to Postgres by ADBC, two to three times as fast as its INSERT or CSV.
-done = pipeline.run(table, write_disposition="replace", loader_file_format="parquet")
+asked = {"loader_file_format": file_format[0]} if file_format else {}
+done = pipeline.run(table, write_disposition="replace", **asked)
 done.raise_on_failed_jobs()

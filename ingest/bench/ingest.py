@@ -128,11 +128,14 @@ class Results:
         for m in self.measured:
             others = dict(m.peers())
             own = m.ways["seedbed"].median
-            if "dlt, connectorx" in others and m.table == "orders":
-                found = others["dlt, connectorx"].median / own
-                goals.append(Goal("orders: to dlt, connectorx", found, 1.5, True))
-            if others:
-                found = statistics.median(w.median for w in others.values()) / own
+            for name in ("dlt, connectorx", "dlt, connectorx, unasked"):
+                if name in others and m.table == "orders":
+                    found = others[name].median / own
+                    goals.append(Goal(f"orders: to {name}", found, 1.5, True))
+            # A tool counts once, at its fastest.
+            fastest = [w for n, w in others.items() if not n.endswith("unasked")]
+            if fastest:
+                found = statistics.median(w.median for w in fastest) / own
                 goals.append(Goal(f"{m.table}: to the median peer", found, 4, True))
         if self.memory:
             small, *_, large = self.memory.values()

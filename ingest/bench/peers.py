@@ -31,8 +31,9 @@ class Peer:
         return self.packages[0].partition("==")[2]
 
 
-def _dlt(backend: str) -> Peer:
-    # dlt takes its fastest way into Postgres, ADBC, where its driver is there.
+def _dlt(backend: str, *, unasked: bool = False) -> Peer:
+    # dlt takes its fastest way into Postgres, ADBC, if its driver is there and Parquet
+    # is asked for; `unasked` is what its users get without either.
     packages = (
         "dlt[sql_database,postgres]==1.31.0",
         "connectorx==0.4.6",
@@ -41,13 +42,14 @@ def _dlt(backend: str) -> Peer:
         "adbc-driver-postgresql==1.13.0",
     )
     return Peer(
-        f"dlt, {backend}",
+        f"dlt, {backend}, unasked" if unasked else f"dlt, {backend}",
         packages,
         lambda home, table: [
             str(home / "bin" / "python"),
             str(_HERE / "dlt_peer.py"),
             backend,
             table,
+            *(() if unasked else ("parquet",)),
         ],
     )
 
@@ -81,6 +83,7 @@ def _sling(home: Path, table: str) -> list[str]:
 # program from elsewhere when they first run.
 PEERS = (
     _dlt("connectorx"),
+    _dlt("connectorx", unasked=True),
     _dlt("pyarrow"),
     Peer("ingestr", ("ingestr==0.15.9",), _ingestr),
     Peer("sling", ("sling-linux-amd64==1.4.11",), _sling),
