@@ -51,6 +51,8 @@ create table if not exists audit.batch (
     decided_at timestamptz,
     primary key (table_id, batch_seq)
 );
+-- What a person decided about a rejected batch: who, what and why.
+alter table audit.batch add column if not exists decision text;
 -- First in, first out: a table has one batch under way at most.
 create unique index if not exists batch_under_way on audit.batch (table_id)
 where state in ('planned', 'extracted', 'loaded');
@@ -138,6 +140,32 @@ create table if not exists audit.dq_result (
 );
 create unique index if not exists dq_result_rule on audit.dq_result
 (run_id, layer, table_id, rule_id, coalesce(batch_seq, 0));
+
+-- The rows for which the gate rejected a batch, one row a rule that fails. `row`
+-- holds what the log has of the seed's columns, personal data as well. Once a person
+-- has released the batch without them, they count as read until they change.
+create table if not exists audit.quarantine (
+    table_id text not null,
+    batch_seq bigint not null,
+    rule_id text not null,
+    row_hash bytea not null,
+    source_ts timestamp not null,
+    row json not null,
+    kept_at timestamptz not null default clock_timestamp()
+);
+create index if not exists quarantine_batch
+on audit.quarantine (table_id, batch_seq);
+
+-- What a person should look at, one row an event; channels read it from here.
+create table if not exists audit.alert (
+    alert_id bigint generated always as identity primary key,
+    run_id text not null references audit.run,
+    table_id text,
+    batch_seq bigint,
+    severity text not null check (severity in ('block', 'warn')),
+    message text not null,
+    raised_at timestamptz not null default clock_timestamp()
+);
 
 -- The columns of each source table as they were seen last and are lived with: what
 -- differs from these is a change. `declared` is the type in the source's words.

@@ -132,6 +132,11 @@ def forget() -> None:
     _parsed.clear()
 
 
+def import_dbt() -> None:
+    """Import dbt now, where something else is waited for anyway."""
+    import dbt.cli.main  # noqa: F401
+
+
 def run_dbt(arguments: list[str], report: Report) -> Built:
     """Run a dbt command and return what its nodes came to.
 

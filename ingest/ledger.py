@@ -59,6 +59,7 @@ class Batch:
     range_end: dt.datetime | None
     planned_at: dt.datetime
     decided_at: dt.datetime | None
+    decision: str | None
 
     def folder(self, layer: str) -> str:
         """The batch's folder in a layer of the lake: raw, bronze or rejects."""
@@ -414,15 +415,31 @@ def extracted(
     return batch(connection, found.table_id, found.batch_seq)
 
 
-def release(connection: Connection, found: Batch, manifest: Manifest) -> None:
-    """loaded → released, and the table's state with it, in one transaction."""
+def decide(
+    connection: Connection, found: Batch, manifest_key: str, decision: str
+) -> None:
+    """Note what a person decided about a batch: who, what and why."""
+    connection.execute(
+        "update audit.batch set manifest_key = %s, decision = %s "
+        "where table_id = %s and batch_seq = %s",
+        (manifest_key, decision, found.table_id, found.batch_seq),
+    )
+
+
+def release(
+    connection: Connection, found: Batch, manifest: Manifest, state: str = "loaded"
+) -> None:
+    """loaded → released, and the table's state with it, in one transaction.
+
+    A person may release a batch whose `state` is rejected.
+    """
     is_window = found.kind == "window"
     snapshot = is_window and bool(manifest.content) and not manifest.rows_unchanged
     with connection.transaction():
         _move(
             connection,
             found,
-            "loaded",
+            state,
             "state = 'released', decided_at = clock_timestamp()",
         )
         connection.execute(
@@ -479,6 +496,38 @@ def _move(
             f"{found.table_id}: batch {found.batch_id} is no longer {state}; another "
             "run has moved it on. Run again; nothing was changed here."
         )
+
+
+_IDENTITIES = """
+insert into audit.ledger (run_id, table_id, identity, left_rows, right_rows)
+select
+    batch.run_id,
+    batch.table_id,
+    identity.name,
+    sum(identity.left_rows),
+    sum(identity.right_rows)
+from audit.batch
+cross join lateral (
+    values
+    ('source = read', source_rows, rows_read),
+    (
+        'read = written + unchanged + rejected',
+        rows_read,
+        rows_written + rows_unchanged + rows_rejected
+    ),
+    ('written + deleted = loaded', rows_loaded, rows_written + rows_deleted)
+) as identity (name, left_rows, right_rows)
+where
+    batch.run_id = %s
+    and identity.left_rows is not null
+group by batch.run_id, batch.table_id, identity.name
+"""
+
+
+def balance(connection: Connection, run_id: str) -> bool:
+    """Write the identities of the run's batches; return whether all hold."""
+    connection.execute(_IDENTITIES, (run_id,))
+    return all(row["holds"] for row in identities(connection, run_id))
 
 
 def identities(connection: Connection, run_id: str) -> list[dict[str, Any]]:

@@ -58,6 +58,14 @@ def _identifier(text: str) -> str:
     return text
 
 
+def _band(text: str) -> tuple[float, float]:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)?\.\.(\d+(?:\.\d+)?)?", text)
+    low, high = (float(bound or 0) for bound in found.groups()) if found else (0, 0)
+    if not (low or high) or (high and low > high):
+        raise ValueError("LOW..HIGH, one may be empty, such as 0.5..2")
+    return low, high
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(text.split("|"))
     if "" in names or len({*names}) < len(names):
@@ -160,6 +168,13 @@ class Options:
         False,
         "true | false",
         "whether a source table that had rows may become empty",
+    )
+    row_count_band: tuple[float, float] | None = _option(
+        _band,
+        None,
+        "`LOW..HIGH`, one may be empty",
+        "how many times the rows of the last released window a window may have, such "
+        "as 0.5..2; a batch outside is blocked",
     )
     append_only: bool = _option(
         _boolean,

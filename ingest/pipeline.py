@@ -31,7 +31,6 @@ from ingest import (
     settings,
     silence,
     stop,
-    validate,
     window,
 )
 from ingest import extract as extraction
@@ -40,6 +39,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
+from ingest.quality import gate, process
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -129,8 +129,16 @@ def run(
             if "extract" in steps:
                 everyone = _follow_sources(connection, run_id, outcomes, report)
             _prepare_logs(everyone, outcomes, report)
-            _move_all(outcomes, run_id, steps, jobs, report, request)
-            seconds["move"] = time.monotonic() - started
+            seconds |= {"move": 0.0, "gate": 0.0}
+            due = list(outcomes)
+            while due:
+                _move_all(due, run_id, steps, jobs, report, request)
+                seconds["move"] += time.monotonic() - started
+                started = time.monotonic()
+                due = _gate(due, run_id, steps, with_build, report)
+                seconds["gate"] += time.monotonic() - started
+                started = time.monotonic()
+            gate.document()
             built = None
             if with_build:
                 started = time.monotonic()
@@ -140,6 +148,7 @@ def run(
             started = time.monotonic()
             with ledger.connect() as own:
                 balanced = _balance(own, run_id, outcomes, built)
+            gate.finish()
             seconds["ledger"] = time.monotonic() - started
         except BaseException as error:
             told = str(error) or type(error).__name__
@@ -286,6 +295,44 @@ def _move_all(
         schedule.each(tables, one, jobs, cancel)
 
 
+def _gate(
+    outcomes: Sequence[Outcome],
+    run_id: str,
+    steps: Sequence[str],
+    with_build: bool,
+    report: Report,
+) -> list[Outcome]:
+    """Let what is loaded pass the gate, one table after the other.
+
+    Returns the tables that have decided now on what an earlier run left, and whose
+    next batch is still to be read.
+    """
+    due: list[Outcome] = []
+    if "validate" not in steps:
+        return due
+    loaded = [o for o in outcomes if o.state == "loaded" and o.error is None]
+    if with_build and process.is_starting():
+        build.import_dbt()  # beside Great Expectations, which is imported, too
+    for outcome in loaded:
+        stop.check()
+        _isolate(outcome, functools.partial(_decide, outcome, run_id), report)
+        report(_line(outcome))
+        is_older = outcome.batches[-1].batch_seq != outcome.planned
+        if is_older and outcome.state == "released" and "extract" in steps:
+            due.append(outcome)
+    return due
+
+
+def _decide(outcome: Outcome, run_id: str) -> None:
+    table, batch = outcome.table, outcome.batches[-1]
+    with ledger.connect() as connection, ledger.table_lock(table):
+        batch = ledger.batch(connection, table.id, batch.batch_seq)
+        if batch.state == "loaded":  # else a run in between has decided
+            batch = gate.decide(connection, table, batch, run_id)
+            reach("after_gate")
+        outcome.batches[-1], outcome.state = batch, batch.state
+
+
 def _line(outcome: Outcome) -> str:
     counts = ""
     if outcome.batches:
@@ -315,7 +362,7 @@ def move(
     if batch is not None:
         # An older one's rows are not yet those that a parent has to wait for.
         told = is_read if batch.batch_seq == outcome.planned else _nothing
-        batch = _advance(connection, table, batch, run_id, steps, told)
+        batch = _advance(connection, table, batch, steps, told)
         outcome.batches.append(batch)
         outcome.state = batch.state
         if outcome.state != "released":
@@ -326,7 +373,7 @@ def move(
         batch = window.plan(connection, table, run_id, request)
         outcome.planned = batch.batch_seq
         reach("after_plan")
-        batch = _advance(connection, table, batch, run_id, steps, is_read)
+        batch = _advance(connection, table, batch, steps, is_read)
         outcome.batches.append(batch)
     outcome.state = outcome.batches[-1].state if outcome.batches else "released"
 
@@ -351,7 +398,6 @@ def _advance(
     connection: Connection,
     table: Table,
     batch: Batch,
-    run_id: str,
     steps: Sequence[str],
     is_read: Callable[[], None],
 ) -> Batch:
@@ -361,14 +407,13 @@ def _advance(
             ahead = loading if "load" in steps else None
             batch = extraction.extract(connection, table, batch, ahead)
             reach("after_extract")
+            if "validate" in steps and gate.needs_process(batch):
+                process.start()
         is_read()
         stop.check()
         if batch.state == "extracted" and "load" in steps:
             batch = load.load(connection, table, batch, loading)
             reach("after_load")
-    if batch.state == "loaded" and "validate" in steps:
-        batch = validate.validate(connection, table, batch, run_id)
-        reach("after_gate")
     return batch
 
 
@@ -390,32 +435,6 @@ def _build(
         )
 
 
-_IDENTITIES = """
-insert into audit.ledger (run_id, table_id, identity, left_rows, right_rows)
-select
-    batch.run_id,
-    batch.table_id,
-    identity.name,
-    sum(identity.left_rows),
-    sum(identity.right_rows)
-from audit.batch
-cross join lateral (
-    values
-    ('source = read', source_rows, rows_read),
-    (
-        'read = written + unchanged + rejected',
-        rows_read,
-        rows_written + rows_unchanged + rows_rejected
-    ),
-    ('written + deleted = loaded', rows_loaded, rows_written + rows_deleted)
-) as identity (name, left_rows, right_rows)
-where
-    batch.run_id = %s
-    and identity.left_rows is not null
-group by batch.run_id, batch.table_id, identity.name
-"""
-
-
 def _balance(
     connection: Connection,
     run_id: str,
@@ -423,7 +442,7 @@ def _balance(
     built: build.Built | None,
 ) -> bool:
     """Write the ledger's identities of this run; return whether all hold."""
-    connection.execute(_IDENTITIES, (run_id,))
+    ledger.balance(connection, run_id)
     for outcome in outcomes:
         released = ledger.released(connection, outcome.table)
         if built and built.ok and outcome.is_good and released.through:

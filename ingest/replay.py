@@ -15,6 +15,7 @@ from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.ledger import Batch, Released
 from ingest.metadata import Table
+from ingest.quality import decisions
 from ingest.standardise import Standardisation
 
 
@@ -85,7 +86,8 @@ def _one(
             bronze=bronze.parts,
             rejects=bronze.rejects,
         )
-        lake.upload((*bronze.parts, *bronze.rejects))
+        anew = decisions.without_quarantined(engine, lake, table, batch, anew)
+        lake.upload((*anew.bronze, *anew.rejects))
         lake.replace(batch.manifest_key, anew)
         load.replace(engine, lake, table, batch, anew)
     lake.forget(anew)

@@ -162,6 +162,11 @@ def timeout_seconds() -> float:
     return _seconds("SEEDBED_TIMEOUT_SECONDS", 300)
 
 
+def gate_seconds() -> float:
+    """How long the checks of one batch may take."""
+    return _seconds("SEEDBED_GATE_SECONDS", 600)
+
+
 def _seconds(name: str, default: float) -> float:
     text = os.environ.get(name, "")
     try:

@@ -258,7 +258,21 @@ class Standardisation:
             "and (_op = 'D' or not exists ("
             f"select from {name} as later where {same_key} "
             f"and later._op = 'D' and later.{released} "
-            "and later._batch_seq > log._batch_seq))"
+            "and later._batch_seq > log._batch_seq)) "
+            f"union all {self._put_aside(start)}"
+        )
+
+    def _put_aside(self, start: str) -> str:
+        """SQL for rows that a person has left out, by `release --quarantine`."""
+        key = ", ".join(
+            f"(row ->> {literal(c.name)})::{c.type.log}" for c in self.table.key
+        )
+        return (
+            f"select {key}, source_ts, row_hash from audit.quarantine "
+            "join audit.batch using (table_id, batch_seq) "
+            f"where table_id = {literal(self.table.id)} and state = 'released' "
+            f"and batch_seq <= {self.released.through} "
+            f"and source_ts >= timestamp {start}"
         )
 
     def _tombstones(self, gone: list[str], observed_at: dt.datetime) -> int:

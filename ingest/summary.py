@@ -42,6 +42,9 @@ class Line:
     state: str
     reason: str | None
     seconds: float
+    batch_id: str
+    batch_seq: int
+    rows_quarantined: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ batches as (
 
 newest as (
 
-    select distinct on (table_id) table_id, state, reason
+    select distinct on (table_id) table_id, batch_id, batch_seq, state, reason
     from batches
     order by table_id, batch_seq desc
 
@@ -109,6 +112,12 @@ select
     max(s.right_rows) as silver_rows,
     max(n.state) as state,
     max(n.reason) as reason,
+    max(n.batch_id) as batch_id,
+    max(n.batch_seq) as batch_seq,
+    (
+        select count(*) from audit.quarantine as q
+        where q.table_id = b.table_id and q.batch_seq = max(n.batch_seq)
+    ) as rows_quarantined,
     sum(b.seconds) as seconds
 from batches as b
 inner join newest as n on n.table_id = b.table_id
@@ -145,6 +154,24 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
 
 
+def _blocked(line: Line) -> str:
+    """Why a table is blocked, where its bad rows are, and the ways out."""
+    here = f"table_id = '{line.table_id}' and batch_seq = {line.batch_seq}"
+    look = f"select reason, count(*) from audit.reject where {here} group by 1"
+    leave_out = ""
+    if line.rows_quarantined:
+        look = f"select rule_id, row from audit.quarantine where {here}"
+        leave_out = "--quarantine "
+    return escape(
+        f"{line.reason}. Its last good state and all that follows from it were kept.\n"
+        f"See the rows:     {look}\n"
+        "Repair the source and type ./seedbed run: the window is read again. Or let "
+        f"it pass{' without these rows' if leave_out else ''}:\n"
+        f"                  ./seedbed release {line.batch_id} {leave_out}"
+        "--reason '…'"
+    )
+
+
 def show(summary: Summary, console: Console) -> None:
     """Print the run as one table, its totals and the ledger's verdict."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
@@ -179,11 +206,7 @@ def show(summary: Summary, console: Console) -> None:
     for line in summary.tables:
         if line.reason and line.state == "rejected":
             console.print(
-                f"\n[red]{line.table_id} is blocked[/]: {escape(line.reason)}. Its "
-                "last good state and all that follows from it were kept. See the "
-                "rejected rows: select reason, count(*) from audit.reject where "
-                f"table_id = '{line.table_id}' group by 1. Repair the source and type "
-                "`./seedbed run`: the window is read again.",
+                f"\n[red]{line.table_id} is blocked[/]: {_blocked(line)}",
                 soft_wrap=True,
                 highlight=False,
             )

@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ingest import extract, load, metadata, pipeline, settings, validate
+from ingest import extract, load, metadata, pipeline, settings
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
+from ingest.quality import gate
 from ingest.standardise import Standardisation
 
 
@@ -45,7 +46,7 @@ def main(project: str, names: str, *patterns: str) -> None:
         Lake.upload = lambda *_: None  # type: ignore[method-assign]
     time_calls(extract, "extract")
     time_calls(load, "load")
-    time_calls(validate, "validate")
+    time_calls(gate, "decide", "validate")
     time_calls(Lake, "upload")
     time_calls(Standardisation, "run", "standardise")
     tables = metadata.enabled(metadata.load(settings.ROOT), patterns)

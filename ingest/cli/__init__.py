@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from ingest import stop
-from ingest.cli import bench, repairs, seed, servers, steps, trial
+from ingest.cli import bench, decisions, repairs, seed, servers, steps, trial
 from ingest.cli.common import escaped
 from ingest.errors import ConfigurationError, SeedbedError
 
@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         steps.validate,
         steps.build,
     ),
+    "A blocked table": (decisions.release,),
     "Again": (repairs.backfill, repairs.reload, repairs.rebuild, repairs.reconcile),
     "Servers and pages": (
         servers.up,

@@ -79,11 +79,17 @@ def doctor() -> int:
 
 @click.command()
 def docs() -> int:
-    """Write dbt's documentation as one page and say where it is."""
+    """Write dbt's documentation as one page; say where it and the gate's are."""
     from ingest import build as building
+    from ingest.quality import gate
 
     start_services()
     target = ["--target", "postgres"]
     building.run_dbt(["docs", "generate", "--static", *target], say)
     out.print(f"docs: {ROOT / 'target' / 'static_index.html'}")
+    batches = gate.docs_folder() / "index.html"
+    if batches.exists():
+        out.print(f"gate: {batches}")
+    else:
+        out.print("gate: no batch with rows was checked yet; type ./seedbed run")
     return 0

@@ -1,0 +1,226 @@
+"""The gate: decides whether a loaded batch may be released.
+
+Each rule looks at one thing and says what it saw. A failed `block` rule rejects the
+batch: its rows stay out of everything downstream, those that failed are kept in
+`audit.quarantine`, and the next run reads the window again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ingest import ledger, settings
+from ingest.errors import SeedbedError
+from ingest.lake import Lake
+from ingest.ledger import Batch
+from ingest.metadata import Table
+from ingest.quality import counts, failing, process, suites
+from ingest.quality.counts import Result
+from ingest.quality.process import GateError
+from ingest.quality.suites import Expectation
+
+
+def docs_folder() -> Path:
+    """Where the data docs are."""
+    return settings.ROOT / ".seedbed" / "data_docs"
+
+
+def needs_process(batch: Batch) -> bool:
+    """Whether there are rows to look at; without any, counts say all there is."""
+    return bool(batch.rows_written)
+
+
+def decide(
+    connection: ledger.Connection, table: Table, batch: Batch, run_id: str
+) -> Batch:
+    """Check the batch and move it on; loaded → released or rejected.
+
+    Raises GateError, and leaves the batch loaded, where it could not be checked.
+    """
+    lake = Lake(settings.ROOT)
+    manifest = lake.manifest(batch.manifest_key)
+    assert manifest is not None, batch.manifest_key
+    released = ledger.released(connection, table)
+    results = counts.accounts(connection, table, batch, manifest, released)
+    given = counts.parameters(connection, table, batch, manifest, released)
+    expected = suites.expectations(table)
+    if needs_process(batch):
+        found = _ask(table, batch, given)
+        results += _results(table, expected, found)
+    else:
+        results += counts.without_rows(table, expected, given)
+    blocking = [r for r in results if not r.passed and r.severity == "block"]
+    with connection.transaction():
+        _record(connection, table, batch, run_id, results)
+        if blocking:
+            reason = _keep(connection, table, batch, expected, blocking)
+            ledger.reject(connection, batch, reason)
+            _alert(connection, table, batch, run_id, reason)
+        else:
+            ledger.release(connection, batch, manifest)
+    if not blocking:
+        lake.forget(manifest)
+    return ledger.batch(connection, table.id, batch.batch_seq)
+
+
+def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
+    """The results of the table's suite, by rule."""
+    warehouse = settings.warehouse()
+    address = {
+        "username": warehouse.pop("user"),
+        "password": warehouse.pop("password") or None,
+        "host": warehouse.pop("host"),
+        "port": int(warehouse.pop("port")),
+        "database": warehouse.pop("dbname"),
+        "query": warehouse,
+    }
+    request = {
+        "do": "check",
+        "name": suites.name(table),
+        "batch": batch.batch_id.rpartition("/")[2],
+        "rows": failing.rows(table, batch),
+        "suite": str(settings.ROOT / suites.path(table)),
+        "parameters": given,
+        "warehouse": address,
+    }
+    try:
+        reply = process.ask(request, settings.gate_seconds())
+    except GateError as error:
+        raise GateError(_told(table, batch, str(error))) from error
+    if reply.get("error"):
+        raise GateError(_told(table, batch, reply["error"]))
+    return reply
+
+
+def _told(table: Table, batch: Batch, why: str) -> str:
+    return (
+        f"{table.id}: the gate could not check batch {batch.batch_id}: {why}. The "
+        "batch stays loaded and nothing downstream reads it; `./seedbed run` checks "
+        "it again."
+    )
+
+
+def _results(
+    table: Table, expected: list[Expectation], reply: dict[str, Any]
+) -> list[Result]:
+    """The reply in the words of the rules; GateError where one was not checked."""
+    found = reply["results"]
+    results = []
+    for one in expected:
+        told = found[one.rule_id]
+        if told["error"] and found["schema"]["passed"]:
+            raise GateError(
+                f"{table.id}: the gate could not check {one.rule_id}: {told['error']}. "
+                "The batch stays loaded and nothing downstream reads it; mend the rule "
+                "in seeds/metadata/rules.csv, or run again."
+            )
+        rows = told.get("failing")
+        observed = ""
+        if told["error"]:
+            observed = "not checked: the log lacks columns"
+        elif not told["passed"]:
+            seen = told.get("observed")
+            observed = f"{rows:,} rows fail" if rows is not None else _seen(one, seen)
+        results.append(
+            Result(
+                one.rule_id,
+                one.severity,
+                told["passed"],
+                observed or "as expected",
+                one.expected,
+                (0 if told["passed"] else rows) if one.failing else None,
+                reply["seconds"],
+            )
+        )
+    return results
+
+
+def _seen(one: Expectation, seen: Any) -> str:
+    if one.counts_rows:
+        return f"{seen:,} rows"
+    if one.type == "unexpected_rows_expectation":
+        return f"{seen:,} rows fail"
+    if one.rule_id == "schema":
+        lacking = sorted({*one.arguments["column_set"]} - {*seen})
+        return f"the log lacks {', '.join(lacking)}"
+    return str(seen)
+
+
+def _record(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    run_id: str,
+    results: list[Result],
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.dq_result (run_id, layer, table_id, batch_seq, rule_id, "
+            "severity, passed, observed, expected, failing_rows, seconds) "
+            "values (%s, 'gate', %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict do nothing",
+            [
+                (
+                    run_id,
+                    table.id,
+                    batch.batch_seq,
+                    r.rule_id,
+                    r.severity,
+                    r.passed,
+                    r.observed,
+                    r.expected,
+                    r.failing_rows,
+                    r.seconds,
+                )
+                for r in results
+            ],
+        )
+
+
+def _keep(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    expected: list[Expectation],
+    blocking: list[Result],
+) -> str:
+    """Quarantine the rows that fail; return the reason that a person reads."""
+    rules = {e.rule_id: e for e in expected}
+    parts = []
+    for result in blocking:
+        rule = rules.get(result.rule_id)
+        told = f"{result.rule_id}: {result.observed}, expected {result.expected}"
+        if rule and rule.failing and not result.observed.startswith("not checked"):
+            failing.keep(connection, table, batch, rule)
+            if shown := failing.sample(connection, table, batch, rule):
+                told += f" ({shown})"
+        parts.append(told)
+    return "; ".join(parts)
+
+
+def _alert(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    run_id: str,
+    reason: str,
+) -> None:
+    connection.execute(
+        "insert into audit.alert (run_id, table_id, batch_seq, severity, message) "
+        "values (%s, %s, %s, 'block', %s)",
+        (run_id, table.id, batch.batch_seq, reason),
+    )
+
+
+def document() -> None:
+    """Let the page about the batches of this run be written; nobody waits for it."""
+    process.tell({"do": "document", "folder": str(docs_folder())})
+
+
+def finish() -> None:
+    """Wait until the page is written; a page that is not is no fault of the run."""
+    try:
+        process.finish(settings.gate_seconds())
+    except SeedbedError:
+        process.end()
