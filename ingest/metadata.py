@@ -597,7 +597,23 @@ class _Reader:
         )
         if columns:
             self._consistency(row, table, option_rows)
+            self._freshness(table, rule_rows)
         return table if source else None
+
+    def _freshness(self, table: Table, rule_rows: list[_Row]) -> None:
+        """Only a whole snapshot, or a watermark, tells how new the newest value is."""
+        watermark = table.window_column.name if table.window_column else ""
+        for row in rule_rows:
+            if (
+                row["check"] == "fresh"
+                and table.load_type != "full"
+                and row["column"] != watermark
+            ):
+                self.fault(
+                    row,
+                    f"fresh on {row['column']}: a window of {table.id} has but what is "
+                    f"new; put the rule on its watermark column {watermark!r}",
+                )
 
     def _column(self, row: _Row, load_type: str) -> Column:
         self._identifier(row, "name")

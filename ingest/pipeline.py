@@ -284,7 +284,8 @@ def _move_all(
         _isolate(outcome, attempt, report)
         if outcome.error and retry.is_source_lost(outcome.error):
             lost.setdefault(table.source.name, table.id)
-        report(_line(outcome))
+        if outcome.state != "loaded" or "validate" not in steps:
+            report(_line(outcome))
 
     def cancel() -> None:
         duck.interrupt()

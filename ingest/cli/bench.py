@@ -84,3 +84,20 @@ def bench_storage(rows: int, rounds: int, as_json: bool) -> int:
         for line in storage.lines(outcomes):
             click.echo(line)
     return 0
+
+
+@bench.command("gate")
+@click.option("--rows", type=click.IntRange(1_000), default=1_000_000, help="Rows.")
+@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@json_option
+def bench_gate(rows: int, rounds: int, as_json: bool) -> int:
+    """A batch at the gate: fifteen expectations on twelve columns."""
+    from ingest.bench import gate
+
+    outcome = gate.run(rows, rounds, say)
+    if as_json:
+        click.echo(json.dumps(gate.as_json(outcome), indent=2))
+    else:
+        for line in gate.lines(outcome):
+            click.echo(line)
+    return 0

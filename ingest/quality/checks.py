@@ -45,6 +45,13 @@ class _Checks:
     def check(self, request: Json) -> Json:
         """Check a batch: first only what holds, then more about what does not."""
         started = time.monotonic()
+        try:
+            results = self._check(request)
+        finally:
+            _View.hide()
+        return {"results": results, "seconds": time.monotonic() - started}
+
+    def _check(self, request: Json) -> dict[str, Json]:
         self.asked += 1
         suite = json.loads(Path(request["suite"]).read_text())
         batch = self._batch(request)
@@ -59,8 +66,7 @@ class _Checks:
         if failed:
             suite |= {"name": f"{suite['name']}: what failed", "expectations": failed}
             results |= self._validate(batch, suite, parameters, "BASIC")
-        _View.hide()
-        return {"results": results, "seconds": time.monotonic() - started}
+        return results
 
     def _batch(self, request: Json) -> BatchDefinition[Any]:
         os.environ[_URL] = sqlalchemy.URL.create(

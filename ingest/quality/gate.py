@@ -64,10 +64,10 @@ def decide(
     return ledger.batch(connection, table.id, batch.batch_seq)
 
 
-def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
-    """The results of the table's suite, by rule."""
+def address() -> dict[str, Any]:
+    """Where the warehouse is, in SQLAlchemy's words."""
     warehouse = settings.warehouse()
-    address = {
+    return {
         "username": warehouse.pop("user"),
         "password": warehouse.pop("password") or None,
         "host": warehouse.pop("host"),
@@ -75,6 +75,10 @@ def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
         "database": warehouse.pop("dbname"),
         "query": warehouse,
     }
+
+
+def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
+    """The results of the table's suite, by rule."""
     request = {
         "do": "check",
         "name": suites.name(table),
@@ -82,7 +86,7 @@ def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
         "rows": failing.rows(table, batch),
         "suite": str(settings.ROOT / suites.path(table)),
         "parameters": given,
-        "warehouse": address,
+        "warehouse": address(),
     }
     try:
         reply = process.ask(request, settings.gate_seconds())

@@ -110,6 +110,10 @@ FAULTS = {
         "Postgres can't write: its files may not grow any more, as on a full disk",
         "Rolled back; what was built stays as it was",
     ),
+    25: Fault(
+        "The gate's process dies, or can't check a table",
+        "That table waits with what follows from it; the others are released",
+    ),
     26: Fault("The source is empty and was not before", "The gate blocks the batch"),
     27: Fault(
         "Rows come late by days, within `late_days` and beyond",

@@ -1,10 +1,13 @@
 """The gate: what is blocked, that nothing of it gets through, and what heals it."""
 
+from typing import Any
+
 import pytest
 
+from ingest.quality import process
 from tests.clone import Clone
 from tests.conftest import Played
-from tests.faults.oracle import assert_source, states
+from tests.faults.oracle import assert_nothing_open, assert_source, states
 
 
 def live(clone: Clone, model: str) -> list[str]:
@@ -252,5 +255,53 @@ def test_a_lake_that_lost_a_batch_is_read_anew(day_2_due: Clone) -> None:
     extracted = day_2_due.cli("extract", "--tables", "suppliers")
     assert extracted.returncode == 0
     day_2_due._empty_lake()
+    assert day_2_due.run("suppliers", with_build=False).state == "done"
+    assert day_2_due.released("shop.suppliers") == day_2_due.held("shop.suppliers")
+
+
+@pytest.mark.fault(25)
+def test_where_the_gate_dies_one_table_waits_and_the_next_run_checks_it(
+    day_2_due: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = live(day_2_due, "suppliers")
+    send = process._Process.send
+
+    def send_and_die(self: process._Process, request: dict[str, Any]) -> None:
+        send(self, request)
+        if request.get("name") == "shop__products":
+            self.program.kill()
+
+    monkeypatch.setattr(process._Process, "send", send_and_die)
+    names = ("products", "suppliers", "inventory")
+    result = day_2_due.run(*names, with_build=False)
+    assert states(result) == {
+        "shop.inventory": "released",
+        "shop.products": "failed",
+        "shop.suppliers": "released",
+    }
+    assert result.exit_code == 1
+    (error,) = [str(o.error) for o in result.outcomes if o.error]
+    assert "shop.products: the gate could not check batch" in error
+    assert "signal 9" in error
+    monkeypatch.undo()
+    assert live(day_2_due, "suppliers") == before, "nothing was built"
+    assert day_2_due.run(*names, with_build=False).state == "done"
+    assert day_2_due.released("shop.products") == day_2_due.held("shop.products")
+    assert_nothing_open(day_2_due)
+
+
+@pytest.mark.fault(25)
+def test_a_rule_that_can_t_be_checked_stops_its_table_alone(day_2_due: Clone) -> None:
+    """Python takes the pattern, and so the seed; Postgres does not."""
+    line = "shop,suppliers,rating,between,0..5,warn,model,Ratings go from 0 to 5"
+    broken = f"{line}\nshop,suppliers,name,matches,(?P<x>a),warn,gate,Broken"
+    with day_2_due.edited("rules", line, broken):
+        result = day_2_due.run("suppliers", "inventory", with_build=False)
+    assert states(result) == {
+        "shop.inventory": "released",
+        "shop.suppliers": "failed",
+    }
+    (error,) = [str(o.error) for o in result.outcomes if o.error]
+    assert "invalid regular expression" in error
     assert day_2_due.run("suppliers", with_build=False).state == "done"
     assert day_2_due.released("shop.suppliers") == day_2_due.held("shop.suppliers")

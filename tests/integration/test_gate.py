@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, metadata, predicate, rules, settings
+from ingest import ledger, predicate, rules
 from ingest.metadata import Column, Rule, Table
-from ingest.quality import failing, gate, suites
+from ingest.quality import failing, gate
 from tests.clone import Clone, seed
 from tests.conftest import Played
 from tests.faults.oracle import states
@@ -43,12 +43,8 @@ def loaded(stack: Clone, played: Played) -> Iterator[Clone]:
     """The clone with a seed of every check and the first day's batches, loaded."""
     stack.restore("empty")
     stack.day(1)
-    for name, more in (
-        ("rules", MORE),
-        ("options", "shop,inventory,row_count_band,0.5..2\n"),
-    ):
-        path = stack.root / f"seeds/metadata/{name}.csv"
-        path.write_text(path.read_text() + more)
+    path = stack.root / "seeds/metadata/rules.csv"
+    path.write_text(path.read_text() + MORE)
     stack.generate()
     result = stack.run(steps=("extract", "load"), with_build=False)
     assert {o.state for o in result.outcomes} == {"loaded"}
@@ -461,24 +457,3 @@ def test_a_log_made_from_raw_lacks_the_rows_that_were_left_out(
         assert "its log was made from raw" in replayed.stdout, replayed.stderr
         assert day_1.query(query) == before
     assert 9998 not in {row[0] for row in before}
-
-
-# -- suites --------------------------------------------------------------------
-
-
-def test_every_suite_counts_rows_and_compares_no_rows() -> None:
-    for table in metadata.load(settings.ROOT):
-        suite = json.loads((settings.ROOT / suites.path(table)).read_text())
-        kinds = {e["type"] for e in suite["expectations"]}
-        assert any("row_count" in kind for kind in kinds), table.id
-        assert "expect_query_results_to_match_comparison" not in kinds
-        assert not any("other_table" in kind for kind in kinds)
-        names = [e["meta"]["rule"] for e in suite["expectations"]]
-        assert len({*names}) == len(names)
-        assert all("id" not in e for e in [suite, *suite["expectations"]])
-        queries = [
-            e["kwargs"]["unexpected_rows_query"]
-            for e in suite["expectations"]
-            if e["type"] == "unexpected_rows_expectation"
-        ]
-        assert all(q.startswith("select 1 as failing from {batch} ") for q in queries)

@@ -44,7 +44,7 @@ def files(root: Path) -> dict[Path, str]:
     """All files that generating could write or delete."""
     return {
         path.relative_to(root): path.read_text()
-        for folder in ("models", "snapshots", "seeds", "docs")
+        for folder in ("models", "snapshots", "seeds", "docs", "gx")
         for path in (root / folder).rglob("*")
         if path.is_file()
     }

@@ -580,6 +580,12 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "rules", "shop.orders.order_id.fresh", "for dates and times",
     ),
     (
+        "an age of a column that a window does not tell",
+        [add("rules", "shop.orders.ordered_at.fresh.2d", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.ordered_at.fresh", "watermark column 'updated_at'",
+    ),
+    (
         "a number of rows that is none",
         [add("rules", "shop.orders..row_count.many", severity="block",
              layer="gate")],

@@ -1,0 +1,99 @@
+"""The gate without servers: its process, its suites, what counts say of no rows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest import metadata, settings
+from ingest.quality import counts, process, suites
+from ingest.quality.process import GateError
+
+TABLES = metadata.enabled(metadata.load(settings.ROOT))
+
+
+@pytest.fixture
+def program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[pytest.MonkeyPatch]:
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    process.end()
+    yield monkeypatch
+    process.end()
+
+
+def test_a_process_that_dies_is_told_with_its_last_words(
+    program: pytest.MonkeyPatch,
+) -> None:
+    program.setattr(process, "PROGRAM", ("-c", "raise SystemExit('no such library')"))
+    with pytest.raises(GateError, match=r"ended \(exit 1\).*gate[.]log"):
+        process.ask({"do": "check"}, 60)
+    log = settings.ROOT / ".seedbed" / "log" / "gate.log"
+    assert "no such library" in log.read_text()
+
+
+def test_a_process_that_is_silent_is_given_up_and_replaced(
+    program: pytest.MonkeyPatch,
+) -> None:
+    program.setattr(process, "PROGRAM", ("-c", "import time; time.sleep(600)"))
+    with pytest.raises(GateError, match="took longer than 1 seconds"):
+        process.ask({"do": "check"}, 1)
+    program.setattr(process, "PROGRAM", ("-c", "input(); print('{}', flush=True)"))
+    assert process.ask({"do": "check"}, 60) == {}
+
+
+def test_a_reply_that_nobody_waited_for_is_no_one_else_s(
+    program: pytest.MonkeyPatch,
+) -> None:
+    echo = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+    program.setattr(process, "PROGRAM", ("-c", echo))
+    assert process.ask({"do": 1}, 60) == {"do": 1}
+    process.tell({"do": 2})
+    assert process.ask({"do": 3}, 60) == {"do": 3}
+
+
+def test_every_suite_counts_rows_and_compares_none_and_has_no_ids() -> None:
+    for table in TABLES:
+        suite = json.loads((settings.ROOT / suites.path(table)).read_text())
+        entries = suite["expectations"]
+        kinds = {e["type"] for e in entries}
+        assert "expect_table_row_count_to_equal" in kinds, table.id
+        assert "expect_query_results_to_match_comparison" not in kinds
+        assert not any("other_table" in kind for kind in kinds)
+        names = [e["meta"]["rule"] for e in entries]
+        assert names == sorted({*names})
+        assert all("id" not in e for e in [suite, *entries])
+        for entry in entries:
+            if entry["type"] == "unexpected_rows_expectation":
+                query = entry["kwargs"]["unexpected_rows_query"]
+                assert query.startswith("select 1 as failing from {batch} where ")
+
+
+def test_every_rule_of_the_gate_is_an_expectation_by_its_name() -> None:
+    for table in TABLES:
+        found = {e.rule_id: e for e in suites.expectations(table)}
+        for rule in table.rules:
+            if rule.layer == "gate":
+                assert found[rule.id].severity == rule.severity
+        for column in table.columns:
+            assert f"{column.name}:type" in found
+            if not column.nullable:
+                assert f"{column.name}:not_null" in found
+
+
+@pytest.mark.parametrize(
+    ("rows", "low", "passed"), [(0, 0, True), (7, 0, False), (0, 1, False)]
+)
+def test_without_rows_only_counts_can_be_wrong(
+    rows: int, low: int, passed: bool
+) -> None:
+    (table,) = (t for t in TABLES if t.id == "shop.inventory")
+    given = {
+        suites.ROWS: rows,
+        suites.BAND[0]: low,
+        suites.BAND[1]: 2**62,
+    }
+    results = counts.without_rows(table, suites.expectations(table), given)
+    assert {r.rule_id for r in results} == {"rows_as_in_source", "row_count_band"}
+    assert all(r.passed for r in results) == passed
