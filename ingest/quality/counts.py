@@ -157,8 +157,8 @@ def _newest(
         sql.Identifier(column.name), sql.Identifier("bronze", table.bronze), snapshot
     )
     row = connection.execute(query).fetchone()
-    found: dt.date | None = row[0] if row else None
-    return found
+    found = row[0] if row else None
+    return found if isinstance(found, dt.date) else None
 
 
 def without_rows(

@@ -50,6 +50,14 @@ class Expectation:
     failing: str = ""
     counts_rows: bool = False
 
+    @property
+    def is_shape(self) -> bool:
+        """Whether it is about the log's columns and types, not about rows."""
+        return self.type in (
+            "expect_table_columns_to_match_set",
+            "expect_column_type_to_be",
+        )
+
     def as_json(self) -> dict[str, Any]:
         """The expectation as Great Expectations stores it."""
         return {
@@ -74,11 +82,11 @@ def path(table: Table) -> Path:
 def render(table: Table) -> str:
     """The file of the table's suite."""
     suite = {
-        "name": name(table),
         "meta": {"notes": NOTICE},
+        "name": name(table),
         "expectations": [e.as_json() for e in expectations(table)],
     }
-    return json.dumps(suite, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(suite, indent=2, ensure_ascii=False) + "\n"
 
 
 def parameter(text: str) -> dict[str, str]:
