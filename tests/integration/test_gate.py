@@ -19,6 +19,7 @@ from ingest import ledger, predicate, rules
 from ingest.metadata import Column, Rule, Table
 from ingest.quality import failing, gate
 from tests.clone import Clone, seed
+from tests.conftest import Played
 from tests.faults.oracle import states
 from tests.faults.trade import trade
 
@@ -456,3 +457,28 @@ def test_a_log_made_from_raw_lacks_the_rows_that_were_left_out(
         assert "its log was made from raw" in replayed.stdout, replayed.stderr
         assert day_1.query(query) == before
     assert 9998 not in {row[0] for row in before}
+
+
+def test_day_3_is_ended_by_a_release_without_the_bad_orders(
+    stack: Clone, played: Played
+) -> None:
+    stack.restore("day_2", source="day_3")
+    gold = stack.contents(["gold"], any_observation=True)
+    blocked = stack.run()
+    assert (blocked.state, blocked.exit_code) == ("blocked", 1)
+    assert {o.table.id for o in blocked.outcomes if not o.is_good} == {"shop.orders"}
+    held = stack.contents(["gold"], any_observation=True)
+    for model in ("fct_orders", "fct_order_items", "agg_daily_sales"):
+        assert held[f"gold.{model}"] == gold[f"gold.{model}"], model
+    assert stack.relation("silver", "payments") != played.silver[2]["payments"]
+    done = stack.cli("release", "shop.orders", "--quarantine", "--reason", "day 3")
+    assert done.returncode == 0, done.stderr
+    ended = stack.run()
+    assert (ended.state, ended.balanced) == ("done", True), ended.built
+    assert stack.contents(["gold"], any_observation=True) != gold
+    # The repaired rows come in as any change does.
+    stack.deliver("day_4")
+    assert stack.run().state == "done"
+    found = stack.contents(["silver"], ["_batch_seq"], any_observation=True)
+    for model in ("silver.orders", "silver.order_items", "silver.payments"):
+        assert found[model] == played.contents[4][model], model
