@@ -206,6 +206,28 @@ create table if not exists audit.model_claim (
     claimed_at timestamptz not null default clock_timestamp()
 );
 
+-- Which values of a row filter's column a role may see; the seed's row_access.csv.
+create table if not exists audit.row_access (
+    role_name text not null,
+    column_name text not null,
+    value text not null,
+    primary key (role_name, column_name, value)
+);
+
+-- What each role was found to see after a build, of a relation or a column of
+-- personal data; `told` says what is wrong where it does not hold.
+create table if not exists audit.probe (
+    run_id text not null references audit.run,
+    role_name text not null,
+    relation text not null,
+    column_name text not null,
+    pii text not null,
+    told text not null,
+    holds boolean not null,
+    probed_at timestamptz not null default clock_timestamp()
+);
+create index if not exists probe_run on audit.probe (run_id);
+
 -- The identities of the row ledger, as checked at the end of each run.
 create table if not exists audit.ledger (
     run_id text not null references audit.run,

@@ -137,11 +137,24 @@ def import_dbt() -> None:
     import dbt.cli.main  # noqa: F401
 
 
+def rendered(macro: str, target: str, report: Report) -> str:
+    """The SQL that a macro without arguments stands for; nothing is executed."""
+    printed: list[str] = []
+    words = ["run-operation", "show_sql", "--args", f"{{macro: {macro}}}"]
+    _invoke([*words, "--target", target], report, printed)
+    return "\n".join(printed)
+
+
 def run_dbt(arguments: list[str], report: Report) -> Built:
     """Run a dbt command and return what its nodes came to.
 
     Raises SeedbedError when dbt could not start: a broken model, a bad profile.
     """
+    return _built(_invoke(arguments, report, []))
+
+
+def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequence[Any]:
+    """Run a dbt command; its results. What macros print is added to `printed`."""
     from dbt.cli.main import dbtRunner
     from dbt_common.events.base_types import EventMsg
 
@@ -150,6 +163,8 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
 
     def follow(event: EventMsg) -> None:
         nonlocal done
+        if event.info.name == "PrintEvent":
+            printed.append(event.data.msg)
         if event.info.name == "NodeFinished":
             done += 1
             if done % 20 == 0:
@@ -178,7 +193,8 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
         )
     if runner.manifest is not None and "--vars" not in arguments:
         _parsed[target] = runner.manifest
-    return _built(getattr(answer.result, "results", []))
+    results: Sequence[Any] = getattr(answer.result, "results", [])
+    return results
 
 
 def _built(results: Sequence[Any]) -> Built:

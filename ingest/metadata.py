@@ -1,6 +1,6 @@
 """The metadata seed: its one reader and its one validator.
 
-`load()` reads the five files of `seeds/metadata/`, checks them as a whole and
+`load()` reads the files of `seeds/metadata/`, checks them as a whole and
 returns typed tables, or raises `MetadataError` with every fault at once. No
 later step sees a name or a value that was not checked here.
 """
@@ -40,6 +40,7 @@ HEADERS = {
     ).split(),
     "rules": ("source table column check argument severity layer description").split(),
     "options": "source table option value".split(),
+    "row_access": "role column value description".split(),
 }
 
 KINDS = ("mysql",)
@@ -131,6 +132,15 @@ class Rule:
     severity: str
     layer: str
     description: str
+
+
+@dataclass(frozen=True)
+class RowAccess:
+    """Rows whose `column` is `value` are shown to `role`, where `column` filters."""
+
+    role: str
+    column: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -273,6 +283,12 @@ def load_sources(root: Path) -> dict[str, Source]:
     return reader.sources(reader.rows("sources"))
 
 
+def load_row_access(root: Path) -> list[RowAccess]:
+    """Who may see which rows, from the seed below `root`; sorted."""
+    reader = _Reader(root)
+    return reader.row_access(reader.rows("row_access"))
+
+
 def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table]:
     """The enabled tables, or those of them that `patterns` name.
 
@@ -331,6 +347,7 @@ class _Reader:
         rows = {name: self.rows(name) for name in HEADERS}
         sources = self.sources(rows["sources"])
         tables = self._tables(rows, sources)
+        self.row_access(rows["row_access"])
         if self.faults:
             ordered = sorted(self.faults, key=lambda f: (f[0], f[1]))
             raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
@@ -456,6 +473,16 @@ class _Reader:
                 row["description"],
             )
         return sources
+
+    def row_access(self, rows: list[_Row]) -> list[RowAccess]:
+        self._unique(rows, "row access", lambda r: (r["role"], r["column"], r["value"]))
+        for row in rows:
+            for name in ("role", "column"):
+                self._identifier(row, name)
+            if not row["value"]:
+                self.fault(row, "value is empty; rows without one are shown to none")
+        found = [RowAccess(r["role"], r["column"], r["value"]) for r in rows]
+        return sorted(found, key=lambda r: (r.role, r.column, r.value))
 
     def _tables(
         self, rows: dict[str, list[_Row]], sources: dict[str, Source]
@@ -815,6 +842,13 @@ class _Reader:
                 f"{_hint(flag, names)}",
             )
         targets = [c.name for c in table.columns]
+        row_filter = table.options.row_filter_column
+        if row_filter and row_filter not in targets:
+            self.fault(
+                place["row_filter_column"],
+                f"row_filter_column {row_filter!r} is not a name in columns.csv of "
+                f"{table.id}.{_hint(row_filter, targets)}",
+            )
         for name in table.options.index_columns:
             if name not in targets:
                 self.fault(

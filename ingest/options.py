@@ -224,6 +224,13 @@ class Options:
         "columns people search by: each gets an index on Postgres, on `<model>` or, "
         "where that is a view, on `<model>_history` (not for load type snapshot)",
     )
+    row_filter_column: str = _option(
+        _identifier,
+        "",
+        "column",
+        "column whose values `row_access.csv` allows to a role: a restricted analyst "
+        "sees no other rows of the table",
+    )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"
     )

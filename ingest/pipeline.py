@@ -26,6 +26,7 @@ from ingest import (
     load,
     log,
     metadata,
+    probe,
     retry,
     schedule,
     settings,
@@ -77,6 +78,7 @@ class RunResult:
     state: str
     outcomes: list[Outcome]
     built: build.Built | None
+    leaks: list[probe.Assertion]
     seconds: dict[str, float]
     balanced: bool
 
@@ -140,9 +142,10 @@ def run(
                 started = time.monotonic()
             gate.document()
             built = None
+            leaks: list[probe.Assertion] = []
             if with_build:
                 started = time.monotonic()
-                built = _build(outcomes, everything, target, report)
+                built, leaks = _build(run_id, outcomes, everything, target, report)
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
@@ -155,12 +158,12 @@ def run(
             with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
                 ledger.end_run(own, run_id, "failed", seconds, told)
             raise
-        state = _state(outcomes, built, balanced)
+        state = _state(outcomes, built, leaks, balanced)
         errors = "\n".join(str(o.error) for o in outcomes if o.error)
         retries = sum(o.retries for o in outcomes)
         with ledger.connect() as own:
             ledger.end_run(own, run_id, state, seconds, errors, retries)
-    return RunResult(run_id, state, outcomes, built, seconds, balanced)
+    return RunResult(run_id, state, outcomes, built, leaks, seconds, balanced)
 
 
 def assert_generated() -> list[Table]:
@@ -177,10 +180,13 @@ def assert_generated() -> list[Table]:
 
 
 def _state(
-    outcomes: Sequence[Outcome], built: build.Built | None, balanced: bool
+    outcomes: Sequence[Outcome],
+    built: build.Built | None,
+    leaks: Sequence[probe.Assertion],
+    balanced: bool,
 ) -> str:
     failed = any(o.state == "failed" for o in outcomes)
-    if failed or not balanced or (built is not None and not built.ok):
+    if failed or leaks or not balanced or (built is not None and not built.ok):
         return "failed"
     return "blocked" if any(o.state == "rejected" for o in outcomes) else "done"
 
@@ -419,21 +425,24 @@ def _advance(
 
 
 def _build(
+    run_id: str,
     outcomes: Sequence[Outcome],
     everything: bool,
     target: str,
     report: Report,
-) -> build.Built | None:
+) -> tuple[build.Built | None, list[probe.Assertion]]:
+    """Build, and look at what is built as each role, before anyone builds on."""
     if outcomes and not any(o.is_good for o in outcomes):
-        return None
+        return None, []
     with ledger.connect() as connection, ledger.build_lock(report):
-        return build.build(
+        built = build.build(
             connection,
             [o.table for o in outcomes if not o.is_good],
             everything=everything,
             target=target,
             report=report,
         )
+        return built, probe.probe(connection, run_id)
 
 
 def _balance(

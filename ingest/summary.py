@@ -61,6 +61,7 @@ class Summary:
     retries: int
     tables: list[Line]
     ledger: list[dict[str, Any]]
+    probe: list[dict[str, Any]]
     schema_changes: list[dict[str, Any]]
 
     @property
@@ -147,8 +148,18 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             "from audit.schema_change where run_id = %s order by changed_at",
             (run["run_id"],),
         ).fetchall()
-    identities = ledger.identities(connection, run["run_id"])
-    return Summary(**run, tables=lines, ledger=identities, schema_changes=changes)
+        probe = cursor.execute(
+            "select role_name, relation, column_name, pii, holds, told "
+            "from audit.probe where run_id = %s order by probed_at, relation",
+            (run["run_id"],),
+        ).fetchall()
+    return Summary(
+        **run,
+        tables=lines,
+        ledger=ledger.identities(connection, run["run_id"]),
+        probe=probe,
+        schema_changes=changes,
+    )
 
 
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
@@ -235,6 +246,7 @@ def show(summary: Summary, console: Console) -> None:
         console.print(
             f"ledger   [green]balanced[/]: {len(summary.ledger)} identities hold"
         )
+    show_probe(summary, console)
     steps = ", ".join(f"{name} {took:.1f} s" for name, took in summary.steps.items())
     if summary.retries:
         steps += f", {summary.retries} retries"
@@ -243,3 +255,23 @@ def show(summary: Summary, console: Console) -> None:
         f"run      [{colour}]{summary.state}[/]  {summary.run_id}  ({steps})",
         highlight=False,
     )
+
+
+def show_probe(summary: Summary, console: Console) -> None:
+    """What roles see: a line where all is well, else a paragraph for each leak."""
+    if not summary.probe:
+        return
+    leaks = sum(not row["holds"] for row in summary.probe)
+    columns = sum(bool(row["pii"]) for row in summary.probe)
+    roles = {row["role_name"] for row in summary.probe if row["relation"]} - {"public"}
+    if leaks:
+        console.print(f"security [red]{leaks} assertions do not hold[/]:")
+    elif roles:
+        console.print(
+            f"security [green]closed[/]: {len(roles)} roles see what is theirs, "
+            f"{columns} times a column of personal data was looked at"
+        )
+    for row in summary.probe:
+        if row["told"]:
+            told = Text(row["told"], "yellow" if row["holds"] else "red")
+            console.print(Text("         ") + told, soft_wrap=True)

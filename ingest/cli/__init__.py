@@ -9,7 +9,17 @@ import click
 from rich.console import Console
 
 from ingest import stop
-from ingest.cli import bench, decisions, repairs, seed, servers, steps, trial
+from ingest.cli import (
+    bench,
+    decisions,
+    repairs,
+    security,
+    seed,
+    servers,
+    snowflake,
+    steps,
+    trial,
+)
 from ingest.cli.common import escaped
 from ingest.errors import ConfigurationError, SeedbedError
 
@@ -33,6 +43,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         servers.lake_,
         servers.docs,
     ),
+    "Who sees what": (security.security, snowflake.snowflake),
     "Measure": (bench.bench,),
 }
 

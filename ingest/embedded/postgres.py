@@ -98,6 +98,7 @@ alter role seedbed password '{state["password"]}';
 create database seedbed;
 grant connect, create, temporary on database seedbed to seedbed;
 grant pg_checkpoint to seedbed;
+alter role seedbed createrole;
 """
         postgres = house.inside(binaries() / "postgres")
         quiet = ["-c", "log_min_error_statement=panic"]

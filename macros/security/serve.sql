@@ -1,0 +1,93 @@
+{% macro serve(node=none, columns=none) %}
+    {%- set served = node or model -%}
+    {%- if execute and is_served(node=served) -%}
+        {{- return(adapter.dispatch('serve')(node=served, columns=columns)) }}
+    {%- endif -%}
+    {{- return('') }}
+{% endmacro %}
+
+{#- Where there is no way to mask, there is nothing to see. -#}
+{% macro default__serve(node, columns) %}
+    {{- return('') }}
+{% endmacro %}
+
+{#-
+    In the transaction that puts the model in its place: whoever reads the view sees
+    the old rows or the new ones, masked. A view that shows the same columns of the
+    same table as before is left alone, so that nobody waits for it.
+-#}
+{% macro postgres__serve(node, columns) %}
+    {%- set view = adapter.quote(serving_schema()) ~ '.' ~ adapter.quote(node.alias) -%}
+    {%- set base = adapter.quote(node.schema) ~ '.' ~ adapter.quote(node.alias) -%}
+    {%- set readers = [role_name(role='analyst'), role_name(role='restricted_analyst')] -%}
+    {%- set definition = serving_view(node=node, columns=columns) -%}
+    {%- set mark = 'Masked rows of ' ~ node.schema ~ '.' ~ node.alias ~ ' (seedbed '
+        ~ local_md5(definition) ~ ')' -%}
+    {%- set create -%}
+create or replace view {{ view }} with (security_barrier = true) as
+{{ definition }}
+    {%- endset -%}
+do $serve$
+declare
+    consumer text;
+begin
+    if not exists (
+        select
+        from pg_catalog.pg_depend
+        inner join pg_catalog.pg_rewrite on pg_rewrite.oid = pg_depend.objid
+        where
+            pg_depend.classid = 'pg_catalog.pg_rewrite'::regclass
+            and pg_depend.refobjid = '{{ base }}'::regclass
+            and pg_rewrite.ev_class = to_regclass('{{ view }}')
+            and obj_description(pg_rewrite.ev_class, 'pg_class') = '{{ mark }}'
+    ) then
+        begin
+            {{ create | indent(12) }};
+        exception when invalid_table_definition then
+            -- Columns are gone or have another type: it can't be replaced.
+            drop view {{ view }} cascade;
+            {{ create | indent(12) }};
+        end;
+        comment on view {{ view }} is '{{ mark }}';
+    end if;
+    for consumer in
+        select rolname
+        from pg_catalog.pg_roles
+        where
+            rolname in ('{{ readers | join("', '") }}')
+            and not has_table_privilege(oid, '{{ view }}', 'select')
+    loop
+        execute format('grant select on {{ view }} to %I', consumer);
+    end loop;
+end
+$serve$
+{% endmacro %}
+
+{#-
+    Tags and row filter are part of the statement that makes the view, so there is no
+    moment without them. Where the account has not been set up there is no tag to
+    attach, and no view: SNOWFLAKE_SERVING says that it has.
+-#}
+{% macro snowflake__serve(node, columns) %}
+    {%- if env_var('SNOWFLAKE_SERVING', 'false') != 'true' -%}
+        {{- return('') }}
+    {%- endif -%}
+    {%- set place = node.database ~ '.security' -%}
+    {%- set row_filter = node.config.meta.get('row_filter') -%}
+    {%- set sql -%}
+create or replace secure view {{ node.database }}.{{ serving_schema() }}.{{ node.alias }} (
+    {%- for column in node.columns.values() %}
+    {{ column.name }} with tag (
+        {{ place }}.pii = '{{ pii_class(column) or "none" }}'
+    ){{ ',' if not loop.last }}
+    {%- endfor %}
+)
+    {%- if row_filter %}
+with row access policy {{ place }}.rows_by_{{ row_filter }} on ({{ row_filter }})
+    {%- endif %}
+copy grants
+as
+{{ serving_view(node=node) }}
+    {%- endset -%}
+    {{- return(sql) }}
+{% endmacro %}

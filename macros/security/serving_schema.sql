@@ -1,0 +1,3 @@
+{% macro serving_schema() %}
+    {{- return(generate_schema_name('serving', none) | trim) }}
+{% endmacro %}

@@ -1,0 +1,3 @@
+{% macro show_sql(macro) %}
+    {{- print(context[macro]()) }}
+{% endmacro %}
