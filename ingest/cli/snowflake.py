@@ -20,7 +20,7 @@ def snowflake() -> None:
 def plan() -> int:
     """Print all that `apply` would run; no connection is needed."""
     packages.install(ROOT, say)
-    click.echo(building.rendered("account", "snowflake", say))
+    click.echo(building.rendered("account_plan", "snowflake", say))
     return 0
 
 

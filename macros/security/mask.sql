@@ -15,7 +15,7 @@
             'phone': "'***' || right(" ~ column ~ ", 2)",
         }.get(pii) -%}
     {%- elif family == 'date' and pii == 'birth_date' -%}
-        {%- set masked = "date_trunc('year', " ~ column ~ ")" -%}
+        {%- set masked = "cast(date_trunc('year', " ~ column ~ ") as date)" -%}
     {%- endif -%}
     {{- return(masked) }}
 {% endmacro %}

@@ -64,30 +64,12 @@ $serve$
 {% endmacro %}
 
 {#-
-    Tags and row filter are part of the statement that makes the view, so there is no
-    moment without them. Where the account has not been set up there is no tag to
-    attach, and no view: SNOWFLAKE_SERVING says that it has.
+    Where the account has not been set up there is no tag to attach, and no view:
+    SNOWFLAKE_SERVING says that it has.
 -#}
 {% macro snowflake__serve(node, columns) %}
-    {%- if env_var('SNOWFLAKE_SERVING', 'false') != 'true' -%}
-        {{- return('') }}
+    {%- if env_var('SNOWFLAKE_SERVING', 'false') == 'true' -%}
+        {{- return(protected_view(node=node)) }}
     {%- endif -%}
-    {%- set place = node.database ~ '.security' -%}
-    {%- set row_filter = node.config.meta.get('row_filter') -%}
-    {%- set sql -%}
-create or replace secure view {{ node.database }}.{{ serving_schema() }}.{{ node.alias }} (
-    {%- for column in node.columns.values() %}
-    {{ column.name }} with tag (
-        {{ place }}.pii = '{{ pii_class(column) or "none" }}'
-    ){{ ',' if not loop.last }}
-    {%- endfor %}
-)
-    {%- if row_filter %}
-with row access policy {{ place }}.rows_by_{{ row_filter }} on ({{ row_filter }})
-    {%- endif %}
-copy grants
-as
-{{ serving_view(node=node) }}
-    {%- endset -%}
-    {{- return(sql) }}
+    {{- return('') }}
 {% endmacro %}

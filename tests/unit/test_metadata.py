@@ -598,6 +598,26 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "rules", "shop.inventory..unique", "with | between them",
     ),
     (
+        "a row filter that is no column",
+        [add("options", "shop.orders.row_filter_column.contry")],
+        "options", "shop.orders.row_filter_column", "is not a name in columns.csv",
+    ),
+    (
+        "row access of a role with an unsafe name",
+        [add("row_access", 'a"b.country.DE')],
+        "row_access", 'a"b', "not a safe name",
+    ),
+    (
+        "row access to no value",
+        [add("row_access", "analysts.country")],
+        "row_access", "analysts.country", "shown to none",
+    ),
+    (
+        "row access twice",
+        [add("row_access", "analysts.country.FR")] * 2,
+        "row_access", "analysts.country.FR", "is there already",
+    ),
+    (
         "a predicate on no column",
         [add("rules", "shop.orders..satisfies", argument="update_at >= ordered_at",
              severity="block", layer="gate")],

@@ -1,0 +1,25 @@
+{% macro protected_view(node) %}
+    {{- return(adapter.dispatch('protected_view')(node=node)) }}
+{% endmacro %}
+
+{#- Tags and row filter come with the view: there is no moment without them. -#}
+{% macro default__protected_view(node) %}
+    {%- set place = node.database ~ '.security' -%}
+    {%- set view = node.database ~ '.' ~ serving_schema() ~ '.' ~ node.alias -%}
+    {%- set row_filter = node.config.meta.get('row_filter') -%}
+    {%- set sql -%}
+create or replace secure view {{ view }} (
+    {%- for column in node.columns.values() %}
+    {{ column.name }} with tag ({{ place }}.pii = '{{ pii_class(column) or "none" }}')
+    {{- ',' if not loop.last }}
+    {%- endfor %}
+)
+    {%- if row_filter %}
+with row access policy {{ place }}.rows_by_{{ row_filter }} on ({{ row_filter }})
+    {%- endif %}
+copy grants
+as
+{{ serving_view(node=node) }}
+    {%- endset -%}
+    {{- return(sql) }}
+{% endmacro %}
