@@ -29,7 +29,13 @@ from {{ node.database }}.{{ node.schema }}.{{ node.alias }}
             {%- do shown.append(column) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set classes = [] -%}
+    {%- for column in shown if pii_class(column) -%}
+        {%- do classes.append(column) -%}
+    {%- endfor -%}
+    {%- set asks_who = classes or row_filter -%}
     {%- set sql -%}
+    {%- if asks_who %}
 with
 
 reader as (
@@ -44,7 +50,7 @@ reader as (
         ) as is_analyst
 
 )
-
+    {%- endif %}
 select
     {%- for column in shown %}
     {%- set name = 'model.' ~ adapter.quote(column.name) %}
@@ -61,7 +67,9 @@ select
     {{- ',' if not loop.last }}
     {%- endfor %}
 from {{ adapter.quote(node.schema) }}.{{ adapter.quote(node.alias) }} as model
+    {%- if asks_who %}
 cross join reader
+    {%- endif %}
     {%- if row_filter %}
 where
     reader.is_analyst
@@ -77,5 +85,5 @@ where
         {%- endif %}
     {%- endif %}
     {%- endset -%}
-    {{- return(sql) }}
+    {{- return(sql | trim) }}
 {% endmacro %}

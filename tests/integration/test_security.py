@@ -1,4 +1,4 @@
-"""Consumers see masked views of what is built and nothing else; a leak fails the run."""
+"""Consumers see masked views and nothing else; a leak fails the run."""
 
 import secrets
 import threading
@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ingest import build, ledger, probe
-from tests.clone import Clone, Row, key_of, quiet, seed
+from tests.clone import Clone, Row, quiet, seed
 
 ANALYST, RESTRICTED = "seedbed_analyst", "seedbed_restricted_analyst"
 CONSUMERS = (ANALYST, RESTRICTED)
@@ -136,7 +136,7 @@ def test_nothing_but_what_is_a_role_s_own_can_be_read_or_written(
                     person.execute(f"{statement} {schema}.{name}")  # type: ignore[arg-type]
         if role in CONSUMERS:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                person.execute("delete from serving.customers")
+                person.execute("delete from serving.dim_date")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 person.execute("create table serving.mine (id int)")
 
