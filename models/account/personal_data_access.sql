@@ -3,7 +3,9 @@ with
 tagged_columns as (
 
     select
-        object_database || '.' || object_schema || '.' || object_name as relation,
+        object_database
+        || '.' || object_schema
+        || '.' || object_name as relation,
         column_name,
         tag_value as pii
     from {{ source('account_usage', 'tag_references') }}
@@ -22,11 +24,13 @@ reads as (
         access_history.query_id,
         access_history.query_start_time,
         access_history.user_name,
-        objects.value:objectName::varchar as relation,
-        columns.value:columnName::varchar as column_name
+        cast(get(named.value, 'objectName') as varchar) as relation,
+        cast(get(parts.value, 'columnName') as varchar) as column_name
     from {{ source('account_usage', 'access_history') }} as access_history,
-        lateral flatten(input => access_history.direct_objects_accessed) as objects,
-        lateral flatten(input => objects.value:columns) as columns
+        lateral flatten(
+            input => access_history.direct_objects_accessed
+        ) as named,
+        lateral flatten(input => get(named.value, 'columns')) as parts
 
 ),
 

@@ -6,10 +6,9 @@ queries as (
         query_id,
         warehouse_name,
         coalesce(
-            try_parse_json(query_tag):model::varchar,
-            case
-                when try_parse_json(query_tag):app::varchar = 'seedbed'
-                    then '(seedbed)'
+            cast(get(try_parse_json(query_tag), 'model') as varchar),
+            case cast(get(try_parse_json(query_tag), 'app') as varchar)
+                when 'seedbed' then '(seedbed)'
                 else '(others)'
             end
         ) as model,
