@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -787,7 +788,18 @@ def _snapshot(table: Table) -> Node:
     }
 
 
+# Beyond this many files a folder's are counted, not named.
+NAMED = 12
+
+
 def describe(changes: Plan) -> list[str]:
-    """A line for each change, for a person."""
-    lines = [f"write  {path}" for path in changes.write]
-    return lines + [f"delete {path}" for path in changes.delete]
+    """A line for each change, or for many in one folder, for a person."""
+    lines = []
+    for verb, paths in (("write ", [*changes.write]), ("delete", changes.delete)):
+        for folder, found in groupby(sorted(paths), lambda path: path.parent):
+            names = [path.name for path in found]
+            if len(names) > NAMED:
+                lines.append(f"{verb} {len(names):,} files in {folder}/")
+            else:
+                lines += [f"{verb} {folder / name}" for name in names]
+    return lines

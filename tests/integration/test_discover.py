@@ -269,6 +269,7 @@ def test_a_schema_with_every_trap_comes_through_whole(unknown: Unknown) -> None:
     told = {p.table.name: " ".join(p.warnings) for p in found.proposals}
     assert "no key" in told["no_key"]
     assert "holds NULL" in told["null_key"]
+    assert "not shown: View 'nasty.broken' references invalid" in told["broken"]
     assert_green(unknown.run())
     unknown.assert_whole("nasty")
     unknown.assert_whole("twins")
