@@ -103,7 +103,8 @@ def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
     `left_out` tables have no watermark.
     """
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    grid.add_column("table", no_wrap=True)
+    # A long name is folded, so that no figure is cut.
+    grid.add_column("table", overflow="fold")
     for name in ("keys", "missing", "stale", "extra"):
         grid.add_column(name, justify="right")
     grid.add_column("")

@@ -175,7 +175,8 @@ def _blocked(line: Line) -> str:
 def show(summary: Summary, console: Console) -> None:
     """Print the run as one table, its totals and the ledger's verdict."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    grid.add_column("table", no_wrap=True)
+    # A long name is folded, so that no figure is cut.
+    grid.add_column("table", overflow="fold")
     # On a narrow terminal the deletes give way.
     counts = COUNTS if console.width >= 84 else COUNTS[:-1]
     for name in (*(c.removeprefix("rows_") for c in counts), "silver"):

@@ -179,7 +179,8 @@ def test_a_row_set_back_to_an_older_state_is_repaired(day_1: Clone) -> None:
 
 
 def test_what_waits_for_the_next_window_is_no_difference(day_2_due: Clone) -> None:
-    told = day_2_due.cli("reconcile", "--tables", "shop.[ci]*")
+    names = ("--tables", "shop.customers", "--tables", "shop.inventory")
+    told = day_2_due.cli("reconcile", *names)
     assert told.returncode == 0, told.stdout + told.stderr
     assert "shop.customers" in told.stdout
     assert "not compared: 1 without a watermark" in told.stdout, "shop.inventory"
