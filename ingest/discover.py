@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import pymysql
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -138,7 +138,7 @@ def discover(
             lacking += _lacking(table, chosen[n]) if new_columns else []
         elif n not in found:
             told.append(f"{table.id}: there is no table {n} any more")
-    new: dict[str, list[Row]] = {"columns": lacking}
+    new: dict[str, list[Row]] = {"columns": [*lacking]}
     if name not in known:
         facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
         new["sources"] = [facts | {"source": name}]
@@ -798,7 +798,8 @@ def show(result: Discovery, console: Console) -> None:
     """Print what was found and proposed."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in ("table", "model", "rows", "load type", "because"):
-        grid.add_column(name, justify="right" if name == "rows" else "left")
+        align: JustifyMethod = "right" if name == "rows" else "left"
+        grid.add_column(name, justify=align, overflow="fold")
     for proposal in result.proposals:
         rows = proposal.table.rows
         grid.add_row(
