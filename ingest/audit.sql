@@ -233,6 +233,12 @@ create table if not exists audit.built_table (
     primary key (place, table_id)
 );
 
+-- By what definition the rows of each incremental model of gold were derived.
+create table if not exists audit.model_definition (
+    model text primary key,
+    definition text not null
+);
+
 -- Alters a table that views stand on. Postgres changes no type of a column that a
 -- view shows, so the views are dropped and made again as they were: owner, rights,
 -- options and comments too. All of it or nothing, in the caller's transaction.
