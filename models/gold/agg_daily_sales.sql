@@ -27,8 +27,8 @@ orders as (
         not is_cancelled
         {%- if is_incremental() %}
         and ordered_on in (
-            select ordered_on
-            from {{ ref('int_changed_order_states') }}
+            select changed.ordered_on
+            from {{ ref('int_changed_order_states') }} as changed
         )
         {%- endif %}
 

@@ -36,9 +36,9 @@ daily_sales as (
     where
         sales_date in (
             select dates.date_day
-            from {{ ref('int_changed_order_states') }} as states
+            from {{ ref('int_changed_order_states') }} as changed
             inner join dates
-                on states.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
     {%- endif %}
 
@@ -56,9 +56,9 @@ orders as (
         {%- if is_incremental() %}
         and ordered_on in (
             select dates.date_day
-            from {{ ref('int_changed_order_states') }} as states
+            from {{ ref('int_changed_order_states') }} as changed
             inner join dates
-                on states.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
         {%- endif %}
 

@@ -41,9 +41,9 @@ order_items as (
         {%- if is_incremental() %}
         and ordered_on in (
             select dates.date_day
-            from {{ ref('int_changed_order_states') }} as states
+            from {{ ref('int_changed_order_states') }} as changed
             inner join dates
-                on states.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
         {%- endif %}
 

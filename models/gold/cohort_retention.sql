@@ -35,7 +35,9 @@ final as (
         months.cohort_month,
         months.month_start,
         cast(
-            {{ dbt.datediff('months.cohort_month', 'months.month_start', 'month') }}
+            {{ dbt.datediff(
+                'months.cohort_month', 'months.month_start', 'month'
+            ) }}
             as integer
         ) as months_since,
         cohorts.customer_count as cohort_customer_count,

@@ -25,9 +25,9 @@ orders as (
         {%- if is_incremental() %}
         and (customer_id, currency) in (
             select
-                customer_id,
-                currency
-            from {{ ref('int_changed_order_states') }}
+                changed.customer_id,
+                changed.currency
+            from {{ ref('int_changed_order_states') }} as changed
         )
         {%- endif %}
 

@@ -37,8 +37,8 @@ customers_history as (
     {%- if is_incremental() %}
     where
         customer_id in (
-            select customer_id
-            from {{ ref('int_changed_customers') }}
+            select changed.customer_id
+            from {{ ref('int_changed_customers') }} as changed
         )
     {%- endif %}
 

@@ -26,8 +26,8 @@ orders as (
     {%- if is_incremental() %}
     where
         order_id in (
-            select order_id
-            from {{ ref('int_changed_orders') }}
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
         )
     {%- endif %}
 

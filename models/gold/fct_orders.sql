@@ -29,8 +29,8 @@ orders as (
     {%- if is_incremental() %}
     where
         order_id in (
-            select order_id
-            from {{ ref('int_changed_orders') }}
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
         )
     {%- endif %}
 
@@ -49,8 +49,8 @@ order_items as (
     {%- if is_incremental() %}
     where
         order_id in (
-            select order_id
-            from {{ ref('int_changed_orders') }}
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
         )
     {%- endif %}
 
@@ -66,8 +66,8 @@ payments as (
     {%- if is_incremental() %}
     where
         order_id in (
-            select order_id
-            from {{ ref('int_changed_orders') }}
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
         )
     {%- endif %}
 

@@ -24,8 +24,8 @@ orders as (
     {%- if is_incremental() %}
     where
         order_id in (
-            select order_id
-            from {{ ref('int_changed_orders') }}
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
         )
     {%- endif %}
 
@@ -59,8 +59,10 @@ final as (
         orders.currency,
         cast(payments.amount as numeric(18, 2)) as amount,
         cast(
-            case payments.kind when 'refund' then -1 else 1 end * payments.amount
-            as numeric(18, 2)
+            case
+                when payments.kind = 'refund' then -payments.amount
+                else payments.amount
+            end as numeric(18, 2)
         ) as signed_amount
     from payments
     inner join orders

@@ -37,9 +37,9 @@ categories as (
         {%- if is_incremental() %}
         and ordered_on in (
             select dates.date_day
-            from {{ ref('int_changed_cohorts') }} as cohorts
+            from {{ ref('int_changed_cohorts') }} as changed
             inner join dates
-                on cohorts.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
         {%- endif %}
 
@@ -73,10 +73,10 @@ final as (
         (categories.currency, categories.cohort_month, categories.month_start)
         in (
             select
-                currency,
-                cohort_month,
-                month_start
-            from {{ ref('int_changed_cohorts') }}
+                changed.currency,
+                changed.cohort_month,
+                changed.month_start
+            from {{ ref('int_changed_cohorts') }} as changed
         )
     {%- endif %}
     group by

@@ -23,8 +23,8 @@ orders as (
         not is_deleted
         {%- if is_incremental() %}
         and order_id in (
-            select order_id
-            from {{ ref('int_changed_orders') }}
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
         )
         {%- endif %}
 

@@ -6,7 +6,7 @@
     ],
     indexes=[{'columns': ['kpi_date', 'currency'], 'unique': true}],
 ) }}
-{%- set silence = days_until_lost() %}
+{%- set silence = days_until_lost() | int %}
 
 with
 
@@ -28,8 +28,8 @@ orders as (
         not fct_orders.is_cancelled
         {%- if is_incremental() %}
         and fct_orders.ordered_on in (
-            select date_day
-            from {{ ref('int_changed_days') }}
+            select changed.date_day
+            from {{ ref('int_changed_days') }} as changed
         )
         {%- endif %}
 
@@ -50,8 +50,12 @@ silences as (
         order_number is not null
         {%- if is_incremental() %}
         and ordered_on in (
-            select cast({{ dbt.dateadd('day', -silence, 'date_day') }} as date)
-            from {{ ref('int_changed_days') }}
+            select
+                cast(
+                    {{ dbt.dateadd('day', -silence, 'changed.date_day') }}
+                    as date
+                )
+            from {{ ref('int_changed_days') }} as changed
         )
         {%- endif %}
 

@@ -6,7 +6,7 @@
     ],
     indexes=[{'columns': ['month_start', 'currency'], 'unique': true}],
 ) }}
-{%- set silence = days_until_lost() %}
+{%- set silence = days_until_lost() | int %}
 
 with
 
@@ -36,9 +36,9 @@ days as (
     where
         kpi_date in (
             select dates.date_day
-            from {{ ref('int_changed_days') }} as changed_days
+            from {{ ref('int_changed_days') }} as changed
             inner join dates
-                on changed_days.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
     {%- endif %}
 
@@ -56,9 +56,9 @@ orders as (
         {%- if is_incremental() %}
         and ordered_on in (
             select dates.date_day
-            from {{ ref('int_changed_days') }} as changed_days
+            from {{ ref('int_changed_days') }} as changed
             inner join dates
-                on changed_days.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
         {%- endif %}
 
@@ -77,10 +77,14 @@ silences as (
         order_number is not null
         {%- if is_incremental() %}
         and ordered_on in (
-            select cast({{ dbt.dateadd('day', -silence, 'dates.date_day') }} as date)
-            from {{ ref('int_changed_days') }} as changed_days
+            select
+                cast(
+                    {{ dbt.dateadd('day', -silence, 'dates.date_day') }}
+                    as date
+                )
+            from {{ ref('int_changed_days') }} as changed
             inner join dates
-                on changed_days.month_start = dates.month_start
+                on changed.month_start = dates.month_start
         )
         {%- endif %}
 

@@ -11,7 +11,7 @@
     ],
 ) }}
 {%- set in_order = 'order by ordered_at, order_id' %}
-{%- set silence = days_until_lost() %}
+{%- set silence = days_until_lost() | int %}
 
 with
 
@@ -35,9 +35,9 @@ orders as (
     where
         (customer_id, currency) in (
             select
-                customer_id,
-                currency
-            from {{ ref('int_changed_order_states') }}
+                changed.customer_id,
+                changed.currency
+            from {{ ref('int_changed_order_states') }} as changed
         )
     {%- endif %}
 
