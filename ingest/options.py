@@ -66,6 +66,12 @@ def _band(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}|[a-z][a-z0-9_]*", text):
+        raise ValueError("a country (two capital letters, ISO 3166-1) or a column")
+    return text
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(text.split("|"))
     if "" in names or len({*names}) < len(names):
@@ -223,6 +229,13 @@ class Options:
         "columns, with | between them",
         "columns people search by: each gets an index on Postgres, on `<model>` or, "
         "where that is a view, on `<model>_history` (not for load type snapshot)",
+    )
+    phone_country: str = _option(
+        _country,
+        "",
+        "country | column",
+        "country of phone numbers that are written without one, for cleanse phone: "
+        "such as DE (ISO 3166-1), or the column that holds it",
     )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"
