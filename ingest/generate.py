@@ -612,6 +612,21 @@ _VERSION = [
 ]
 
 
+def current_columns() -> list[tuple[str, str, str]]:
+    """Name, type and description of what `<model>` has besides its own columns."""
+    return [_DELETED, _EFFECTIVE, _SEQUENCE]
+
+
+def history_columns(table: Table) -> list[tuple[str, str, str]]:
+    """Name, type and description of what `<model>_history` has besides its own."""
+    extra = list(_VERSION)
+    if table.load_type == "cdc":
+        extra.insert(0, ("op", "varchar(1)", "I inserted, U updated, D deleted"))
+    elif table.load_type == "scd2":
+        extra.insert(-1, _SEEN)
+    return extra
+
+
 def _doc(
     table: Table, name: str, description: str, columns: list[Node], tests: list[Node]
 ) -> Node:
@@ -650,9 +665,7 @@ def _current_doc(table: Table) -> Node:
         table,
         table.model,
         f"{_shown(table.description)}. {grain}",
-        _columns(
-            table, [_DELETED, _EFFECTIVE, _SEQUENCE], stored=not table.has_history
-        ),
+        _columns(table, current_columns(), stored=not table.has_history),
         [_unique(table)] if len(key) > 1 else [],
     )
     for column, node in zip(table.columns, doc["columns"], strict=False):
@@ -670,12 +683,7 @@ def _current_doc(table: Table) -> Node:
 
 def _history_doc(table: Table) -> Node:
     key = [c.name for c in table.key]
-    extra = list(_VERSION)
-    if table.load_type == "cdc":
-        operation = "I inserted, U updated, D deleted"
-        extra.insert(0, ("op", "varchar(1)", operation))
-    elif table.load_type == "scd2":
-        extra.insert(-1, _SEEN)
+    extra = history_columns(table)
     arguments: Node = {"key": key}
     if table.load_type == "cdc":
         arguments["allow_ties"] = True

@@ -72,6 +72,12 @@ def _country(text: str) -> str:
     return text
 
 
+def _version(text: str) -> str:
+    if not re.fullmatch(r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}", text):
+        raise ValueError("a version MAJOR.MINOR.PATCH such as 1.0.0")
+    return text
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(text.split("|"))
     if "" in names or len({*names}) < len(names):
@@ -229,6 +235,20 @@ class Options:
         "columns, with | between them",
         "columns people search by: each gets an index on Postgres, on `<model>` or, "
         "where that is a view, on `<model>_history` (not for load type snapshot)",
+    )
+    contract_version: str = _option(
+        _version,
+        "1.0.0",
+        "version",
+        "version of the table's contract; a change that may break a reader needs a new "
+        "major number (`./seedbed contract diff`)",
+    )
+    contract_status: str = _option(
+        _one_of("draft", "active", "deprecated"),
+        "active",
+        "draft | active | deprecated",
+        "a draft may be broken in any version; a table that is removed is deprecated "
+        "before",
     )
     phone_country: str = _option(
         _country,

@@ -1,5 +1,7 @@
 """The cleansing macros against tables that a person wrote."""
 
+# ruff: noqa: RUF001 (what people write is ambiguous)
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,7 +155,10 @@ TEXTS: dict[str, list[tuple[str | None, str | None]]] = {
         ("1 Main St, Springfield", "1 Main St, Springfield"),
         ("1 Main St\nSpringfield\r\n12345", "1 Main St, Springfield, 12345"),
         ("  1  Main\tSt ,Springfield,,  12345, ", "1 Main St, Springfield, 12345"),
-        ("Straße des 17. Juni 135,\n10623 Berlin", "Straße des 17. Juni 135, 10623 Berlin"),
+        (
+            "Straße des 17. Juni 135,\n10623 Berlin",
+            "Straße des 17. Juni 135, 10623 Berlin",
+        ),
         ("10 DOWNING STREET, LONDON SW1A 2AA", "10 DOWNING STREET, LONDON SW1A 2AA"),
         ("〒100-0001　東京都千代田区", "〒100-0001 東京都千代田区"),
         ("'; drop table x; --", "'; drop table x; --"),
