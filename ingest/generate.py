@@ -8,6 +8,7 @@ tables whose rows in the seed changed.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from ingest import types
+from ingest import predicate, rules, types
 from ingest.errors import SeedbedError
 from ingest.metadata import Rule, Table
 from ingest.options import KNOWN, Options
@@ -141,7 +142,10 @@ def files(tables: list[Table]) -> dict[Path, str]:
         out[suites.path(table)] = suites.render(table)
         out[staging / f"{table.staging}.sql"] = _model(_staging_body(table))
         out[staging / f"{table.staging}.yml"] = _yaml(_models([_staging_doc(table)]))
-        for name, (body, doc) in _silver(table).items():
+        models = _silver(table)
+        if table.options.min_score:
+            models[f"{table.model}_score"] = _score(table)
+        for name, (body, doc) in models.items():
             out[silver / f"{name}.sql"] = _model(body)
             out[silver / f"{name}.yml"] = _yaml(_models([doc]))
         if table.load_type == "snapshot":
@@ -315,12 +319,13 @@ def _shown(text: str) -> str:
     return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text).replace("<", "&lt;")
 
 
-def _value(text: str) -> str:
+def _value(text: str, *, quoted: bool = True) -> str:
     """`text` as a test's argument, which dbt renders and puts between quotes.
 
     dbt takes a text that reads as a number or a list for one, unless it is told.
+    Not `quoted`: the test takes it as it is.
     """
-    text = text.replace("'", "''")
+    text = text.replace("'", "''") if quoted else text
     try:
         ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -352,6 +357,8 @@ class _Raw(str):
 
 
 def _literal(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if isinstance(value, _Raw):
         return str(value)
     if isinstance(value, bool):
@@ -497,6 +504,82 @@ def _silver(table: Table) -> dict[str, tuple[str, Node]]:
     return models
 
 
+def _score(table: Table) -> tuple[str, Node]:
+    """The view with each row's quality score: body and YAML entry."""
+    config = "{{ config(materialized='view', schema='quality') }}"
+    call = _call("score_rows", relation=_ref(table.model), **_asked(table))
+    kinds = {c.name: c.type.name for c in table.columns}
+    extra = [(c.name, kinds[c.name], _shown(c.description)) for c in table.key]
+    extra += [(name, "double", text) for name, text in _DIMENSIONS.items()]
+    columns = [
+        {"name": name, "description": text, "data_type": _data_type(kind)}
+        for name, kind, text in extra
+    ]
+    text = f"The quality score of each live row of {table.model}, from 0 to 1."
+    return f"{config}\n\n{call}", _doc(table, f"{table.model}_score", text, columns, [])
+
+
+def _asked(table: Table) -> dict[str, Any]:
+    """What makes a row of the table a good one, as the macro score_rows takes it."""
+    key = [c.name for c in table.key]
+    kinds = {c.name: c.type for c in table.columns}
+    unique = [key] if key else []
+    valid: list[dict[str, Any]] = []
+    consistent: list[dict[str, Any]] = []
+    for rule in table.rules:
+        match rule.check:
+            case "between":
+                bounds = rules.bounds(rule.argument, kinds[rule.column])
+                low = f"{rule.column} >= {_sql(bounds.low)}" if bounds.low else ""
+                high = f"{rule.column} <= {_sql(bounds.high)}" if bounds.high else ""
+                valid.append({"condition": " and ".join(filter(None, (low, high)))})
+            case "one_of":
+                number = predicate.family(kinds[rule.column]) == "number"
+                words = [w if number else _quote(w) for w in rules.words(rule.argument)]
+                valid.append({"condition": f"{rule.column} in ({', '.join(words)})"})
+            case "matches":
+                pattern = rule.argument.replace("'", "''")
+                valid.append({"column": rule.column, "pattern": pattern})
+            case "date_format":
+                pattern = rules.date_pattern(rule.argument)
+                valid.append({"column": rule.column, "pattern": pattern})
+            case "satisfies":
+                found = rules.condition(rule.argument, kinds)
+                consistent.append({"condition": predicate.to_sql(found, quoted=False)})
+            case "references":
+                parent, _, field = rule.argument.partition(".")
+                consistent.append(
+                    {"column": rule.column, "parent": _ref(parent), "field": field}
+                )
+            case "unique":
+                names = [rule.column] if rule.column else rule.argument.split("|")
+                unique.append(names)
+    return {
+        "table": table.id,
+        "key": key,
+        "complete": [
+            c.name
+            for c in table.columns
+            if not c.key_position and c.source_name != table.options.soft_delete_column
+        ],
+        "unique": list(map(list, dict.fromkeys(map(tuple, unique)))),
+        "valid": valid,
+        "consistent": consistent,
+        "warn_minutes": table.options.freshness_warn_minutes,
+        "error_minutes": table.options.freshness_error_minutes,
+    }
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _sql(bound: str) -> str:
+    """A bound of between as SQL: a number, or a time."""
+    found = _bound(bound)
+    return found if isinstance(found, str) else bound
+
+
 def _incremental(table: Table, calls: list[str]) -> str:
     key = [c.name for c in table.key]
     claim = (
@@ -585,6 +668,14 @@ def _described_only(columns: list[tuple[str, str, str]]) -> list[Node]:
     return [{"name": name, "description": text} for name, _, text in columns]
 
 
+_DIMENSIONS = {
+    "completeness": "Share of the columns that have a value",
+    "validity": "Share of the rules about a value that the row keeps",
+    "uniqueness": "One over the number of rows that share its key",
+    "consistency": "Share of the rules about several columns or tables that it keeps",
+    "timeliness": "1 while the data are as fresh as promised, then down to 0",
+    "score": "Mean of the five",
+}
 _SEQUENCE = ("_batch_seq", "bigint", "Batch the row came with")
 _DELETED = ("is_deleted", "boolean", "True when the row is deleted in the source")
 _EFFECTIVE = ("_source_ts", "timestamp", "When the row took effect (UTC)")
@@ -666,16 +757,23 @@ def _current_doc(table: Table) -> Node:
         table.model,
         f"{_shown(table.description)}. {grain}",
         _columns(table, current_columns(), stored=not table.has_history),
-        [_unique(table)] if len(key) > 1 else [],
+        [
+            *([_unique(table)] if len(key) > 1 else []),
+            *(_test(table, r) for r in _model_rules(table) if _is_of_rows(r)),
+            *([_score_test(table)] if table.options.min_score else []),
+        ],
     )
     for column, node in zip(table.columns, doc["columns"], strict=False):
         tests = [
             _test(table, rule)
-            for rule in table.rules
-            if rule.layer == "model" and rule.column == column.name
+            for rule in _model_rules(table)
+            if rule.column == column.name and not _is_of_rows(rule)
         ]
         if key == [column.name]:
-            tests.insert(0, {"unique": {"name": f"{table.model}__{column.name}__key"}})
+            name = f"{table.model}__{column.name}__key"
+            tests.insert(
+                0, {"unique": {"name": name, "config": _judged(table, "key:unique")}}
+            )
         if tests:
             node["data_tests"] = tests
     return doc
@@ -698,6 +796,7 @@ def _history_doc(table: Table) -> Node:
                 "consistent_history": {
                     "name": f"{table.model}_history__consistent",
                     "arguments": arguments,
+                    "config": _judged(table, "history:consistent"),
                 }
             }
         ],
@@ -720,26 +819,96 @@ def _unique(table: Table) -> Node:
         "dbt_utils.unique_combination_of_columns": {
             "name": f"{table.model}__key",
             "arguments": {"combination_of_columns": [c.name for c in table.key]},
+            "config": _judged(table, "key:unique"),
         }
     }
 
 
+def _judged(table: Table, rule_id: str) -> Node:
+    """What a test's result is called in audit.dq_result."""
+    return {"meta": {"table": table.id, "rule": rule_id}}
+
+
+def _score_test(table: Table) -> Node:
+    arguments = {
+        name: [
+            {
+                part: str(text) if part == "parent" else _value(text, quoted=False)
+                for part, text in rule.items()
+            }
+            for rule in value
+        ]
+        if name in ("valid", "consistent")
+        else value
+        for name, value in _asked(table).items()
+    }
+    return {
+        "score_at_least": {
+            "name": f"{table.model}__score",
+            "arguments": {"minimum": table.options.min_score, **arguments},
+            "config": {
+                **_judged(table, "score"),
+                "severity": "error"
+                if table.options.score_severity == "block"
+                else "warn",
+            },
+        }
+    }
+
+
+def _model_rules(table: Table) -> list[Rule]:
+    return [rule for rule in table.rules if rule.layer == "model"]
+
+
+def _is_of_rows(rule: Rule) -> bool:
+    """Whether the test is the model's: on a column, dbt would put its name before."""
+    return not rule.column or rule.check == "satisfies"
+
+
 def _test(table: Table, rule: Rule) -> Node:
-    """A rule as a dbt test on its column."""
+    """A rule as a dbt test on its column, or on the model."""
     arguments: Node
+    kinds = {c.name: c.type for c in table.columns}
     match rule.check:
         case "between":
-            low, _, high = rule.argument.partition("..")
-            bounds = {"min_value": low, "max_value": high}
-            arguments = {k: _number(v) for k, v in bounds.items() if v}
+            bounds = rules.bounds(rule.argument, kinds[rule.column])
+            ends = {"min_value": bounds.low, "max_value": bounds.high}
+            arguments = {k: _bound(v) for k, v in ends.items() if v}
             name = "dbt_utils.accepted_range"
-        case "matches":
+        case "matches" | "date_format":
+            regex = rule.argument
+            if rule.check == "date_format":
+                regex = rules.date_pattern(regex)
             # NULL is no text that could match; `nullable` is for the contract.
             arguments = {
-                "regex": _value(rule.argument),
+                "regex": _value(regex),
                 "row_condition": f"{rule.column} is not null",
             }
             name = "dbt_expectations.expect_column_values_to_match_regex"
+        case "not_null" if rules.share(rule.argument):
+            share = round(1 - rules.share(rule.argument), 6)
+            arguments = {"at_least": share}
+            name = "dbt_utils.not_null_proportion"
+        case "not_null":
+            arguments = {}
+            name = "not_null"
+        case "row_count":
+            counts = rules.counts(rule.argument)
+            ends = {"min_value": counts.low, "max_value": counts.high}
+            arguments = {k: int(v) for k, v in ends.items() if v}
+            name = "dbt_expectations.expect_table_row_count_to_be_between"
+        case "satisfies":
+            found = rules.condition(rule.argument, kinds)
+            arguments = {
+                "expression": _value(
+                    predicate.to_sql(found, quoted=False), quoted=False
+                )
+            }
+            name = "dbt_utils.expression_is_true"
+        case "unique" if not rule.column:
+            columns = list(rules.names(rule.argument, list(kinds)))
+            arguments = {"combination_of_columns": columns}
+            name = "dbt_utils.unique_combination_of_columns"
         case "one_of":
             arguments = {"values": [_value(v) for v in rule.argument.split("|")]}
             name = "accepted_values"
@@ -753,18 +922,33 @@ def _test(table: Table, rule: Rule) -> Node:
         case _:
             arguments = {}
             name = "unique"
-    body: Node = {"name": f"{table.model}__{rule.column}__{rule.check}"}
+    body: Node = {"name": _test_name(table, rule)}
     if arguments:
         body["arguments"] = arguments
     if rule.description:
         body["description"] = _shown(rule.description)
+    body["config"] = _judged(table, rule.id)
     if rule.severity == "warn":
-        body["config"] = {"severity": "warn"}
+        body["config"]["severity"] = "warn"
     return {name: body}
 
 
-def _number(text: str) -> float | int:
-    return float(text) if "." in text else int(text)
+def _test_name(table: Table, rule: Rule) -> str:
+    """A name that the table of its failures can have as well."""
+    name = f"{table.model}__{re.sub('[^a-z0-9_]+', '__', rule.id)}"
+    if len(name) > 63:
+        name = f"{name[:54]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def _bound(text: str) -> float | int | str:
+    """A number, or SQL of a time."""
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return f"cast('{text}' as timestamp)"
 
 
 def _snapshot(table: Table) -> Node:

@@ -203,6 +203,8 @@ class Table:
         names: tuple[str, ...] = (self.staging,)
         if self.has_history:
             names += (f"{self.model}_history",)
+        if self.options.min_score:
+            names += (f"{self.model}_score",)
         if self.load_type == "snapshot":
             names += (f"{self.model}_latest", f"{self.model}_snapshot")
         return names

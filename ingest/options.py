@@ -43,6 +43,12 @@ def _ratio(text: str) -> float:
     return value
 
 
+def _score(text: str) -> float:
+    if not re.fullmatch(r"\d+([.]\d+)?", text):
+        raise ValueError("a number from 0")
+    return float(text)
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -235,6 +241,44 @@ class Options:
         "columns, with | between them",
         "columns people search by: each gets an index on Postgres, on `<model>` or, "
         "where that is a view, on `<model>_history` (not for load type snapshot)",
+    )
+    profile: bool = _option(
+        _boolean,
+        True,
+        "true | false",
+        "whether each batch is profiled, column by column, for audit.column_profile",
+    )
+    anomaly_score: float = _option(
+        _score,
+        6.0,
+        "number",
+        "robust z-score against the table's own past from which volume, freshness, "
+        "NULLs or distribution of a batch are unusual; 0 for never asking",
+    )
+    anomaly_batches: int = _option(
+        _whole,
+        8,
+        "batches",
+        "how many released batches the past must have before it says anything",
+    )
+    anomaly_severity: str = _option(
+        _one_of("warn", "block"),
+        "warn",
+        "warn | block",
+        "whether an unusual batch is only told, or blocked",
+    )
+    min_score: float = _option(
+        _ratio,
+        0.0,
+        "ratio",
+        "quality score that the table's live rows must reach in the mean; 0 for no "
+        "score. With one, quality.`<model>`_score has the score of each row",
+    )
+    score_severity: str = _option(
+        _one_of("warn", "block"),
+        "warn",
+        "warn | block",
+        "whether a lower score is only told, or keeps what follows from the model",
     )
     contract_version: str = _option(
         _version,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import psycopg
 from psycopg import sql
@@ -39,7 +40,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
-from ingest.quality import gate, process
+from ingest.quality import gate, process, results
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -142,7 +143,7 @@ def run(
             built = None
             if with_build:
                 started = time.monotonic()
-                built = _build(outcomes, everything, target, report)
+                built = _build(outcomes, run_id, everything, target, report)
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
@@ -420,20 +421,30 @@ def _advance(
 
 def _build(
     outcomes: Sequence[Outcome],
+    run_id: str,
     everything: bool,
     target: str,
     report: Report,
 ) -> build.Built | None:
     if outcomes and not any(o.is_good for o in outcomes):
         return None
+    began = datetime.now(UTC)
     with ledger.connect() as connection, ledger.build_lock(report):
-        return build.build(
+        built = build.build(
             connection,
             [o.table for o in outcomes if not o.is_good],
             everything=everything,
             target=target,
             report=report,
         )
+        everyone = metadata.enabled(metadata.load(settings.ROOT))
+        if results.is_something_stale(connection, everyone):
+            build.run_dbt(["source", "freshness", "--target", target], report)
+        folder = settings.ROOT / "target"
+        found = results.record(connection, run_id, everyone, folder, began)
+        results.score(connection, run_id, everyone)
+        results.store_failures(connection, found, target, report)
+    return built
 
 
 def _balance(

@@ -46,11 +46,9 @@
     {%- set plans = {} -%}
     {%- for trunk, international, countries in groups -%}
         {%- for country in countries.split() -%}
-            {%- do plans.update({country[:2]: {
-                'code': country[2:],
-                'trunk': trunk,
-                'international': international,
-            }}) -%}
+            {%- do plans.update({country[:2]: '%-3s%-2s%-4s' | format(
+                country[2:], trunk, international
+            )}) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{- return(plans) }}
