@@ -167,6 +167,44 @@ create table if not exists audit.alert (
     raised_at timestamptz not null default clock_timestamp()
 );
 
+-- How good a table's live rows were after a build, from 0 to 1, in the mean.
+create table if not exists audit.quality_score (
+    run_id text not null references audit.run,
+    table_id text not null,
+    rows bigint not null,
+    completeness double precision not null,
+    validity double precision not null,
+    uniqueness double precision not null,
+    consistency double precision not null,
+    timeliness double precision not null,
+    score double precision not null,
+    scored_at timestamptz not null default clock_timestamp(),
+    primary key (run_id, table_id)
+);
+
+-- What each column of a batch holds: the source's rows, without tombstones. Of
+-- personal data no value is kept, only counts and lengths. `quantiles` (5, 25, 50,
+-- 75, 95 %; times as seconds since 1970) are estimates, `distinct_count` in batches of
+-- more than 100,000 rows.
+create table if not exists audit.column_profile (
+    table_id text not null,
+    batch_seq bigint not null,
+    column_name text not null,
+    rows bigint not null,
+    nulls bigint not null,
+    distinct_count bigint,
+    least text,
+    greatest text,
+    quantiles double precision [],
+    mean double precision,
+    deviation double precision,
+    shortest integer,
+    longest integer,
+    mean_length double precision,
+    profiled_at timestamptz not null default clock_timestamp(),
+    primary key (table_id, batch_seq, column_name)
+);
+
 -- The columns of each source table as they were seen last and are lived with: what
 -- differs from these is a change. `declared` is the type in the source's words.
 create table if not exists audit.source_column (
@@ -253,6 +291,12 @@ create table if not exists audit.built_table (
     table_id text not null,
     through_seq bigint not null,
     primary key (place, table_id)
+);
+
+-- By what definition the rows of each incremental model of gold were derived.
+create table if not exists audit.model_definition (
+    model text primary key,
+    definition text not null
 );
 
 -- Alters a table that views stand on. Postgres changes no type of a column that a

@@ -71,7 +71,10 @@ def build(
     )
     arguments = ["build", "--target", target, "--exclude-resource-type", "seed"]
     if complete and not everything:
-        select = ["state:modified+", *_due(connection, place)]
+        due = _due(connection, place)
+        # What gold derives anew is found anew for each build that derives anything.
+        changes = ["path:models/gold/changes"] if due else []
+        select = ["state:modified+", *due, *changes]
         arguments += ["--select", " ".join(select), "--state", str(state)]
     if left_out:
         exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)

@@ -6,6 +6,7 @@ comments are data: they are returned as they are, and quoted where they are used
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ from ingest import types
 from ingest.metadata import Source
 from ingest.source import connect
 from ingest.types import CanonicalType, SourceColumn
+
+# A label as the server shows it: quotes doubled, what would not print escaped.
+_LABEL = re.compile(r"'((?:[^']|'')*)'")
+_ESCAPED = re.compile(r"''|\\.", re.DOTALL)
+_MEANT = {"0": "\0", "n": "\n", "r": "\r"}
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class Column(SourceColumn):
         """The values that an ENUM or SET declares, in their order."""
         if self.data_type not in ("enum", "set"):
             return ()
-        inner = self.column_type[self.column_type.index("(") + 2 : -2]
-        return tuple(value.replace("''", "'") for value in inner.split("','"))
+        return tuple(
+            _ESCAPED.sub(lambda m: _MEANT.get(m[0][1], m[0][1]), label)
+            for label in _LABEL.findall(self.column_type)
+        )
 
 
 @dataclass(frozen=True)

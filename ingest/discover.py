@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import pymysql
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -138,7 +138,7 @@ def discover(
             lacking += _lacking(table, chosen[n]) if new_columns else []
         elif n not in found:
             told.append(f"{table.id}: there is no table {n} any more")
-    new: dict[str, list[Row]] = {"columns": lacking}
+    new: dict[str, list[Row]] = {"columns": [*lacking]}
     if name not in known:
         facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
         new["sources"] = [facts | {"source": name}]
@@ -375,6 +375,8 @@ class _Judge:
         columns = self._columns(key, choice, looked)
         if not columns:
             choice = Choice("left out", "no column can be read")
+            if not self.table.columns:
+                self.warnings.append(f"its columns are not shown: {self._refusal()}")
             return Proposal(self.table, "", choice, self.warnings, {})
         log = names.log(self.source, self.table.name)
         model = names.model(self.source, log)
@@ -409,6 +411,19 @@ class _Judge:
             self.types[column.name] = proposal.type
             if not proposal.type:
                 self.warnings.append(f"{column.name} is left out: {proposal.note}")
+
+    def _refusal(self) -> str:
+        """What the server says of a table whose columns its catalogue hides.
+
+        It hides those of a view that is broken, or that calls a function which the
+        user may not execute.
+        """
+        place = f"{backticked(self.source.schema)}.{backticked(self.table.name)}"
+        try:
+            self.cursor.execute(f"show columns from {place}")
+        except pymysql.err.MySQLError as error:
+            return str(error.args[-1])
+        return "the user has no right to any of them"
 
     def _needs_query(self) -> bool:
         """Whether DuckDB's reader can't name the table or its columns."""
@@ -455,7 +470,10 @@ class _Judge:
         except pymysql.err.MySQLError as error:
             looked.failed = True
             looked.beyond |= {c.name for v, c, _ in judged if v is looked.beyond}
-            self.warnings.append(f"its rows could not be looked at: {error.args[-1]}")
+            self.warnings.append(
+                "its rows could not be looked at, so its names alone were judged: "
+                f"{error.args[-1]}"
+            )
         return looked
 
     def _ask(self, columns: str, rows: int) -> list[tuple[Any, ...]]:
@@ -780,7 +798,8 @@ def show(result: Discovery, console: Console) -> None:
     """Print what was found and proposed."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in ("table", "model", "rows", "load type", "because"):
-        grid.add_column(name, justify="right" if name == "rows" else "left")
+        align: JustifyMethod = "right" if name == "rows" else "left"
+        grid.add_column(name, justify=align, overflow="fold")
     for proposal in result.proposals:
         rows = proposal.table.rows
         grid.add_row(
@@ -799,3 +818,14 @@ def show(result: Discovery, console: Console) -> None:
             )
     for line in result.differences:
         console.print(Text(line, "yellow"), soft_wrap=True)
+    added = sum(bool(p.rows) for p in result.proposals)
+    if not added and not result.columns_added:
+        console.print(f"{result.source.name}: nothing was added to the seed.")
+        return
+    name, columns = result.source.name, result.columns_added
+    console.print(
+        f"\nadded    {added:,} tables, {columns:,} columns of known tables to "
+        f"{metadata.FOLDER}: rows to look at and edit\n"
+        f"next     ./seedbed generate   ./seedbed run --tables '{name}.*'",
+        soft_wrap=True,
+    )

@@ -47,7 +47,7 @@ KINDS = ("mysql",)
 LOAD_TYPES = ("full", "incremental", "scd1", "scd2", "cdc", "snapshot")
 DELETE_MODES = ("none", "soft_flag", "key_scan")
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
-CLEANSERS = ("trim", "lower", "upper", "email")
+CLEANSERS = ("trim", "lower", "upper", "email", "phone", "name", "address")
 PII_CLASSES = ("name", "email", "phone", "address", "birth_date", "free_text", "id")
 SEVERITIES = ("block", "warn")
 
@@ -196,6 +196,12 @@ class Table:
         """The columns whose change makes a new version."""
         return tuple(c for c in self.columns if c.tracked)
 
+    def cleansing(self, column: Column) -> tuple[str, ...]:
+        """What decides how the column is cleansed; a phone's country is part of it."""
+        if column.cleanse == "phone":
+            return (column.cleanse, self.options.phone_country)
+        return (column.cleanse,)
+
     @property
     def has_history(self) -> bool:
         """Whether the model has a `<model>_history` beside it."""
@@ -207,6 +213,8 @@ class Table:
         names: tuple[str, ...] = (self.staging,)
         if self.has_history:
             names += (f"{self.model}_history",)
+        if self.options.min_score:
+            names += (f"{self.model}_score",)
         if self.load_type == "snapshot":
             names += (f"{self.model}_latest", f"{self.model}_snapshot")
         return names
@@ -254,7 +262,7 @@ class Table:
                 self.options.delete_action,
                 [c.name for c in self.key],
                 [c.name for c in self.tracked],
-                [(c.name, c.cleanse) for c in self.columns if c.cleanse],
+                [(c.name, *self.cleansing(c)) for c in self.columns if c.cleanse],
             )
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -866,6 +874,27 @@ class _Reader:
             self.fault(
                 place["index_columns"],
                 "index_columns has no effect on dbt's snapshots; use scd2",
+            )
+        country = table.options.phone_country
+        phones = [c.name for c in table.columns if c.cleanse == "phone"]
+        if phones and not country:
+            self.fault(
+                row,
+                f"cleanse phone of {table.id}.{phones[0]} needs the option "
+                "phone_country in options.csv: the column that holds the country, or "
+                "a country such as DE",
+            )
+        if country and not phones:
+            self.fault(
+                place["phone_country"],
+                f"phone_country has no effect: no column of {table.id} has cleanse "
+                "phone in columns.csv",
+            )
+        if country and not country.isupper() and country not in targets:
+            self.fault(
+                place["phone_country"],
+                f"phone_country {country!r} is not a name in columns.csv of "
+                f"{table.id}.{_hint(country, targets)}",
             )
         if table.options.append_only and table.load_type != "incremental":
             self.fault(

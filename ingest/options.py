@@ -43,6 +43,12 @@ def _ratio(text: str) -> float:
     return value
 
 
+def _score(text: str) -> float:
+    if not re.fullmatch(r"\d+([.]\d+)?", text):
+        raise ValueError("a number from 0")
+    return float(text)
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -64,6 +70,18 @@ def _band(text: str) -> tuple[float, float]:
     if not (low or high) or (high and low > high):
         raise ValueError("LOW..HIGH, one may be empty, such as 0.5..2")
     return low, high
+
+
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}|[a-z][a-z0-9_]*", text):
+        raise ValueError("a country (two capital letters, ISO 3166-1) or a column")
+    return text
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}", text):
+        raise ValueError("a version MAJOR.MINOR.PATCH such as 1.0.0")
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -230,6 +248,65 @@ class Options:
         "column",
         "column whose values `row_access.csv` allows to a role: a restricted analyst "
         "sees no other rows of the table",
+    )
+    profile: bool = _option(
+        _boolean,
+        True,
+        "true | false",
+        "whether each batch is profiled, column by column, for audit.column_profile",
+    )
+    anomaly_score: float = _option(
+        _score,
+        6.0,
+        "number",
+        "robust z-score against the table's own past from which volume, freshness, "
+        "NULLs or distribution of a batch are unusual; 0 for never asking",
+    )
+    anomaly_batches: int = _option(
+        _whole,
+        8,
+        "batches",
+        "how many released batches the past must have before it says anything",
+    )
+    anomaly_severity: str = _option(
+        _one_of("warn", "block"),
+        "warn",
+        "warn | block",
+        "whether an unusual batch is only told, or blocked",
+    )
+    min_score: float = _option(
+        _ratio,
+        0.0,
+        "ratio",
+        "quality score that the table's live rows must reach in the mean; 0 for no "
+        "score. With one, quality.`<model>`_score has the score of each row",
+    )
+    score_severity: str = _option(
+        _one_of("warn", "block"),
+        "warn",
+        "warn | block",
+        "whether a lower score is only told, or keeps what follows from the model",
+    )
+    contract_version: str = _option(
+        _version,
+        "1.0.0",
+        "version",
+        "version of the table's contract; a change that may break a reader needs a new "
+        "major number (`./seedbed contract diff`)",
+    )
+    contract_status: str = _option(
+        _one_of("draft", "active", "deprecated"),
+        "active",
+        "draft | active | deprecated",
+        "a draft may be broken in any version; a table that is removed is deprecated "
+        "before",
+    )
+    phone_country: str = _option(
+        _country,
+        "",
+        "country | column",
+        "country of phone numbers that are written without one, for cleanse phone: "
+        "such as DE (ISO 3166-1), or the column that holds it",
     )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"

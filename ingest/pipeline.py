@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import psycopg
 from psycopg import sql
@@ -40,7 +41,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
-from ingest.quality import gate, process
+from ingest.quality import gate, process, results
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -145,7 +146,7 @@ def run(
             leaks: list[probe.Assertion] = []
             if with_build:
                 started = time.monotonic()
-                built, leaks = _build(run_id, outcomes, everything, target, report)
+                built, leaks = _build(outcomes, run_id, everything, target, report)
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
@@ -425,8 +426,8 @@ def _advance(
 
 
 def _build(
-    run_id: str,
     outcomes: Sequence[Outcome],
+    run_id: str,
     everything: bool,
     target: str,
     report: Report,
@@ -434,6 +435,7 @@ def _build(
     """Build, and look at what is built as each role, before anyone builds on."""
     if outcomes and not any(o.is_good for o in outcomes):
         return None, []
+    began = datetime.now(UTC)
     with ledger.connect() as connection, ledger.build_lock(report):
         built = build.build(
             connection,
@@ -442,6 +444,13 @@ def _build(
             target=target,
             report=report,
         )
+        everyone = metadata.enabled(metadata.load(settings.ROOT))
+        if results.is_something_stale(connection, everyone):
+            build.run_dbt(["source", "freshness", "--target", target], report)
+        folder = settings.ROOT / "target"
+        found = results.record(connection, run_id, everyone, folder, began)
+        results.score(connection, run_id, everyone)
+        results.store_failures(connection, found, target, report)
         return built, probe.probe(connection, run_id)
 
 

@@ -135,29 +135,35 @@ def columns_of(predicate: Predicate) -> list[str]:
     return list(dict.fromkeys(walk(predicate)))
 
 
-def to_sql(predicate: Predicate) -> str:
-    """The predicate as SQL that both warehouses understand, names quoted."""
-    match predicate:
-        case Both(word, parts):
-            return "(" + f" {word} ".join(to_sql(part) for part in parts) + ")"
-        case Not(of):
-            return f"(not {to_sql(of)})"
-        case IsNull(column, negated):
-            return f"({_operand(column)} is {'not ' if negated else ''}null)"
-        case IsIn(column, values, negated):
-            word = "not in" if negated else "in"
-            inside = ", ".join(_operand(value) for value in values)
-            return f"({_operand(column)} {word} ({inside}))"
-        case Comparison(left, operator, right):
-            return f"({_operand(left)} {operator} {_operand(right)})"
+def to_sql(predicate: Predicate, *, quoted: bool = True) -> str:
+    """The predicate as SQL that both warehouses understand.
 
+    Names are quoted, unless they are those of a model, which dbt does not quote.
+    """
 
-def _operand(operand: Column | Literal) -> str:
-    if isinstance(operand, Column):
-        return f'"{operand.name}"'
-    if operand.family in ("text", "time"):
-        return "'" + operand.value.replace("'", "''") + "'"
-    return operand.value
+    def write(part: Predicate) -> str:
+        match part:
+            case Both(word, parts):
+                return "(" + f" {word} ".join(write(one) for one in parts) + ")"
+            case Not(of):
+                return f"(not {write(of)})"
+            case IsNull(column, negated):
+                return f"({operand(column)} is {'not ' if negated else ''}null)"
+            case IsIn(column, values, negated):
+                word = "not in" if negated else "in"
+                inside = ", ".join(operand(value) for value in values)
+                return f"({operand(column)} {word} ({inside}))"
+            case Comparison(left, operator, right):
+                return f"({operand(left)} {operator} {operand(right)})"
+
+    def operand(found: Column | Literal) -> str:
+        if isinstance(found, Column):
+            return f'"{found.name}"' if quoted else found.name
+        if found.family in ("text", "time"):
+            return "'" + found.value.replace("'", "''") + "'"
+        return found.value
+
+    return write(predicate)
 
 
 class _Parser:

@@ -97,10 +97,14 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
     return findings
 
 
-def show(findings: Sequence[Finding], console: Console) -> None:
-    """Print what differs, table by table, and what to type next."""
+def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
+    """Print what differs, table by table, and what to type next.
+
+    `left_out` tables have no watermark.
+    """
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    grid.add_column("table", no_wrap=True)
+    # A long name is folded, so that no figure is cut.
+    grid.add_column("table", overflow="fold")
     for name in ("keys", "missing", "stale", "extra"):
         grid.add_column(name, justify="right")
     grid.add_column("")
@@ -112,7 +116,13 @@ def show(findings: Sequence[Finding], console: Console) -> None:
             *(f"{n:,}" if isinstance(n, int) else n for n in counts),
             "[red]failed[/]" if finding.error else told,
         )
-    console.print(grid)
+    if findings:
+        console.print(grid)
+    if left_out:
+        console.print(
+            f"not compared: {left_out:,} without a watermark, which each run reads "
+            "whole."
+        )
     for finding in findings:
         if finding.error:
             console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)

@@ -236,7 +236,7 @@ CHECKS: dict[str, Check] = {
         _assert_between,
     ),
     "date_format": Check(
-        ("gate",),
+        ("gate", "model"),
         "column",
         "a format such as `%Y-%m-%d`",
         "the text is a date written so; " + ", ".join(_DIRECTIVES) + " are known",
@@ -257,7 +257,7 @@ CHECKS: dict[str, Check] = {
         _assert_text(pattern, "matches"),
     ),
     "not_null": Check(
-        ("gate",),
+        ("gate", "model"),
         "column",
         "nothing, or the share that may be NULL: `0.05`",
         "the column has a value",
@@ -278,14 +278,15 @@ CHECKS: dict[str, Check] = {
         lambda argument, column, columns: None,
     ),
     "row_count": Check(
-        ("gate",),
+        ("gate", "model"),
         "table",
         "`LOW..HIGH` rows, one may be empty",
-        "the rows that the batch has read from the source, unchanged ones as well",
+        "the rows that the batch has read from the source, unchanged ones as well; in "
+        "the layer model, the rows of the model",
         lambda argument, column, columns: counts(argument),
     ),
     "satisfies": Check(
-        ("gate",),
+        ("gate", "model"),
         "either",
         "a predicate: `shipped_at >= ordered_at`",
         "each row satisfies it, or it is unknown because of a NULL",

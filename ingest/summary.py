@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from psycopg import sql
 from psycopg.rows import class_row, dict_row
 from rich.console import Console
 from rich.markup import escape
@@ -63,6 +64,8 @@ class Summary:
     ledger: list[dict[str, Any]]
     probe: list[dict[str, Any]]
     schema_changes: list[dict[str, Any]]
+    failed_rules: list[dict[str, Any]]
+    rules: int
 
     @property
     def balanced(self) -> bool:
@@ -153,13 +156,50 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             "from audit.probe where run_id = %s order by probed_at, relation",
             (run["run_id"],),
         ).fetchall()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        failed = cursor.execute(
+            "select layer, table_id, rule_id, severity, observed, expected, "
+            "failing_rows, batch_seq from audit.dq_result "
+            "where run_id = %s and not passed "
+            "order by severity, table_id, layer, rule_id",
+            (run["run_id"],),
+        ).fetchall()
+    rules = ledger.count(
+        connection,
+        sql.SQL("select count(*) from audit.dq_result where run_id = {}").format(
+            run["run_id"]
+        ),
+    )
     return Summary(
         **run,
         tables=lines,
         ledger=ledger.identities(connection, run["run_id"]),
         probe=probe,
         schema_changes=changes,
+        failed_rules=failed,
+        rules=rules,
     )
+
+
+def _show_rules(summary: Summary, console: Console) -> None:
+    """The rules that failed; those that block a batch are told as its reason."""
+    told = [
+        rule
+        for rule in summary.failed_rules
+        if rule["layer"] != "gate" or rule["severity"] == "warn"
+    ]
+    if told:
+        console.print()
+    for rule in told:
+        colour = "red" if rule["severity"] == "block" else "yellow"
+        console.print(
+            Text.assemble(
+                (f"{rule['severity']:<6}", colour),
+                f"{rule['table_id']}  {rule['rule_id']}: {rule['observed']}, expected "
+                f"{rule['expected']}",
+            ),
+            soft_wrap=True,
+        )
 
 
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
@@ -186,7 +226,8 @@ def _blocked(line: Line) -> str:
 def show(summary: Summary, console: Console) -> None:
     """Print the run as one table, its totals and the ledger's verdict."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    grid.add_column("table", no_wrap=True)
+    # A long name is folded, so that no figure is cut.
+    grid.add_column("table", overflow="fold")
     # On a narrow terminal the deletes give way.
     counts = COUNTS if console.width >= 84 else COUNTS[:-1]
     for name in (*(c.removeprefix("rows_") for c in counts), "silver"):
@@ -227,11 +268,22 @@ def show(summary: Summary, console: Console) -> None:
             console.print(told, soft_wrap=True)
     if any(c["action"] == "followed" for c in summary.schema_changes):
         console.print("Commit seeds/metadata and the generated models.")
+    _show_rules(summary, console)
     if summary.error:
         for text in dict.fromkeys(summary.error.splitlines()):
             told = Text.assemble("\n", ("error", "red"), f": {text}")
             console.print(told, soft_wrap=True)
     console.print()
+    if summary.rules:
+        bad = len(summary.failed_rules)
+        console.print(
+            f"rules    [yellow]{bad} of {summary.rules} failed[/]: select * from "
+            f"audit.dq_result where run_id = '{summary.run_id}' and not passed"
+            if bad
+            else f"rules    [green]all {summary.rules} passed[/]",
+            soft_wrap=True,
+            highlight=False,
+        )
     failed = [row for row in summary.ledger if not row["holds"]]
     if not summary.ledger:
         console.print("ledger   nothing to balance")

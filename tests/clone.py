@@ -526,11 +526,39 @@ def seed(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def cleansed(value: Any, how: str) -> Any:
-    """What `cleanse` in columns.csv makes of a value."""
+# Calling code, and what is dialled before a number inside the country.
+_DIALS = {
+    "DE": ("49", "0"),
+    "FR": ("33", "0"),
+    "US": ("1", "1"),
+    "GB": ("44", "0"),
+    "JP": ("81", "0"),
+    "CN": ("86", "0"),
+    "UA": ("380", "0"),
+    "GR": ("30", ""),
+    "AE": ("971", "0"),
+    "IN": ("91", "0"),
+    "KR": ("82", "0"),
+    "BR": ("55", "0"),
+}
+
+
+def cleansed(value: Any, how: str, country: str = "") -> Any:
+    """What `cleanse` in columns.csv makes of a value of the demo."""
     if value is None or not how:
         return value
     text = str(value).strip(" ")
+    if how == "phone":
+        digits = re.sub("[^0-9]", "", text)
+        if not text.startswith("+"):
+            code, trunk = _DIALS[country]
+            national = code + digits.removeprefix(trunk)
+            digits = digits[2:] if digits.startswith("00") else national
+        fits = len(digits) == 11 if digits[:1] == "1" else 8 <= len(digits) <= 15
+        fits = fits and not re.match("1[01]", digits)
+        return f"+{digits}" if fits else None
+    if how == "name":
+        return text or None
     if how == "upper":
         return text.upper()
     if how in ("lower", "email"):
@@ -550,7 +578,17 @@ def expected(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
             value = bool(value)
         if column["data_type"] == "json" and value is not None:
             value = json.loads(value)
-        out[column["name"]] = cleansed(value, column["cleanse"])
+        how = column["cleanse"]
+        country = ""
+        if how == "phone":
+            country = next(
+                o["value"]
+                for o in seed("options")
+                if (o["source"], o["table"]) == (source, name)
+                and o["option"] == "phone_country"
+            )
+            country = str(row.get(country, country))
+        out[column["name"]] = cleansed(value, how, country)
     return out
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from ingest import stop
 from ingest.cli import (
     bench,
+    contracts,
     decisions,
     repairs,
     security,
@@ -26,7 +27,7 @@ from ingest.errors import ConfigurationError, SeedbedError
 # Help shows the five to start with, then the rest in groups.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
     "Start here": (trial.demo, trial.test, steps.run, steps.status, servers.doctor),
-    "A database of your own": (seed.discover, seed.generate_),
+    "A database of your own": (seed.discover, seed.generate_, contracts.contracts),
     "Step by step": (
         steps.plan,
         steps.extract,

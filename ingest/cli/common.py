@@ -114,12 +114,12 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
     return result.exit_code
 
 
-def next_steps() -> None:
-    """Tell what to look at after a run."""
+def next_steps(relation: str) -> None:
+    """Tell what to look at after a run, of which `relation` is a part."""
     out.print(
         "next     ./seedbed status   ./seedbed docs   "
         '[bold]eval "$(./seedbed env)"[/] && psql -c '
-        "'select * from gold.agg_daily_sales order by 1 desc limit 5'",
+        f"'select * from {relation} limit 5'",
         soft_wrap=True,
     )
 
@@ -136,5 +136,5 @@ def run_pipeline(
     result = pipeline.run(tables, command=command, report=say, **options)
     code = finish(result, as_json)
     if not as_json:
-        next_steps()
+        next_steps(f"silver.{tables[0].model}")
     return code

@@ -51,7 +51,7 @@ def demo(rows: int | None, keep: bool, target: str) -> int:
     say(f"the servers took {time.monotonic() - started:.1f} s")
     try:
         code = show.play(ROOT, rows, target, out, say, finish)
-        next_steps()
+        next_steps("gold.agg_daily_sales order by 1 desc")
     finally:
         if not keep:
             embedded.down(ROOT, say)

@@ -15,7 +15,7 @@ from ingest.errors import SeedbedError
 from ingest.lake import Lake
 from ingest.ledger import Batch
 from ingest.metadata import Table
-from ingest.quality import counts, failing, process, suites
+from ingest.quality import counts, failing, process, profile, suites
 from ingest.quality.counts import Result
 from ingest.quality.process import GateError
 from ingest.quality.suites import Expectation
@@ -50,6 +50,7 @@ def decide(
         results += _results(table, expected, found)
     else:
         results += counts.without_rows(table, expected, given)
+    results += profile.judge(connection, table, batch, manifest)
     blocking = [r for r in results if not r.passed and r.severity == "block"]
     with connection.transaction():
         _record(connection, table, batch, run_id, results)

@@ -11,8 +11,12 @@
 {% macro default__staging(source, table, columns) %}
 select
     {%- for column in columns %}
-    {%- set expression = cleanse(column.name, column.cleanse)
-        if column.cleanse else column.name %}
+    {%- set expression = cleanse(
+        expression=column.name, how=column.cleanse, country=column.country
+    ) if column.cleanse else column.name %}
+    {%- set otherwise = ", '" ~ column.if_null ~ "')" %}
+    {%- set expression = "coalesce(" ~ expression ~ otherwise
+        if column.if_null is defined else expression %}
     cast({{ expression }} as {{ warehouse_type(column.type) }})
         as {{ column.name }},
     {%- endfor %}

@@ -1,5 +1,9 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['sales_date'], changed=ref('int_changed_order_states'), changed_key=['ordered_on']) }}",
+    ],
     indexes=[{'columns': ['sales_date', 'currency'], 'unique': true}],
 ) }}
 
@@ -19,7 +23,14 @@ orders as (
         total_amount,
         refunded_amount
     from {{ ref('fct_orders') }}
-    where not is_cancelled
+    where
+        not is_cancelled
+        {%- if is_incremental() %}
+        and ordered_on in (
+            select changed.ordered_on
+            from {{ ref('int_changed_order_states') }} as changed
+        )
+        {%- endif %}
 
 ),
 

@@ -1,9 +1,22 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['month_start'], changed=ref('int_changed_order_states')) }}",
+    ],
     indexes=[{'columns': ['month_start', 'currency'], 'unique': true}],
 ) }}
 
 with
+
+dates as (
+
+    select
+        date_day,
+        month_start
+    from {{ ref('dim_date') }}
+
+),
 
 daily_sales as (
 
@@ -19,6 +32,15 @@ daily_sales as (
         total_amount,
         refunded_amount
     from {{ ref('agg_daily_sales') }}
+    {%- if is_incremental() %}
+    where
+        sales_date in (
+            select dates.date_day
+            from {{ ref('int_changed_order_states') }} as changed
+            inner join dates
+                on changed.month_start = dates.month_start
+        )
+    {%- endif %}
 
 ),
 
@@ -29,7 +51,16 @@ orders as (
         currency,
         customer_id
     from {{ ref('fct_orders') }}
-    where not is_cancelled
+    where
+        not is_cancelled
+        {%- if is_incremental() %}
+        and ordered_on in (
+            select dates.date_day
+            from {{ ref('int_changed_order_states') }} as changed
+            inner join dates
+                on changed.month_start = dates.month_start
+        )
+        {%- endif %}
 
 ),
 

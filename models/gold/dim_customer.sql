@@ -1,5 +1,9 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['customer_id'], changed=ref('int_changed_customers')) }}",
+    ],
     indexes=[
         {'columns': ['customer_key'], 'unique': true},
         {'columns': ['customer_id', 'version'], 'unique': true},
@@ -30,6 +34,13 @@ customers_history as (
         is_deleted,
         version
     from {{ ref('customers_history') }}
+    {%- if is_incremental() %}
+    where
+        customer_id in (
+            select changed.customer_id
+            from {{ ref('int_changed_customers') }} as changed
+        )
+    {%- endif %}
 
 ),
 

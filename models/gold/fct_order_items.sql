@@ -1,5 +1,9 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['order_id'], changed=ref('int_changed_orders')) }}",
+    ],
     indexes=[
         {'columns': ['order_item_id'], 'unique': true},
         {'columns': ['order_id']},
@@ -15,9 +19,17 @@ orders as (
         order_id,
         customer_key,
         status,
+        ordered_at,
         ordered_on,
         currency
     from {{ ref('int_orders') }}
+    {%- if is_incremental() %}
+    where
+        order_id in (
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
+        )
+    {%- endif %}
 
 ),
 
@@ -39,9 +51,20 @@ products as (
 
     select
         product_id,
-        product_key,
-        cost
+        product_key
     from {{ ref('dim_product') }}
+
+),
+
+product_versions as (
+
+    select
+        product_id,
+        cost,
+        valid_from,
+        valid_to,
+        version
+    from {{ ref('products_history') }}
 
 ),
 
@@ -70,9 +93,11 @@ final as (
         amounts.order_id,
         orders.customer_key,
         products.product_key,
+        amounts.product_id,
         orders.ordered_on,
         orders.currency,
         orders.status = 'cancelled' as is_cancelled,
+        orders.status = 'returned' as is_returned,
         amounts.quantity,
         amounts.unit_price,
         amounts.discount as discount_rate,
@@ -81,9 +106,11 @@ final as (
             amounts.gross_amount - amounts.net_amount as numeric(18, 2)
         ) as discount_amount,
         amounts.net_amount,
-        cast(amounts.quantity * products.cost as numeric(18, 2)) as cost_amount,
         cast(
-            amounts.net_amount - amounts.quantity * products.cost
+            amounts.quantity * product_versions.cost as numeric(18, 2)
+        ) as cost_amount,
+        cast(
+            amounts.net_amount - amounts.quantity * product_versions.cost
             as numeric(18, 2)
         ) as margin_amount
     from amounts
@@ -91,6 +118,14 @@ final as (
         on amounts.order_id = orders.order_id
     left join products
         on amounts.product_id = products.product_id
+    left join product_versions
+        on
+            amounts.product_id = product_versions.product_id
+            and {{ valid_at(
+                versions='product_versions',
+                instant='orders.ordered_at',
+                first_reaches_back=true,
+            ) }}
 
 )
 

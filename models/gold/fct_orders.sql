@@ -1,8 +1,13 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['order_id'], changed=ref('int_changed_orders')) }}",
+    ],
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['customer_key']},
+        {'columns': ['customer_id']},
         {'columns': ['ordered_on']},
     ],
 ) }}
@@ -21,6 +26,13 @@ orders as (
         currency,
         shipping_amount
     from {{ ref('int_orders') }}
+    {%- if is_incremental() %}
+    where
+        order_id in (
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
+        )
+    {%- endif %}
 
 ),
 
@@ -31,8 +43,16 @@ order_items as (
         quantity,
         gross_amount,
         discount_amount,
-        net_amount
+        net_amount,
+        cost_amount
     from {{ ref('fct_order_items') }}
+    {%- if is_incremental() %}
+    where
+        order_id in (
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
+        )
+    {%- endif %}
 
 ),
 
@@ -42,8 +62,14 @@ payments as (
         order_id,
         kind,
         amount
-    from {{ ref('payments') }}
-    where not is_deleted
+    from {{ ref('fct_payments') }}
+    {%- if is_incremental() %}
+    where
+        order_id in (
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
+        )
+    {%- endif %}
 
 ),
 
@@ -55,7 +81,8 @@ items_by_order as (
         cast(sum(quantity) as bigint) as item_count,
         cast(sum(gross_amount) as numeric(18, 2)) as gross_amount,
         cast(sum(discount_amount) as numeric(18, 2)) as discount_amount,
-        cast(sum(net_amount) as numeric(18, 2)) as net_amount
+        cast(sum(net_amount) as numeric(18, 2)) as net_amount,
+        cast(sum(cost_amount) as numeric(18, 2)) as cost_amount
     from order_items
     group by order_id
 
@@ -100,6 +127,9 @@ joined as (
         cast(
             coalesce(items_by_order.net_amount, 0) as numeric(18, 2)
         ) as net_amount,
+        cast(
+            coalesce(items_by_order.cost_amount, 0) as numeric(18, 2)
+        ) as cost_amount,
         orders.shipping_amount,
         cast(
             coalesce(items_by_order.net_amount, 0) + orders.shipping_amount
@@ -134,6 +164,8 @@ final as (
         gross_amount,
         discount_amount,
         net_amount,
+        cost_amount,
+        cast(net_amount - cost_amount as numeric(18, 2)) as margin_amount,
         shipping_amount,
         total_amount,
         paid_amount,

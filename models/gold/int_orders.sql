@@ -1,5 +1,9 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['order_id'], changed=ref('int_changed_orders')) }}",
+    ],
     indexes=[{'columns': ['order_id'], 'unique': true}],
 ) }}
 
@@ -15,7 +19,14 @@ orders as (
         currency,
         shipping_fee
     from {{ ref('orders') }}
-    where not is_deleted
+    where
+        not is_deleted
+        {%- if is_incremental() %}
+        and order_id in (
+            select changed.order_id
+            from {{ ref('int_changed_orders') }} as changed
+        )
+        {%- endif %}
 
 ),
 

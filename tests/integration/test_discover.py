@@ -269,6 +269,7 @@ def test_a_schema_with_every_trap_comes_through_whole(unknown: Unknown) -> None:
     told = {p.table.name: " ".join(p.warnings) for p in found.proposals}
     assert "no key" in told["no_key"]
     assert "holds NULL" in told["null_key"]
+    assert "not shown: View 'nasty.broken' references invalid" in told["broken"]
     assert_green(unknown.run())
     unknown.assert_whole("nasty")
     unknown.assert_whole("twins")
@@ -430,6 +431,7 @@ def test_discovering_again_adds_what_is_new_and_keeps_every_edit(
     )
     found = unknown.discover("many")
     assert [p.table.name for p in found.proposals] == ["t09"]
+    assert found.columns_added == 0
     assert (folder / "tables.csv").read_text().startswith(edited)
     assert (
         folder / "columns.csv"
@@ -455,6 +457,7 @@ def test_a_source_that_is_not_known_tells_what_to_set(unknown: Unknown) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "others refer to it" in done.stdout
+    assert "added    2 tables, 0 columns of known tables" in done.stdout
     assert unknown.rows("sources") == [
         dict(
             zip(

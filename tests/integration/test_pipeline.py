@@ -425,3 +425,8 @@ def test_cleansing_is_what_the_seed_says() -> None:
     assert cleansed("  ", "email") is None
     assert cleansed("  ", "trim") == ""
     assert cleansed(None, "trim") is None
+    assert cleansed("(0345) 123456", "phone", "DE") == "+49345123456"
+    assert cleansed("(0345) 123456", "phone", "GR") == "+300345123456"
+    assert cleansed("0049345123456", "phone", "US") == "+49345123456"
+    assert cleansed("+1 345 123456", "phone", "US") is None
+    assert cleansed("", "phone", "DE") is None

@@ -179,8 +179,11 @@ def test_a_row_set_back_to_an_older_state_is_repaired(day_1: Clone) -> None:
 
 
 def test_what_waits_for_the_next_window_is_no_difference(day_2_due: Clone) -> None:
-    told = day_2_due.cli("reconcile", "--tables", "shop.customers")
+    names = ("--tables", "shop.customers", "--tables", "shop.inventory")
+    told = day_2_due.cli("reconcile", *names)
     assert told.returncode == 0, told.stdout + told.stderr
+    assert "shop.customers" in told.stdout
+    assert "not compared: 1 without a watermark" in told.stdout, "shop.inventory"
 
 
 def test_a_table_that_is_read_whole_has_nothing_to_backfill(day_1: Clone) -> None:

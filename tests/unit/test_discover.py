@@ -60,6 +60,7 @@ def test_a_description_is_one_line_and_never_empty(
     [
         ("enum('a','it''s')", "one_of", "a|it's"),
         ("enum('a|b')", None, None),
+        ("enum('a'',''b','c\\\\d','e\\nf')", "one_of", "a','b|c\\d|e\nf"),
         ("set('a','b.c')", "matches", "^((a|b[.]c)(,(a|b[.]c))*)?$"),
         ("set('a\\\\')", None, None),
         ("varchar(9)", None, None),

@@ -264,3 +264,13 @@ def test_refusing_orphans_is_an_error_of_the_product(root: Path) -> None:
     without_suppliers(root)
     with pytest.raises(SeedbedError, match="still refers to it"):
         generate.plan(root, metadata.load(root))
+
+
+def test_many_files_of_a_folder_are_counted_and_few_are_named() -> None:
+    many = {Path(f"models/{n}.sql"): "" for n in range(generate.NAMED + 1)}
+    changes = generate.Plan(many | {Path("docs/types.md"): ""}, [Path("models/x.sql")])
+    assert generate.describe(changes) == [
+        "write  docs/types.md",
+        "write  13 files in models/",
+        "delete models/x.sql",
+    ]

@@ -352,6 +352,26 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "columns", "shop.orders.shipping_fee", "works on text, not on decimal(8,2)",
     ),
     (
+        "a phone that nobody knows the country of",
+        [put("columns", "shop.suppliers.contact_email", cleanse="phone")],
+        "tables", "shop.suppliers", "needs the option phone_country",
+    ),
+    (
+        "a country of phones in a column that is not there",
+        [put("options", "shop.customers.phone_country", value="land")],
+        "options", "shop.customers.phone_country", "is not a name in columns.csv",
+    ),
+    (
+        "a country of phones that is none",
+        [put("options", "shop.customers.phone_country", value="Germany")],
+        "options", "shop.customers.phone_country", "two capital letters",
+    ),
+    (
+        "a country where no phone is cleansed",
+        [add("options", "shop.suppliers.phone_country.DE")],
+        "options", "shop.suppliers.phone_country", "no column of shop.suppliers has",
+    ),
+    (
         "an unknown class of personal data",
         [put("columns", "shop.customers.email", pii="mail")],
         "columns", "shop.customers.email", "Did you mean 'email'?",
@@ -875,6 +895,7 @@ def fingerprints(root: Path, table: str) -> tuple[str, str]:
         (put("columns", "shop.customers.city", tracked="false"), False, True),
         (put("columns", "shop.customers.city", data_type="text"), True, False),
         (put("columns", "shop.customers.city", name="town"), True, True),
+        (put("options", "shop.customers.phone_country", value="DE"), False, True),
         (add("options", "shop.customers.overlap_minutes.9"), False, False),
         (add("options", "shop.customers.delete_action.remove"), False, True),
         (put("tables", "shop.customers", owner="else"), False, False),

@@ -6,11 +6,12 @@
     on_schema_change='append_new_columns',
     indexes=[{'columns': ['contact_id']}],
     pre_hook=[
-        "{{ claim_batches(table='crm.contacts', fingerprint='a181f31b3698769d') }}",
+        "{{ claim_batches(table='crm.contacts', fingerprint='9ace05e024fb8167') }}",
         "{{ migrate_columns(source=ref('stg_crm__contacts'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",
+        "{{ index_columns(columns=['email']) }}",
     ],
 ) }}
 

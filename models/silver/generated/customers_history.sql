@@ -6,11 +6,12 @@
     on_schema_change='append_new_columns',
     indexes=[{'columns': ['customer_id']}],
     pre_hook=[
-        "{{ claim_batches(table='shop.customers', fingerprint='af1b052de9033eb6') }}",
+        "{{ claim_batches(table='shop.customers', fingerprint='6a0b65241464283a') }}",
         "{{ migrate_columns(source=ref('stg_shop__customers'), on_schema_change='evolve') }}",
     ],
     post_hook=[
         "{{ close_claim() }}",
+        "{{ index_columns(columns=['email']) }}",
     ],
 ) }}
 

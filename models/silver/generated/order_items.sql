@@ -11,7 +11,7 @@
     ],
     post_hook=[
         "{{ close_claim() }}",
-        "{{ index_columns(columns=['order_id']) }}",
+        "{{ index_columns(columns=['order_id', 'product_id']) }}",
     ],
 ) }}
 

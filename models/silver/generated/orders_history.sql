@@ -11,6 +11,7 @@
     ],
     post_hook=[
         "{{ close_claim() }}",
+        "{{ index_columns(columns=['customer_id']) }}",
     ],
 ) }}
 

@@ -5,9 +5,9 @@
     columns=[
         {'name': 'contact_id', 'type': 'varchar(36)'},
         {'name': 'email', 'type': 'varchar(255)', 'cleanse': 'email'},
-        {'name': 'first_name', 'type': 'varchar(80)', 'cleanse': 'trim'},
-        {'name': 'last_name', 'type': 'varchar(80)', 'cleanse': 'trim'},
-        {'name': 'phone', 'type': 'varchar(32)', 'cleanse': 'trim'},
+        {'name': 'first_name', 'type': 'varchar(80)', 'cleanse': 'name'},
+        {'name': 'last_name', 'type': 'varchar(80)', 'cleanse': 'name'},
+        {'name': 'phone', 'type': 'varchar(32)', 'cleanse': 'phone', 'country': 'DE'},
         {'name': 'company', 'type': 'varchar(120)', 'cleanse': 'trim'},
         {'name': 'segment', 'type': 'varchar(20)'},
         {'name': 'birth_date', 'type': 'date'},

@@ -5,8 +5,8 @@
     columns=[
         {'name': 'customer_id', 'type': 'bigint'},
         {'name': 'email', 'type': 'varchar(255)', 'cleanse': 'email'},
-        {'name': 'full_name', 'type': 'varchar(120)', 'cleanse': 'trim'},
-        {'name': 'phone', 'type': 'varchar(32)', 'cleanse': 'trim'},
+        {'name': 'full_name', 'type': 'varchar(120)', 'cleanse': 'name', 'if_null': ''},
+        {'name': 'phone', 'type': 'varchar(32)', 'cleanse': 'phone', 'country': 'country'},
         {'name': 'country', 'type': 'varchar(2)', 'cleanse': 'upper'},
         {'name': 'city', 'type': 'varchar(80)', 'cleanse': 'trim'},
         {'name': 'marketing_opt_in', 'type': 'boolean'},

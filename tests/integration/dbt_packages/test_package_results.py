@@ -71,7 +71,7 @@ def test_every_macro_gives_its_known_result(
     )
     expected = {n: r["meta"]["failures"] for n, r in found.items() if r["meta"]}
     assert {name: found[name]["failures"] for name in expected} == expected
-    assert len(expected) == 46
+    assert len(expected) == 51
     for name in (
         "keys_are_those_of_the_hub",
         "spines_have_no_gap",

@@ -1,0 +1,156 @@
+"""Profiles of what a batch brought, and whether that is unusual for its table.
+
+DuckDB reads the batch's bronze files once and returns a row of aggregates; no row of
+the table becomes a Python object. Of personal data no value is kept, only counts and
+lengths. The batch is then held against the table's own past, in SQL.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from ingest import duck, predicate, settings
+from ingest.lake import Lake, Manifest
+from ingest.ledger import Batch, Connection
+from ingest.metadata import Column, Table
+from ingest.quality.counts import Result
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Of a text, what is kept of the least and the greatest.
+_SHOWN = 100
+# Up to so many rows distinct values are counted, beyond they are estimated.
+EXACT_ROWS = 100_000
+# Profiles of so many batches of a table are kept.
+KEPT = 400
+
+
+def profile(connection: Connection, table: Table, batch: Batch, found: Manifest) -> int:
+    """Write a row for each column of the batch to audit.column_profile.
+
+    Returns the number of rows profiled; for none, and for a batch that was profiled
+    before, nothing is written.
+    """
+    lake = Lake(settings.ROOT)
+    parts = [part for part in found.bronze if part.rows]
+    if not parts:
+        return 0
+    files = [
+        local if (local := lake.local(part.key)).exists() else lake.fetch(part)
+        for part in parts
+    ]
+    with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
+        exact = sum(part.rows for part in parts) <= EXACT_ROWS
+        row = engine.execute(_query(table, files, exact=exact)).fetchone()
+    assert row is not None
+    rows, columns = row
+    if not rows:
+        return 0
+    names = list(columns[0])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            sql.SQL(
+                "insert into audit.column_profile (table_id, batch_seq, rows, {}) "
+                "values ({}) on conflict do nothing"
+            ).format(
+                sql.SQL(", ").join(map(sql.Identifier, names)),
+                sql.SQL(", ").join([sql.Placeholder()] * (len(names) + 3)),
+            ),
+            [(table.id, batch.batch_seq, rows, *c.values()) for c in columns],
+        )
+        cursor.execute(
+            "delete from audit.column_profile where table_id = %s and batch_seq <= %s",
+            (table.id, batch.batch_seq - KEPT),
+        )
+    return int(rows)
+
+
+def judge(
+    connection: Connection, table: Table, batch: Batch, found: Manifest
+) -> list[Result]:
+    """Profile the batch, and hold it against the table's own past.
+
+    Returns a result for each kind of anomaly that the past says enough about.
+    """
+    if not table.options.profile:
+        return []
+    started = time.monotonic()
+    profile(connection, table, batch, found)
+    if not table.options.anomaly_score or batch.kind != "window":
+        return []
+    with connection.cursor(row_factory=class_row(Result)) as cursor:
+        return cursor.execute(
+            _anomalies(),
+            {
+                "table_id": table.id,
+                "batch_seq": batch.batch_seq,
+                "most": table.options.anomaly_score,
+                "least": table.options.anomaly_batches,
+                "severity": table.options.anomaly_severity,
+                "seconds": time.monotonic() - started,
+            },
+        ).fetchall()
+
+
+@functools.cache
+def _anomalies() -> str:
+    return (Path(__file__).parent / "anomalies.sql").read_text()
+
+
+def _query(table: Table, files: list[Path], *, exact: bool) -> str:
+    """One scan of the files: their rows, and a list with a struct a column."""
+    columns = ",\n".join(_aggregates(column, exact) for column in table.columns)
+    paths = ", ".join(duck.literal(file) for file in files)
+    # A tombstone repeats what was released; where the source marks what it deleted,
+    # such a row is the source's as well.
+    rows = "true" if table.options.soft_delete_column else "_op = 'U'"
+    return f"select count(*), [{columns}]\nfrom read_parquet([{paths}]) where {rows}"
+
+
+def _aggregates(column: Column, exact: bool) -> str:
+    name = duck.quoted(column.name)
+    family = predicate.family(column.type)
+    number = {"number": f"{name}::double", "boolean": f"{name}::integer::double"}
+    value = number.get(family) if not column.pii else None
+    least, greatest = f"min({name})", f"max({name})"
+    if family == "text":
+        least, greatest = (f"left({edge}, {_SHOWN})" for edge in (least, greatest))
+    shown = family in ("number", "text", "time") and not column.pii
+    at = f"epoch({name})" if family == "time" and not column.pii else None
+    spread = (value if family == "number" else None) or at
+    length = f"length({name})" if family == "text" else None
+    distinct = "count(distinct {})" if exact else "approx_count_distinct({})"
+    parts: dict[str, Any] = {
+        "column_name": duck.literal(column.name),
+        "nulls": f"count(*) - count({name})",
+        "distinct_count": distinct.format(name) if family else "null",
+        "least": f"{least}::varchar" if shown else "null",
+        "greatest": f"{greatest}::varchar" if shown else "null",
+        "quantiles": (
+            f"approx_quantile({spread}, {list(QUANTILES)})" if spread else "null"
+        ),
+        "mean": f"avg({value})" if value else "null",
+        "deviation": f"stddev_pop({value})" if value else "null",
+        "shortest": f"min({length})" if length else "null",
+        "longest": f"max({length})" if length else "null",
+        "mean_length": f"avg({length})" if length else "null",
+    }
+    kinds = {
+        "column_name": "varchar",
+        "least": "varchar",
+        "greatest": "varchar",
+        "quantiles": "double[]",
+        "mean": "double",
+        "deviation": "double",
+        "mean_length": "double",
+    }
+    inside = ", ".join(
+        f"'{part}': ({value})::{kinds.get(part, 'bigint')}"
+        for part, value in parts.items()
+    )
+    return f"{{{inside}}}"

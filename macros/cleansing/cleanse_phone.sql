@@ -1,0 +1,20 @@
+{% macro cleanse_phone(expression, country) %}
+    {{- return(adapter.dispatch('cleanse_phone')(
+        expression=expression, country=country
+    )) }}
+{% endmacro %}
+
+{% macro default__cleanse_phone(expression, country) %}
+    {{- return(international_number(
+        typed=typed_number(expression=expression), plan=phone_plan(country=country)
+    )) }}
+{% endmacro %}
+
+{#- Else Postgres would work out what was typed anew in each place that names it -#}
+{% macro postgres__cleanse_phone(expression, country) %}
+    {{- return(
+        "(select " ~ international_number(typed='typed', plan='plan')
+        ~ " from (select " ~ typed_number(expression=expression) ~ " as typed, "
+        ~ phone_plan(country=country) ~ " as plan offset 0) as number)"
+    ) }}
+{% endmacro %}

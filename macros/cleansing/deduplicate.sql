@@ -1,0 +1,20 @@
+{% macro deduplicate(source, key, order_by) %}
+    {{- return(adapter.dispatch('deduplicate')(
+        source=source, key=key, order_by=order_by
+    )) }}
+{% endmacro %}
+
+{#- NULLs are alike, as row_number takes them -#}
+{% macro default__deduplicate(source, key, order_by) -%}
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by {{ order_by | join(', ') }}
+            ) as duplicate_number
+        from {{ source }}
+    ) as numbered
+    where duplicate_number = 1
+{%- endmacro %}

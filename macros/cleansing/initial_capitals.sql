@@ -1,0 +1,12 @@
+{% macro initial_capitals(expression) %}
+    {{- return(adapter.dispatch('initial_capitals')(expression=expression)) }}
+{% endmacro %}
+
+{#- Snowflake must be told what words are parted by -#}
+{% macro default__initial_capitals(expression) -%}
+    initcap({{ expression }}, ' -.,''’')
+{%- endmacro %}
+
+{% macro postgres__initial_capitals(expression) -%}
+    initcap({{ expression }})
+{%- endmacro %}

@@ -1,0 +1,29 @@
+{% macro international_number(typed, plan) %}
+    {{- return(adapter.dispatch('international_number')(typed=typed, plan=plan)) }}
+{% endmacro %}
+
+{#-
+    A number begins with +, or with what is dialled to leave the country, or with
+    nothing or the trunk prefix inside it. What is no number in the end is NULL.
+-#}
+{% macro default__international_number(typed, plan) %}
+    {%- set code = "rtrim(substr(" ~ plan ~ ", 1, 3))" -%}
+    {%- set trunk = "rtrim(substr(" ~ plan ~ ", 4, 2))" -%}
+    {%- set abroad = "rtrim(substr(" ~ plan ~ ", 6, 4))" -%}
+    {%- set full -%}
+    case
+        when {{ typed }} like '+%' then {{ typed }}
+        when {{ typed }} like {{ abroad }} || '%'
+            then '+' || substr({{ typed }}, length({{ abroad }}) + 1)
+        when {{ typed }} like '00%' then '+' || substr({{ typed }}, 3)
+        when {{ typed }} like {{ trunk }} || '%'
+            then '+' || {{ code }} || substr({{ typed }}, length({{ trunk }}) + 1)
+        else '+' || {{ code }} || {{ typed }}
+    end
+    {%- endset -%}
+    {#- North America's and Russia's have one length; the others 8 to 15 digits -#}
+    {{- return(matching(
+        expression=full,
+        pattern='^[+](1[2-9][0-9]{9}|7[0-9]{10}|[2-689][0-9]{7,14})$',
+    )) }}
+{% endmacro %}

@@ -1,0 +1,21 @@
+{#-
+    dbt's own question, of each incremental model, in its place: rows of an older
+    definition beside rows of the new one would be neither.
+-#}
+{% macro should_full_refresh() %}
+    {{- return(adapter.dispatch('should_full_refresh')()) }}
+{% endmacro %}
+
+{% macro default__should_full_refresh() %}
+    {%- set configured = config.get('full_refresh') -%}
+    {%- if configured is not none -%}
+        {{- return(configured) -}}
+    {%- elif flags.FULL_REFRESH or not execute or 'gold' not in model.fqn -%}
+        {{- return(flags.FULL_REFRESH) -}}
+    {%- endif -%}
+    {%- set stored = run_query(
+        "select definition from " ~ audit_table('model_definition')
+        ~ " where model = '" ~ this.schema ~ "." ~ this.identifier ~ "'"
+    ) -%}
+    {{- return(stored.rows | length == 0 or stored.rows[0][0] != definition()) }}
+{% endmacro %}

@@ -1,0 +1,17 @@
+{% macro rule_holds(rule) %}
+    {{- return(adapter.dispatch('rule_holds')(rule=rule)) }}
+{% endmacro %}
+
+{#- What is unknown because of a NULL fails no rule -#}
+{% macro default__rule_holds(rule) %}
+    {%- if rule.pattern is defined -%}
+        {%- set found = matching(expression=rule.column, pattern=rule.pattern) -%}
+        {%- set holds = rule.column ~ " is null or " ~ found ~ " is not null" -%}
+    {%- elif rule.parent is defined -%}
+        {%- set holds = rule.column ~ " in (select " ~ rule.field ~ " from "
+            ~ rule.parent ~ ")" -%}
+    {%- else -%}
+        {%- set holds = rule.condition -%}
+    {%- endif -%}
+    {{- return("case when coalesce(" ~ holds ~ ", true) then 1.0 else 0.0 end") }}
+{% endmacro %}

@@ -1,0 +1,70 @@
+{% macro score_rows(
+    relation, table, key, complete, unique, valid, consistent, warn_minutes,
+    error_minutes
+) %}
+    {{- return(adapter.dispatch('score_rows')(
+        relation=relation, table=table, key=key, complete=complete, unique=unique,
+        valid=valid, consistent=consistent, warn_minutes=warn_minutes,
+        error_minutes=error_minutes
+    )) }}
+{% endmacro %}
+
+{% macro default__score_rows(
+    relation, table, key, complete, unique, valid, consistent, warn_minutes,
+    error_minutes
+) %}
+{%- set dimensions = {
+    'completeness': [], 'validity': [], 'uniqueness': [], 'consistency': [],
+} -%}
+{%- for name in complete -%}
+    {%- do dimensions.completeness.append(
+        "case when " ~ name ~ " is null then 0.0 else 1.0 end"
+    ) -%}
+{%- endfor -%}
+{%- for rule in valid -%}
+    {%- do dimensions.validity.append(rule_holds(rule=rule)) -%}
+{%- endfor -%}
+{%- for names in unique -%}
+    {%- do dimensions.uniqueness.append(
+        "1.0 / count(*) over (partition by " ~ names | join(', ') ~ ")"
+    ) -%}
+{%- endfor -%}
+{%- for rule in consistent -%}
+    {%- do dimensions.consistency.append(rule_holds(rule=rule)) -%}
+{%- endfor -%}
+select
+    {%- for name in key %}
+    {{ name }},
+    {%- endfor %}
+    {%- for name in dimensions %}
+    {{ name }},
+    {%- endfor %}
+    timeliness,
+    cast(
+        ({{ dimensions | join(' + ') }} + timeliness) / 5 as double precision
+    ) as score
+from (
+    select
+        {%- for name in key %}
+        {{ name }},
+        {%- endfor %}
+        {%- for name, parts in dimensions.items() %}
+        {#- A row that nothing is asked of in a dimension is perfect there -#}
+        cast(
+            {%- if parts %}
+            (
+                {{ parts | join('\n                + ') }}
+            ) / {{ parts | length }}
+            {%- else %}
+            1
+            {%- endif %}
+            as double precision
+        ) as {{ name }},
+        {%- endfor %}
+        {{ timeliness(
+            table=table, warn_minutes=warn_minutes, error_minutes=error_minutes
+        ) }} as timeliness
+    from {{ relation }}
+    where not is_deleted
+) as judged
+{% endmacro %}

@@ -1,0 +1,103 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['month_start'], changed=ref('int_changed_order_states')) }}",
+    ],
+    indexes=[
+        {'columns': ['month_start', 'product_id', 'currency'], 'unique': true},
+    ],
+) }}
+
+with
+
+dates as (
+
+    select
+        date_day,
+        month_start
+    from {{ ref('dim_date') }}
+
+),
+
+order_items as (
+
+    select
+        product_id,
+        product_key,
+        order_id,
+        cast(date_trunc('month', ordered_on) as date) as month_start,
+        currency,
+        quantity,
+        gross_amount,
+        discount_amount,
+        net_amount,
+        cost_amount,
+        margin_amount,
+        is_returned
+    from {{ ref('fct_order_items') }}
+    where
+        not is_cancelled
+        {%- if is_incremental() %}
+        and ordered_on in (
+            select dates.date_day
+            from {{ ref('int_changed_order_states') }} as changed
+            inner join dates
+                on changed.month_start = dates.month_start
+        )
+        {%- endif %}
+
+),
+
+summed as (
+
+    select
+        month_start,
+        product_id,
+        product_key,
+        currency,
+        count(distinct order_id) as order_count,
+        sum(quantity) as item_count,
+        sum(case when is_returned then quantity else 0 end)
+            as returned_item_count,
+        sum(gross_amount) as gross_amount,
+        sum(discount_amount) as discount_amount,
+        sum(net_amount) as net_amount,
+        sum(cost_amount) as cost_amount,
+        sum(margin_amount) as margin_amount
+    from order_items
+    group by
+        month_start,
+        product_id,
+        product_key,
+        currency
+
+),
+
+final as (
+
+    select
+        month_start,
+        product_id,
+        product_key,
+        currency,
+        cast(order_count as bigint) as order_count,
+        cast(item_count as bigint) as item_count,
+        cast(returned_item_count as bigint) as returned_item_count,
+        cast(gross_amount as numeric(18, 2)) as gross_amount,
+        cast(discount_amount as numeric(18, 2)) as discount_amount,
+        cast(net_amount as numeric(18, 2)) as net_amount,
+        cast(cost_amount as numeric(18, 2)) as cost_amount,
+        cast(margin_amount as numeric(18, 2)) as margin_amount,
+        cast(
+            round(margin_amount / nullif(net_amount, 0), 4) as numeric(18, 4)
+        ) as margin_rate,
+        cast(
+            round(cast(returned_item_count as numeric(18, 4)) / item_count, 4)
+            as numeric(18, 4)
+        ) as return_rate
+    from summed
+
+)
+
+select * from final

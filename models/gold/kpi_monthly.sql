@@ -1,0 +1,184 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ clear_changed(key=['month_start'], changed=ref('int_changed_days')) }}",
+    ],
+    indexes=[{'columns': ['month_start', 'currency'], 'unique': true}],
+) }}
+{%- set silence = days_until_lost() | int %}
+
+with
+
+dates as (
+
+    select
+        date_day,
+        month_start
+    from {{ ref('dim_date') }}
+
+),
+
+days as (
+
+    select
+        cast(date_trunc('month', kpi_date) as date) as month_start,
+        currency,
+        revenue,
+        net_amount,
+        gross_margin as margin_amount,
+        refunded_amount,
+        order_count,
+        new_customer_count,
+        churned_customer_count
+    from {{ ref('kpi_daily') }}
+    {%- if is_incremental() %}
+    where
+        kpi_date in (
+            select dates.date_day
+            from {{ ref('int_changed_days') }} as changed
+            inner join dates
+                on changed.month_start = dates.month_start
+        )
+    {%- endif %}
+
+),
+
+orders as (
+
+    select
+        cast(date_trunc('month', ordered_on) as date) as month_start,
+        currency,
+        customer_id
+    from {{ ref('order_categories') }}
+    where
+        order_number is not null
+        {%- if is_incremental() %}
+        and ordered_on in (
+            select dates.date_day
+            from {{ ref('int_changed_days') }} as changed
+            inner join dates
+                on changed.month_start = dates.month_start
+        )
+        {%- endif %}
+
+),
+
+silences as (
+
+    select
+        cast(
+            {{ dbt.dateadd('day', silence, 'ordered_on') }} as date
+        ) as silent_on,
+        currency,
+        customer_id
+    from {{ ref('order_categories') }}
+    where
+        order_number is not null
+        {%- if is_incremental() %}
+        and ordered_on in (
+            select
+                cast(
+                    {{ dbt.dateadd('day', -silence, 'dates.date_day') }}
+                    as date
+                )
+            from {{ ref('int_changed_days') }} as changed
+            inner join dates
+                on changed.month_start = dates.month_start
+        )
+        {%- endif %}
+
+),
+
+last_day as (
+
+    select max(ordered_on) as date_day
+    from {{ ref('fct_orders') }}
+    where not is_cancelled
+
+),
+
+months as (
+
+    select
+        month_start,
+        currency,
+        sum(revenue) as revenue,
+        sum(net_amount) as net_amount,
+        sum(margin_amount) as margin_amount,
+        sum(refunded_amount) as refunded_amount,
+        sum(order_count) as order_count,
+        sum(new_customer_count) as new_customer_count,
+        sum(churned_customer_count) as churned_customer_count
+    from days
+    group by
+        month_start,
+        currency
+
+),
+
+-- Somebody who buys on two days is one customer of the month.
+customers as (
+
+    select
+        month_start,
+        currency,
+        count(distinct customer_id) as customer_count
+    from orders
+    group by
+        month_start,
+        currency
+
+),
+
+due_customers as (
+
+    select
+        cast(date_trunc('month', silences.silent_on) as date) as month_start,
+        silences.currency,
+        count(distinct silences.customer_id) as due_customer_count
+    from silences
+    inner join last_day
+        on silences.silent_on <= last_day.date_day
+    group by
+        cast(date_trunc('month', silences.silent_on) as date),
+        silences.currency
+
+),
+
+joined as (
+
+    select
+        months.month_start,
+        months.currency,
+        months.revenue,
+        months.net_amount,
+        months.margin_amount,
+        months.refunded_amount,
+        months.order_count,
+        coalesce(customers.customer_count, 0) as customer_count,
+        months.new_customer_count,
+        coalesce(due_customers.due_customer_count, 0) as due_customer_count,
+        months.churned_customer_count
+    from months
+    left join customers
+        on
+            months.month_start = customers.month_start
+            and months.currency = customers.currency
+    left join due_customers
+        on
+            months.month_start = due_customers.month_start
+            and months.currency = due_customers.currency
+
+),
+
+final as (
+
+    select
+        month_start,
+        {{ kpi_columns() | indent(8) }}
+    from joined
+
+)
+
+select * from final

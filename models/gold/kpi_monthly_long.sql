@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ kpis_in_rows(wide=ref('kpi_monthly'), period='month_start') }}

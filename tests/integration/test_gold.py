@@ -1,0 +1,294 @@
+"""Gold, held against the shop's own database and against what it was before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingest import build, duck, settings
+from tests.clone import Clone, quiet
+from tests.conftest import Played
+
+ORACLE = Path(__file__).parent / "gold" / "oracle.sql"
+# Key of each table that is derived anew by what changed.
+KEYS = {
+    "fct_orders": "order_id",
+    "fct_order_items": "order_item_id",
+    "fct_payments": "payment_id",
+    "order_categories": "order_id",
+    "agg_daily_sales": "sales_date, currency",
+    "agg_monthly_sales": "month_start, currency",
+    "agg_product_performance": "month_start, product_id, currency",
+    "customer_lifetime_value": "customer_id, currency",
+    "customer_segments": "customer_id, currency",
+    "cohort_retention": "currency, cohort_month, month_start",
+    "kpi_daily": "kpi_date, currency",
+    "kpi_monthly": "month_start, currency",
+    "dim_customer": "customer_key",
+    "dim_product": "product_key",
+    "dim_supplier": "supplier_key",
+    "fct_inventory_daily": "stock_date, product_id, warehouse_code",
+}
+RELATIONS = (
+    "kpi_daily_long kpi_monthly_long cohort_retention customer_lifetime_value "
+    "agg_product_performance agg_daily_sales agg_monthly_sales fct_payments"
+).split()
+# Relation of gold → its SQL in the oracle's words, where that is another.
+VIEWS = {
+    "order_categories": (
+        "select order_id, order_number, first_ordered_on, lost_on, "
+        "payment_category in ('paid', 'overpaid') as is_paid, "
+        "basket_category = 'several products' as has_several_lines "
+        "from warehouse.gold.order_categories"
+    ),
+    "dim_supplier": (
+        "select supplier_id, rating, product_count from warehouse.gold.dim_supplier "
+        "where not is_deleted"
+    ),
+    "fct_inventory_today": (
+        "select product_id, warehouse_code, quantity "
+        "from warehouse.gold.fct_inventory_daily where stock_date = "
+        "(select max(stock_date) from warehouse.gold.fct_inventory_daily)"
+    ),
+}
+
+
+@contextmanager
+def oracle(clone: Clone) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB with the source and the warehouse attached, and the oracle's views."""
+    with clone.inside(), duck.engine(clone.root / "spill") as engine:
+        source = clone.tables("shop.orders")[0].source
+        duck.attach_source(engine, settings.source_url(source), source.schema)
+        duck.attach_warehouse(engine, settings.warehouse())
+        engine.execute(ORACLE.read_text())
+        yield engine
+
+
+def differences(engine: duckdb.DuckDBPyConnection, relation: str) -> list[Any]:
+    """Rows that only one of the two has, on the columns of the oracle."""
+    engine.execute(f"from {relation} limit 0")
+    names = ", ".join(f'"{column[0]}"' for column in engine.description or ())
+    found = VIEWS.get(relation, f"select {names} from warehouse.gold.{relation}")
+    return engine.execute(
+        f"(select 'source', * from (from {relation} except all {found})) union all "
+        f"(select 'gold', * from ({found} except all from {relation})) limit 5"
+    ).fetchall()
+
+
+def assert_as_the_source_says(clone: Clone) -> None:
+    with oracle(clone) as engine:
+        for relation in (*RELATIONS, *VIEWS):
+            assert engine.execute(f"select count(*) from {relation}").fetchone() != (0,)
+            assert differences(engine, relation) == [], relation
+
+
+def keyed(clone: Clone, relation: str) -> dict[tuple[Any, ...], str]:
+    """The rows of a relation of gold by their key, as texts."""
+    names = KEYS[relation]
+    rows = clone.query(
+        f"select row({names})::text, row_to_json(r)::text from gold.{relation} as r"
+    )
+    return dict(rows)
+
+
+def changed(
+    before: dict[str, dict[Any, str]], after: dict[str, dict[Any, str]]
+) -> dict[str, set[Any]]:
+    """The keys of the rows that are new, gone or other, by relation."""
+    return {
+        name: {k for k in before[name] | rows if before[name].get(k) != rows.get(k)}
+        for name, rows in after.items()
+    }
+
+
+def rewritten(clone: Clone, table: str, column: str, since: int) -> set[Any]:
+    """Values of `column` in rows that were written after transaction `since`."""
+    return {
+        value
+        for (value,) in clone.query(
+            f"select distinct {column} from gold.{table} "
+            f"where xmin::text::bigint > {since}"
+        )
+    }
+
+
+@pytest.mark.parametrize("day", [1, 2, 4])
+def test_gold_is_what_duckdb_makes_of_the_source(
+    stack: Clone, played: Played, day: int
+) -> None:
+    stack.restore(f"day_{day}")
+    assert_as_the_source_says(stack)
+
+
+def test_every_kpi_is_what_the_analysis_finds_another_way(day_4: Clone) -> None:
+    done = day_4.dbt("compile", "--target", "postgres", "--select", "kpis_from_silver")
+    assert done.returncode == 0, done.stdout
+    folder = day_4.root / "target" / "compiled" / "seedbed" / "analyses"
+    analysed = day_4.query((folder / "kpis_from_silver.sql").read_text())
+    long = day_4.query(
+        "select 'day', kpi_date, currency, kpi, kpi_value from gold.kpi_daily_long "
+        "union all "
+        "select 'month', month_start, currency, kpi, kpi_value "
+        "from gold.kpi_monthly_long"
+    )
+    assert set(analysed) == set(long)
+    assert len(analysed) == len(long)
+    assert {kpi for _, _, _, kpi, _ in long} >= {"churn_rate", "gross_margin"}
+
+
+def test_a_late_correction_changes_the_rows_of_its_order_and_no_others(
+    day_4: Clone,
+) -> None:
+    order, item, product, customer, currency, on, first = day_4.query(
+        "select o.order_id, i.order_item_id, i.product_id, o.customer_id, o.currency, "
+        "o.ordered_on, c.first_ordered_on from gold.fct_orders as o "
+        "join gold.order_categories as c using (order_id) "
+        "join gold.fct_order_items as i using (order_id) "
+        "where o.ordered_on < '2026-01-20' and c.order_number > 1 "
+        "and date_trunc('month', c.first_ordered_on) "
+        "< date_trunc('month', o.ordered_on) "
+        "order by 1, 2 limit 1"
+    )[0]
+    before = {name: keyed(day_4, name) for name in KEYS}
+    since = day_4.value("select txid_current()")
+    day_4.change(
+        "update shop.order_items set quantity = quantity + 1, updated_at = "
+        f"'2026-03-03 11:00:00' where order_item_id = {item}"
+    )
+    assert day_4.run().state == "done"
+
+    month, cohort = on.replace(day=1), first.replace(day=1)
+    found = changed(before, {name: keyed(day_4, name) for name in KEYS})
+    categories = found.pop("order_categories")  # of which the order may stay
+    segments = found.pop("customer_segments")
+    assert categories <= {f"({order})"}
+    assert segments == {f"({customer},{currency})"}
+    assert found == {
+        "fct_orders": {f"({order})"},
+        "fct_order_items": {f"({item})"},
+        "fct_payments": set(),
+        "agg_daily_sales": {f"({on},{currency})"},
+        "agg_monthly_sales": {f"({month},{currency})"},
+        "agg_product_performance": {f"({month},{product},{currency})"},
+        "customer_lifetime_value": {f"({customer},{currency})"},
+        "cohort_retention": {f"({currency},{cohort},{month})"},
+        "kpi_daily": {f"({on},{currency})"},
+        "kpi_monthly": {f"({month},{currency})"},
+        "dim_customer": set(),
+        "dim_product": set(),
+        "dim_supplier": set(),
+        "fct_inventory_daily": set(),
+    }
+    # Nor were rows written again that stayed as they were.
+    assert rewritten(day_4, "fct_orders", "order_id", since) == {order}
+    assert rewritten(day_4, "agg_daily_sales", "sales_date", since) == {on}
+    assert rewritten(day_4, "agg_monthly_sales", "month_start", since) == {month}
+    assert rewritten(day_4, "customer_lifetime_value", "customer_id", since) == {
+        customer
+    }
+    assert rewritten(day_4, "int_cohort_months", "cohort_month", since) == {cohort}
+    assert rewritten(day_4, "dim_customer", "customer_id", since) == set()
+    assert_as_the_source_says(day_4)
+
+
+def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
+    day_4: Clone,
+) -> None:
+    orders = [
+        order
+        for (order,) in day_4.query(
+            "select min(order_id) from gold.order_categories where order_number = 1 "
+            "group by customer_id, currency "
+            "having max(first_ordered_on) < '2026-02-01' "
+            "order by 1 limit 6"
+        )
+    ]
+    moved, given, cancelled, gone, other_currency, refunded = orders
+    touch = "updated_at = '2026-03-03 11:00:00'"
+    day_4.change(
+        # A first order that turns out to be of another month, and one of somebody else.
+        f"update shop.orders set ordered_at = '2026-02-11 12:00:00', {touch} "
+        f"where order_id = {moved}",
+        "update shop.orders set customer_id = (select max(customer_id) from "
+        f"shop.customers where deleted_at is null), {touch} where order_id = {given}",
+        f"update shop.orders set status = 'cancelled', {touch} "
+        f"where order_id = {cancelled}",
+        f"update shop.orders set currency = 'JPY', {touch} "
+        f"where order_id = {other_currency}",
+        "insert into shop.payments select max(payment_id) + 1, "
+        f"{refunded}, 'refund', 'card', 0.01, '2026-03-03 11:00:00' from shop.payments",
+        # Its lines stay where they are, and belong to another order now.
+        f"update shop.order_items set order_id = {cancelled}, {touch} "
+        f"where order_id = {gone}",
+        f"update shop.payments set order_id = {cancelled}, "
+        f"paid_at = '2026-03-03 11:00:00' where order_id = {gone}",
+        f"delete from shop.orders where order_id = {gone}",
+        # The shop's last day is no more the last.
+        f"update shop.orders set ordered_at = '2026-03-05 08:00:00', {touch} "
+        f"where order_id = {refunded}",
+    )
+    assert day_4.run().state == "done"
+    assert (
+        day_4.value("select count(*) from gold.fct_orders where order_id = %s", gone)
+        == 0
+    )
+    with oracle(day_4) as engine:
+        for relation in RELATIONS:
+            if relation != "fct_payments":
+                assert differences(engine, relation) == [], relation
+
+    before = day_4.contents(["gold"])
+    done = day_4.dbt(
+        *(
+            "run",
+            "--target",
+            "postgres",
+            "--full-refresh",
+            "--select",
+            "path:models/gold",
+        )
+    )
+    assert done.returncode == 0, done.stdout
+    assert day_4.contents(["gold"]) == before
+
+
+def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(
+    day_4: Clone,
+) -> None:
+    day_4.change(
+        "update shop.order_items set quantity = quantity + 1, updated_at = "
+        "'2026-03-03 11:00:00' where order_item_id % 50 = 8"
+    )
+    day_4.query(
+        "create function gold.refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'disk full'; end $$"
+    )
+    for table in ("agg_daily_sales", "customer_lifetime_value", "int_cohort_months"):
+        day_4.query(
+            f"create trigger refuse before insert on gold.{table} "
+            "execute function gold.refuse()"
+        )
+    failed = day_4.run()
+    assert (failed.state, failed.exit_code) == ("failed", 1)
+    day_4.query("drop function gold.refuse() cascade")
+    assert day_4.run().state == "done"
+    assert_as_the_source_says(day_4)
+
+
+def test_a_changed_definition_derives_the_model_as_a_whole(day_4: Clone) -> None:
+    before = day_4.contents(["gold"])
+    day_4.query("update gold.agg_daily_sales set total_amount = total_amount + 1")
+    file = day_4.root / "models" / "gold" / "agg_daily_sales.sql"
+    text = file.read_text()
+    file.write_text(text + "-- another\n")
+    try:
+        with day_4.inside():
+            words = ["run", "--target", "postgres", "--select", "agg_daily_sales"]
+            assert build.run_dbt(words, quiet).failures == []
+    finally:
+        file.write_text(text)
+        build.forget()
+    assert day_4.contents(["gold"]) == before
