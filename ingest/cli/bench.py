@@ -101,3 +101,20 @@ def bench_gate(rows: int, rounds: int, as_json: bool) -> int:
         for line in gate.lines(outcome):
             click.echo(line)
     return 0
+
+
+@bench.command("gold")
+@click.option("--orders", type=click.IntRange(50), default=400, help="Orders a day.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Changes of each.")
+@json_option
+def bench_gold(orders: int, rounds: int, as_json: bool) -> int:
+    """The same change after 30 and 300 days of history."""
+    from ingest.bench import gold
+
+    outcomes = gold.run(orders, rounds, say)
+    if as_json:
+        click.echo(json.dumps(gold.as_json(outcomes), indent=2))
+    else:
+        for line in gold.lines(outcomes):
+            click.echo(line)
+    return 0

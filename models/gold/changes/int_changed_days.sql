@@ -67,7 +67,7 @@ neighbours as (
 
 last_unchanged as (
 
-    select fct_orders.ordered_on
+    select max(fct_orders.ordered_on) as ordered_on
     from {{ ref('fct_orders') }} as fct_orders
     where
         not fct_orders.is_cancelled
@@ -76,8 +76,6 @@ last_unchanged as (
             from states
             where states.order_id = fct_orders.order_id
         )
-    order by fct_orders.ordered_on desc
-    limit 1
 
 ),
 
