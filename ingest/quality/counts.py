@@ -58,7 +58,8 @@ def parameters(
     before = _rows_before(connection, table, batch)
     if table.options.row_count_band and before is not None:
         band_low, band_high = table.options.row_count_band
-        low = band_low * before
+        may_be_empty = table.options.allow_empty and manifest.source_empty
+        low = 0 if may_be_empty else band_low * before
         high = band_high * before if band_high else high
     found: dict[str, Any] = {
         suites.ROWS: written,

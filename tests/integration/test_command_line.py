@@ -201,7 +201,7 @@ def test_a_debug_flag_shows_where_an_error_came_from(stack: Clone) -> None:
 
 def test_help_starts_with_the_five_commands(stack: Clone) -> None:
     done = stack.cli("--help")
-    first = done.stdout.partition("All the rest")[0]
+    first = done.stdout.partition("A database of your own")[0]
     names = [
         line.split()[0]
         for line in first.partition("Start here")[2].split("\n")[1:]
