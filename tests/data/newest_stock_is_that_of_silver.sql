@@ -1,5 +1,23 @@
--- The stock of the newest day is silver's, each position of it.
+-- The stock of the newest day is silver's, each position of it. A snapshot
+-- without a row has no day: then there is nothing to compare.
 with
+
+current_stock as (
+
+    select
+        product_id,
+        warehouse_code,
+        quantity
+    from {{ ref('inventory') }}
+
+),
+
+size as (
+
+    select count(*) as positions
+    from current_stock
+
+),
 
 newest as (
 
@@ -21,15 +39,18 @@ stock as (
 )
 
 select
-    coalesce(inventory.product_id, stock.product_id) as product_id,
+    coalesce(current_stock.product_id, stock.product_id) as product_id,
     coalesce(
-        inventory.warehouse_code, stock.warehouse_code
+        current_stock.warehouse_code, stock.warehouse_code
     ) as warehouse_code,
-    inventory.quantity as quantity_of_silver,
+    current_stock.quantity as quantity_of_silver,
     stock.quantity
-from {{ ref('inventory') }} as inventory
+from current_stock
 full outer join stock
     on
-        inventory.product_id = stock.product_id
-        and inventory.warehouse_code = stock.warehouse_code
-where inventory.quantity is distinct from stock.quantity
+        current_stock.product_id = stock.product_id
+        and current_stock.warehouse_code = stock.warehouse_code
+cross join size
+where
+    current_stock.quantity is distinct from stock.quantity
+    and size.positions > 0

@@ -297,8 +297,10 @@ def test_a_leak_fails_the_run_with_a_paragraph_and_its_exit_code(clone: Clone) -
 def test_a_table_that_is_rebuilt_with_a_grant_fails_the_run(clone: Clone) -> None:
     model = clone.root / "models" / "gold" / "dim_customer.sql"
     text = model.read_text()
-    grants = f"materialized='table',\n    grants={{'select': ['{ANALYST}']}},"
-    model.write_text(text.replace("materialized='table',", grants, 1))
+    kind = "materialized='incremental',"
+    assert kind in text
+    grants = f"{kind}\n    grants={{'select': ['{ANALYST}']}},"
+    model.write_text(text.replace(kind, grants, 1))
     build.forget()
     try:
         result = clone.run("suppliers")
