@@ -209,6 +209,13 @@ class Options:
         "columns people search by: each gets an index on Postgres, on `<model>` or, "
         "where that is a view, on `<model>_history` (not for load type snapshot)",
     )
+    cluster_columns: tuple[str, ...] = _option(
+        _names,
+        (),
+        "columns, with | between them",
+        "clustering key on Snowflake, of the table that `index_columns` speaks of; "
+        "worth it from some hundred gigabytes on (not for load type snapshot)",
+    )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"
     )

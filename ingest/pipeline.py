@@ -26,10 +26,12 @@ from ingest import (
     load,
     log,
     metadata,
+    publish,
     retry,
     schedule,
     settings,
     silence,
+    snowflake,
     stop,
     validate,
     window,
@@ -40,6 +42,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
+from ingest.publish import Published
 
 STEPS = ("extract", "load", "validate")
 Report = Callable[[str], None]
@@ -79,6 +82,8 @@ class RunResult:
     built: build.Built | None
     seconds: dict[str, float]
     balanced: bool
+    published: Published | None = None
+    publish_error: SeedbedError | None = None
 
     @property
     def exit_code(self) -> int:
@@ -87,6 +92,9 @@ class RunResult:
         none_good = not any(o.is_good for o in self.outcomes)
         if errors and none_good and all(isinstance(e, ServiceError) for e in errors):
             return ServiceError.exit_code
+        rest_is_good = all(o.state == "released" for o in self.outcomes)
+        if self.publish_error and rest_is_good and self.balanced:
+            return self.publish_error.exit_code
         return 0 if self.state == "done" else 1
 
 
@@ -97,17 +105,19 @@ def run(
     steps: Sequence[str] = STEPS,
     with_build: bool = True,
     everything: bool = False,
-    target: str = "postgres",
+    target: str | None = None,
     jobs: int = 2,
     request: window.Request | None = None,
     report: Report = lambda line: None,
 ) -> RunResult:
-    """Take the tables through the steps, then build, and close the run.
+    """Take the tables through the steps, then build and publish, and close the run.
 
-    With a `request`, what it asks for is read rather than what is new.
+    With a `request`, what it asks for is read rather than what is new. Publishing
+    follows a good build where Snowflake is configured, unless `target` is postgres.
 
-    A table's failure or block is in its outcome; only what concerns all of them
-    (the warehouse out of reach, dbt unable to start) is raised.
+    A table's failure or block is in its outcome, Snowflake's in `publish_error`; only
+    what concerns all of them (the warehouse out of reach, dbt unable to start) is
+    raised.
     """
     everyone = assert_generated()
     if request:
@@ -134,24 +144,43 @@ def run(
             built = None
             if with_build:
                 started = time.monotonic()
-                built = _build(outcomes, everything, target, report)
+                built = _build(outcomes, everything, report)
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
             with ledger.connect() as own:
+                ledger.mark_released(own, Lake(settings.ROOT))
                 balanced = _balance(own, run_id, outcomes, built)
             seconds["ledger"] = time.monotonic() - started
+            published, publish_error = None, None
+            if (
+                built
+                and built.ok
+                and target != "postgres"
+                and snowflake.is_configured()
+            ):
+                started = time.monotonic()
+                try:
+                    published = _publish(run_id, outcomes, everything, report)
+                except SeedbedError as error:
+                    publish_error = error
+                seconds["publish"] = time.monotonic() - started
         except BaseException as error:
             told = str(error) or type(error).__name__
             with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
                 ledger.end_run(own, run_id, "failed", seconds, told)
             raise
         state = _state(outcomes, built, balanced)
-        errors = "\n".join(str(o.error) for o in outcomes if o.error)
+        if publish_error or (published and not published.ok):
+            state = "failed"
+        faults = [*(o.error for o in outcomes), publish_error]
+        errors = "\n".join(str(fault) for fault in faults if fault)
         retries = sum(o.retries for o in outcomes)
         with ledger.connect() as own:
             ledger.end_run(own, run_id, state, seconds, errors, retries)
-    return RunResult(run_id, state, outcomes, built, seconds, balanced)
+    return RunResult(
+        run_id, state, outcomes, built, seconds, balanced, published, publish_error
+    )
 
 
 def assert_generated() -> list[Table]:
@@ -375,7 +404,6 @@ def _advance(
 def _build(
     outcomes: Sequence[Outcome],
     everything: bool,
-    target: str,
     report: Report,
 ) -> build.Built | None:
     if outcomes and not any(o.is_good for o in outcomes):
@@ -385,7 +413,21 @@ def _build(
             connection,
             [o.table for o in outcomes if not o.is_good],
             everything=everything,
-            target=target,
+            target="postgres",
+            report=report,
+        )
+
+
+def _publish(
+    run_id: str, outcomes: Sequence[Outcome], everything: bool, report: Report
+) -> Published:
+    """What was built, on Snowflake as well; the same tables are left out."""
+    with ledger.connect() as connection, ledger.build_lock(report):
+        return publish.publish(
+            connection,
+            run_id,
+            [o.table for o in outcomes if not o.is_good],
+            everything=everything,
             report=report,
         )
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from ingest import stop
-from ingest.cli import bench, repairs, seed, servers, steps, trial
+from ingest.cli import bench, publishing, repairs, seed, servers, steps, trial
 from ingest.cli.common import escaped
 from ingest.errors import ConfigurationError, SeedbedError
 
@@ -23,6 +23,8 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         steps.load,
         steps.validate,
         steps.build,
+        publishing.publish,
+        publishing.parity,
     ),
     "Again": (repairs.backfill, repairs.reload, repairs.rebuild, repairs.reconcile),
     "Servers and pages": (

@@ -13,7 +13,7 @@ select
     {%- for column in columns %}
     {%- set expression = cleanse(column.name, column.cleanse)
         if column.cleanse else column.name %}
-    cast({{ expression }} as {{ warehouse_type(column.type) }})
+    {{ typed(expression=expression, type=column.type) }}
         as {{ column.name }},
     {%- endfor %}
     cast(_op as varchar(1)) as _op,
