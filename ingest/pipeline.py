@@ -141,7 +141,7 @@ def run(
                 due = _gate(due, run_id, steps, with_build, report)
                 seconds["gate"] += time.monotonic() - started
                 started = time.monotonic()
-            gate.document()
+            gate.document(b for o in outcomes for b in o.batches)
             built = None
             leaks: list[probe.Assertion] = []
             if with_build:

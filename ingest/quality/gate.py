@@ -7,6 +7,7 @@ batch: its rows stay out of everything downstream, those that failed are kept in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -220,9 +221,13 @@ def _alert(
     )
 
 
-def document() -> None:
-    """Let the page about the batches of this run be written; nobody waits for it."""
-    process.tell({"do": "document", "folder": str(docs_folder())})
+def document(batches: Iterable[Batch]) -> None:
+    """Let the pages about a run's batches be written; nobody waits for it.
+
+    Where none of them had rows, those of the run before stay.
+    """
+    if any(map(needs_process, batches)):
+        process.tell({"do": "document", "folder": str(docs_folder())})
 
 
 def finish() -> None:
