@@ -56,7 +56,7 @@ def parameters(
     left_out = manifest.rows_unchanged + manifest.rows_rejected
     low, high = 0.0, float(_MOST)
     before = _rows_before(connection, table, batch)
-    if table.options.row_count_band and before is not None:
+    if table.options.row_count_band and before:
         band_low, band_high = table.options.row_count_band
         may_be_empty = table.options.allow_empty and manifest.source_empty
         low = 0 if may_be_empty else band_low * before
@@ -90,6 +90,8 @@ def _rows_before(
     connection: ledger.Connection, table: Table, batch: Batch
 ) -> int | None:
     """The rows of the last released window; None where none is like this one.
+
+    Nothing is a multiple of none, so after an empty window any number will do.
 
     The first window of a table with a watermark holds all that there ever was.
     """
