@@ -207,13 +207,14 @@ def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
         )
     ]
     moved, given, cancelled, gone, other_currency, refunded = orders
-    touch = "updated_at = '2026-03-03 11:00:00'"
+    touch = "updated_at = '2026-03-05 11:00:00'"
     day_4.change(
         # A first order that turns out to be of another month, and one of somebody else.
         f"update shop.orders set ordered_at = '2026-02-11 12:00:00', {touch} "
         f"where order_id = {moved}",
-        "update shop.orders set customer_id = (select max(customer_id) from "
-        f"shop.customers where deleted_at is null), {touch} where order_id = {given}",
+        "update shop.orders set customer_id = (select customer_id from shop.customers "
+        "where deleted_at is null order by created_at, customer_id limit 1), "
+        f"{touch} where order_id = {given}",
         f"update shop.orders set status = 'cancelled', {touch} "
         f"where order_id = {cancelled}",
         f"update shop.orders set currency = 'JPY', {touch} "
@@ -226,6 +227,9 @@ def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
         f"update shop.payments set order_id = {cancelled}, "
         f"paid_at = '2026-03-03 11:00:00' where order_id = {gone}",
         f"delete from shop.orders where order_id = {gone}",
+        # Money never comes before its order.
+        "update shop.payments set paid_at = '2026-03-05 09:00:00' "
+        f"where order_id in ({moved}, {refunded})",
         # The shop's last day is no more the last.
         f"update shop.orders set ordered_at = '2026-03-05 08:00:00', {touch} "
         f"where order_id = {refunded}",
