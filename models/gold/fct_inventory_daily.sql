@@ -70,8 +70,8 @@ final as (
         stock.product_id,
         products.product_key,
         stock.warehouse_code,
-        stock.quantity,
-        stock.reorder_level,
+        cast(stock.quantity as integer) as quantity,
+        cast(stock.reorder_level as integer) as reorder_level,
         stock.counted_at,
         coalesce(
             stock.quantity <= stock.reorder_level, false
