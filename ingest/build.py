@@ -207,7 +207,8 @@ def _built(results: Sequence[Any]) -> Built:
         built.counts[status] = built.counts.get(status, 0) + 1
         line = f"{result.node.name}: {_first_lines(str(result.message or status))}"
         test = getattr(result.node, "test_metadata", None)
-        if test and test.name == "relationships" and status in ("fail", "warn"):
+        is_reference = test and test.name.startswith("relationships")
+        if is_reference and status in ("fail", "warn"):
             line += (
                 " (If the table was moved without the one it refers to, `./seedbed "
                 "run` reads that one as well.)"
