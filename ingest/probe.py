@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import LiteralString
 
 import psycopg
@@ -155,13 +155,32 @@ def _exists(connection: Connection, role: str) -> bool:
 
 
 def _existing(connection: Connection, models: list[Served]) -> list[Served]:
-    """Those of the models whose views are there."""
+    """Those of the models whose views are there, with the columns that these have.
+
+    A model that could not be built lacks what its definition says of late.
+    """
+    there = _columns(connection, schema_of("serving"))
+    return [
+        replace(
+            m,
+            pii={name: pii for name, pii in m.pii.items() if name in there[m.name]},
+            text=tuple(name for name in m.text if name in there[m.name]),
+        )
+        for m in models
+        if m.name in there
+    ]
+
+
+def _columns(connection: Connection, schema: str) -> dict[str, set[str]]:
+    """The columns of each relation of a schema."""
     rows = connection.execute(
-        "select relname from pg_class where relnamespace = to_regnamespace(%s)",
-        (schema_of("serving"),),
+        "select relname, array_agg(attname) from pg_class "
+        "join pg_attribute on attrelid = pg_class.oid "
+        "where relnamespace = to_regnamespace(%s) and attnum > 0 "
+        "and not attisdropped group by relname",
+        (schema,),
     )
-    there = {name for (name,) in rows}
-    return [m for m in models if m.name in there]
+    return {name: {*columns} for name, columns in rows}
 
 
 @contextmanager
@@ -388,10 +407,11 @@ def _clear_values(
 ) -> dict[str, list[str]]:
     """Some clear texts of each column of personal data in silver, by its name."""
     clear: dict[str, list[str]] = {}
+    there = _columns(connection, schema_of("silver"))
     for model in models:
         if model.schema != schema_of("silver"):
             continue
-        for column in model.pii:
+        for column in (name for name in model.pii if name in there[model.name]):
             rows = connection.execute(
                 sql.SQL(
                     "select distinct value from (select {column}::text as value "
