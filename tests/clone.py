@@ -13,6 +13,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -432,6 +433,15 @@ class Clone:
 
     def _copy_database(self, old: str, new: str) -> None:
         with self.connect("postgres") as connection:
+            # A user of the probe is not ours to end, and is about to go.
+            others = (
+                "select exists (select from pg_stat_activity where datname = any(%s) "
+                "and backend_type = 'client backend' and usename <> current_user)"
+            )
+            deadline = time.monotonic() + 10
+            while connection.execute(others, ([old, new],)).fetchone() == (True,):
+                assert time.monotonic() < deadline, "somebody else is connected"
+                time.sleep(0.02)
             connection.execute(
                 # A vacuum is not ours to end; Postgres sends it away by itself.
                 "select pg_terminate_backend(pid) from pg_stat_activity "

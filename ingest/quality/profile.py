@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from psycopg import sql
 from psycopg.rows import class_row
 
 from ingest import duck, predicate, settings
+from ingest.errors import SeedbedError, first_line
 from ingest.lake import Lake, Manifest
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Column, Table
@@ -26,6 +28,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SHOWN = 100
 # Up to so many rows distinct values are counted, beyond they are estimated.
 EXACT_ROWS = 100_000
+# No double holds the sum of squares of larger numbers, so these are in neither mean
+# nor deviation.
+_LARGEST = 1e140
 # Profiles of so many batches of a table are kept.
 KEPT = 400
 
@@ -46,7 +51,15 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
     ]
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
         exact = sum(part.rows for part in parts) <= EXACT_ROWS
-        row = engine.execute(_query(table, files, exact=exact)).fetchone()
+        try:
+            row = engine.execute(_query(table, files, exact=exact)).fetchone()
+        except duckdb.Error as error:
+            raise SeedbedError(
+                f"{table.id}: batch {batch.batch_id} could not be profiled: "
+                f"{first_line(error)} It stays loaded and nothing downstream reads it. "
+                "Run again; the option profile=false in seeds/metadata/options.csv "
+                "leaves the profile out."
+            ) from error
     assert row is not None
     rows, columns = row
     if not rows:
@@ -121,6 +134,7 @@ def _aggregates(column: Column, exact: bool) -> str:
     if family == "text":
         least, greatest = (f"left({edge}, {_SHOWN})" for edge in (least, greatest))
     shown = family in ("number", "text", "time") and not column.pii
+    measured = f"filter (where abs({value}) < {_LARGEST})"
     at = f"epoch({name})" if family == "time" and not column.pii else None
     spread = (value if family == "number" else None) or at
     length = f"length({name})" if family == "text" else None
@@ -134,8 +148,8 @@ def _aggregates(column: Column, exact: bool) -> str:
         "quantiles": (
             f"approx_quantile({spread}, {list(QUANTILES)})" if spread else "null"
         ),
-        "mean": f"avg({value})" if value else "null",
-        "deviation": f"stddev_pop({value})" if value else "null",
+        "mean": f"avg({value}) {measured}" if value else "null",
+        "deviation": f"stddev_pop({value}) {measured}" if value else "null",
         "shortest": f"min({length})" if length else "null",
         "longest": f"max({length})" if length else "null",
         "mean_length": f"avg({length})" if length else "null",
