@@ -445,11 +445,11 @@ class Clone:
             connection.execute(
                 # A vacuum is not ours to end; Postgres sends it away by itself.
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = %s and backend_type = 'client backend'",
-                (old,),
+                "where datname = any(%s) and backend_type = 'client backend'",
+                ([old, new],),
             )
             for statement in (
-                "drop database if exists {new} with (force)",
+                "drop database if exists {new}",
                 "create database {new} template {old}",
             ):
                 names = {"new": sql.Identifier(new), "old": sql.Identifier(old)}
