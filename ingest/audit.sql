@@ -14,6 +14,19 @@ create table if not exists audit.run (
 );
 alter table audit.run add column if not exists
 retries integer not null default 0;
+-- The orchestrator's name of a run whose steps are processes of their own:
+-- `dag/run of it`. Null where one process is the whole run.
+alter table audit.run add column if not exists orchestrated_by text unique;
+
+-- How far each table came in a run: its last batch's state, `busy` or `failed`.
+create table if not exists audit.run_table (
+    run_id text not null references audit.run,
+    table_id text not null,
+    state text not null,
+    error text,
+    retries integer not null default 0,
+    primary key (run_id, table_id)
+);
 
 create table if not exists audit.batch (
     table_id text not null,

@@ -6,10 +6,13 @@ handed the parsed manifest from then on.
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest import metadata, settings, stop
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 
+_FAILED = ("error", "fail", "runtime error", "partial success")
+_SEEDS = "resource_type:seed"
+_GOLD = "path:models/gold+"
 _parsed: dict[str, Manifest] = {}
 
 
@@ -63,35 +69,109 @@ def build(
     Descendants of `left_out` keep their last good state. Models whose code
     changed since the last complete build are built as well.
     """
+    due = plan(connection, left_out, everything=everything, target=target)
+    arguments = ["build", "--target", target, "--exclude-resource-type", "seed"]
+    if due.select:
+        arguments += ["--select", due.select, "--state", due.state]
+    if due.exclude:
+        arguments += ["--exclude", due.exclude]
+    built = run_dbt(arguments, report)
+    if built.ok:
+        finish(connection, due, settings.ROOT / "target" / "manifest.json")
+    return built
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is to do: dbt's selectors, and what makes it complete.
+
+    `select` is empty where everything is due, `state` the folder of the manifest
+    that it compares with. `released` is by table what was released when it was
+    planned; `is_partial` where tables are left out.
+    """
+
+    target: str
+    place: str
+    select: str
+    exclude: str
+    state: str
+    released: dict[str, int]
+    is_partial: bool
+
+    def of_layer(self, layer: str) -> dict[str, str]:
+        """The selectors of one of the two builds that it may be cut into.
+
+        `silver` is all that doesn't follow from gold, `gold` the rest.
+        """
+        if layer == "silver":
+            exclude = f"{_SEEDS} {_GOLD} {self.exclude}"
+            return {"select": self.select or "fqn:*", "exclude": exclude.strip()}
+        parts = [f"{part},{_GOLD}" for part in self.select.split()] or [_GOLD]
+        exclude = f"{_SEEDS} {self.exclude}"
+        return {"select": " ".join(parts), "exclude": exclude.strip()}
+
+
+def plan(
+    connection: Connection, left_out: Sequence[Table], *, everything: bool, target: str
+) -> Plan:
+    """Plan a build, and note that it is not done."""
     place = f"{target}.{schema_of('gold')}"
     state = settings.ROOT / ".seedbed" / "state" / place
     complete = _was_complete(connection, place) and (state / "manifest.json").exists()
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
-    arguments = ["build", "--target", target, "--exclude-resource-type", "seed"]
+    select = ""
     if complete and not everything:
         due = _due(connection, place)
         # What gold derives anew is found anew for each build that derives anything.
         changes = ["path:models/gold/changes"] if due else []
-        select = ["state:modified+", *due, *changes]
-        arguments += ["--select", " ".join(select), "--state", str(state)]
-    if left_out:
-        exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
-        arguments += ["--exclude", exclude]
+        select = " ".join(["state:modified+", *due, *changes])
+    exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
     _remember(connection, place, complete=False)
-    built = run_dbt(arguments, report)
-    if built.ok and not left_out:
-        state.mkdir(parents=True, exist_ok=True)
-        shutil.copy(settings.ROOT / "target" / "manifest.json", state)
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into audit.built_table values (%s, %s, %s) on conflict "
-                "(place, table_id) do update set through_seq = excluded.through_seq",
-                [(place, table, through) for table, through in released.items()],
-            )
-        _remember(connection, place, complete=True)
-    return built
+    return Plan(
+        target, place, select, exclude, str(state), released, is_partial=bool(left_out)
+    )
+
+
+def finish(connection: Connection, done: Plan, manifest: Path) -> None:
+    """Note that a build has left nothing undone, unless tables were left out."""
+    if done.is_partial:
+        return
+    state = Path(done.state)
+    state.mkdir(parents=True, exist_ok=True)
+    shutil.copy(manifest, state / "manifest.json")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.built_table values (%s, %s, %s) on conflict "
+            "(place, table_id) do update set through_seq = excluded.through_seq",
+            [(done.place, table, n) for table, n in done.released.items()],
+        )
+    _remember(connection, done.place, complete=True)
+
+
+def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
+    """Selectors of what must not be built on what failed.
+
+    Read from the files that dbt wrote to `folder` after `since`; SeedbedError if it
+    has not written them, so could not run.
+    """
+    try:
+        ran = json.loads((folder / "run_results.json").read_text())
+        nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
+    except FileNotFoundError:
+        ran = None
+    if not ran or dt.datetime.fromisoformat(ran["metadata"]["generated_at"]) < since:
+        raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
+    failed = set()
+    for result in ran["results"]:
+        node = nodes.get(result["unique_id"])
+        if node is None or result["status"] not in _FAILED:
+            continue
+        is_test = node["resource_type"] in ("test", "unit_test")
+        about = node["depends_on"]["nodes"] if is_test else [result["unique_id"]]
+        failed |= {nodes[name]["name"] for name in about if name in nodes}
+    return [f"{name}+" for name in sorted(failed)]
 
 
 def _due(connection: Connection, place: str) -> list[str]:
@@ -213,7 +293,7 @@ def _built(results: Sequence[Any]) -> Built:
                 " (If the table was moved without the one it refers to, `./seedbed "
                 "run` reads that one as well.)"
             )
-        if status in ("error", "fail", "runtime error", "partial success"):
+        if status in _FAILED:
             path = getattr(result.node, "compiled_path", None)
             built.failures.append(line + (f" (SQL: {path})" if path else ""))
         elif status == "warn":

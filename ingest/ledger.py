@@ -162,7 +162,8 @@ def prepare(connection: Connection) -> None:
     # A run holds a lock as long as its process lives.
     connection.execute(
         "with open_runs as materialized ("
-        "select run_id from audit.run where state = 'running') "
+        "select run_id from audit.run where state = 'running' "
+        "and orchestrated_by is null) "
         "update audit.run set state = 'failed', ended_at = clock_timestamp(), "
         "error = 'its process ended before the run did; run again' "
         "from open_runs where run.run_id = open_runs.run_id "
@@ -173,13 +174,72 @@ def prepare(connection: Connection) -> None:
 
 def begin_run(connection: Connection, command: str) -> str:
     """Open a run and return its id, which sorts by time."""
-    now = dt.datetime.now(dt.UTC)
-    run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    run_id = _new_run_id()
     _try_lock(connection, "seedbed.run", run_id)
     connection.execute(
         "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
     )
     return run_id
+
+
+def begin_orchestrated_run(
+    connection: Connection, command: str, dag: str, name: str
+) -> str:
+    """Open the run that an orchestrator knows as `name` of its `dag`; its id.
+
+    Opened again, it is the same run, and running. A dag has one run at a time: what
+    an earlier one has left open is closed as failed.
+    """
+    with connection.transaction():
+        connection.execute(
+            "update audit.run set state = 'failed', ended_at = clock_timestamp(), "
+            "error = 'the orchestrator ended before the run did; run again' "
+            "where state = 'running' and starts_with(orchestrated_by, %s) "
+            "and orchestrated_by <> %s",
+            (f"{dag}/", f"{dag}/{name}"),
+        )
+        row = connection.execute(
+            "insert into audit.run as run (run_id, command, orchestrated_by) "
+            "values (%s, %s, %s) on conflict (orchestrated_by) do update "
+            "set state = 'running', ended_at = null, error = null returning run_id",
+            (_new_run_id(), command, f"{dag}/{name}"),
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _new_run_id() -> str:
+    now = dt.datetime.now(dt.UTC)
+    return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+
+
+def note_table(
+    connection: Connection,
+    run_id: str,
+    table: Table,
+    state: str,
+    error: str = "",
+    retries: int = 0,
+) -> None:
+    """Note how far a table came in a run; `retries` are added to those before."""
+    connection.execute(
+        "insert into audit.run_table as noted values (%s, %s, %s, nullif(%s, ''), %s) "
+        "on conflict (run_id, table_id) do update set state = excluded.state, "
+        "error = excluded.error, retries = noted.retries + excluded.retries",
+        (run_id, table.id, state, error, retries),
+    )
+
+
+def noted_tables(
+    connection: Connection, run_id: str
+) -> dict[str, tuple[str, str | None, int]]:
+    """State, error and retries of each table of a run, by the table's id."""
+    rows = connection.execute(
+        "select table_id, state, error, retries from audit.run_table "
+        "where run_id = %s order by table_id",
+        (run_id,),
+    )
+    return {table_id: (state, error, n) for table_id, state, error, n in rows}
 
 
 def end_run(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -130,8 +131,8 @@ def run(
         try:
             started = time.monotonic()
             if "extract" in steps:
-                everyone = _follow_sources(connection, run_id, outcomes, report)
-            _prepare_logs(everyone, outcomes, report)
+                everyone = follow_sources(connection, run_id, outcomes, report)
+            prepare_logs(everyone, outcomes, report)
             seconds |= {"move": 0.0, "gate": 0.0}
             due = list(outcomes)
             while due:
@@ -151,7 +152,8 @@ def run(
                 reach("after_build")
             started = time.monotonic()
             with ledger.connect() as own:
-                balanced = _balance(own, run_id, outcomes, built)
+                is_built = built is not None and built.ok
+                balanced = balance(own, run_id, outcomes, is_built)
             gate.finish()
             seconds["ledger"] = time.monotonic() - started
         except BaseException as error:
@@ -159,10 +161,14 @@ def run(
             with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
                 ledger.end_run(own, run_id, "failed", seconds, told)
             raise
-        state = _state(outcomes, built, leaks, balanced)
+        is_unbuilt = built is not None and not built.ok
+        is_sound = balanced and not leaks and not is_unbuilt
+        state = state_of(outcomes, is_sound)
         errors = "\n".join(str(o.error) for o in outcomes if o.error)
         retries = sum(o.retries for o in outcomes)
         with ledger.connect() as own:
+            for outcome in outcomes:
+                note(own, run_id, outcome)
             ledger.end_run(own, run_id, state, seconds, errors, retries)
     return RunResult(run_id, state, outcomes, built, leaks, seconds, balanced)
 
@@ -180,19 +186,25 @@ def assert_generated() -> list[Table]:
     return metadata.enabled(tables)
 
 
-def _state(
-    outcomes: Sequence[Outcome],
-    built: build.Built | None,
-    leaks: Sequence[probe.Assertion],
-    balanced: bool,
-) -> str:
-    failed = any(o.state == "failed" for o in outcomes)
-    if failed or leaks or not balanced or (built is not None and not built.ok):
+def state_of(outcomes: Sequence[Outcome], is_sound: bool) -> str:
+    """What a run came to: done, blocked or failed.
+
+    `is_sound`: the models were built, nobody sees too much, the ledger balances.
+    """
+    if not is_sound or any(o.state == "failed" for o in outcomes):
         return "failed"
     return "blocked" if any(o.state == "rejected" for o in outcomes) else "done"
 
 
-def _prepare_logs(
+def note(connection: Connection, run_id: str, outcome: Outcome) -> None:
+    """Note in the control tables how far a table came."""
+    error = str(outcome.error or "")
+    ledger.note_table(
+        connection, run_id, outcome.table, outcome.state, error, outcome.retries
+    )
+
+
+def prepare_logs(
     everyone: Sequence[Table], outcomes: Sequence[Outcome], report: Report
 ) -> None:
     """Bring each table's log in line with the seed.
@@ -210,10 +222,10 @@ def _prepare_logs(
         outcome = moved.get(table.id, Outcome(table))
         if outcome.error:
             continue
-        _isolate(outcome, functools.partial(prepare, table), report)
+        isolate(outcome, functools.partial(prepare, table), report)
 
 
-def _isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
+def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
     """Do `work`, again where that may help; what it fails of is in the outcome."""
 
     def tell(line: str) -> None:
@@ -234,7 +246,7 @@ def _isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None
         )
 
 
-def _follow_sources(
+def follow_sources(
     connection: Connection,
     run_id: str,
     outcomes: Sequence[Outcome],
@@ -288,11 +300,11 @@ def _move_all(
             with ledger.connect() as own, ledger.table_lock(table):
                 move(own, outcome, run_id, steps, request, is_read)
 
-        _isolate(outcome, attempt, report)
+        isolate(outcome, attempt, report)
         if outcome.error and retry.is_source_lost(outcome.error):
             lost.setdefault(table.source.name, table.id)
         if outcome.state != "loaded" or "validate" not in steps:
-            report(_line(outcome))
+            report(line(outcome))
 
     def cancel() -> None:
         duck.interrupt()
@@ -323,15 +335,16 @@ def _gate(
         build.import_dbt()  # beside Great Expectations, which is imported, too
     for outcome in loaded:
         stop.check()
-        _isolate(outcome, functools.partial(_decide, outcome, run_id), report)
-        report(_line(outcome))
+        isolate(outcome, functools.partial(decide, outcome, run_id), report)
+        report(line(outcome))
         is_older = outcome.batches[-1].batch_seq != outcome.planned
         if is_older and outcome.state == "released" and "extract" in steps:
             due.append(outcome)
     return due
 
 
-def _decide(outcome: Outcome, run_id: str) -> None:
+def decide(outcome: Outcome, run_id: str) -> None:
+    """Let a loaded table's last batch pass the gate, or be rejected."""
     table, batch = outcome.table, outcome.batches[-1]
     with ledger.connect() as connection, ledger.table_lock(table):
         batch = ledger.batch(connection, table.id, batch.batch_seq)
@@ -341,7 +354,8 @@ def _decide(outcome: Outcome, run_id: str) -> None:
         outcome.batches[-1], outcome.state = batch, batch.state
 
 
-def _line(outcome: Outcome) -> str:
+def line(outcome: Outcome) -> str:
+    """What a person reads of a table that is done."""
     counts = ""
     if outcome.batches:
         read = sum(b.rows_read or 0 for b in outcome.batches)
@@ -444,27 +458,50 @@ def _build(
             target=target,
             report=report,
         )
-        everyone = metadata.enabled(metadata.load(settings.ROOT))
-        if results.is_something_stale(connection, everyone):
-            build.run_dbt(["source", "freshness", "--target", target], report)
         folder = settings.ROOT / "target"
-        found = results.record(connection, run_id, everyone, folder, began)
-        results.score(connection, run_id, everyone)
-        results.store_failures(connection, found, target, report)
-        return built, probe.probe(connection, run_id)
+        look(connection, run_id, folder, began, target, report)
+        return built, examine(connection, run_id, target, report)
 
 
-def _balance(
+def look(
+    connection: Connection,
+    run_id: str,
+    folder: Path,
+    since: datetime,
+    target: str,
+    report: Report,
+) -> None:
+    """Keep what dbt's tests saw, as the files that it wrote to `folder` say."""
+    everyone = metadata.enabled(metadata.load(settings.ROOT))
+    found = results.record(connection, run_id, everyone, folder, since)
+    results.store_failures(connection, found, target, report)
+
+
+def examine(
+    connection: Connection, run_id: str, target: str, report: Report
+) -> list[probe.Assertion]:
+    """Look at what is built: how fresh and how good it is, and who sees it."""
+    everyone = metadata.enabled(metadata.load(settings.ROOT))
+    if results.is_something_stale(connection, everyone):
+        began = datetime.now(UTC)
+        build.run_dbt(["source", "freshness", "--target", target], report)
+        folder = settings.ROOT / "target"
+        results.record(connection, run_id, everyone, folder, began)
+    results.score(connection, run_id, everyone)
+    return probe.probe(connection, run_id)
+
+
+def balance(
     connection: Connection,
     run_id: str,
     outcomes: Sequence[Outcome],
-    built: build.Built | None,
+    is_built: bool,
 ) -> bool:
     """Write the ledger's identities of this run; return whether all hold."""
     ledger.balance(connection, run_id)
     for outcome in outcomes:
         released = ledger.released(connection, outcome.table)
-        if built and built.ok and outcome.is_good and released.through:
+        if is_built and outcome.is_good and released.through:
             connection.execute(
                 "insert into audit.ledger (run_id, table_id, identity, left_rows, "
                 "right_rows) values (%s, %s, %s, %s, %s)",

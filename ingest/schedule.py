@@ -67,6 +67,21 @@ def each(
         future.result()
 
 
+def levels(tables: Sequence[Table]) -> list[list[Table]]:
+    """The tables in groups, children before their parents; each by its id.
+
+    A group may be read at once, after the ones before it.
+    """
+    by_id = {table.id: table for table in tables}
+    order = _order(tables)
+    found = []
+    while order.is_active():
+        ready = sorted(order.get_ready())
+        found.append([by_id[name] for name in ready])
+        order.done(*ready)
+    return found
+
+
 def _order(tables: Sequence[Table]) -> TopologicalSorter[str]:
     """The tables' ids, children first; a cycle is cut open somewhere."""
     by_model = {table.model: table.id for table in tables}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ingest import clock, ledger, source
@@ -27,6 +28,34 @@ class Request:
     kind: str
     start: dt.datetime | None = None
     end: dt.datetime | None = None
+
+    @classmethod
+    def read(cls, kind: str, start: str, end: str = "") -> Request:
+        """A request from texts like `2026-03-01` or `2026-03-01T12:00:00`.
+
+        Without an end it is the one day that starts so. ConfigurationError where a
+        text is neither, so that no date is ever guessed.
+        """
+        first = _moment(start)
+        last = _moment(end) if end else first + dt.timedelta(days=1)
+        if first >= last:
+            raise ConfigurationError(f"{kind}: from {first} is not before to {last}.")
+        return cls(kind, first, last)
+
+    def is_of(self, batch: Batch) -> bool:
+        """Whether the batch is the one that was asked for."""
+        asked = (self.kind, self.start, self.end)
+        return asked == (batch.kind, batch.range_start, batch.range_end)
+
+
+def _moment(text: str) -> dt.datetime:
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"):
+        with suppress(ValueError):
+            return dt.datetime.strptime(text, form)
+    raise ConfigurationError(
+        f"{text!r} is no date: write 2026-03-01, or 2026-03-01T12:00:00, in the "
+        "source's time."
+    )
 
 
 def plan(
