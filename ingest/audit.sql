@@ -66,6 +66,9 @@ create table if not exists audit.batch (
 );
 -- What a person decided about a rejected batch: who, what and why.
 alter table audit.batch add column if not exists decision text;
+-- The size of its files in the lake.
+alter table audit.batch add column if not exists raw_bytes bigint;
+alter table audit.batch add column if not exists bronze_bytes bigint;
 -- First in, first out: a table has one batch under way at most.
 create unique index if not exists batch_under_way on audit.batch (table_id)
 where state in ('planned', 'extracted', 'loaded');
@@ -169,15 +172,108 @@ create table if not exists audit.quarantine (
 create index if not exists quarantine_batch
 on audit.quarantine (table_id, batch_seq);
 
--- What a person should look at, one row an event; channels read it from here.
+-- What a person should look at, one row from when it is found until it is over: an
+-- alert is open while its condition holds (ingest/operations/alerts.sql), and a table
+-- has one of a kind open at most. `occurred_at` is when the fault came about, so that
+-- `raised_at` tells the time to detect it, and `closed_at` the time to recover.
 create table if not exists audit.alert (
     alert_id bigint generated always as identity primary key,
-    run_id text not null references audit.run,
+    run_id text references audit.run,
     table_id text,
     batch_seq bigint,
     severity text not null check (severity in ('block', 'warn')),
     message text not null,
-    raised_at timestamptz not null default clock_timestamp()
+    raised_at timestamptz not null default clock_timestamp(),
+    kind text not null default 'table_blocked',
+    occurred_at timestamptz not null default clock_timestamp(),
+    closed_at timestamptz
+);
+do $$
+begin
+    if not exists (
+        select from information_schema.columns
+        where
+            table_schema = 'audit'
+            and table_name = 'alert'
+            and column_name = 'closed_at'
+    ) then
+        alter table audit.alert alter column run_id drop not null;
+        alter table audit.alert
+        add column kind text not null default 'table_blocked',
+        add column occurred_at timestamptz not null default clock_timestamp(),
+        add column closed_at timestamptz;
+        -- What still holds is opened again at the end of the next run.
+        update audit.alert set occurred_at = raised_at, closed_at = raised_at;
+    end if;
+end
+$$;
+create unique index if not exists alert_open
+on audit.alert (kind, coalesce(table_id, '')) where closed_at is null;
+
+-- What each channel was told: `subject` is `alert/7/opened`, `alert/7/closed` or
+-- `run/<run_id>`. Without `sent_at` it is still to be sent.
+create table if not exists audit.delivery (
+    channel text not null,
+    subject text not null,
+    sent_at timestamptz,
+    tries integer not null default 0,
+    error text,
+    primary key (channel, subject)
+);
+
+-- The seed's tables as the last run knew them: whose they are, on which clock their
+-- watermark is, and how old their released data may get.
+create table if not exists audit.source_table (
+    table_id text primary key,
+    load_type text not null,
+    owner text not null,
+    timezone text not null,
+    warn_minutes integer not null,
+    error_minutes integer not null
+);
+
+-- The steps of a run, one row a table and step; the table is empty for those of all.
+create table if not exists audit.step (
+    step_id bigint generated always as identity primary key,
+    run_id text not null references audit.run,
+    name text not null check (
+        name in ('extract', 'load', 'validate', 'build', 'publish')
+    ),
+    table_id text not null default '',
+    batch_seq bigint,
+    state text not null default 'running'
+        check (state in ('running', 'done', 'failed')),
+    started_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    error text
+);
+create index if not exists step_run on audit.step (run_id);
+
+-- What dbt made of each model and snapshot in a run's build; `rows` where it says so.
+create table if not exists audit.model_run (
+    run_id text not null references audit.run,
+    model text not null,
+    layer text not null,
+    status text not null,
+    rows bigint,
+    started_at timestamptz not null,
+    ended_at timestamptz not null,
+    primary key (run_id, model)
+);
+
+-- Each drill: a backup restored beside the warehouse, and what came of it.
+create table if not exists audit.drill_result (
+    drill_id text primary key,
+    backup text not null,
+    backup_at timestamptz not null,
+    started_at timestamptz not null,
+    restored_at timestamptz not null,
+    replayed_at timestamptz not null,
+    ended_at timestamptz not null,
+    batches_replayed bigint not null,
+    tables_compared bigint not null,
+    tables_different bigint not null,
+    different text
 );
 
 -- How good a table's live rows were after a build, from 0 to 1, in the mean.

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from psycopg import conninfo, sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from ingest import settings
+from ingest import journal, settings
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.lake import Manifest
 from ingest.metadata import Table
@@ -60,6 +60,8 @@ class Batch:
     planned_at: dt.datetime
     decided_at: dt.datetime | None
     decision: str | None
+    raw_bytes: int | None
+    bronze_bytes: int | None
 
     def folder(self, layer: str) -> str:
         """The batch's folder in a layer of the lake: raw, bronze or rejects."""
@@ -160,7 +162,7 @@ def prepare(connection: Connection) -> None:
             "schemas audit and bronze, if they are there, must be its own."
         ) from error
     # A run holds a lock as long as its process lives.
-    connection.execute(
+    dead = connection.execute(
         "with open_runs as materialized ("
         "select run_id from audit.run where state = 'running' "
         "and orchestrated_by is null) "
@@ -168,8 +170,39 @@ def prepare(connection: Connection) -> None:
         "error = 'its process ended before the run did; run again' "
         "from open_runs where run.run_id = open_runs.run_id "
         "and pg_try_advisory_xact_lock(hashtext('seedbed.run'), "
-        "hashtext(open_runs.run_id))"
-    )
+        "hashtext(open_runs.run_id)) returning run.run_id"
+    ).fetchall()
+    for (run_id,) in dead:
+        journal.write("run.died", level="error", run_id=run_id)
+        _close_steps(connection, run_id)
+
+
+def know(connection: Connection, tables: Sequence[Table]) -> None:
+    """Note the seed's tables, for those who read the control tables alone."""
+    rows = [
+        (
+            table.id,
+            table.load_type,
+            table.owner,
+            table.clock,
+            table.options.freshness_warn_minutes,
+            table.options.freshness_error_minutes,
+        )
+        for table in tables
+    ]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.source_table values (%s, %s, %s, %s, %s, %s) "
+            "on conflict (table_id) do update set load_type = excluded.load_type, "
+            "owner = excluded.owner, timezone = excluded.timezone, "
+            "warn_minutes = excluded.warn_minutes, "
+            "error_minutes = excluded.error_minutes",
+            rows,
+        )
+        cursor.execute(
+            "delete from audit.source_table where table_id <> all(%s)",
+            ([table.id for table in tables],),
+        )
 
 
 def begin_run(connection: Connection, command: str) -> str:
@@ -179,6 +212,7 @@ def begin_run(connection: Connection, command: str) -> str:
     connection.execute(
         "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
     )
+    journal.write("run.started", run_id=run_id, command=command)
     return run_id
 
 
@@ -255,6 +289,21 @@ def end_run(
         "update audit.run set state = %s, steps = %s, error = nullif(%s, ''), "
         "retries = %s, ended_at = clock_timestamp() where run_id = %s",
         (state, Jsonb(steps), error, retries, run_id),
+    )
+    _close_steps(connection, run_id)
+    level = "error" if state == "failed" else "info"
+    seconds = {name: round(took, 3) for name, took in steps.items()}
+    facts = {"state": state, "seconds": seconds, "retries": retries, "error": error}
+    journal.write("run.ended", level=level, run_id=run_id, **facts)
+
+
+def _close_steps(connection: Connection, run_id: str) -> None:
+    """End the steps that lost their connection, or whose process died."""
+    connection.execute(
+        "update audit.step set state = 'failed', ended_at = run.ended_at, "
+        "error = 'it was cut off' from audit.run where run.run_id = %s "
+        "and step.run_id = run.run_id and step.state = 'running'",
+        (run_id,),
     )
 
 
@@ -461,7 +510,8 @@ def extracted(
         "planned",
         "state = 'extracted', observed_at = %s, content = %s, source_rows = %s, "
         "rows_read = %s, rows_written = %s, rows_unchanged = %s, rows_rejected = %s, "
-        "rows_deleted = %s, seconds = seconds + %s",
+        "rows_deleted = %s, raw_bytes = %s, bronze_bytes = %s, "
+        "seconds = seconds + %s",
         manifest.observed_at,
         manifest.content,
         manifest.source_rows,
@@ -470,6 +520,8 @@ def extracted(
         manifest.rows_unchanged,
         manifest.rows_rejected,
         manifest.rows_deleted,
+        sum(part.size for part in manifest.raw),
+        sum(part.size for part in manifest.bronze),
         seconds,
     )
     return batch(connection, found.table_id, found.batch_seq)

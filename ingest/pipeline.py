@@ -24,6 +24,7 @@ from ingest import (
     drift,
     duck,
     generate,
+    journal,
     ledger,
     load,
     log,
@@ -127,11 +128,13 @@ def run(
     with retry.persist(ledger.connect, "the warehouse", report) as connection:
         ledger.prepare(connection)
         run_id = ledger.begin_run(connection, command)
+        report = journal.telling(run_id, report)
         seconds: dict[str, float] = {}
         try:
             started = time.monotonic()
             if "extract" in steps:
                 everyone = follow_sources(connection, run_id, outcomes, report)
+            ledger.know(connection, everyone)
             prepare_logs(everyone, outcomes, report)
             seconds |= {"move": 0.0, "gate": 0.0}
             due = list(outcomes)
@@ -349,7 +352,10 @@ def decide(outcome: Outcome, run_id: str) -> None:
     with ledger.connect() as connection, ledger.table_lock(table):
         batch = ledger.batch(connection, table.id, batch.batch_seq)
         if batch.state == "loaded":  # else a run in between has decided
-            batch = gate.decide(connection, table, batch, run_id)
+            with journal.step(
+                connection, run_id, "validate", table.id, batch.batch_seq
+            ):
+                batch = gate.decide(connection, table, batch, run_id)
             reach("after_gate")
         outcome.batches[-1], outcome.state = batch, batch.state
 
@@ -384,7 +390,7 @@ def move(
     if batch is not None:
         # An older one's rows are not yet those that a parent has to wait for.
         told = is_read if batch.batch_seq == outcome.planned else _nothing
-        batch = _advance(connection, table, batch, steps, told)
+        batch = _advance(connection, table, batch, run_id, steps, told)
         outcome.batches.append(batch)
         outcome.state = batch.state
         if outcome.state != "released":
@@ -395,7 +401,7 @@ def move(
         batch = window.plan(connection, table, run_id, request)
         outcome.planned = batch.batch_seq
         reach("after_plan")
-        batch = _advance(connection, table, batch, steps, is_read)
+        batch = _advance(connection, table, batch, run_id, steps, is_read)
         outcome.batches.append(batch)
     outcome.state = outcome.batches[-1].state if outcome.batches else "released"
 
@@ -420,21 +426,26 @@ def _advance(
     connection: Connection,
     table: Table,
     batch: Batch,
+    run_id: str,
     steps: Sequence[str],
     is_read: Callable[[], None],
 ) -> Batch:
+    step = functools.partial(journal.step, connection, run_id)
+    here = table.id, batch.batch_seq
     with load.Loading(table) as loading:
         if batch.state == "planned" and "extract" in steps:
             stop.check()
             ahead = loading if "load" in steps else None
-            batch = extraction.extract(connection, table, batch, ahead)
+            with step("extract", *here):
+                batch = extraction.extract(connection, table, batch, ahead)
             reach("after_extract")
             if "validate" in steps and gate.needs_process(batch):
                 process.start()
         is_read()
         stop.check()
         if batch.state == "extracted" and "load" in steps:
-            batch = load.load(connection, table, batch, loading)
+            with step("load", *here):
+                batch = load.load(connection, table, batch, loading)
             reach("after_load")
     return batch
 
@@ -451,13 +462,14 @@ def _build(
         return None, []
     began = datetime.now(UTC)
     with ledger.connect() as connection, ledger.build_lock(report):
-        built = build.build(
-            connection,
-            [o.table for o in outcomes if not o.is_good],
-            everything=everything,
-            target=target,
-            report=report,
-        )
+        with journal.step(connection, run_id, "build"):
+            built = build.build(
+                connection,
+                [o.table for o in outcomes if not o.is_good],
+                everything=everything,
+                target=target,
+                report=report,
+            )
         folder = settings.ROOT / "target"
         look(connection, run_id, folder, began, target, report)
         return built, examine(connection, run_id, target, report)

@@ -56,6 +56,7 @@ def begin(
         run_id = ledger.begin_orchestrated_run(connection, command, dag, name)
         if is_reading:
             everyone = pipeline.follow_sources(connection, run_id, outcomes, report)
+        ledger.know(connection, everyone)
         pipeline.prepare_logs(everyone, outcomes, report)
         for outcome in outcomes:
             if outcome.error:
@@ -160,8 +161,8 @@ def late(dag: str, name: str, told: str) -> None:
         if run_id is None:  # it could not even begin
             run_id = ledger.begin_orchestrated_run(connection, dag, dag, name)
         connection.execute(
-            "insert into audit.alert (run_id, severity, message) "
-            "values (%s, 'block', %s)",
+            "insert into audit.alert (run_id, kind, severity, message) "
+            "values (%s, 'deadline_missed', 'block', %s) on conflict do nothing",
             (run_id, f"{dag} has missed its deadline: {told} ({name})"),
         )
 

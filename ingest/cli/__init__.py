@@ -13,6 +13,7 @@ from ingest.cli import (
     bench,
     contracts,
     decisions,
+    operations,
     repairs,
     security,
     seed,
@@ -45,6 +46,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         servers.docs,
     ),
     "Who sees what": (security.security, snowflake.snowflake),
+    "Operations": (operations.metrics, operations.dashboards),
     "Measure": (bench.bench,),
 }
 

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ingest.embedded.process import House, alive, tail
-from ingest.embedded.service import HOST, Service, fresh
+from ingest.embedded.debian import Packages
+from ingest.embedded.process import House, alive
+from ingest.embedded.service import HOST, Service
 from ingest.errors import ServiceError
 
 DATABASES = ("shop", "crm")
@@ -178,57 +179,17 @@ class MariaDB(Service):
 def unpack(target: Path, report: Any, part: str = "server") -> None:
     """Download a part of MariaDB and the libraries this system lacks; unpack them.
 
-    Needs no rights and installs nothing: apt keeps its lists beside the target.
+    Needs no rights and installs nothing.
     Raises ServiceError, naming the ways out, where there is no apt or no network.
     """
-    work = fresh(target.with_name("download"))
-    if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise ServiceError(f"MariaDB is not installed and there is no apt. {WAYS_OUT}")
     report(f"downloading MariaDB's {part} from the system's package sources (17 MB)")
-    for folder in ("lists/partial", "cache/archives/partial"):
-        (work / folder).mkdir(parents=True)
-    options = [
-        f"Dir::State::lists={work}/lists",
-        f"Dir::Cache={work}/cache",
-        "Debug::NoLocking=1",
-        "APT::Sandbox::User=",
-    ]
-    # The folder's name may hold characters that mean something to apt's options.
-    (work / "apt.conf").write_text(
-        "".join('{} "{}";\n'.format(*option.split("=", 1)) for option in options)
-    )
-
-    def apt(*words: str) -> str:
-        done = subprocess.run(
-            words,
-            check=False,
-            cwd=work,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={"APT_CONFIG": "apt.conf", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        )
-        if done.returncode != 0:
-            raise ServiceError(
-                f"MariaDB could not be downloaded: {' '.join(words[:2])} failed with\n"
-                f"{tail(done.stdout, 4)}\n{WAYS_OUT}"
-            )
-        return done.stdout
-
-    apt("apt-get", "-q", "update")
+    packages = Packages(target.with_name("download"), "MariaDB", WAYS_OUT)
     name = f"^mariadb-{part}-core(-[0-9.]+)?$"
-    known = apt("apt-cache", "search", "--names-only", name).split("\n")
+    known = packages.ask("apt-cache", "search", "--names-only", name).split("\n")
     if not known[0]:
         raise ServiceError(f"The package sources have no MariaDB {part}. {WAYS_OUT}")
     core = min((line.split()[0] for line in known if line), key=len)
     # What an installation would add here: the part and what it needs.
-    plan = apt("apt-get", "-s", "--no-install-recommends", "install", core)
+    plan = packages.ask("apt-get", "-s", "--no-install-recommends", "install", core)
     missing = re.findall(r"^Inst (\S+) ", plan, re.MULTILINE)
-    apt("apt-get", "-q", "download", *(n for n in missing if n != "libc6"))
-    root = work / "root"
-    for package in sorted(work.glob("*.deb")):
-        apt("dpkg", "-x", package.name, str(root))
-    for unused in ("usr/share/doc", "usr/share/man"):
-        shutil.rmtree(root / unused, ignore_errors=True)
-    root.rename(target)
-    shutil.rmtree(work)
+    packages.unpack((n for n in missing if n != "libc6"), target)

@@ -68,7 +68,11 @@ def record(
     folder: Path,
     since: dt.datetime,
 ) -> list[Seen]:
-    """Write what the files below `folder` say, if they are younger than `since`."""
+    """Write what the files below `folder` say, if they are younger than `since`.
+
+    Models go to audit.model_run, what was checked to audit.dq_result, and is returned.
+    """
+    _record_models(connection, run_id, folder, since)
     found = [*_tests(folder, tables, since), *_freshness(folder, tables, since)]
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -96,6 +100,33 @@ def record(
             ],
         )
     return found
+
+
+def _record_models(
+    connection: Connection, run_id: str, folder: Path, since: dt.datetime
+) -> None:
+    run = _read(folder / "run_results.json", since)
+    if run is None:
+        return
+    nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
+    rows = []
+    for result in run["results"]:
+        node = nodes.get(result["unique_id"], {})
+        took = {t["name"]: t for t in result["timing"]}.get("execute")
+        if node.get("resource_type") in ("model", "snapshot") and took:
+            affected = result["adapter_response"].get("rows_affected")
+            if affected is not None and affected < 0:
+                affected = None
+            times = took["started_at"], took["completed_at"]
+            status = result["status"]
+            rows.append((run_id, node["name"], _layer(node), status, affected, *times))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.model_run (run_id, model, layer, status, rows, "
+            "started_at, ended_at) values (%s, %s, %s, %s, %s, %s, %s) "
+            "on conflict do nothing",
+            rows,
+        )
 
 
 _SCORES = """

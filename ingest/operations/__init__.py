@@ -1,0 +1,1 @@
+"""What operators need: metrics, alerts, lineage, backups and drills."""
