@@ -210,7 +210,10 @@ def selectors(plan: dict[str, Any], layer: str) -> dict[str, str]:
 def look(run_id: str, folder: Path, since: datetime, target: str) -> list[str]:
     """Keep what dbt wrote to `folder`; selectors of what follows from its failures."""
     behind = build.behind_failures(folder, since)
-    shutil.copy(folder / "manifest.json", _manifest(run_id))
+    # Where dbt leaves them when it is typed, and where others look for them.
+    (ROOT / "target").mkdir(exist_ok=True)
+    for name in ("manifest.json", "run_results.json"):
+        shutil.copy(folder / name, ROOT / "target")
     with ledger.connect() as connection:
         pipeline.look(connection, run_id, folder, since, target, _silent)
     return behind
@@ -232,8 +235,7 @@ def end(
             with ledger.build_lock(report):
                 leaks = pipeline.examine(connection, run_id, done.target, report)
             if is_built:
-                build.finish(connection, done, _manifest(run_id))
-            _manifest(run_id).unlink(missing_ok=True)
+                build.finish(connection, done, ROOT / "target" / "manifest.json")
         is_whole = plan is not None and is_built
         balanced = pipeline.balance(connection, run_id, outcomes, is_whole)
         is_sound = balanced and not leaks and (plan is None or is_built)
@@ -253,13 +255,6 @@ def end(
 
 def _silent(line: str) -> None:
     """A report nobody reads."""
-
-
-def _manifest(run_id: str) -> Path:
-    """Where the manifest of a run's build waits for its end."""
-    folder = ROOT / ".seedbed" / "state"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{run_id}.json"
 
 
 def _outcomes(connection: ledger.Connection, run_id: str) -> list[Outcome]:

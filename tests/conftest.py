@@ -15,7 +15,7 @@ from tests.clone import Clone, copy_project, link_mariadb, quiet, seed
 
 pytest_plugins = ["tests.faults.reliability"]
 
-ORDER = ("unit", "integration", "snowflake", "faults")
+ORDER = ("unit", "integration", "snowflake", "airflow", "faults")
 DAYS = (1, 2, 3, 4)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ingest import stop
 from ingest.cli import (
+    airflow,
     bench,
     contracts,
     decisions,
@@ -46,6 +47,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         servers.docs,
     ),
     "Who sees what": (security.security, snowflake.snowflake),
+    "On a schedule": (airflow.airflow,),
     "Operations": (operations.metrics, operations.dashboards),
     "Measure": (bench.bench,),
 }

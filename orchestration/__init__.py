@@ -1,0 +1,1 @@
+"""Seedbed under Airflow: the DAGs, and the tasks that they share."""

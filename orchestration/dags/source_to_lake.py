@@ -1,0 +1,44 @@
+"""Reads each table's next window into the lake, once a day."""
+
+import os
+
+import pendulum
+from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, get_current_context, task
+
+from orchestration import tasks
+from orchestration.deadlines import deadlines
+
+ANNOUNCED = AssetAlias("lake")
+
+
+@task(trigger_rule=tasks.WHATEVER, outlets=[ANNOUNCED])
+def announce(run: str | None) -> None:
+    """Update the asset of each table that has a new batch, all at one time.
+
+    So lake_to_warehouses starts once for all of them.
+    """
+    from ingest import steps
+
+    tasks.assert_begun(run)
+    events = get_current_context()["outlet_events"][ANNOUNCED]
+    for table_id, batch_id in steps.extracted(run).items():
+        events.add(tasks.asset(table_id), extra={"batch_id": batch_id})
+
+
+with DAG(
+    "source_to_lake",
+    description="Each table's next window, from its source into the lake",
+    schedule=CronTriggerTimetable(
+        os.environ.get("SEEDBED_SCHEDULE", "0 2 * * *"), timezone="UTC"
+    ),
+    start_date=pendulum.datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    default_args=tasks.RETRIES,
+    deadline=deadlines(by_morning=True),
+    tags=["seedbed"],
+    doc_md=__doc__,
+):
+    opened = tasks.begin("extract")
+    read = tasks.read_sources(opened, ["extract"])
+    read >> announce(opened) >> tasks.end(opened)

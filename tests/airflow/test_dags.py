@@ -1,0 +1,221 @@
+"""The DAGs, run for real, leave what the command line leaves."""
+
+import json
+import re
+import subprocess
+import threading
+from typing import Any
+
+import pytest
+
+from ingest import pipeline
+from tests.airflow.conftest import Airflow, until
+from tests.clone import Clone
+
+DAGS = {"source_to_lake", "lake_to_warehouses", "backfill", "reload"}
+TABLES = {
+    "crm.contacts",
+    "shop.customers",
+    "shop.inventory",
+    "shop.order_items",
+    "shop.orders",
+    "shop.payments",
+    "shop.products",
+    "shop.suppliers",
+}
+# Ids and times, which no two runs share.
+_OTHER = (
+    *("run_id", "orchestrated_by", "batch_id", "manifest_key", "invocation_id"),
+    *("started_at", "ended_at", "planned_at", "decided_at", "released_at"),
+    *("checked_at", "scored_at", "probed_at", "claimed_at", "changed_at"),
+    *("seen_at", "profiled_at", "observed_at", "keys_scanned_at", "steps", "seconds"),
+)
+_TIME = re.compile(r"20\d\d-\d\d-\d\d[T ][\d:.]+(\+00:00)?")
+_PARSE = """
+import json, sys, time, warnings
+warnings.simplefilter("error")
+from airflow.dag_processing.dagbag import DagBag
+found = {}
+for file in sys.argv[1:]:
+    began = time.process_time()
+    bag = DagBag(file)
+    found[file] = [sorted(bag.dag_ids), str(bag.import_errors or ""),
+        len(bag.captured_warnings), time.process_time() - began]
+print("found:" + json.dumps(found))
+"""
+
+
+def audit(clone: Clone) -> dict[str, list[str]]:
+    """All control tables, with ids and times masked."""
+    tables = clone.contents(["audit"], without=_OTHER)
+    # A first run and the two DAGs' runs both lie there; how good data are depends on
+    # how old they are as well.
+    del tables["audit.quality_score"]
+    return {
+        name: sorted(_TIME.sub("then", row) for row in rows)
+        for name, rows in tables.items()
+    }
+
+
+def by_command_line(clone: Clone) -> None:
+    """What the two DAGs do, as the command line calls it."""
+    with clone.inside():
+        options: dict[str, Any] = {"command": "extract", "with_build": False}
+        pipeline.run(clone.tables(), steps=("extract",), **options)
+        pipeline.run(clone.tables(), command="load", steps=("load", "validate"))
+
+
+@pytest.fixture(scope="module")
+def built(airflow: Airflow) -> Clone:
+    """The clone after the first day, which the command line has read and built.
+
+    What it left is in the checkpoint's control tables and layers.
+    """
+    clone = airflow.clone
+    clone.restore("empty")
+    clone.day(1)
+    clone.save("airflow_due")
+    by_command_line(clone)
+    clone.save("airflow_built")
+    return clone
+
+
+def test_every_dag_is_imported_quickly_and_without_a_word(airflow: Airflow) -> None:
+    folder = airflow.clone.root / "orchestration" / "dags"
+    files = sorted(str(path) for path in folder.glob("*.py"))
+    python = str(airflow.clone.root / ".venv" / "bin" / "python")
+    done = subprocess.run(
+        [python, "-c", _PARSE, *files],
+        env=airflow.env,
+        cwd=airflow.clone.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = [n for n in done.stdout.splitlines() if n.startswith("found:")]
+    found = json.loads(line.removeprefix("found:"))
+    assert {dag for dags, *_ in found.values() for dag in dags} == DAGS
+    for file, (_, errors, warnings, seconds) in found.items():
+        assert (errors, warnings) == ("", 0), file
+        # Of the processor's time, so that a busy machine decides nothing.
+        assert seconds < 5, file
+
+
+def test_the_dags_leave_what_the_command_line_leaves(
+    built: Clone, airflow: Airflow
+) -> None:
+    expected, rows = audit(built), built.contents(any_observation=True)
+    built.restore("airflow_due")
+    code, said = airflow.run("source_to_lake")
+    assert code == 0, said
+    states = airflow.states("source_to_lake")
+    moved = {name.split()[1] for name in states if name.startswith("read.")}
+    assert moved == TABLES
+    assert set().union(*states.values()) == {"success"}
+    events = airflow.query(
+        "select a.name from asset_event e join asset a on a.id = e.asset_id"
+    )
+    assert {name for (name,) in events} == {f"lake/{table}" for table in TABLES}
+
+    # One manifest comes later than the sensor that waits for it.
+    (key,) = built.query(
+        "select manifest_key from audit.batch where table_id = 'shop.orders'"
+    )[0]
+    store = built.s3()
+    body = store.get_object(Bucket="lake", Key=key)["Body"].read()
+    store.delete_object(Bucket="lake", Key=key)
+    log = airflow.home / "call.log"
+    log.unlink()
+    lines: list[str] = []
+
+    def deliver() -> None:
+        until(lambda: log.exists() and "DEFER" in log.read_text(errors="replace"))
+        lines.extend(log.read_text(errors="replace").splitlines())
+        store.put_object(Bucket="lake", Key=key, Body=body)
+
+    delivery = threading.Thread(target=deliver)
+    delivery.start()
+    code, said = airflow.run("lake_to_warehouses")
+    delivery.join()
+    assert code == 0, said
+    assert not any("shop.orders loaded" in line for line in lines)
+    states = airflow.states("lake_to_warehouses")
+    assert set().union(*states.values()) == {"success"}
+    compiled = airflow.query(
+        "select rendered_fields from rendered_task_instance_fields "
+        "where dag_id = 'lake_to_warehouses' and task_id = 'gold'"
+    )
+    assert "fct_orders" in str(compiled)
+
+    assert built.contents(any_observation=True) == rows
+    assert audit(built) == expected
+
+
+def test_a_failure_stays_with_its_table(built: Clone, airflow: Airflow) -> None:
+    built.restore("airflow_built")
+    built.day(2)
+    built.change(
+        "rename table shop.suppliers to shop.gone",
+        "update shop.payments set kind = 'gift', paid_at = '2026-03-02 23:59:00' "
+        "order by payment_id limit 3",
+    )
+    code, said = airflow.run("source_to_lake")
+    assert code == 1, said
+    states = airflow.states("source_to_lake")
+    failed = {name for name, state in states.items() if "failed" in state}
+    assert {name.rpartition(" ")[2] for name in failed} == {"shop.suppliers", "end"}
+    noted = dict(
+        built.query(
+            "select table_id, state from audit.run_table "
+            "where run_id = (select max(run_id) from audit.run)"
+        )
+    )
+    assert noted == dict.fromkeys(TABLES, "extracted") | {"shop.suppliers": "failed"}
+    assert (
+        built.value("select state from audit.run order by run_id desc limit 1")
+        == "failed"
+    )
+
+    before = built.relation("silver", "payments")
+    code, said = airflow.run("lake_to_warehouses")
+    assert code == 1, said
+    states = airflow.states("lake_to_warehouses")
+    failed = {name for name, state in states.items() if "failed" in state}
+    assert failed == {"end"}
+    assert (
+        built.value("select state from audit.run order by run_id desc limit 1")
+        == "blocked"
+    )
+    assert built.relation("silver", "payments") == before
+    held = built.held("shop.orders")
+    silver = built.relation("silver", "orders")
+    assert {row["order_id"] for row in silver if not row["is_deleted"]} == {
+        key[0] for key in held
+    }
+
+
+def test_a_backfill_of_three_dates_changes_nothing(
+    built: Clone, airflow: Airflow
+) -> None:
+    built.restore("airflow_built")
+    rows = built.contents(without=("_batch_seq",), any_observation=True)
+    code, said = airflow.run(
+        "backfill",
+        **{
+            "tables": "shop.orders, shop.payments",
+            "from": "2026-02-27",
+            "to": "2026-03-02",
+        },
+    )
+    assert code == 0, said
+    assert built.query(
+        "select table_id, kind, state from audit.batch where kind <> 'window' "
+        "order by table_id"
+    ) == [
+        ("shop.orders", "backfill", "released"),
+        ("shop.payments", "backfill", "released"),
+    ]
+    assert built.value(
+        "select sum(rows_read) > 0 from audit.batch where kind = 'backfill'"
+    )
+    assert built.contents(without=("_batch_seq",), any_observation=True) == rows
