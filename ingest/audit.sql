@@ -173,8 +173,8 @@ create index if not exists quarantine_batch
 on audit.quarantine (table_id, batch_seq);
 
 -- What a person should look at, one row from when it is found until it is over: an
--- alert is open while its condition holds (ingest/operations/alerts.sql), and a table
--- has one of a kind open at most. `occurred_at` is when the fault came about, so that
+-- alert is open while its condition holds (audit.refresh_alerts), and a table has one of
+-- a kind open at most. `occurred_at` is when the fault came about, so that
 -- `raised_at` tells the time to detect it, and `closed_at` the time to recover.
 create table if not exists audit.alert (
     alert_id bigint generated always as identity primary key,
@@ -407,6 +407,152 @@ create table if not exists audit.model_definition (
     model text primary key,
     definition text not null
 );
+
+-- Opens the alerts whose condition holds and closes those where it is over. What is
+-- open already only gets its newest message.
+create or replace function audit.refresh_alerts()
+returns void
+language sql
+as $$
+    with
+
+    newest_batch as (
+
+        select distinct on (table_id) *
+        from audit.batch
+        where state in ('released', 'rejected', 'superseded')
+        order by table_id asc, batch_seq desc
+
+    ),
+
+    failed_run as (
+
+        select *
+        from audit.run
+        where state <> 'running'
+        order by ended_at desc
+        limit 1
+
+    ),
+
+    aged as (
+
+        select
+            source_table.*,
+            table_state.observed_at at time zone 'utc' as read_at
+        from audit.source_table
+        inner join audit.table_state
+            on table_state.table_id = source_table.table_id
+
+    ),
+
+    holding as (
+
+        select
+            'table_blocked' as kind,
+            run_id,
+            table_id,
+            batch_seq,
+            'block' as severity,
+            reason as message,
+            planned_at as occurred_at
+        from newest_batch
+        where state = 'rejected'
+
+        union all
+
+        select
+            'run_failed',
+            run_id,
+            null,
+            null,
+            'block',
+            format(
+                '%s failed: %s',
+                command,
+                coalesce(nullif(split_part(error, E'\n', 1), ''), 'see its log')
+            ),
+            started_at
+        from failed_run
+        where state = 'failed'
+
+        union all
+
+        select
+            'table_stale',
+            null,
+            table_id,
+            null,
+            case
+                when read_at + error_minutes * interval '1 minute'
+                < clock_timestamp() then 'block'
+                else 'warn'
+            end,
+            format(
+                'what is released was read at %s UTC; %s minutes at most are promised',
+                to_char(read_at at time zone 'utc', 'YYYY-MM-DD HH24:MI'),
+                warn_minutes
+            ),
+            read_at + warn_minutes * interval '1 minute'
+        from aged
+        where read_at + warn_minutes * interval '1 minute' < clock_timestamp()
+
+        union all
+
+        -- It is over once the run that was late has ended.
+        select
+            alert.kind,
+            alert.run_id,
+            alert.table_id,
+            alert.batch_seq,
+            alert.severity,
+            alert.message,
+            alert.occurred_at
+        from audit.alert
+        inner join audit.run on run.run_id = alert.run_id
+        where
+            alert.kind = 'deadline_missed'
+            and alert.closed_at is null
+            and run.state = 'running'
+
+    ),
+
+    closed as (
+
+        update audit.alert
+        set closed_at = clock_timestamp()
+        where
+            closed_at is null
+            and not exists (
+                select from holding
+                where
+                    holding.kind = alert.kind
+                    and holding.table_id is not distinct from alert.table_id
+            )
+
+    )
+
+    insert into audit.alert as alert (
+        kind, run_id, table_id, batch_seq, severity, message, occurred_at
+    )
+    select
+        kind,
+        run_id,
+        table_id,
+        batch_seq,
+        severity,
+        coalesce(message, kind),
+        occurred_at
+    from holding
+    on conflict (kind, coalesce(table_id, '')) where closed_at is null
+    do update set
+        severity = excluded.severity,
+        batch_seq = excluded.batch_seq,
+        message = excluded.message
+    where
+        (alert.severity, alert.batch_seq, alert.message)
+        is distinct from (excluded.severity, excluded.batch_seq, excluded.message)
+$$;
 
 -- Alters a table that views stand on. Postgres changes no type of a column that a
 -- view shows, so the views are dropped and made again as they were: owner, rights,

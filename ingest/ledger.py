@@ -22,7 +22,7 @@ from psycopg import conninfo, sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from ingest import journal, settings
+from ingest import journal, outbox, settings
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.lake import Manifest
 from ingest.metadata import Table
@@ -208,7 +208,7 @@ def know(connection: Connection, tables: Sequence[Table]) -> None:
 def begin_run(connection: Connection, command: str) -> str:
     """Open a run and return its id, which sorts by time."""
     run_id = _new_run_id()
-    _try_lock(connection, "seedbed.run", run_id)
+    try_lock(connection, "seedbed.run", run_id)
     connection.execute(
         "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
     )
@@ -295,6 +295,8 @@ def end_run(
     seconds = {name: round(took, 3) for name, took in steps.items()}
     facts = {"state": state, "seconds": seconds, "retries": retries, "error": error}
     journal.write("run.ended", level=level, run_id=run_id, **facts)
+    connection.execute("select audit.refresh_alerts()")
+    outbox.send_later()
 
 
 def _close_steps(connection: Connection, run_id: str) -> None:
@@ -307,7 +309,8 @@ def _close_steps(connection: Connection, run_id: str) -> None:
     )
 
 
-def _try_lock(connection: Connection, kind: str, name: str) -> bool:
+def try_lock(connection: Connection, kind: str, name: str) -> bool:
+    """Take the advisory lock for as long as the session lives, if it is free."""
     row = connection.execute(
         "select pg_try_advisory_lock(hashtext(%s), hashtext(%s))", (kind, name)
     ).fetchone()
@@ -321,7 +324,7 @@ def table_lock(table: Table) -> Iterator[None]:
     The lock goes with its session, so a killed run leaves none behind.
     """
     with connect() as connection:
-        if not _try_lock(connection, "seedbed.table", table.id):
+        if not try_lock(connection, "seedbed.table", table.id):
             raise Busy(
                 f"{table.id}: another run is working on it, so this one left it "
                 "alone. Wait for that run (`./seedbed status` shows it) and run again."
@@ -333,9 +336,9 @@ def table_lock(table: Table) -> Iterator[None]:
 def build_lock(report: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of the one build at a time, waiting for it if need be."""
     with connect() as connection:
-        if not _try_lock(connection, "seedbed.build", ""):
+        if not try_lock(connection, "seedbed.build", ""):
             report("build: waiting for the build of another run")
-            while not _try_lock(connection, "seedbed.build", ""):
+            while not try_lock(connection, "seedbed.build", ""):
                 time.sleep(0.2)
         yield
 

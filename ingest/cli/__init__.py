@@ -48,7 +48,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Who sees what": (security.security, snowflake.snowflake),
     "On a schedule": (airflow.airflow,),
-    "Operations": (operations.metrics, operations.dashboards),
+    "Operations": (operations.alerts, operations.metrics, operations.dashboards),
     "Measure": (bench.bench,),
 }
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import click
 
-from ingest.cli.common import out, say, start_services
+from ingest import ledger, outbox
+from ingest.cli.common import escaped, out, say, start_services
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.settings import ROOT
 
 
@@ -27,7 +32,6 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     from prometheus_client import start_http_server
 
     from ingest import stop
-    from ingest.errors import ConfigurationError
     from ingest.operations import metrics as exporter
 
     start_services(())
@@ -68,3 +72,77 @@ def dashboards(check: bool) -> int:
     done = "differ" if check else "written"
     out.print(f"dashboards: {len(changed)} of {len(pages.PAGES)} {done}")
     return 1 if check and changed else 0
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def alerts(context: click.Context) -> int:
+    """What is wrong now, and the channels that are told of it."""
+    from ingest.operations import alerts as open_alerts
+
+    if context.invoked_subcommand:
+        return 0
+    start_services(())
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        connection.execute("select audit.refresh_alerts()")
+        found = open_alerts.still_open(connection)
+    outbox.send_later()
+    for severity, kind, table, since, message in found:
+        colour = "red" if severity == "block" else "yellow"
+        page = f"docs/runbooks/{kind.replace('_', '-')}.md"
+        out.print(
+            f"[{colour}]{severity:<6}[/] {kind}  {table}  since {since} UTC\n"
+            f"       {escaped(message)}\n       see {page}",
+            soft_wrap=True,
+        )
+    if not found:
+        out.print("no alert is open")
+    return 1 if found else 0
+
+
+@alerts.command("send")
+def alerts_send() -> int:
+    """Tell the channels what they have not been told; a run does this by itself."""
+    from ingest.operations import alerts as open_alerts
+
+    with ledger.connect() as connection:
+        connection.execute("select audit.refresh_alerts()")
+        faults = open_alerts.send(connection)
+    for channel, fault in faults.items():
+        out.print(f"{channel}: {escaped(fault)}; it is tried again after the next run")
+    return ServiceError.exit_code if faults else 0
+
+
+@alerts.command("test")
+@click.option("--local", is_flag=True, help="To endpoints that this command opens.")
+def alerts_test(local: bool) -> int:
+    """Send one opened alert, one that is over and one notice to each channel."""
+    from ingest.operations import alerts as open_alerts
+    from ingest.operations import channels, endpoints
+
+    faults = 0
+    with ExitStack() as stack:
+        received = endpoints.Received()
+        if local:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            received, variables = stack.enter_context(endpoints.listening())
+            os.environ |= variables | {"SEEDBED_ALERT_FILE": f"{folder}/alerts.jsonl"}
+        configured = channels.configured()
+        for channel in configured:
+            try:
+                channel.send(open_alerts.samples())
+                out.print(f"{channel.name:<10} [green]sent[/]")
+            except SeedbedError as error:
+                faults += 1
+                out.print(f"{channel.name:<10} [red]failed[/]: {escaped(str(error))}")
+        for path, body in received.posts:
+            out.print(f"{path}: {escaped(json.dumps(body))}", soft_wrap=True)
+        for mail in received.mails:
+            out.print(escaped(mail), soft_wrap=True)
+    if not configured:
+        raise ConfigurationError(
+            "no channel has an address: set "
+            f"{', '.join(outbox.CHANNELS.values())} (see .env.example), any of them."
+        )
+    return ServiceError.exit_code if faults else 0

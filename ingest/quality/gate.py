@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ingest import ledger, settings
+from ingest import ledger, outbox, settings
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
 from ingest.ledger import Batch
@@ -61,7 +61,9 @@ def decide(
             _alert(connection, table, batch, run_id, reason)
         else:
             ledger.release(connection, batch, manifest)
-    if not blocking:
+    if blocking:
+        outbox.send_later()
+    else:
         lake.forget(manifest)
     return ledger.batch(connection, table.id, batch.batch_seq)
 
@@ -215,9 +217,11 @@ def _alert(
     reason: str,
 ) -> None:
     connection.execute(
-        "insert into audit.alert (run_id, table_id, batch_seq, severity, message) "
-        "values (%s, %s, %s, 'block', %s)",
-        (run_id, table.id, batch.batch_seq, reason),
+        "insert into audit.alert (kind, run_id, table_id, batch_seq, severity, "
+        "message, occurred_at) values ('table_blocked', %s, %s, %s, 'block', %s, %s) "
+        "on conflict (kind, coalesce(table_id, '')) where closed_at is null "
+        "do update set batch_seq = excluded.batch_seq, message = excluded.message",
+        (run_id, table.id, batch.batch_seq, reason, batch.planned_at),
     )
 
 
