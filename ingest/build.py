@@ -163,15 +163,17 @@ def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
         ran = None
     if not ran or dt.datetime.fromisoformat(ran["metadata"]["generated_at"]) < since:
         raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
-    failed = set()
+    behind = set()
     for result in ran["results"]:
         node = nodes.get(result["unique_id"])
         if node is None or result["status"] not in _FAILED:
             continue
         is_test = node["resource_type"] in ("test", "unit_test")
         about = node["depends_on"]["nodes"] if is_test else [result["unique_id"]]
-        failed |= {nodes[name]["name"] for name in about if name in nodes}
-    return [f"{name}+" for name in sorted(failed)]
+        names = sorted(nodes[name]["name"] for name in about if name in nodes)
+        # As dbt itself has it: behind a test is what follows from all it looks at.
+        behind.add(",".join(f"{name}+" for name in names))
+    return sorted(behind - {""})
 
 
 def _due(connection: Connection, place: str) -> list[str]:

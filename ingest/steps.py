@@ -11,12 +11,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingest import build, ledger, metadata, pipeline, settings, silence, window
+from ingest import build, journal, ledger, metadata, pipeline, settings, silence, window
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.pipeline import Outcome, Report
 from ingest.quality import gate
@@ -205,6 +206,17 @@ def plan_build(run_id: str, target: str) -> dict[str, Any] | None:
 def selectors(plan: dict[str, Any], layer: str) -> dict[str, str]:
     """dbt's `select` and `exclude` of a planned build's layer, silver or gold."""
     return build.Plan(**plan).of_layer(layer)
+
+
+@contextmanager
+def building(run_id: str, report: Report) -> Iterator[None]:
+    """A build, by whatever runs dbt: one at a time, and noted as a step."""
+    with (
+        ledger.connect() as connection,
+        ledger.build_lock(report),
+        journal.step(connection, run_id, "build"),
+    ):
+        yield
 
 
 def look(run_id: str, folder: Path, since: datetime, target: str) -> list[str]:

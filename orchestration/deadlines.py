@@ -49,7 +49,7 @@ async def missed(context: dict[str, Any], told: str) -> None:
     from ingest import steps
 
     run = context["dag_run"]
-    await asyncio.to_thread(steps.late, run["dag_id"], run["run_id"], told)
+    await asyncio.to_thread(steps.late, run["dag_id"], run["dag_run_id"], told)
 
 
 def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:

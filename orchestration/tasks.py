@@ -200,7 +200,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
     def execute(self, context: Any) -> None:
         """Build, once no other build is under way."""
-        from ingest import ledger
+        from ingest import steps
 
         ti = context["ti"]
         planned = ti.xcom_pull(task_ids="validate")
@@ -211,7 +211,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             raise AirflowSkipException("silver could not be built, so gold is not")
         self.began = datetime.now(UTC)
         self.callback = self.keep
-        with ledger.build_lock(tell):
+        with steps.building(self.run, tell):
             super().execute(context)
 
     def keep(self, folder: str, context: Any) -> None:

@@ -56,6 +56,11 @@ class Airflow:
         with sqlite3.connect(self.home / "airflow.db") as connection:
             return connection.execute(text, values).fetchall()
 
+    def change(self, text: str) -> None:
+        """Change Airflow's own database."""
+        with sqlite3.connect(self.home / "airflow.db", timeout=30) as connection:
+            connection.execute(text)
+
     def states(self, dag: str) -> dict[str, set[str]]:
         """States of the newest run's tasks: `task` or `task table`."""
         rows = self.query(
