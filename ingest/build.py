@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 
 _FAILED = ("error", "fail", "runtime error", "partial success")
-_SEEDS = "resource_type:seed"
+# Unit tests judge code, not data: they are for `dbt build` and for CI.
+_NEVER = "resource_type:seed resource_type:unit_test"
 _GOLD = "path:models/gold+"
-_parsed: dict[str, Manifest] = {}
+_parsed: dict[tuple[str, ...], Manifest] = {}
 
 
 @dataclass
@@ -70,11 +71,10 @@ def build(
     changed since the last complete build are built as well.
     """
     due = plan(connection, left_out, everything=everything, target=target)
-    arguments = ["build", "--target", target, "--exclude-resource-type", "seed"]
+    exclude = f"{_NEVER} {due.exclude}".strip()
+    arguments = ["build", "--target", target, "--exclude", exclude]
     if due.select:
         arguments += ["--select", due.select, "--state", due.state]
-    if due.exclude:
-        arguments += ["--exclude", due.exclude]
     built = run_dbt(arguments, report)
     if built.ok:
         finish(connection, due, settings.ROOT / "target" / "manifest.json")
@@ -104,10 +104,10 @@ class Plan:
         `silver` is all that doesn't follow from gold, `gold` the rest.
         """
         if layer == "silver":
-            exclude = f"{_SEEDS} {_GOLD} {self.exclude}"
+            exclude = f"{_NEVER} {_GOLD} {self.exclude}"
             return {"select": self.select or "fqn:*", "exclude": exclude.strip()}
         parts = [f"{part},{_GOLD}" for part in self.select.split()] or [_GOLD]
-        exclude = f"{_SEEDS} {self.exclude}"
+        exclude = f"{_NEVER} {self.exclude}"
         return {"select": " ".join(parts), "exclude": exclude.strip()}
 
 
@@ -268,18 +268,39 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
         "--log-level-file",
         "info",
     ]
-    runner = dbtRunner(manifest=_parsed.get(target), callbacks=[follow])
+    # What a variable changes is parsed for that command alone.
+    manifest = None if "--vars" in arguments else _manifest(target, common)
+    runner = dbtRunner(manifest=manifest, callbacks=[follow])
     answer = runner.invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
-        raise SeedbedError(
-            f"dbt could not run: {_first_lines(str(answer.exception))} "
-            f"The log is {log / 'dbt.log'}; mend the cause and run again."
-        )
-    if runner.manifest is not None and "--vars" not in arguments:
-        _parsed[target] = runner.manifest
+        raise _failed(answer.exception)
     results: Sequence[Any] = getattr(answer.result, "results", [])
     return results
+
+
+def _manifest(target: str, common: list[str]) -> Manifest:
+    """The project as dbt parsed it: once in a process, until `forget`."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    # Schemas are part of what is parsed.
+    place = (str(settings.ROOT), target, schema_of("gold"))
+    if place not in _parsed:
+        answer = dbtRunner().invoke(["parse", "--target", target, *common])
+        stop.check()
+        if not isinstance(answer.result, Manifest):
+            raise _failed(answer.exception)
+        _parsed[place] = answer.result
+    return _parsed[place]
+
+
+def _failed(cause: BaseException | None) -> SeedbedError:
+    log = settings.ROOT / ".seedbed" / "log" / "dbt.log"
+    return SeedbedError(
+        f"dbt could not run: {_first_lines(str(cause))} "
+        f"The log is {log}; mend the cause and run again."
+    )
 
 
 def _built(results: Sequence[Any]) -> Built:
