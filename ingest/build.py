@@ -34,11 +34,10 @@ _parsed: dict[tuple[str, ...], Manifest] = {}
 
 @dataclass
 class Built:
-    """What dbt did: nodes by status, and a line for each that failed or warned."""
+    """What dbt did: nodes by status, and a line for each that failed."""
 
     counts: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -309,18 +308,9 @@ def _built(results: Sequence[Any]) -> Built:
         status = str(getattr(result.status, "value", result.status))
         built.counts[status] = built.counts.get(status, 0) + 1
         line = f"{result.node.name}: {_first_lines(str(result.message or status))}"
-        test = getattr(result.node, "test_metadata", None)
-        is_reference = test and test.name.startswith("relationships")
-        if is_reference and status in ("fail", "warn"):
-            line += (
-                " (If the table was moved without the one it refers to, `./seedbed "
-                "run` reads that one as well.)"
-            )
         if status in _FAILED:
             path = getattr(result.node, "compiled_path", None)
             built.failures.append(line + (f" (SQL: {path})" if path else ""))
-        elif status == "warn":
-            built.warnings.append(line)
     return built
 
 

@@ -192,13 +192,17 @@ def _show_rules(summary: Summary, console: Console) -> None:
         console.print()
     for rule in told:
         colour = "red" if rule["severity"] == "block" else "yellow"
+        line = (
+            f"{rule['table_id']}  {rule['rule_id']}: {rule['observed']}, expected "
+            f"{rule['expected']}"
+        )
+        if rule["expected"].startswith("references "):
+            line += (
+                ". (If the table was moved without the one it refers to, `./seedbed "
+                "run` reads that one as well.)"
+            )
         console.print(
-            Text.assemble(
-                (f"{rule['severity']:<6}", colour),
-                f"{rule['table_id']}  {rule['rule_id']}: {rule['observed']}, expected "
-                f"{rule['expected']}",
-            ),
-            soft_wrap=True,
+            Text.assemble((f"{rule['severity']:<6}", colour), line), soft_wrap=True
         )
 
 

@@ -109,8 +109,6 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
         out.print(f"dbt      {result.built}")
         for line in result.built.failures:
             out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
-        for line in result.built.warnings:
-            out.print(f"         [yellow]warning[/] {escaped(line)}", soft_wrap=True)
     return result.exit_code
 
 

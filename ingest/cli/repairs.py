@@ -22,6 +22,7 @@ from ingest.cli.common import (
     target_option,
 )
 from ingest.errors import ConfigurationError
+from ingest.settings import ROOT
 from ingest.window import Request
 
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
@@ -122,7 +123,9 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str) -> int:
         for table in tables:
             rows = replay.replay(connection, table, say)
             out.print(f"{table.id}: its log was made from raw, {rows:,} rows")
+        began = dt.datetime.now(dt.UTC)
         built = building.rebuild(names, target, say)
+        pipeline.look(connection, run_id, ROOT / "target", began, target, say)
         state = "done" if built.ok else "failed"
         seconds = {"build": time.monotonic() - started}
         ledger.end_run(connection, run_id, state, seconds, "\n".join(built.failures))

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ingest import summary
-from tests.clone import LAYERS, Clone, neutral_environment
+from tests.clone import LAYERS, Clone, columns_of, neutral_environment
 from tests.conftest import Played
 
 
@@ -208,3 +209,47 @@ def test_help_starts_with_the_five_commands(stack: Clone) -> None:
         if line.strip()
     ]
     assert names == ["demo", "test", "run", "status", "doctor"]
+
+
+def test_a_contract_is_shown_and_what_breaks_it_fails_until_it_has_a_new_version(
+    stack: Clone,
+) -> None:
+    shown = stack.cli("contract", "show", "shop.customers")
+    assert shown.returncode == 0, shown.stderr
+    contract = yaml.safe_load(shown.stdout)
+    assert contract["kind"] == "DataContract"
+    tables = {table["name"]: table for table in contract["schema"]}
+    named = [column["name"] for column in tables["customers"]["properties"]]
+    assert set(named) > set(columns_of("shop.customers"))
+    agreed = stack.root / "agreed.yaml"
+    agreed.write_text(shown.stdout)
+    try:
+        same = stack.cli("contract", "diff", "--base", agreed.name)
+        assert same.returncode == 0, same.stdout + same.stderr
+        old = "shop,customers,city,city,varchar(80),true,,true,trim,"
+        new = old.replace("varchar(80)", "varchar(20)")
+        with stack.edited("columns", old, f"{new},City of residence"):
+            broken = stack.cli("contract", "diff", "--base", agreed.name)
+            assert broken.returncode == 1
+            assert "breaking" in broken.stdout
+            assert "city" in broken.stdout
+            with stack.options("shop,customers,contract_version,2.0.0"):
+                renewed = stack.cli("contract", "diff", "--base", agreed.name)
+        assert renewed.returncode == 0, renewed.stdout + renewed.stderr
+    finally:
+        agreed.unlink()
+    unknown = stack.cli("contract", "show", "shop.nothing")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "shop.nothing" in unknown.stderr
+
+
+def test_a_rule_that_fails_is_told_once_with_the_way_out(day_1: Clone) -> None:
+    day_1.change(
+        "insert into shop.payments select 999999, 888888, kind, method, amount, "
+        "'2026-03-20' from shop.payments limit 1"
+    )
+    done = day_1.cli("run", "--tables", "payments")
+    assert done.returncode == 1
+    lines = [n for n in done.stdout.split("\n") if n.startswith("block")]
+    (told,) = [n for n in lines if "orders.order_id" in n]
+    assert "`./seedbed run` reads that one as well" in told

@@ -367,6 +367,8 @@ def test_rebuilding_everything_gives_the_same_rows(day_4: Clone) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "orders_history" in done.stdout
     assert day_4.contents() == before
+    seen = "select count(*) from audit.dq_result inner join audit.run using (run_id) "
+    assert day_4.value(f"{seen} where command = 'rebuild' and passed") > 0
     assert day_4.run().state == "done"
 
 
