@@ -118,3 +118,19 @@ def bench_gold(orders: int, rounds: int, as_json: bool) -> int:
         for line in gold.lines(outcomes):
             click.echo(line)
     return 0
+
+
+@bench.command("discovery")
+@click.option("--tables", type=click.IntRange(1, 5000), default=500, help="Tables.")
+@json_option
+def bench_discovery(tables: int, as_json: bool) -> int:
+    """A database of many tables: discover, generate, and dbt's parse."""
+    from ingest.bench import discovery
+
+    seconds = discovery.run(tables, say)
+    if as_json:
+        click.echo(json.dumps(discovery.as_json(tables, seconds), indent=2))
+    else:
+        for line in discovery.lines(tables, seconds):
+            click.echo(line)
+    return 0

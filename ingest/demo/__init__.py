@@ -101,7 +101,7 @@ class Sizes:
 
 def current_day(admin_url: str) -> tuple[int, int] | None:
     """Last day applied and the rows it was made for; None before day 1."""
-    with _connect(admin_url) as cursor:
+    with connect(admin_url) as cursor:
         return _state(cursor)
 
 
@@ -125,7 +125,7 @@ def apply_day(admin_url: str, day: int, rows: int = DEFAULT_ROWS) -> Counts:
             f"The demo needs at least {MINIMUM_ROWS} rows to show every case, not "
             f"{rows}; pass --rows {MINIMUM_ROWS} or more."
         )
-    with _connect(admin_url) as cursor:
+    with connect(admin_url) as cursor:
         if _is_applied(_state(cursor), day, rows):
             return {}
         with TemporaryDirectory(prefix="seedbed-demo-") as folder:
@@ -140,7 +140,7 @@ def apply_day(admin_url: str, day: int, rows: int = DEFAULT_ROWS) -> Counts:
 
 def reset(admin_url: str) -> None:
     """Drop the demo's tables in both databases, so that day 1 may come again."""
-    with _connect(admin_url) as cursor:
+    with connect(admin_url) as cursor:
         for statement in _statements("schema"):
             if statement.startswith("drop table"):
                 cursor.execute(statement)
@@ -272,7 +272,7 @@ def _state(cursor: Cursor) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _connect(admin_url: str) -> Iterator[Cursor]:
+def connect(admin_url: str) -> Iterator[Cursor]:
     """A cursor outside any transaction; its connection closes with the block."""
     url = urlsplit(admin_url)
     if url.scheme != "mysql" or not url.hostname:
