@@ -33,11 +33,12 @@ def lock_of(package: str) -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone in a path with spaces; iniconfig to run, pluggy to test."""
+    """A clone in a path with spaces; iniconfig to run, packaging for Airflow, pluggy to test."""
     clone = tmp_path / "a clone"
     (clone / "ingest").mkdir(parents=True)
     shutil.copy(REPOSITORY / "seedbed", clone)
     (clone / "requirements.lock").write_text(lock_of("iniconfig"))
+    (clone / "requirements-airflow.lock").write_text(lock_of("packaging"))
     (clone / "requirements-dev.lock").write_text(lock_of("pluggy"))
     (clone / "ingest" / "__main__.py").write_text(PROGRAM)
     return clone
