@@ -33,7 +33,7 @@ def lock_of(package: str) -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone in a path with spaces; iniconfig to run, packaging for Airflow, pluggy to test."""
+    """A clone in a path with spaces, whose locks have a package each."""
     clone = tmp_path / "a clone"
     (clone / "ingest").mkdir(parents=True)
     shutil.copy(REPOSITORY / "seedbed", clone)
