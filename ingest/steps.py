@@ -17,7 +17,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingest import build, journal, ledger, metadata, pipeline, settings, silence, window
+from ingest import (
+    build,
+    journal,
+    ledger,
+    metadata,
+    outbox,
+    pipeline,
+    settings,
+    silence,
+    window,
+)
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.pipeline import Outcome, Report
 from ingest.quality import gate
@@ -166,6 +176,7 @@ def late(dag: str, name: str, told: str) -> None:
             "values (%s, 'deadline_missed', 'block', %s) on conflict do nothing",
             (run_id, f"{dag} has missed its deadline: {told} ({name})"),
         )
+    outbox.send_later()
 
 
 def validate(run_id: str, report: Report) -> None:
