@@ -11,6 +11,7 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.settings import ROOT
 from ingest.window import Request
 
+NEVER = "resource_type:seed resource_type:unit_test"
 BEGAN = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
@@ -67,12 +68,12 @@ def test_the_two_halves_of_a_build_are_the_whole() -> None:
     some = plan("state:modified+ source:bronze.a+", "source:bronze.b+")
     assert some.of_layer("silver") == {
         "select": "state:modified+ source:bronze.a+",
-        "exclude": "resource_type:seed path:models/gold+ source:bronze.b+",
+        "exclude": f"{NEVER} path:models/gold+ source:bronze.b+",
     }
     gold = ("state:modified+,path:models/gold+", "source:bronze.a+,path:models/gold+")
     assert some.of_layer("gold") == {
         "select": " ".join(gold),
-        "exclude": "resource_type:seed source:bronze.b+",
+        "exclude": f"{NEVER} source:bronze.b+",
     }
     assert plan("", "").of_layer("silver")["select"] == "fqn:*"
     assert plan("", "").of_layer("gold")["select"] == "path:models/gold+"
