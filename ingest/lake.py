@@ -203,6 +203,21 @@ class Lake:
         except Exception as error:
             self._refuse(error, "read")
 
+    def keys(self, folder: str) -> list[str]:
+        """The keys of all objects in a folder of the lake."""
+        prefix = self._settings.prefix
+        pages = self.client.get_paginator("list_objects_v2")
+        try:
+            return [
+                entry["Key"].removeprefix(prefix)
+                for page in pages.paginate(
+                    Bucket=self._settings.bucket, Prefix=prefix + folder
+                )
+                for entry in page.get("Contents", ())
+            ]
+        except Exception as error:
+            self._refuse(error, "list")
+
     def fetch(self, part: Part) -> Path:
         """The part's local file, downloaded if need be, its checksum verified."""
         path = self.local(part.key)

@@ -22,7 +22,7 @@ from psycopg import conninfo, sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from ingest import journal, outbox, settings
+from ingest import journal, settings
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.lake import Manifest
 from ingest.metadata import Table
@@ -296,7 +296,6 @@ def end_run(
     facts = {"state": state, "seconds": seconds, "retries": retries, "error": error}
     journal.write("run.ended", level=level, run_id=run_id, **facts)
     connection.execute("select audit.refresh_alerts()")
-    outbox.send_later()
 
 
 def _close_steps(connection: Connection, run_id: str) -> None:

@@ -27,7 +27,8 @@ _children: list[subprocess.Popen[bytes]] = []
 
 def is_used() -> bool:
     """Whether anything is to be told elsewhere."""
-    return any(os.environ.get(variable) for variable in CHANNELS.values())
+    variables = (*CHANNELS.values(), "OPENLINEAGE_URL")
+    return any(os.environ.get(variable) for variable in variables)
 
 
 def send_later() -> None:
@@ -37,7 +38,7 @@ def send_later() -> None:
     with suppress(OSError):
         _children.append(
             subprocess.Popen(
-                [sys.executable, "-m", "ingest", "alerts", "send"],
+                [sys.executable, "-m", "ingest", "deliver"],
                 cwd=settings.ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -29,6 +29,7 @@ from ingest import (
     load,
     log,
     metadata,
+    outbox,
     probe,
     retry,
     schedule,
@@ -43,6 +44,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
+from ingest.operations import lineage
 from ingest.quality import gate, process, results
 
 STEPS = ("extract", "load", "validate")
@@ -162,7 +164,7 @@ def run(
         except BaseException as error:
             told = str(error) or type(error).__name__
             with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
-                ledger.end_run(own, run_id, "failed", seconds, told)
+                close(own, run_id, "failed", seconds, told)
             raise
         is_unbuilt = built is not None and not built.ok
         is_sound = balanced and not leaks and not is_unbuilt
@@ -172,8 +174,22 @@ def run(
         with ledger.connect() as own:
             for outcome in outcomes:
                 note(own, run_id, outcome)
-            ledger.end_run(own, run_id, state, seconds, errors, retries)
+            close(own, run_id, state, seconds, errors, retries)
     return RunResult(run_id, state, outcomes, built, leaks, seconds, balanced)
+
+
+def close(
+    connection: Connection,
+    run_id: str,
+    state: str,
+    seconds: dict[str, float],
+    error: str = "",
+    retries: int = 0,
+) -> None:
+    """Close a run, keep its lineage, and let others be told."""
+    ledger.end_run(connection, run_id, state, seconds, error, retries)
+    lineage.keep(connection, run_id)
+    outbox.send_later()
 
 
 def assert_generated() -> list[Table]:

@@ -48,7 +48,14 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Who sees what": (security.security, snowflake.snowflake),
     "On a schedule": (airflow.airflow,),
-    "Operations": (operations.alerts, operations.metrics, operations.dashboards),
+    "Operations": (
+        operations.alerts,
+        operations.deliver,
+        operations.metrics,
+        operations.dashboards,
+        operations.backup,
+        operations.drill,
+    ),
     "Measure": (bench.bench,),
 }
 

@@ -101,14 +101,17 @@ def alerts(context: click.Context) -> int:
     return 1 if found else 0
 
 
-@alerts.command("send")
-def alerts_send() -> int:
-    """Tell the channels what they have not been told; a run does this by itself."""
+@click.command()
+def deliver() -> int:
+    """Send the alerts and the lineage that wait; a run does this by itself."""
     from ingest.operations import alerts as open_alerts
+    from ingest.operations import lineage
 
     with ledger.connect() as connection:
         connection.execute("select audit.refresh_alerts()")
         faults = open_alerts.send(connection)
+        if fault := lineage.send(connection):
+            faults["lineage"] = fault
     for channel, fault in faults.items():
         out.print(f"{channel}: {escaped(fault)}; it is tried again after the next run")
     return ServiceError.exit_code if faults else 0
@@ -146,3 +149,48 @@ def alerts_test(local: bool) -> int:
             f"{', '.join(outbox.CHANNELS.values())} (see .env.example), any of them."
         )
     return ServiceError.exit_code if faults else 0
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--to", "file", type=_FILE, help="A file; else below .seedbed/backups.")
+def backup(file: Path | None) -> int:
+    """Write the warehouse with its control tables to a file."""
+    from ingest.operations import drill as drills
+
+    start_services(())
+    made = drills.backup(file)
+    size = made.stat().st_size
+    out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
+    out.print("next     ./seedbed drill restores it beside the warehouse and compares")
+    return 0
+
+
+@click.command()
+@click.option("--backup", "file", type=_FILE, help="Which one; else the newest.")
+def drill(file: Path | None) -> int:
+    """Restore a backup beside the warehouse, replay the lake, compare; exit 1 if wrong.
+
+    The warehouse is only read. The result goes to audit.drill_result.
+    """
+    from ingest.operations import drill as drills
+
+    start_services(())
+    done = drills.drill(file, say)
+    took = ", ".join(f"{name} {spent:.1f} s" for name, spent in done.seconds.items())
+    out.print(
+        f"drill    {done.backup.name}, {done.batches} batches replayed from the lake\n"
+        f"recovery {sum(done.seconds.values()):.1f} s ({took})"
+    )
+    if done.left_out:
+        out.print(
+            f"left out {', '.join(done.left_out)}: dbt's snapshots", soft_wrap=True
+        )
+    if not done.different:
+        out.print(f"same     [green]all {done.compared} tables[/], by checksum")
+        return 0
+    out.print(f"[red]different[/] {', '.join(done.different)}", soft_wrap=True)
+    out.print("see docs/runbooks/drill-due.md")
+    return 1

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+import pytest
 import yaml
 
+from ingest.cli import cli
 from ingest.operations import dashboards
 from ingest.operations.metrics import METRICS
 from tests import monitoring
@@ -202,3 +205,47 @@ def test_panels_lie_beside_one_another() -> None:
             assert not cells & taken, panel["title"]
             assert max(x for x, _ in cells) < 24, panel["title"]
             taken |= cells
+
+
+RUNBOOKS = REPOSITORY / "docs" / "runbooks"
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_each_alert_has_a_runbook_that_names_it(name: str) -> None:
+    page = REPOSITORY / ALERTS[name]["annotations"]["runbook"]
+    assert f"`{name}`" in page.read_text()
+
+
+def test_each_kind_of_alert_of_the_control_tables_has_a_runbook() -> None:
+    script = (REPOSITORY / "ingest" / "audit.sql").read_text()
+    function = script[script.index("audit.refresh_alerts()\nreturns") :]
+    kinds = {*re.findall(r"'(\w+_(?:blocked|failed|stale|missed))'", function)}
+    assert kinds == {"table_blocked", "run_failed", "table_stale", "deadline_missed"}
+    for kind in kinds:
+        page = RUNBOOKS / f"{kind.replace('_', '-')}.md"
+        assert f"`{kind}`" in page.read_text()
+
+
+def test_each_command_and_metric_of_a_runbook_exists() -> None:
+    pages = sorted(RUNBOOKS.glob("*.md"))
+    assert len(pages) > 15
+    for page in pages:
+        text = page.read_text()
+        named = re.findall(r"\./seedbed ([a-z]+)(?: ([a-z]+))?", text)
+        for command, second in named:
+            found = cli.commands[command]
+            if isinstance(found, click.Group) and second:
+                assert second in found.commands, (page.name, command, second)
+        for line in re.findall(r"\./seedbed [^`#\n]+", text):
+            found = cli.commands[line.split()[1]]
+            options = {o for p in found.params for o in p.opts}
+            assert {*re.findall(r"--[a-z-]+", line)} <= options, (page.name, line)
+        assert {*re.findall(r"\bseedbed_\w+", text)} <= METRICS.keys(), page.name
+        if page.name != "README.md":
+            parts = re.findall(r"^## (.+)$", text, re.MULTILINE)
+            assert parts == [
+                "What it means",
+                "What to look at",
+                "What to do",
+                "How to verify",
+            ], page.name
