@@ -198,3 +198,30 @@ def test_a_message_without_a_table_has_a_title_and_a_runbook() -> None:
     message = Message("alert/1/opened", "seedbed/run_failed", *facts)
     assert message.title == "run failed"
     assert message.page == "docs/runbooks/run-failed.md"
+
+
+def test_each_hop_of_the_lineage_ends_and_reads_what_was_produced(
+    stack: Clone, story: Story
+) -> None:
+    files = sorted((stack.root / ".seedbed" / "lineage").glob("*.jsonl"))
+    mine = {f"{result.run_id}.jsonl" for result in story.results}
+    files = [file for file in files if file.name in mine]
+    assert len(files) == len(story.results)
+    produced: set[tuple[str, str]] = set()
+    for file in files:
+        events = [json.loads(line) for line in file.read_text().splitlines()]
+        begun = [e["run"]["runId"] for e in events if e["eventType"] == "START"]
+        ended = [e["run"]["runId"] for e in events if e["eventType"] != "START"]
+        assert len(begun) == len({*begun}) == 4  # the run, extract, load and gate
+        assert sorted(begun) == sorted(ended)
+        assert events[0]["job"]["name"] == "run"
+        for event in events[1:-1]:
+            parent = event["run"]["facets"]["parent"]["run"]["runId"]
+            assert parent == events[0]["run"]["runId"]
+            for dataset in event["inputs"]:
+                place = dataset["namespace"], dataset["name"]
+                assert place in produced or place[0].startswith("mysql://"), place
+            for dataset in event["outputs"]:
+                produced.add((dataset["namespace"], dataset["name"]))
+        text = file.read_text()
+        assert not any(secret in text for secret in stack.secrets)
