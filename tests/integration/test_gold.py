@@ -288,6 +288,7 @@ def test_a_changed_definition_derives_the_model_as_a_whole(day_4: Clone) -> None
     file = day_4.root / "models" / "gold" / "agg_daily_sales.sql"
     text = file.read_text()
     file.write_text(text + "-- another\n")
+    build.forget()
     try:
         with day_4.inside():
             words = ["run", "--target", "postgres", "--select", "agg_daily_sales"]
