@@ -4,10 +4,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from prometheus_client.parser import text_string_to_metric_families
+from referencing import Registry, Resource
 
 from ingest import ledger, outbox, pipeline
 from ingest.operations import alerts, endpoints, metrics
@@ -225,3 +228,42 @@ def test_each_hop_of_the_lineage_ends_and_reads_what_was_produced(
                 produced.add((dataset["namespace"], dataset["name"]))
         text = file.read_text()
         assert not any(secret in text for secret in stack.secrets)
+
+
+def facets(found: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(found, dict):
+        if "_schemaURL" in found:
+            yield found
+        for value in found.values():
+            yield from facets(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from facets(value)
+
+
+def test_each_event_and_facet_is_valid_by_the_schema_that_it_names(
+    stack: Clone, story: Story
+) -> None:
+    here = Path(__file__).with_name("openlineage")
+    schemas = [json.loads(file.read_text()) for file in here.glob("*.json")]
+    registry = Registry().with_resources(
+        [(schema["$id"], Resource.from_contents(schema)) for schema in schemas]
+    )
+
+    def check(found: dict[str, Any], schema: str) -> None:
+        Draft202012Validator(
+            {"$ref": schema}, registry=registry, format_checker=FormatChecker()
+        ).validate(found)
+
+    seen = set()
+    for result in story.results:
+        file = stack.root / ".seedbed" / "lineage" / f"{result.run_id}.jsonl"
+        for line in file.read_text().splitlines():
+            event = json.loads(line)
+            check(event, event["schemaURL"])
+            for facet in facets(event):
+                check(facet, facet["_schemaURL"])
+                seen.add(facet["_schemaURL"].rpartition("/")[2])
+    assert {"ParentRunFacet", "ColumnLineageDatasetFacet"} <= seen
+    with pytest.raises(ValidationError):
+        check({**event, "eventTime": None}, event["schemaURL"])
