@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest import metadata, settings, stop
@@ -50,6 +51,23 @@ def schema_of(layer: str) -> str:
     return layer if place == "prod" else f"{place}_{layer}"
 
 
+def artifacts(target: str) -> Path:
+    """Where dbt keeps what it parsed and compiled for a target.
+
+    Each has a folder of its own, as dbt parses all anew for another target.
+    """
+    folder = settings.ROOT / "target"
+    return folder if target == "postgres" else folder / target
+
+
+def _place(target: str) -> str:
+    """What is built where: the target, which account of it, and the schemas."""
+    if target == "snowflake":
+        account = os.environ.get("SNOWFLAKE_ACCOUNT", "").replace("/", "_")
+        target = f"{target}.{account}.{os.environ.get('SNOWFLAKE_DATABASE', '')}"
+    return f"{target}.{schema_of('gold')}"
+
+
 def build(
     connection: Connection,
     left_out: Sequence[Table],
@@ -63,7 +81,7 @@ def build(
     Descendants of `left_out` keep their last good state. Models whose code
     changed since the last complete build are built as well.
     """
-    place = f"{target}.{schema_of('gold')}"
+    place = _place(target)
     state = settings.ROOT / ".seedbed" / "state" / place
     complete = _was_complete(connection, place) and (state / "manifest.json").exists()
     released = dict(
@@ -83,7 +101,7 @@ def build(
     built = run_dbt(arguments, report)
     if built.ok and not left_out:
         state.mkdir(parents=True, exist_ok=True)
-        shutil.copy(settings.ROOT / "target" / "manifest.json", state)
+        shutil.copy(artifacts(target) / "manifest.json", state)
         with connection.cursor() as cursor:
             cursor.executemany(
                 "insert into audit.built_table values (%s, %s, %s) on conflict "
@@ -179,6 +197,8 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
         str(settings.ROOT),
         "--profiles-dir",
         str(settings.ROOT),
+        "--target-path",
+        str(artifacts(target)),
         "--log-path",
         str(log),
         "--log-level",
@@ -205,8 +225,10 @@ def _built(results: Sequence[Any]) -> Built:
     for result in results:
         status = str(getattr(result.status, "value", result.status))
         built.counts[status] = built.counts.get(status, 0) + 1
-        line = f"{result.node.name}: {_first_lines(str(result.message or status))}"
-        test = getattr(result.node, "test_metadata", None)
+        node = getattr(result, "node", None)  # an operation has none
+        name = node.name if node else result.unique_id.rpartition(".")[2]
+        line = f"{name}: {_first_lines(str(result.message or status))}"
+        test = getattr(node, "test_metadata", None)
         is_reference = test and test.name.startswith("relationships")
         if is_reference and status in ("fail", "warn"):
             line += (
@@ -214,7 +236,7 @@ def _built(results: Sequence[Any]) -> Built:
                 "run` reads that one as well.)"
             )
         if status in ("error", "fail", "runtime error", "partial success"):
-            path = getattr(result.node, "compiled_path", None)
+            path = getattr(node, "compiled_path", None)
             built.failures.append(line + (f" (SQL: {path})" if path else ""))
         elif status == "warn":
             built.warnings.append(line)
