@@ -5,8 +5,10 @@
 {% endmacro %}
 
 {% macro default__replaced(key, changed, changed_key) %}
-    {#- Tells dbt that the model is built after the one that says what changed -#}
-    {%- do ref(changed) -%}
+    {#- Only to tell dbt which model has to be built before -#}
+    {%- if not execute -%}
+        {%- do ref(changed) -%}
+    {%- endif -%}
     {{- return({
         'replaced': {'key': key, 'changed': changed, 'changed_key': changed_key}
     }) }}
