@@ -394,6 +394,26 @@ create table if not exists audit.build_state (
     changed_at timestamptz not null default clock_timestamp()
 );
 
+-- The released batches that a file beside their manifest marks as such in the lake.
+create table if not exists audit.lake_mark (
+    table_id text not null,
+    batch_seq bigint not null,
+    marked_at timestamptz not null default clock_timestamp(),
+    primary key (table_id, batch_seq)
+);
+
+-- What Snowflake copied from the lake, by batch; `lane` says which Snowflake.
+create table if not exists audit.publication (
+    table_id text not null,
+    batch_seq bigint not null,
+    run_id text not null references audit.run,
+    lane text not null,
+    files integer not null,
+    rows_loaded bigint not null,
+    published_at timestamptz not null default clock_timestamp(),
+    primary key (table_id, batch_seq)
+);
+
 -- How far each table is built in a place.
 create table if not exists audit.built_table (
     place text not null,
@@ -651,5 +671,33 @@ begin
     foreach statement in array restore loop
         execute statement;
     end loop;
+end
+$$;
+
+-- JSON as one text, whatever wrote it: keys sorted by their bytes, no blanks, numbers
+-- without zeros at their end. Parity compares it with Snowflake's.
+create or replace function audit.json_text(value jsonb)
+returns text
+language plpgsql
+immutable strict
+as $$
+begin
+    return case jsonb_typeof(value)
+        when 'object' then '{' || coalesce((
+            select string_agg(
+                to_jsonb(member.key)::text || ':' || audit.json_text(member.value),
+                ',' order by member.key collate "C"
+            )
+            from jsonb_each(value) as member
+        ), '') || '}'
+        when 'array' then '[' || coalesce((
+            select string_agg(
+                audit.json_text(item.value), ',' order by item.ordinality
+            )
+            from jsonb_array_elements(value) with ordinality as item (value, ordinality)
+        ), '') || ']'
+        when 'number' then trim_scale((value #>> '{}')::numeric)::text
+        else value::text
+    end;
 end
 $$;

@@ -56,6 +56,23 @@ def schema_of(layer: str) -> str:
     return layer if place == "prod" else f"{place}_{layer}"
 
 
+def artifacts(target: str) -> Path:
+    """Where dbt keeps what it parsed and compiled for a target.
+
+    Each has a folder of its own, as dbt parses all anew for another target.
+    """
+    folder = settings.ROOT / "target"
+    return folder if target == "postgres" else folder / target
+
+
+def _place(target: str) -> str:
+    """What is built where: the target, which account of it, and the schemas."""
+    if target == "snowflake":
+        account = os.environ.get("SNOWFLAKE_ACCOUNT", "").replace("/", "_")
+        target = f"{target}.{account}.{os.environ.get('SNOWFLAKE_DATABASE', '')}"
+    return f"{target}.{schema_of('gold')}"
+
+
 def build(
     connection: Connection,
     left_out: Sequence[Table],
@@ -76,7 +93,7 @@ def build(
         arguments += ["--select", due.select, "--state", due.state]
     built = run_dbt(arguments, report)
     if built.ok:
-        finish(connection, due, settings.ROOT / "target" / "manifest.json")
+        finish(connection, due, artifacts(target) / "manifest.json")
     return built
 
 
@@ -114,7 +131,7 @@ def plan(
     connection: Connection, left_out: Sequence[Table], *, everything: bool, target: str
 ) -> Plan:
     """Plan a build, and note that it is not done."""
-    place = f"{target}.{schema_of('gold')}"
+    place = _place(target)
     state = settings.ROOT / ".seedbed" / "state" / place
     complete = _was_complete(connection, place) and (state / "manifest.json").exists()
     released = dict(
@@ -260,6 +277,8 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
         str(settings.ROOT),
         "--profiles-dir",
         str(settings.ROOT),
+        "--target-path",
+        str(artifacts(target)),
         "--log-path",
         str(log),
         "--log-level",
@@ -307,9 +326,11 @@ def _built(results: Sequence[Any]) -> Built:
     for result in results:
         status = str(getattr(result.status, "value", result.status))
         built.counts[status] = built.counts.get(status, 0) + 1
-        line = f"{result.node.name}: {_first_lines(str(result.message or status))}"
+        node = getattr(result, "node", None)  # an operation has none
+        name = node.name if node else result.unique_id.rpartition(".")[2]
+        line = f"{name}: {_first_lines(str(result.message or status))}"
         if status in _FAILED:
-            path = getattr(result.node, "compiled_path", None)
+            path = getattr(node, "compiled_path", None)
             built.failures.append(line + (f" (SQL: {path})" if path else ""))
     return built
 

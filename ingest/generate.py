@@ -91,7 +91,8 @@ def apply(root: Path, changes: Plan) -> None:
     if any(p.parent == FOLDERS[2] for p in (*changes.write, *changes.delete)):
         # Parsing what changed only, dbt loses or doubles a snapshot that changes
         # together with what it reads (dbt-core issues 15785, 11164).
-        (root / "target" / "partial_parse.msgpack").unlink(missing_ok=True)
+        for parsed in (root / "target").rglob("partial_parse.msgpack"):
+            parsed.unlink()
 
 
 def hand_written(root: Path) -> dict[str, Path]:
@@ -628,6 +629,8 @@ def _incremental(table: Table, calls: list[str]) -> str:
         "on_schema_change": "append_new_columns",
         "indexes": [index] if key else [],
     }
+    if clustered := table.options.cluster_columns:
+        lines["cluster_by"] = list(clustered)
     config = "".join(f"    {k}={_literal(v)},\n" for k, v in lines.items())
     for name, hooks in (("pre_hook", before), ("post_hook", after)):
         items = "".join(f'        "{hook}",\n' for hook in hooks)

@@ -165,7 +165,10 @@ class Lake:
         return manifest
 
     def _put(self, key: str, manifest: Manifest, **condition: Any) -> None:
-        body = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
+        self._put_json(key, asdict(manifest), **condition)
+
+    def _put_json(self, key: str, content: dict[str, Any], **condition: Any) -> None:
+        body = json.dumps(content, indent=2, sort_keys=True).encode()
         self.client.put_object(
             Bucket=self._settings.bucket,
             Key=self._settings.prefix + key,
@@ -179,6 +182,14 @@ class Lake:
         draft = path.with_suffix(".draft")
         draft.write_bytes(body)
         draft.rename(path)
+
+    def mark_released(self, manifest_key: str, mark: dict[str, Any]) -> None:
+        """Write `_released.json` beside the batch's manifest."""
+        folder = manifest_key.rpartition("/")[0]
+        try:
+            self._put_json(f"{folder}/_released.json", mark)
+        except Exception as error:
+            self._refuse(error, "write")
 
     def replace(self, key: str, manifest: Manifest) -> None:
         """Write the manifest in place of the one that is there."""

@@ -24,7 +24,7 @@ from psycopg.types.json import Jsonb
 
 from ingest import journal, settings
 from ingest.errors import SeedbedError, ServiceError, first_line
-from ingest.lake import Manifest
+from ingest.lake import Lake, Manifest
 from ingest.metadata import Table
 
 Connection = psycopg.Connection[Any]
@@ -386,8 +386,33 @@ def released_batches(connection: Connection, table: Table) -> list[Batch]:
         ).fetchall()
 
 
+def mark_released(connection: Connection, lake: Lake) -> None:
+    """Mark the released batches in the lake that are not marked yet."""
+    rows = connection.execute(
+        "select table_id, batch_seq, batch_id, manifest_key, decided_at "
+        "from audit.batch where state = 'released' and not exists ("
+        "select from audit.lake_mark as mark where mark.table_id = batch.table_id "
+        "and mark.batch_seq = batch.batch_seq) order by table_id, batch_seq"
+    ).fetchall()
+    for table_id, batch_seq, batch_id, manifest_key, decided_at in rows:
+        mark = {"table_id": table_id, "batch_seq": batch_seq, "batch_id": batch_id}
+        lake.mark_released(manifest_key, mark | {"released_at": str(decided_at)})
+        connection.execute(
+            "insert into audit.lake_mark (table_id, batch_seq) values (%s, %s) "
+            "on conflict do nothing",
+            (table_id, batch_seq),
+        )
+
+
 def replayed(connection: Connection, found: Batch, manifest: Manifest) -> None:
-    """Note what a released batch came to when it was made again from raw."""
+    """Note what a released batch came to when it was made again from raw.
+
+    It is published again, as its files are others now.
+    """
+    connection.execute(
+        "delete from audit.publication where table_id = %s and batch_seq = %s",
+        (found.table_id, found.batch_seq),
+    )
     connection.execute(
         "update audit.batch set rows_written = %s, rows_unchanged = %s, "
         "rows_rejected = %s, rows_deleted = %s, rows_loaded = %s, content = %s, "

@@ -870,11 +870,19 @@ class _Reader:
                     f"index_columns {name!r}: the key's index begins with it already; "
                     "leave it out",
                 )
-        if table.options.index_columns and table.load_type == "snapshot":
-            self.fault(
-                place["index_columns"],
-                "index_columns has no effect on dbt's snapshots; use scd2",
-            )
+        for name in table.options.cluster_columns:
+            if name not in targets:
+                self.fault(
+                    place["cluster_columns"],
+                    f"cluster_columns {name!r} is not a name in columns.csv of "
+                    f"{table.id}.{_hint(name, targets)}",
+                )
+        for option in ("index_columns", "cluster_columns"):
+            if getattr(table.options, option) and table.load_type == "snapshot":
+                self.fault(
+                    place[option],
+                    f"{option} has no effect on dbt's snapshots; use scd2",
+                )
         country = table.options.phone_country
         phones = [c.name for c in table.columns if c.cleanse == "phone"]
         if phones and not country:

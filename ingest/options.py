@@ -308,6 +308,13 @@ class Options:
         "country of phone numbers that are written without one, for cleanse phone: "
         "such as DE (ISO 3166-1), or the column that holds it",
     )
+    cluster_columns: tuple[str, ...] = _option(
+        _names,
+        (),
+        "columns, with | between them",
+        "clustering key on Snowflake, of the table that `index_columns` speaks of; "
+        "worth it from some hundred gigabytes on (not for load type snapshot)",
+    )
     freshness_warn_minutes: int = _option(
         _whole, 1440, "minutes", "age of the released data at which freshness warns"
     )

@@ -31,10 +31,12 @@ from ingest import (
     metadata,
     outbox,
     probe,
+    publish,
     retry,
     schedule,
     settings,
     silence,
+    snowflake,
     stop,
     window,
 )
@@ -45,9 +47,11 @@ from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
 from ingest.operations import lineage
+from ingest.publish import Published
 from ingest.quality import gate, process, results
 
 STEPS = ("extract", "load", "validate")
+HERE = "postgres"
 Report = Callable[[str], None]
 
 
@@ -86,6 +90,8 @@ class RunResult:
     leaks: list[probe.Assertion]
     seconds: dict[str, float]
     balanced: bool
+    published: Published | None = None
+    publish_error: SeedbedError | None = None
 
     @property
     def exit_code(self) -> int:
@@ -94,6 +100,9 @@ class RunResult:
         none_good = not any(o.is_good for o in self.outcomes)
         if errors and none_good and all(isinstance(e, ServiceError) for e in errors):
             return ServiceError.exit_code
+        rest_is_good = all(o.state == "released" for o in self.outcomes)
+        if self.publish_error and rest_is_good and self.balanced:
+            return self.publish_error.exit_code
         return 0 if self.state == "done" else 1
 
 
@@ -104,17 +113,19 @@ def run(
     steps: Sequence[str] = STEPS,
     with_build: bool = True,
     everything: bool = False,
-    target: str = "postgres",
+    target: str | None = None,
     jobs: int = 2,
     request: window.Request | None = None,
     report: Report = lambda line: None,
 ) -> RunResult:
-    """Take the tables through the steps, then build, and close the run.
+    """Take the tables through the steps, then build and publish, and close the run.
 
-    With a `request`, what it asks for is read rather than what is new.
+    With a `request`, what it asks for is read rather than what is new. Publishing
+    follows a good build where Snowflake is configured, unless `target` is postgres.
 
-    A table's failure or block is in its outcome; only what concerns all of them
-    (the warehouse out of reach, dbt unable to start) is raised.
+    A table's failure or block is in its outcome, Snowflake's in `publish_error`; only
+    what concerns all of them (the warehouse out of reach, dbt unable to start) is
+    raised.
     """
     everyone = assert_generated()
     if request:
@@ -152,15 +163,30 @@ def run(
             leaks: list[probe.Assertion] = []
             if with_build:
                 started = time.monotonic()
-                built, leaks = _build(outcomes, run_id, everything, target, report)
+                built, leaks = _build(outcomes, run_id, everything, report)
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
             with ledger.connect() as own:
+                ledger.mark_released(own, Lake(settings.ROOT))
                 is_built = built is not None and built.ok
                 balanced = balance(own, run_id, outcomes, is_built)
             gate.finish()
             seconds["ledger"] = time.monotonic() - started
+            published, publish_error = None, None
+            if (
+                built
+                and built.ok
+                and not leaks
+                and target != HERE
+                and snowflake.is_configured()
+            ):
+                started = time.monotonic()
+                try:
+                    published = _publish(run_id, outcomes, everything, report)
+                except SeedbedError as error:
+                    publish_error = error
+                seconds["publish"] = time.monotonic() - started
         except BaseException as error:
             told = str(error) or type(error).__name__
             with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
@@ -169,13 +195,26 @@ def run(
         is_unbuilt = built is not None and not built.ok
         is_sound = balanced and not leaks and not is_unbuilt
         state = state_of(outcomes, is_sound)
-        errors = "\n".join(str(o.error) for o in outcomes if o.error)
+        if publish_error or (published and not published.ok):
+            state = "failed"
+        faults = [*(o.error for o in outcomes), publish_error]
+        errors = "\n".join(str(fault) for fault in faults if fault)
         retries = sum(o.retries for o in outcomes)
         with ledger.connect() as own:
             for outcome in outcomes:
                 note(own, run_id, outcome)
             close(own, run_id, state, seconds, errors, retries)
-    return RunResult(run_id, state, outcomes, built, leaks, seconds, balanced)
+    return RunResult(
+        run_id,
+        state,
+        outcomes,
+        built,
+        leaks,
+        seconds,
+        balanced,
+        published,
+        publish_error,
+    )
 
 
 def close(
@@ -470,7 +509,6 @@ def _build(
     outcomes: Sequence[Outcome],
     run_id: str,
     everything: bool,
-    target: str,
     report: Report,
 ) -> tuple[build.Built | None, list[probe.Assertion]]:
     """Build, and look at what is built as each role, before anyone builds on."""
@@ -483,12 +521,26 @@ def _build(
                 connection,
                 [o.table for o in outcomes if not o.is_good],
                 everything=everything,
-                target=target,
+                target=HERE,
                 report=report,
             )
         folder = settings.ROOT / "target"
-        look(connection, run_id, folder, began, target, report)
-        return built, examine(connection, run_id, target, report)
+        look(connection, run_id, folder, began, HERE, report)
+        return built, examine(connection, run_id, HERE, report)
+
+
+def _publish(
+    run_id: str, outcomes: Sequence[Outcome], everything: bool, report: Report
+) -> Published:
+    """What was built, on Snowflake as well; the same tables are left out."""
+    with ledger.connect() as connection, ledger.build_lock(report):
+        return publish.publish(
+            connection,
+            run_id,
+            [o.table for o in outcomes if not o.is_good],
+            everything=everything,
+            report=report,
+        )
 
 
 def look(

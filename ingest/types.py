@@ -34,6 +34,14 @@ class CanonicalType:
         as_text = self.duckdb == "varchar" and not self.name.startswith("varchar")
         return "text" if as_text else self.postgres
 
+    @property
+    def snowflake_log(self) -> str:
+        """The Snowflake type of the column in the log, which COPY INTO fills.
+
+        A text that is copied into a VARIANT would be a string there, not JSON.
+        """
+        return "text" if self.name == "json" else self.snowflake
+
 
 @dataclass(frozen=True)
 class SourceColumn:

@@ -11,7 +11,15 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ingest import embedded, ledger, metadata, packages, pipeline, summary
+from ingest import (
+    embedded,
+    ledger,
+    metadata,
+    packages,
+    pipeline,
+    snowflake,
+    summary,
+)
 from ingest.errors import ConfigurationError
 from ingest.metadata import Table
 from ingest.settings import ROOT
@@ -30,10 +38,13 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def start_services(read: Sequence[Table] | None = None) -> None:
+def start_services(
+    read: Sequence[Table] | None = None, target: str | None = None
+) -> None:
     """Bring up the embedded servers that the environment doesn't replace.
 
     `read` are the tables whose sources are read: only their URLs must be there.
+    Target snowflake without an account gets the emulator.
     """
     # What an earlier `env` exported is ours to bring up to date.
     known = os.environ.get("SEEDBED_EMBEDDED", "").split()
@@ -51,6 +62,9 @@ def start_services(read: Sequence[Table] | None = None) -> None:
         "s3": not os.environ.get("SEEDBED_LAKE"),
     }
     names = [n for n in embedded.SERVICES if needed[n] or n in known]
+    emulated = "snowflake" in known or (
+        target == "snowflake" and not snowflake.is_configured()
+    )
     if names:
         embedded.up(ROOT, say, names)
         for name in names:
@@ -58,6 +72,11 @@ def start_services(read: Sequence[Table] | None = None) -> None:
                 # One source may be the person's own, and the other embedded.
                 if name != "mariadb" or name in known or variable in missing:
                     os.environ[variable] = value
+    if emulated:  # it reads the store, which is there now
+        names.append("snowflake")
+        embedded.up(ROOT, say, ["snowflake"])
+        os.environ.update(embedded.environment(ROOT, ["snowflake"]))
+    if names:
         os.environ["SEEDBED_EMBEDDED"] = " ".join(names)
         exempt = os.environ.get("NO_PROXY", "").split(",")
         if "127.0.0.1" not in exempt:
@@ -82,13 +101,12 @@ def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option --target."""
+    """The option --target of commands that build."""
     return click.option(
         "--target",
-        type=click.Choice(["postgres"]),
-        default="postgres",
-        show_default=True,
-        help="The warehouse to build in.",
+        type=click.Choice(["postgres", "snowflake"]),
+        help="The last warehouse to build in: postgres, or snowflake as well. Without "
+        "it, snowflake where SNOWFLAKE_ACCOUNT is set.",
     )(command)
 
 
@@ -108,6 +126,10 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
     if result.built is not None:
         out.print(f"dbt      {result.built}")
         for line in result.built.failures:
+            out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
+    if result.published is not None:
+        out.print(f"publish  {escaped(str(result.published))}", soft_wrap=True)
+        for line in result.published.built.failures:
             out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
     return result.exit_code
 
@@ -130,7 +152,8 @@ def run_pipeline(
 ) -> int:
     """Run the pipeline with its `options` and tell the outcome; the exit code."""
     tables = chosen_tables(patterns)
-    start_services(tables if "extract" in options.get("steps", pipeline.STEPS) else ())
+    read = tables if "extract" in options.get("steps", pipeline.STEPS) else ()
+    start_services(read, options.get("target"))
     result = pipeline.run(tables, command=command, report=say, **options)
     code = finish(result, as_json)
     if not as_json:

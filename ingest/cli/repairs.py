@@ -38,7 +38,7 @@ def backfill(
     patterns: tuple[str, ...],
     start: dt.datetime,
     end: dt.datetime,
-    target: str,
+    target: str | None,
     as_json: bool,
 ) -> int:
     """Read a range of watermarks again and add what the log lacks.
@@ -59,7 +59,7 @@ def backfill(
 @click.option("--date", type=_DAY, required=True, help="In the source's time.")
 @target_option
 @json_option
-def reload(table: str, date: dt.datetime, target: str, as_json: bool) -> int:
+def reload(table: str, date: dt.datetime, target: str | None, as_json: bool) -> int:
     """Replace one date of a table by what the source has of it now.
 
     Rows of that date which are gone from the source are deleted.
@@ -74,7 +74,7 @@ def reload(table: str, date: dt.datetime, target: str, as_json: bool) -> int:
 @target_option
 @json_option
 def reconcile(
-    patterns: tuple[str, ...], repair: bool, target: str, as_json: bool
+    patterns: tuple[str, ...], repair: bool, target: str | None, as_json: bool
 ) -> int:
     """Compare the tables with their source, row by row; exit 1 if they differ.
 
@@ -107,14 +107,14 @@ def reconcile(
     help="First make the log of each named TABLE anew from its raw files.",
 )
 @target_option
-def rebuild(names: tuple[str, ...], from_raw: bool, target: str) -> int:
+def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
     """Rebuild models from the log, by name, and what follows from them."""
     from ingest import build as building
-    from ingest import replay
+    from ingest import publish, replay, snowflake
 
     tables = chosen_tables(names) if from_raw else []
     names = tuple(_rebuildable([t.model for t in tables] if from_raw else names))
-    start_services()
+    start_services(target=target)
     pipeline.assert_generated()
     with ledger.connect() as connection:
         ledger.prepare(connection)
@@ -124,8 +124,15 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str) -> int:
             rows = replay.replay(connection, table, say)
             out.print(f"{table.id}: its log was made from raw, {rows:,} rows")
         began = dt.datetime.now(dt.UTC)
-        built = building.rebuild(names, target, say)
-        pipeline.look(connection, run_id, ROOT / "target", began, target, say)
+        built = building.rebuild(names, "postgres", say)
+        pipeline.look(connection, run_id, ROOT / "target", began, "postgres", say)
+        if built.ok and target != "postgres" and snowflake.is_configured():
+            # What was made from raw is copied again first.
+            published = publish.publish(connection, run_id, report=say)
+            if published.ok:
+                published.built = building.rebuild(names, publish.TARGET, say)
+            out.print(f"publish  {escaped(str(published))}", soft_wrap=True)
+            built.failures += published.built.failures
         state = "done" if built.ok else "failed"
         seconds = {"build": time.monotonic() - started}
         ledger.end_run(connection, run_id, state, seconds, "\n".join(built.failures))

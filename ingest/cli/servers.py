@@ -35,10 +35,15 @@ def down(wipe: bool) -> int:
 
 
 @click.command()
-def env() -> int:
+@click.option(
+    "--target",
+    type=click.Choice(["postgres", "snowflake"]),
+    help="With snowflake and no account of yours: those of the emulator as well.",
+)
+def env(target: str | None) -> int:
     """Print exports for this shell: eval "$(./seedbed env)"."""
     own = dict(os.environ)
-    start_services()
+    start_services(target=target)
     for name, value in os.environ.items():
         if own.get(name) != value:
             click.echo(f"export {name}={shlex.quote(value)}")

@@ -26,9 +26,13 @@ from ingest.errors import ServiceError
 @click.option("--jobs", default=2, show_default=True, help="Tables moved at once.")
 @click.option("--everything", is_flag=True, help="Build all models, changed or not.")
 def run(
-    patterns: tuple[str, ...], target: str, as_json: bool, jobs: int, everything: bool
+    patterns: tuple[str, ...],
+    target: str | None,
+    as_json: bool,
+    jobs: int,
+    everything: bool,
 ) -> int:
-    """Extract, load, validate and build; failures stay with their table."""
+    """Extract, load, validate, build, publish; failures stay with their table."""
     return run_pipeline(
         "run", patterns, as_json, target=target, jobs=jobs, everything=everything
     )
@@ -50,7 +54,7 @@ validate = _step("validate", "Let loaded batches pass the gate, or reject them."
 
 @click.command()
 @target_option
-def build(target: str) -> int:
+def build(target: str | None) -> int:
     """Build and test all models with dbt, over what is released."""
     return run_pipeline("build", (), steps=(), everything=True, target=target)
 

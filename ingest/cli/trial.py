@@ -42,12 +42,12 @@ def test(arguments: tuple[str, ...]) -> int:
 )
 @click.option("--keep", is_flag=True, help="Leave the servers running afterwards.")
 @target_option
-def demo(rows: int | None, keep: bool, target: str) -> int:
+def demo(rows: int | None, keep: bool, target: str | None) -> int:
     """The whole pipeline on real servers, over three days of changes."""
     from ingest.demo import show
 
     started = time.monotonic()
-    start_services()
+    start_services(target=target)
     say(f"the servers took {time.monotonic() - started:.1f} s")
     try:
         code = show.play(ROOT, rows, target, out, say, finish)

@@ -25,7 +25,7 @@ _TABLES = (
 def play(
     root: Path,
     rows: int | None,
-    target: str,
+    target: str | None,
     out: Console,
     report: Callable[[str], None],
     finish: Callable[[pipeline.RunResult, bool], int],
@@ -86,7 +86,7 @@ def _admin_url(root: Path) -> str:
 
 def _run(
     tables: list[metadata.Table],
-    target: str,
+    target: str | None,
     command: str,
     report: Callable[[str], None],
     finish: Callable[[pipeline.RunResult, bool], int],

@@ -14,6 +14,7 @@ from ingest.embedded.mariadb import MariaDB
 from ingest.embedded.postgres import Postgres, binaries
 from ingest.embedded.process import Report, alive
 from ingest.embedded.service import Service, ServiceStatus, Stack
+from ingest.embedded.snowflake import Snowflake
 from ingest.embedded.store import Store
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 
@@ -30,8 +31,11 @@ __all__ = [
     "wipe",
 ]
 
-_SERVICES: dict[str, type[Service]] = {s.name: s for s in (Postgres, MariaDB, Store)}
-SERVICES = tuple(_SERVICES)
+SERVICES = tuple(s.name for s in (Postgres, MariaDB, Store))
+# The emulator is started only where it is asked for, after the store it reads from.
+_SERVICES: dict[str, type[Service]] = {
+    s.name: s for s in (Postgres, MariaDB, Store, Snowflake)
+}
 
 
 def up(
@@ -44,10 +48,10 @@ def up(
     """
     stack = Stack(root)
     chosen = list(services)
-    if unknown := sorted(set(chosen) - set(SERVICES)):
+    if unknown := sorted(set(chosen) - set(_SERVICES)):
         raise ConfigurationError(
             f"There is no embedded service '{unknown[0]}'; there are: "
-            f"{', '.join(SERVICES)}."
+            f"{', '.join(_SERVICES)}."
         )
     with stack.locked(report):
         servers = [_SERVICES[name](stack, report) for name in chosen]
@@ -115,6 +119,9 @@ def wipe(root: Path, report: Report) -> None:
         for service in (kind(stack) for kind in _SERVICES.values()):
             if alive(service.pid_file):
                 raise ServiceError(f"{service.title} still runs; type ./seedbed down.")
-        for folder in ("postgres/data", "mariadb/data", "lake", "state", "spill"):
+        for folder in (
+            *(f"{name}/data" for name in ("postgres", "mariadb", "snowflake")),
+            *("lake", "state", "spill"),
+        ):
             shutil.rmtree(stack.home / folder, ignore_errors=True)
     report("deleted the data of the embedded servers")

@@ -264,3 +264,15 @@ def fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o755, parents=True)
     return folder
+
+
+class _AsCaller(House):
+    def __init__(self) -> None:
+        self.account = None
+        self._binds = {}
+
+
+def as_caller(folder: Path) -> House:
+    """A house for what runs as the caller: a child of ours, no server to harden."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return _AsCaller()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.embedded.process import House
-from ingest.embedded.service import HOST, Service
+from ingest.embedded.service import HOST, Service, as_caller
 
 BUCKET = "lake"
 REGION = "us-east-1"
@@ -51,7 +51,7 @@ class Store(Service):
     def prepare(self) -> House:
         for folder in (self.folder, self.lake):
             folder.mkdir(mode=0o700, exist_ok=True)
-        return _AsIs(self.folder)
+        return as_caller(self.folder)
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
         # Large objects go to unnamed temporary files, which should be on this disk.
@@ -94,11 +94,3 @@ class Store(Service):
             keys = [path.relative_to(self.lake).as_posix() for path in files]
             uploads = pool.map(upload, files, keys)
             list(uploads)  # raises what an upload raised
-
-
-class _AsIs(House):
-    """moto runs as the caller: it is a child of ours, not a server to harden."""
-
-    def __init__(self, folder: Path) -> None:
-        self.account = None
-        self._binds = {}

@@ -9,3 +9,7 @@
     where {{ claimed('snapshot_seq') }} > {{ claimed('after_seq') }}
     {%- endif -%}
 {% endmacro %}
+
+{#- Strategy `replace_snapshot` does it there, in one transaction with the rows -#}
+{% macro snowflake__clear_old_snapshot() %}
+{% endmacro %}

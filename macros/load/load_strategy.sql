@@ -23,3 +23,11 @@
     {%- endif -%}
     {{- return(strategies[load_type]) }}
 {% endmacro %}
+
+{#- A pre-hook commits by itself there: the rows that it deletes would be missed -#}
+{% macro snowflake__load_strategy(load_type) %}
+    {{- return(
+        'replace_snapshot' if load_type == 'full'
+        else default__load_strategy(load_type)
+    ) }}
+{% endmacro %}

@@ -17,7 +17,7 @@ select
     {%- set otherwise = ", '" ~ column.if_null ~ "')" %}
     {%- set expression = "coalesce(" ~ expression ~ otherwise
         if column.if_null is defined else expression %}
-    cast({{ expression }} as {{ warehouse_type(column.type) }})
+    {{ typed(expression=expression, type=column.type) }}
         as {{ column.name }},
     {%- endfor %}
     cast(_op as varchar(1)) as _op,

@@ -1,9 +1,11 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['sales_date'], changed=ref('int_changed_order_states'), changed_key=['ordered_on']) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(
+        key=['sales_date'],
+        changed='int_changed_order_states',
+        changed_key=['ordered_on'],
+    ),
     indexes=[{'columns': ['sales_date', 'currency'], 'unique': true}],
 ) }}
 

@@ -1,9 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['month_start'], changed=ref('int_changed_order_states')) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(key=['month_start'], changed='int_changed_order_states'),
     indexes=[
         {'columns': ['month_start', 'product_id', 'currency'], 'unique': true},
     ],

@@ -1,9 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['customer_id'], changed=ref('int_changed_customers')) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(key=['customer_id'], changed='int_changed_customers'),
     indexes=[
         {'columns': ['customer_key'], 'unique': true},
         {'columns': ['customer_id', 'version'], 'unique': true},

@@ -1,10 +1,8 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
+    incremental_strategy='replace_changed',
+    meta=replaced(key=['stock_date'], changed='int_changed_stock_days'),
     full_refresh=false,
-    pre_hook=[
-        "{{ clear_changed(key=['stock_date'], changed=ref('int_changed_stock_days')) }}",
-    ],
     indexes=[
         {
             'columns': ['stock_date', 'product_id', 'warehouse_code'],

@@ -1,9 +1,10 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['currency', 'cohort_month', 'month_start'], changed=ref('int_changed_cohorts')) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(
+        key=['currency', 'cohort_month', 'month_start'],
+        changed='int_changed_cohorts',
+    ),
     indexes=[
         {
             'columns': ['currency', 'cohort_month', 'month_start'],

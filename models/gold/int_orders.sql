@@ -1,9 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['order_id'], changed=ref('int_changed_orders')) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(key=['order_id'], changed='int_changed_orders'),
     indexes=[{'columns': ['order_id'], 'unique': true}],
 ) }}
 

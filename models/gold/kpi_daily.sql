@@ -1,9 +1,11 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['kpi_date'], changed=ref('int_changed_days'), changed_key=['date_day']) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(
+        key=['kpi_date'],
+        changed='int_changed_days',
+        changed_key=['date_day'],
+    ),
     indexes=[{'columns': ['kpi_date', 'currency'], 'unique': true}],
 ) }}
 {%- set silence = days_until_lost() | int %}

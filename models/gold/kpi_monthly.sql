@@ -1,9 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['month_start'], changed=ref('int_changed_days')) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(key=['month_start'], changed='int_changed_days'),
     indexes=[{'columns': ['month_start', 'currency'], 'unique': true}],
 ) }}
 {%- set silence = days_until_lost() | int %}

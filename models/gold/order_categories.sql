@@ -1,9 +1,10 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    pre_hook=[
-        "{{ clear_changed(key=['customer_id', 'currency'], changed=ref('int_changed_order_states')) }}",
-    ],
+    incremental_strategy='replace_changed',
+    meta=replaced(
+        key=['customer_id', 'currency'],
+        changed='int_changed_order_states',
+    ),
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['customer_id']},

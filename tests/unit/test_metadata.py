@@ -454,6 +454,16 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "options", "shop.orders", "the key's index begins with it already",
     ),
     (
+        "a clustering key of no column",
+        [add("options", "shop.orders.cluster_columns.ordered_at|custmer_id")],
+        "options", "shop.orders", "Did you mean 'customer_id'?",
+    ),
+    (
+        "a clustering key of dbt's snapshot",
+        [add("options", "shop.products.cluster_columns.sku")],
+        "options", "shop.products", "cluster_columns has no effect on dbt's snapshots",
+    ),
+    (
         "indexes on dbt's snapshot",
         [add("options", "shop.products.index_columns.sku")],
         "options", "shop.products", "no effect on dbt's snapshots",

@@ -163,6 +163,7 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
         ("reference_grace_minutes", "5", 5, ["5m"]),
         ("raw_retention_days", "90", 90, ["3m", "-1"]),
         ("index_columns", "city|country", ("city", "country"), ["", "a|", "a|b|a"]),
+        ("cluster_columns", "day|country", ("day", "country"), ["", "a|", "a|b|a"]),
         ("row_filter_column", "country", "country", ["Country", ""]),
         ("profile", "false", False, ["no"]),
         ("anomaly_score", "4.5", 4.5, ["high", "-1"]),

@@ -1,0 +1,57 @@
+"""Functions of Snowflake's that fakesnow lacks: TO_JSON's sorted keys, hex numbers."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import fakesnow.transforms
+from sqlglot import exp
+
+_TO_JSON = "emulated_to_json"
+
+
+def install(engine: Any) -> None:
+    """Make the functions known to the engine and to fakesnow's translation."""
+    engine.create_function(_TO_JSON, to_json, ["varchar"], "varchar")
+    transform = fakesnow.transforms.to_decimal
+
+    def to_decimal(node: Any) -> Any:
+        if isinstance(node, exp.ToNumber) and _is_hex(node.args.get("format")):
+            hexadecimal = exp.func("concat", exp.Literal.string("0x"), node.this)
+            return exp.cast(hexadecimal, "bigint")
+        if isinstance(node, exp.JSONFormat) or (
+            isinstance(node, exp.Anonymous) and node.name.upper() == "TO_JSON"
+        ):
+            value = (
+                node.this if isinstance(node, exp.JSONFormat) else node.expressions[0]
+            )
+            return exp.func(_TO_JSON, exp.cast(value, "varchar"))
+        return transform(node)
+
+    fakesnow.transforms.to_decimal = to_decimal
+
+
+def _is_hex(form: Any) -> bool:
+    return isinstance(form, exp.Literal) and {*form.name} == {"X"}
+
+
+def to_json(text: str) -> str:
+    """The JSON with its keys sorted, no blanks, and no zeros at a number's end."""
+    return _written(json.loads(text, parse_float=Decimal, parse_int=Decimal))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        members = sorted(value.items(), key=lambda member: member[0].encode())
+        inner = (
+            f"{json.dumps(k, ensure_ascii=False)}:{_written(v)}" for k, v in members
+        )
+        return "{" + ",".join(inner) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    if isinstance(value, Decimal):
+        plain = format(value, "f")
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return json.dumps(value, ensure_ascii=False)

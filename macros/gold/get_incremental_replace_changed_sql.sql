@@ -1,0 +1,28 @@
+{% macro get_incremental_replace_changed_sql(arg_dict) %}
+    {{- return(adapter.dispatch('get_incremental_replace_changed_sql')(
+        arg_dict
+    )) }}
+{% endmacro %}
+
+{#- dbt looks a strategy up by this name, and hands it one dictionary -#}
+{% macro default__get_incremental_replace_changed_sql(arg_dict) %}
+    {%- set columns =
+        arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set replaced = config.get('meta')['replaced'] -%}
+    {%- set keys = replaced.key | join(', ') -%}
+    delete from {{ arg_dict['target_relation'] }}
+    where {{ '(' ~ keys ~ ')' if replaced.key | length > 1 else keys }} in (
+        select {{ replaced.changed_key | join(', ') }}
+        from {{ ref(replaced.changed) }}
+    );
+
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arg_dict['temp_relation'] }}
+{% endmacro %}
+
+{% macro snowflake__get_incremental_replace_changed_sql(arg_dict) %}
+    {{- return(snowflake_dml_explicit_transaction(
+        default__get_incremental_replace_changed_sql(arg_dict)
+    )) }}
+{% endmacro %}
