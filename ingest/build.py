@@ -27,7 +27,7 @@ Report = Callable[[str], None]
 
 _FAILED = ("error", "fail", "runtime error", "partial success")
 # Unit tests judge code, not data: they are for `dbt build` and for CI.
-_NEVER = "resource_type:seed resource_type:unit_test"
+NEVER = "resource_type:seed resource_type:unit_test"
 _GOLD = "path:models/gold+"
 _parsed: dict[tuple[str, ...], Manifest] = {}
 
@@ -87,7 +87,7 @@ def build(
     changed since the last complete build are built as well.
     """
     due = plan(connection, left_out, everything=everything, target=target)
-    exclude = f"{_NEVER} {due.exclude}".strip()
+    exclude = f"{NEVER} {due.exclude}".strip()
     arguments = ["build", "--target", target, "--exclude", exclude]
     if due.select:
         arguments += ["--select", due.select, "--state", due.state]
@@ -120,10 +120,10 @@ class Plan:
         `silver` is all that doesn't follow from gold, `gold` the rest.
         """
         if layer == "silver":
-            exclude = f"{_NEVER} {_GOLD} {self.exclude}"
+            exclude = f"{NEVER} {_GOLD} {self.exclude}"
             return {"select": self.select or "fqn:*", "exclude": exclude.strip()}
         parts = [f"{part},{_GOLD}" for part in self.select.split()] or [_GOLD]
-        exclude = f"{_NEVER} {self.exclude}"
+        exclude = f"{NEVER} {self.exclude}"
         return {"select": " ".join(parts), "exclude": exclude.strip()}
 
 

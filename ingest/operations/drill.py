@@ -127,10 +127,8 @@ def drill(file: Path | None, report: Report) -> Drill:
                 )
                 gate.finish()
                 replayed_at = dt.datetime.now(dt.UTC)
-                words = ["build", "--target", "postgres"]
-                built = build.run_dbt(
-                    [*words, "--exclude-resource-type", "seed"], report
-                )
+                words = ["build", "--target", "postgres", "--exclude", build.NEVER]
+                built = build.run_dbt(words, report)
                 for line in built.failures:
                     report(f"drill: {line}")
                 found = checksums(there, tables)
