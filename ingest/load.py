@@ -371,9 +371,13 @@ def _close(
         "end if; end $$"
     )
     _insert_rejects(engine, Lake(settings.ROOT), manifest)
+    rejected = (
+        f"(select batch_seq from audit.batch where {here} and state = 'rejected')"
+    )
+    in_warehouse(f"delete from {log} where _batch_seq in {rejected}")
+    # What still fails is kept again, for the batch that reads it again.
     in_warehouse(
-        f"delete from {log} where _batch_seq in (select batch_seq "
-        f"from audit.batch where {here} and state = 'rejected')"
+        f"delete from audit.quarantine where {here} and batch_seq in {rejected}"
     )
     in_warehouse(
         f"update audit.batch set state = 'superseded' where {here} "

@@ -380,6 +380,30 @@ def test_a_blocked_batch_tells_what_fails_where_and_what_to_type(
     assert not any("private" in text or "nonsense" in text for text in seen)
 
 
+def test_rows_in_quarantine_go_with_the_batch_that_is_read_again(
+    day_2_due: Clone,
+) -> None:
+    kept = "select batch_seq, row ->> 'order_id' from audit.quarantine order by 1, 2"
+    spoil(day_2_due)
+    (first,) = day_2_due.run("orders", with_build=False).outcomes
+    number = first.batches[-1].batch_seq
+    assert day_2_due.query(kept) == [(number, "3"), (number, "4"), (number, "5")]
+    day_2_due.change(
+        "update shop.orders set status = 'cancelled', "
+        "updated_at = '2026-03-01 23:10:00' where order_id in (3, 4)"
+    )
+    assert states(day_2_due.run("orders", with_build=False)) == {
+        "shop.orders": "rejected"
+    }
+    assert day_2_due.query(kept) == [(number + 1, "5")]
+    day_2_due.change(
+        "update shop.orders set status = 'cancelled', "
+        "updated_at = '2026-03-01 23:20:00' where order_id = 5"
+    )
+    assert day_2_due.run("orders", with_build=False).state == "done"
+    assert day_2_due.query(kept) == []
+
+
 def test_a_batch_is_released_without_the_rows_that_fail(day_2_due: Clone) -> None:
     spoil(day_2_due)
     result = day_2_due.run("orders", with_build=False)
