@@ -533,7 +533,11 @@ def _publish(
     run_id: str, outcomes: Sequence[Outcome], everything: bool, report: Report
 ) -> Published:
     """What was built, on Snowflake as well; the same tables are left out."""
-    with ledger.connect() as connection, ledger.build_lock(report):
+    with (
+        ledger.connect() as connection,
+        ledger.build_lock(report),
+        journal.step(connection, run_id, "publish"),
+    ):
         return publish.publish(
             connection,
             run_id,

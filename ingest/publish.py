@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from ingest import build, ledger, metadata, settings, snowflake
+from ingest import build, journal, ledger, metadata, settings, snowflake
 from ingest.errors import SeedbedError
 from ingest.killpoints import reach
 from ingest.lake import Lake
@@ -135,9 +135,10 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
         left_out = [table for table in tables if table.id in blocked]
         started = time.monotonic()
         try:
-            published = publish(
-                connection, run_id, left_out, everything=everything, report=report
-            )
+            with journal.step(connection, run_id, "publish"):
+                published = publish(
+                    connection, run_id, left_out, everything=everything, report=report
+                )
         except BaseException as error:
             told = str(error) or type(error).__name__
             ledger.end_run(connection, run_id, "failed", {}, told)

@@ -29,6 +29,7 @@ from ingest import (
     window,
 )
 from ingest.errors import ConfigurationError, SeedbedError
+from ingest.lake import Lake
 from ingest.pipeline import Outcome, Report
 from ingest.quality import gate
 from ingest.settings import ROOT
@@ -259,6 +260,7 @@ def end(
                 leaks = pipeline.examine(connection, run_id, done.target, report)
             if is_built:
                 build.finish(connection, done, ROOT / "target" / "manifest.json")
+        ledger.mark_released(connection, Lake(ROOT))
         is_whole = plan is not None and is_built
         balanced = pipeline.balance(connection, run_id, outcomes, is_whole)
         is_sound = balanced and not leaks and (plan is None or is_built)

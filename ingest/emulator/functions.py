@@ -1,4 +1,7 @@
-"""Functions of Snowflake's that fakesnow lacks: TO_JSON's sorted keys, hex numbers."""
+"""Functions of Snowflake's that fakesnow lacks, or has for fewer types.
+
+TO_JSON's sorted keys, hex numbers, the bytes of a text.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,9 @@ def install(engine: Any) -> None:
                 node.this if isinstance(node, exp.JSONFormat) else node.expressions[0]
             )
             return exp.func(_TO_JSON, exp.cast(value, "varchar"))
+        if isinstance(node, exp.ByteLength):  # DuckDB's is for bytes alone
+            text = exp.cast(node.this, "varchar")
+            return exp.Anonymous(this="strlen", expressions=[text])
         return transform(node)
 
     fakesnow.transforms.to_decimal = to_decimal

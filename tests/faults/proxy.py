@@ -44,7 +44,8 @@ class Proxy:
     """Passes connections on to a server of this machine, until told otherwise.
 
     `env` are the variables that lead a run through the proxy; `sent` and `received`
-    count the bytes to and from the server. `delay` seconds pass before each piece.
+    count the bytes to and from the server, `connections` those that were opened.
+    `delay` seconds pass before each piece.
     """
 
     def __init__(self, port: int, variable: str, value: str) -> None:
@@ -55,6 +56,7 @@ class Proxy:
         self.delay = 0.0
         self.sent = 0
         self.received = 0
+        self.connections = 0
         self._answers: list[bytes] = []
         self._for_ever = b""
         self._trigger: _Trigger | None = None
@@ -125,6 +127,7 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
