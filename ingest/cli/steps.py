@@ -32,7 +32,7 @@ def run(
     jobs: int,
     everything: bool,
 ) -> int:
-    """Extract, load, validate, build, publish; failures stay with their table."""
+    """Extract, load, validate, build, publish, each table by itself."""
     return run_pipeline(
         "run", patterns, as_json, target=target, jobs=jobs, everything=everything
     )
