@@ -17,6 +17,7 @@ from ingest.cli.common import (
     start_services,
     target_option,
 )
+from ingest.cli.pages import write_report
 from ingest.settings import ROOT
 
 
@@ -52,6 +53,7 @@ def demo(rows: int | None, keep: bool, target: str | None) -> int:
     try:
         code = show.play(ROOT, rows, target, out, say, finish)
         next_steps("gold.agg_daily_sales order by 1 desc")
+        out.print(f"report   {write_report()}", soft_wrap=True)
     finally:
         if not keep:
             embedded.down(ROOT, say)

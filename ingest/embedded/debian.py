@@ -5,6 +5,7 @@ apt keeps its lists beside what is unpacked, so an ordinary user may do this.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -61,6 +62,11 @@ class Packages:
             )
         return done.stdout
 
+    def missing(self, name: str) -> list[str]:
+        """A package and what it needs, without what this system has already."""
+        plan = self.ask("apt-get", "-s", "--no-install-recommends", "install", name)
+        return re.findall(r"^Inst (\S+) ", plan, re.MULTILINE)
+
     def unpack(self, names: Iterable[str], target: Path) -> None:
         """Download packages and unpack them into `target`, without their manuals."""
         self.ask("apt-get", "-q", "download", *names)
@@ -71,3 +77,8 @@ class Packages:
             shutil.rmtree(root / unused, ignore_errors=True)
         root.rename(target)
         shutil.rmtree(self.work)
+
+
+def libraries(root: Path) -> list[Path]:
+    """The folders of what is unpacked below `root` in which libraries are."""
+    return [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")]

@@ -1,6 +1,5 @@
 """MariaDB, from PATH or unpacked from the system's package sources."""
 
-import re
 import secrets
 import shutil
 import subprocess
@@ -8,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ingest.embedded.debian import Packages
+from ingest.embedded.debian import Packages, libraries
 from ingest.embedded.process import House, alive
 from ingest.embedded.service import HOST, Service
 from ingest.errors import ServiceError
@@ -153,8 +152,7 @@ class MariaDB(Service):
         )
 
     def _libraries(self, house: House | None = None) -> str:
-        folders = [*self.unpacked.glob("usr/lib/*-linux-gnu")]
-        folders += self.unpacked.glob("lib/*-linux-gnu")
+        folders = libraries(self.unpacked)
         return ":".join(house.inside(f) if house else str(f) for f in folders)
 
     def _argv(self, house: House, data: Path) -> list[str]:
@@ -189,7 +187,4 @@ def unpack(target: Path, report: Any, part: str = "server") -> None:
     if not known[0]:
         raise ServiceError(f"The package sources have no MariaDB {part}. {WAYS_OUT}")
     core = min((line.split()[0] for line in known if line), key=len)
-    # What an installation would add here: the part and what it needs.
-    plan = packages.ask("apt-get", "-s", "--no-install-recommends", "install", core)
-    missing = re.findall(r"^Inst (\S+) ", plan, re.MULTILINE)
-    packages.unpack((n for n in missing if n != "libc6"), target)
+    packages.unpack((n for n in packages.missing(core) if n != "libc6"), target)

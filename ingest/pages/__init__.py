@@ -1,0 +1,1 @@
+"""The pages that people look at: the run report, and the site around it."""
