@@ -48,7 +48,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         servers.down,
         servers.env,
         servers.lake_,
-        servers.docs,
+        pages.docs,
         pages.report,
     ),
     "Who sees what": (security.security, snowflake.snowflake),

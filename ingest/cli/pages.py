@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingest import ledger
-from ingest.cli.common import chosen_tables, out, start_services
+from ingest.cli.common import chosen_tables, out, say, start_services
 
 
 @click.command()
@@ -22,6 +22,31 @@ def report(run_id: str | None, path: Path | None) -> int:
     """Write a run as one HTML page, complete in itself."""
     start_services()
     out.print(f"report   {write_report(path, run_id)}", soft_wrap=True)
+    return 0
+
+
+@click.command()
+@click.option("--serve", is_flag=True, help="Serve the pages until stopped.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="a free one",
+    help="The port to serve them on, on this machine alone.",
+)
+def docs(serve: bool, port: int) -> int:
+    """Write run report, dbt's documentation and the gate's pages as one site."""
+    from ingest.pages import site
+
+    start_services()
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        index = site.write(connection, chosen_tables(()), say)
+    out.print(f"docs     {index}", soft_wrap=True)
+    if serve:
+        server = site.serve(port)
+        out.print(f"serving  http://127.0.0.1:{server.server_port}/  (stop: Ctrl-C)")
+        server.serve_forever()
     return 0
 
 

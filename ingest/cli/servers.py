@@ -80,21 +80,3 @@ def doctor() -> int:
         if not finding.ok and finding.fix:
             out.print(f"    {escaped(finding.fix)}", soft_wrap=True)
     return 0 if all(f.ok for f in findings) else 1
-
-
-@click.command()
-def docs() -> int:
-    """Write dbt's documentation as one page; say where it and the gate's are."""
-    from ingest import build as building
-    from ingest.quality import gate
-
-    start_services()
-    target = ["--target", "postgres"]
-    building.run_dbt(["docs", "generate", "--static", *target], say)
-    out.print(f"docs: {ROOT / 'target' / 'static_index.html'}")
-    batches = gate.docs_folder() / "index.html"
-    if batches.exists():
-        out.print(f"gate: {batches}")
-    else:
-        out.print("gate: no batch with rows was checked yet; type ./seedbed run")
-    return 0

@@ -1,5 +1,6 @@
 """The pages: what a browser says of them, and that they show what the tables hold."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Browser
 
 from ingest import build
 from ingest.cli.pages import write_report
+from ingest.pages.site import dbt_page
 from tests.browser import PHONE, Look, chromium, opened
 from tests.clone import Clone
 from tests.conftest import Played
@@ -196,3 +198,53 @@ def test_without_a_run_a_report_says_what_to_type(fresh: Clone) -> None:
     told = fresh.cli("report")
     assert told.returncode == 1
     assert "there has been no run yet; type `./seedbed run`" in told.stderr
+
+
+@pytest.fixture(scope="module")
+def site(stack: Clone, played: Played) -> Path:
+    """The site after the last day, hostile texts in its sources."""
+    stack.restore("day_4")
+    told = stack.cli("docs")
+    assert told.returncode == 0, told.stderr
+    target = stack.root / "target"
+    for name, word in (("manifest", "description"), ("catalog", "comment")):
+        page = json.loads((target / f"{name}.json").read_text())
+        for node in page["nodes"].values():
+            node.setdefault("metadata", node)[word] = HOSTILE
+            for column in node["columns"].values():
+                column[word] = HOSTILE
+        (target / f"{name}.json").write_text(json.dumps(page))
+    folder = stack.root / ".seedbed" / "site"
+    (folder / "hostile.html").write_text(dbt_page(target))
+    return folder
+
+
+def test_the_site_leads_to_all_its_pages_and_each_is_readable(
+    browser: Browser, site: Path
+) -> None:
+    with opened(browser, site / "index.html", PHONE) as look:
+        assert_readable(look)
+        links: list[str] = look.page.eval_on_selector_all(
+            "main a", "links => links.map(a => a.href)"
+        )
+    gate = [link for link in links if "/gate/" in link]
+    assert len(links) == len(gate) + 2
+    assert any("/validations/" in link for link in gate)
+    assert sum("/expectations/" in link for link in gate) == 8
+    for link in (gate[0], next(x for x in gate if "/validations/" in x)):
+        with opened(browser, link, PHONE) as look:
+            assert_readable(look)
+            assert look.page.query_selector("main table, main ul")
+
+
+@pytest.mark.parametrize("name", ["dbt.html", "hostile.html"])
+def test_dbt_s_documentation_is_drawn_and_its_texts_stay_texts(
+    browser: Browser, site: Path, name: str
+) -> None:
+    model = "#!/model/model.seedbed.fct_orders"
+    with opened(browser, (site / name).resolve().as_uri() + model) as look:
+        look.page.wait_for_selector("text=fct_orders")
+        assert not look.requests
+        assert not look.complaints
+        assert look.page.evaluate("window.hacked") is None
+        assert "order_id" in look.page.inner_text("body")
