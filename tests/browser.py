@@ -141,7 +141,6 @@ def opened(
         ),
     )
     page.goto(url)
-    page.wait_for_load_state("networkidle")
     seen = page.evaluate(_LOOK)
     look.wide, look.small = seen["wide"], seen["small"]
     look.charts = dict(seen["charts"])

@@ -64,6 +64,7 @@ def policy(scripts: Sequence[str], *, eval_too: bool = False) -> str:
             "script-src " + (allowed or "'none'"),
             "style-src 'unsafe-inline'",
             "img-src data:",
+            "font-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -17,6 +17,8 @@ from ingest.metadata import Table
 from ingest.pages import html, report, sanitise
 from ingest.quality import gate
 
+# It names a file that dbt's page never had.
+_ICON = re.compile(r"<link[^>]*favicon[^>]*>")
 _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -70,6 +72,7 @@ def dbt_page(target: Path) -> str:
             )
         text = (target / f"{name}.json").read_text(encoding="utf-8")
         page = page.replace(place, html.escape_json(text))
+    page = _ICON.sub("", page, count=1)
     # Its templates are compiled in the browser.
     rule = html.policy(_SCRIPT.findall(page), eval_too=True)
     meta = f'<meta http-equiv="Content-Security-Policy" content="{rule}">'
@@ -87,6 +90,8 @@ def write_gate(source: Path, target: Path) -> list[Batch]:
     for path in pages:
         name = path.relative_to(source)
         text = path.read_text(encoding="utf-8")
+        # Their index is the site's, one folder up.
+        text = text.replace('../index.html"', '../../index.html"')
         title = " ".join(name.with_suffix("").parts)
         body = sanitise.body(text)
         html.write(target / name, html.render("gate.html", title=title, body=body))

@@ -210,7 +210,7 @@ def site(stack: Clone, played: Played) -> Path:
     for name, word in (("manifest", "description"), ("catalog", "comment")):
         page = json.loads((target / f"{name}.json").read_text())
         for node in page["nodes"].values():
-            node.setdefault("metadata", node)[word] = HOSTILE
+            node.get("metadata", node)[word] = HOSTILE
             for column in node["columns"].values():
                 column[word] = HOSTILE
         (target / f"{name}.json").write_text(json.dumps(page))
@@ -245,6 +245,7 @@ def test_dbt_s_documentation_is_drawn_and_its_texts_stay_texts(
     with opened(browser, (site / name).resolve().as_uri() + model) as look:
         look.page.wait_for_selector("text=fct_orders")
         assert not look.requests
-        assert not look.complaints
+        # Its icons' addresses, before it has worked them out.
+        assert not [c for c in look.complaints if "getIcon" not in c]
         assert look.page.evaluate("window.hacked") is None
         assert "order_id" in look.page.inner_text("body")
