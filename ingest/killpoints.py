@@ -20,7 +20,6 @@ POINTS = (
     "after_load",
     "after_gate",
     "after_build",
-    "in_publish",
 )
 
 

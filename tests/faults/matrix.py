@@ -139,5 +139,3 @@ IN_ANY_RUN = (
     "after_build",
 )
 IN_RANGES = ("after_range",)
-# Killed in tests/snowflake.
-IN_PUBLISH = ("in_publish",)
