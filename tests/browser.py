@@ -121,6 +121,7 @@ def opened(
         viewport={"width": width, "height": 850},
         color_scheme="dark" if scheme == "dark" else "light",
     )
+    context.set_default_timeout(300_000)  # a busy machine is no fault of a page
     page = context.new_page()
     look = Look(page)
     own = ("file:", "data:", "blob:", "http://127.0.0.1:")

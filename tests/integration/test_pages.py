@@ -245,7 +245,9 @@ def test_dbt_s_documentation_is_drawn_and_its_texts_stay_texts(
     with opened(browser, (site / name).resolve().as_uri() + model) as look:
         look.page.wait_for_selector("text=fct_orders")
         assert not look.requests
-        # Its icons' addresses, before it has worked them out.
-        assert not [c for c in look.complaints if "getIcon" not in c]
+        # Its icons' addresses, before it has worked them out; and what the policy
+        # has stopped: dbt draws descriptions as Markdown, which may hold HTML.
+        stopped = ("getIcon", "Content Security Policy", "ERR_FILE_NOT_FOUND")
+        assert not [c for c in look.complaints if not any(w in c for w in stopped)]
         assert look.page.evaluate("window.hacked") is None
         assert "order_id" in look.page.inner_text("body")
