@@ -112,9 +112,9 @@ def test_what_was_uploaded_without_a_manifest_is_uploaded_to_the_same_keys(
     assert_heals(day_2_due, "suppliers")
     batch = next(iter(orphans)).split("/")[-2]
     now = {key for key in in_bucket(day_2_due, table) if f"/{batch}/" in key}
-    (manifest,) = now - orphans
     assert now > orphans
-    assert manifest.endswith("_manifest.json")
+    added = {key.rpartition("/")[2] for key in now - orphans}
+    assert added == {"_manifest.json", "_released.json"}
 
 
 @pytest.mark.fault(9)
