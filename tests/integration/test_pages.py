@@ -19,6 +19,7 @@ HOSTILE = (
     "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
     "{{ 7 * 7 }}{% raw %}<!--\u2028'\"&amp;`"
 )
+LIVE = "select count(*) from silver.{model} where not is_deleted"
 CHARTS = {
     "timeline",
     "flow",
@@ -99,7 +100,7 @@ def test_a_report_shows_what_the_control_tables_hold(
         )
     ]
     live = {
-        table: f"{day_4.value(f'select count(*) from silver.{model}'):,}"
+        table: f"{day_4.value(LIVE.format(model=model)):,}"
         for table, model in (("shop.inventory", "inventory"), ("shop.orders", "orders"))
     }
     rules, failed = day_4.query(
@@ -186,6 +187,13 @@ def test_a_report_on_many_tables_and_without_gold_is_readable(
         "where run_id = (select max(run_id) from audit.run) "
         "and table_id = 'shop.order_items'"
     )
+    stack.query(
+        "insert into audit.step (run_id, name, table_id, batch_seq, state, started_at, "
+        "ended_at) select run_id, name, table_id || '_' || n, batch_seq, state, "
+        "started_at, ended_at from audit.step, generate_series(1, 60) as n "
+        "where run_id = (select max(run_id) from audit.run) "
+        "and table_id = 'shop.order_items'"
+    )
     page = report_of(stack, tmp_path / "many.html")
     with opened(browser, page, PHONE) as look:
         assert_readable(look)
@@ -222,6 +230,9 @@ def site(stack: Clone, played: Played) -> Path:
 def test_the_site_leads_to_all_its_pages_and_each_is_readable(
     browser: Browser, site: Path
 ) -> None:
+    # The gate's pages are those of the tables that the last run had rows of.
+    suites = list((site.parent / "data_docs" / "expectations").glob("*.html"))
+    assert suites
     with opened(browser, site / "index.html", PHONE) as look:
         assert_readable(look)
         links: list[str] = look.page.eval_on_selector_all(
@@ -230,7 +241,7 @@ def test_the_site_leads_to_all_its_pages_and_each_is_readable(
     gate = [link for link in links if "/gate/" in link]
     assert len(links) == len(gate) + 2
     assert any("/validations/" in link for link in gate)
-    assert sum("/expectations/" in link for link in gate) == 8
+    assert sum("/expectations/" in link for link in gate) == len(suites)
     for link in (gate[0], next(x for x in gate if "/validations/" in x)):
         with opened(browser, link, PHONE) as look:
             assert_readable(look)
