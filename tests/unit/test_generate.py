@@ -46,7 +46,7 @@ def files(root: Path) -> dict[Path, str]:
         path.relative_to(root): path.read_text()
         for folder in ("macros", "models", "snapshots", "seeds", "docs", "gx")
         for path in (root / folder).rglob("*")
-        if path.is_file()
+        if path.is_file() and path.suffix != ".jpg"
     }
 
 
