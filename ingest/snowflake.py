@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 LOGIN_SECONDS = 20
+_ACCOUNT = (
+    "Check SNOWFLAKE_ACCOUNT, which is the part of the account's address before "
+    ".snowflakecomputing.com (ORGANISATION-ACCOUNT)"
+)
 # What the connector says of it, and what a person does about it.
 _REMEDIES = {
+    540001: _ACCOUNT,  # the front door forbids it
+    290404: _ACCOUNT,
     250001: (
-        "Check SNOWFLAKE_ACCOUNT, which is the part of the account's address before "
-        ".snowflakecomputing.com (ORGANISATION-ACCOUNT), SNOWFLAKE_USER and "
+        f"{_ACCOUNT}, SNOWFLAKE_USER and "
         "SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH; a password that has expired "
         "is renewed by logging in to Snowflake's own page once"
     ),
