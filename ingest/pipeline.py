@@ -183,7 +183,7 @@ def run(
             ):
                 started = time.monotonic()
                 try:
-                    published = _publish(run_id, outcomes, everything, report)
+                    published = publish_good(run_id, outcomes, everything, report)
                 except SeedbedError as error:
                     publish_error = error
                 seconds["publish"] = time.monotonic() - started
@@ -529,10 +529,10 @@ def _build(
         return built, examine(connection, run_id, HERE, report)
 
 
-def _publish(
+def publish_good(
     run_id: str, outcomes: Sequence[Outcome], everything: bool, report: Report
 ) -> Published:
-    """What was built, on Snowflake as well; the same tables are left out."""
+    """Publish what was built to Snowflake; tables that are not good are left out."""
     with (
         ledger.connect() as connection,
         ledger.build_lock(report),

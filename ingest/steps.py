@@ -26,6 +26,7 @@ from ingest import (
     pipeline,
     settings,
     silence,
+    snowflake,
     window,
 )
 from ingest.errors import ConfigurationError, SeedbedError
@@ -243,12 +244,40 @@ def look(run_id: str, folder: Path, since: datetime, target: str) -> list[str]:
     return behind
 
 
+def is_publishing() -> bool:
+    """Whether a run publishes: the environment names a Snowflake."""
+    return snowflake.is_configured()
+
+
+def publish(run_id: str, report: Report) -> str:
+    """Publish what the run has built to Snowflake; what it came to, in a line.
+
+    Raises SeedbedError unless all of it was done; the next publish goes on from there.
+    """
+    with ledger.connect() as connection:
+        outcomes = _settled(connection, run_id)
+    published = pipeline.publish_good(run_id, outcomes, False, report)
+    if not published.ok:
+        raise SeedbedError(
+            f"{published}. {'; '.join(published.built.failures)}. Snowflake is as its "
+            "last good build left it where that failed; the next run, or `./seedbed "
+            "publish`, goes on from there."
+        )
+    return str(published)
+
+
 def end(
-    run_id: str, plan: dict[str, Any] | None, is_built: bool, report: Report
+    run_id: str,
+    plan: dict[str, Any] | None,
+    is_built: bool,
+    report: Report,
+    *,
+    is_published: bool = True,
 ) -> str:
     """Look at what was built, balance the ledger and close the run; its state.
 
     `plan` is None where nothing was to be built, `is_built` whether all of it was.
+    `is_published` is false where Snowflake lacks what it should have by now.
     Raises SeedbedError, with what a person has to know, unless the run is done.
     """
     with ledger.connect() as connection:
@@ -264,6 +293,7 @@ def end(
         is_whole = plan is not None and is_built
         balanced = pipeline.balance(connection, run_id, outcomes, is_whole)
         is_sound = balanced and not leaks and (plan is None or is_built)
+        is_sound = is_sound and is_published
         state = pipeline.state_of(outcomes, is_sound)
         errors = "\n".join(str(o.error) for o in outcomes if o.error)
         noted = ledger.noted_tables(connection, run_id)

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from cosmos import ProfileConfig
 from cosmos.operators.local import DbtBuildLocalOperator
 
-from ingest import metadata, schedule
+from ingest import metadata, schedule, snowflake
 from ingest.errors import ConfigurationError
 from ingest.metadata import Table
 from ingest.settings import ROOT
@@ -150,12 +150,32 @@ def end(run: str | None) -> str:
         raise AirflowFailException("the run could not begin")
     ti = get_current_context()["ti"]
     planned = ti.xcom_pull(task_ids="validate")
-    behind = [ti.xcom_pull(task_ids=n, key=BEHIND) for n in ("silver", "gold")]
     plan = planned["plan"] if planned else None
+    is_built = _is_built(ti)
+    is_due = planned is not None and is_built and steps.is_publishing()
+    is_published = not is_due or bool(ti.xcom_pull(task_ids="publish"))
     try:
-        return steps.end(run, plan, behind == [[], []], tell)
+        return steps.end(run, plan, is_built, tell, is_published=is_published)
     except SeedbedError as error:
         raise AirflowFailException(str(error)) from error
+
+
+@task(trigger_rule=WHATEVER, retries=0)
+def publish(run: str | None) -> str:
+    """Publish what was built to Snowflake; left out where not all of it was."""
+    from ingest import steps
+
+    assert_begun(run)
+    ti = get_current_context()["ti"]
+    if not ti.xcom_pull(task_ids="validate") or not _is_built(ti):
+        raise AirflowSkipException("not all was built, so nothing is published")
+    return steps.publish(run, tell)
+
+
+def _is_built(ti: Any) -> bool:
+    """Whether both layers were built, and nothing had to be left out."""
+    behind = [ti.xcom_pull(task_ids=n, key=BEHIND) for n in ("silver", "gold")]
+    return behind == [[], []]
 
 
 BEHIND = "behind"
@@ -224,11 +244,18 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
 
 def build_and_end(run: Any, moved: Any) -> None:
-    """From loaded tables to the end of the run: gate, silver, gold, account."""
+    """From loaded tables to the end of the run: gate, silver, gold, account.
+
+    Where Snowflake is configured, what was built is published there before the end.
+    """
     checked = validate(run)
     silver, gold = Build(layer="silver"), Build(layer="gold")
-    moved >> checked >> silver >> gold >> end(run)
+    moved >> checked >> silver >> gold
     checked >> gold
+    if snowflake.is_configured():
+        gold >> publish(run) >> end(run)
+    else:
+        gold >> end(run)
 
 
 @task

@@ -53,6 +53,14 @@ print("found:" + json.dumps(found))
 """
 
 
+_GRAPH = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag(sys.argv[1]).dags["lake_to_warehouses"]
+after = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+print("found:" + json.dumps(after))
+"""
+
 DEADLINES = """
 select run.orchestrated_by, alert.message
 from audit.alert
@@ -117,6 +125,31 @@ def test_every_dag_is_imported_quickly_and_without_a_word(airflow: Airflow) -> N
         assert (errors, warnings) == ("", 0), file
         # Of the processor's time, so that a busy machine decides nothing.
         assert seconds < 5, file
+
+
+def graph(airflow: Airflow, **env: str) -> dict[str, list[str]]:
+    """What comes after each task of the DAG that builds."""
+    file = airflow.clone.root / "orchestration" / "dags" / "lake_to_warehouses.py"
+    python = str(airflow.clone.root / ".venv" / "bin" / "python")
+    done = subprocess.run(
+        [python, "-c", _GRAPH, str(file)],
+        env=airflow.env | env,
+        cwd=airflow.clone.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = [n for n in done.stdout.splitlines() if n.startswith("found:")]
+    found: dict[str, list[str]] = json.loads(line.removeprefix("found:"))
+    return found
+
+
+def test_a_run_publishes_before_its_end_where_snowflake_is_configured(
+    airflow: Airflow,
+) -> None:
+    without, configured = graph(airflow), graph(airflow, SNOWFLAKE_ACCOUNT="emulated")
+    assert without["gold"] == ["end"]
+    assert (configured["gold"], configured["publish"]) == (["publish"], ["end"])
 
 
 def test_the_workers_of_the_compose_file_find_their_executor(
