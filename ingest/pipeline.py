@@ -524,7 +524,7 @@ def _build(
                 target=HERE,
                 report=report,
             )
-        folder = settings.ROOT / "target"
+        folder = build.artifacts(HERE)
         look(connection, run_id, folder, began, HERE, report)
         return built, examine(connection, run_id, HERE, report)
 
@@ -569,7 +569,7 @@ def examine(
     if results.is_something_stale(connection, everyone):
         began = datetime.now(UTC)
         build.run_dbt(["source", "freshness", "--target", target], report)
-        folder = settings.ROOT / "target"
+        folder = build.artifacts(target)
         results.record(connection, run_id, everyone, folder, began)
     results.score(connection, run_id, everyone)
     return probe.probe(connection, run_id)

@@ -22,7 +22,6 @@ from ingest.cli.common import (
     target_option,
 )
 from ingest.errors import ConfigurationError
-from ingest.settings import ROOT
 from ingest.window import Request
 
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
@@ -124,9 +123,11 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
             rows = replay.replay(connection, table, say)
             out.print(f"{table.id}: its log was made from raw, {rows:,} rows")
         began = dt.datetime.now(dt.UTC)
-        built = building.rebuild(names, "postgres", say)
-        pipeline.look(connection, run_id, ROOT / "target", began, "postgres", say)
-        if built.ok and target != "postgres" and snowflake.is_configured():
+        here = pipeline.HERE
+        built = building.rebuild(names, here, say)
+        folder = building.artifacts(here)
+        pipeline.look(connection, run_id, folder, began, here, say)
+        if built.ok and target != here and snowflake.is_configured():
             # What was made from raw is copied again first.
             published = publish.publish(connection, run_id, report=say)
             if published.ok:
