@@ -34,7 +34,11 @@ from ingest.source import connect
 # Rows that are looked at to judge a column's values, and texts to judge their kind.
 LOOKED_AT = 100_000
 SAMPLE = 200
+# A look may take that long; the server computes a view before it shows a row.
 SECONDS = 2
+VIEW_SECONDS = 20
+# Columns that share more texts than these are copies; fewer appear by chance.
+BY_CHANCE = 4
 # Below this many rows an append-only table is better read whole: nothing can be
 # missed then.
 MANY_ROWS = 100_000
@@ -76,6 +80,7 @@ class Proposal:
     choice: Choice
     warnings: list[str]
     rows: dict[str, list[Row]]
+    texts: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,6 @@ def discover(
     there = {t.name: t for t in tables if t.source.name == name}
     names = _Names(root, tables)
     with connect(source) as connection, connection.cursor() as cursor:
-        _limit_time(cursor)
         if name not in known:
             source = _with_timezone(source, cursor)
         proposals = [
@@ -130,6 +134,7 @@ def discover(
             for n, table in chosen.items()
             if n not in there
         ]
+    _classify_copies(proposals)
     told: list[str] = []
     lacking: list[Row] = []
     for n, table in there.items():
@@ -204,11 +209,11 @@ def _with_timezone(source: Source, cursor: pymysql.cursors.Cursor) -> Source:
     return replace(source, timezone=zone if known else "UTC")
 
 
-def _limit_time(cursor: pymysql.cursors.Cursor) -> None:
-    """Let no look at the rows take long; the two servers call it differently."""
+def _limit_time(cursor: pymysql.cursors.Cursor, seconds: int) -> None:
+    """Let no look at the rows take longer; the two servers call it differently."""
     for setting in (
-        f"max_statement_time = {SECONDS}",
-        f"max_execution_time = {SECONDS * 1000}",
+        f"max_statement_time = {seconds}",
+        f"max_execution_time = {seconds * 1000}",
     ):
         with suppress(pymysql.err.MySQLError):
             cursor.execute(f"set session {setting}")
@@ -366,6 +371,7 @@ class _Judge:
 
     def propose(self, names: _Names) -> Proposal:
         """The rows for the table, but for the rules that need other tables."""
+        _limit_time(self.cursor, VIEW_SECONDS if self.table.is_view else SECONDS)
         self._read_types()
         looked = self._look()
         for name in looked.beyond:
@@ -403,7 +409,7 @@ class _Judge:
             "rules": self._rules(columns),
         }
         rows = {file: [here | row for row in new] for file, new in rows.items()}
-        return Proposal(self.table, model, choice, self.warnings, rows)
+        return Proposal(self.table, model, choice, self.warnings, rows, looked.texts)
 
     def _read_types(self) -> None:
         for column in self.table.columns.values():
@@ -702,6 +708,24 @@ def _is_touched(column: Column) -> bool:
 
 
 # -- what needs more than one table ---------------------------------------------
+
+
+def _classify_copies(proposals: list[Proposal]) -> None:
+    """Give a column that holds the texts of a classified one the same class."""
+    classified: list[tuple[str, set[str]]] = []
+    others: list[tuple[Row, set[str]]] = []
+    for proposal in proposals:
+        for row in proposal.rows.get("columns", []):
+            texts = {t for t in proposal.texts.get(row["column"], []) if len(t) > 5}
+            if texts and row["pii"]:
+                classified.append((row["pii"], texts))
+            elif texts:
+                others.append((row, texts))
+    for row, texts in others:
+        for label, clear in classified:
+            if len(texts & clear) > min(BY_CHANCE, len(clear) // 2):
+                row["pii"] = label
+                break
 
 
 def _references(

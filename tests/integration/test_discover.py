@@ -407,6 +407,24 @@ def test_a_log_of_wide_tables_is_read_by_what_is_new(unknown: Unknown) -> None:
     unknown.assert_whole("logs")
 
 
+def test_a_copy_of_personal_data_gets_its_class_under_any_name(
+    unknown: Unknown,
+) -> None:
+    unknown.change(
+        "use many",
+        "create table staff (id int primary key, name varchar(40), post varchar(40))",
+        "insert into staff values (1, 'Ada Lovelace', 'engineer'), "
+        "(2, 'Grace Hopper', 'engineer'), (3, 'Alan Turing', 'mathematician')",
+        "create view sales as select post, max(name) manager from staff group by post",
+        "create table post (post varchar(40) primary key)",
+        "insert into post values ('engineer'), ('mathematician')",
+    )
+    unknown.discover("many")
+    assert {
+        (row["table"], row["column"]) for row in unknown.rows("columns") if row["pii"]
+    } == {("staff", "name"), ("sales", "manager")}
+
+
 def test_discovering_again_adds_what_is_new_and_keeps_every_edit(
     unknown: Unknown,
 ) -> None:
