@@ -211,7 +211,8 @@ create unique index if not exists alert_open
 on audit.alert (kind, coalesce(table_id, '')) where closed_at is null;
 
 -- What each channel was told: `subject` is `alert/7/opened`, `alert/7/closed` or
--- `run/<run_id>`. Without `sent_at` it is still to be sent.
+-- `run/<run_id>`. Without `sent_at` it is still to be sent, but for the first `parts`
+-- of it.
 create table if not exists audit.delivery (
     channel text not null,
     subject text not null,
@@ -220,6 +221,8 @@ create table if not exists audit.delivery (
     error text,
     primary key (channel, subject)
 );
+alter table audit.delivery add column if not exists
+parts integer not null default 0;
 
 -- The seed's tables as the last run knew them: whose they are, on which clock their
 -- watermark is, and how old their released data may get.
@@ -249,7 +252,8 @@ create table if not exists audit.step (
 );
 create index if not exists step_run on audit.step (run_id);
 
--- What dbt made of each model and snapshot in a run's build; `rows` where it says so.
+-- What dbt made of each model and snapshot in a run's build of a target, postgres or
+-- snowflake; `rows` where it says so.
 create table if not exists audit.model_run (
     run_id text not null references audit.run,
     model text not null,
@@ -257,9 +261,13 @@ create table if not exists audit.model_run (
     status text not null,
     rows bigint,
     started_at timestamptz not null,
-    ended_at timestamptz not null,
-    primary key (run_id, model)
+    ended_at timestamptz not null
 );
+alter table audit.model_run add column if not exists
+target text not null default 'postgres';
+alter table audit.model_run drop constraint if exists model_run_pkey;
+create unique index if not exists model_run_built
+on audit.model_run (run_id, target, model);
 
 -- Each drill: a backup restored beside the warehouse, and what came of it.
 create table if not exists audit.drill_result (

@@ -29,10 +29,10 @@ from ingest import (
     load,
     log,
     metadata,
-    outbox,
     probe,
     publish,
     retry,
+    runs,
     schedule,
     settings,
     silence,
@@ -46,7 +46,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
-from ingest.operations import lineage
+from ingest.operations import columns, lineage
 from ingest.publish import Published
 from ingest.quality import gate, process, results
 
@@ -190,7 +190,7 @@ def run(
         except BaseException as error:
             told = str(error) or type(error).__name__
             with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
-                close(own, run_id, "failed", seconds, told)
+                runs.close(own, run_id, "failed", seconds, told)
             raise
         is_unbuilt = built is not None and not built.ok
         is_sound = balanced and not leaks and not is_unbuilt
@@ -203,7 +203,7 @@ def run(
         with ledger.connect() as own:
             for outcome in outcomes:
                 note(own, run_id, outcome)
-            close(own, run_id, state, seconds, errors, retries)
+            runs.close(own, run_id, state, seconds, errors, retries)
     return RunResult(
         run_id,
         state,
@@ -215,20 +215,6 @@ def run(
         published,
         publish_error,
     )
-
-
-def close(
-    connection: Connection,
-    run_id: str,
-    state: str,
-    seconds: dict[str, float],
-    error: str = "",
-    retries: int = 0,
-) -> None:
-    """Close a run, keep its lineage, and let others be told."""
-    ledger.end_run(connection, run_id, state, seconds, error, retries)
-    lineage.keep(connection, run_id)
-    outbox.send_later()
 
 
 def assert_generated() -> list[Table]:
@@ -555,10 +541,14 @@ def look(
     target: str,
     report: Report,
 ) -> None:
-    """Keep what dbt's tests saw, as the files that it wrote to `folder` say."""
+    """Keep what dbt's tests saw, as the files that it wrote to `folder` say.
+
+    What the models' columns come from is kept as well.
+    """
     everyone = metadata.enabled(metadata.load(settings.ROOT))
-    found = results.record(connection, run_id, everyone, folder, since)
+    found = results.record(connection, run_id, everyone, folder, since, target)
     results.store_failures(connection, found, target, report)
+    columns.keep(lineage.read_manifest(folder))
 
 
 def examine(
@@ -570,7 +560,7 @@ def examine(
         began = datetime.now(UTC)
         build.run_dbt(["source", "freshness", "--target", target], report)
         folder = build.artifacts(target)
-        results.record(connection, run_id, everyone, folder, began)
+        results.record(connection, run_id, everyone, folder, began, target)
     results.score(connection, run_id, everyone)
     return probe.probe(connection, run_id)
 

@@ -7,6 +7,7 @@ list. What Snowflake has is asked of Snowflake, so a publish that died is resume
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import time
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from ingest import build, journal, ledger, metadata, settings, snowflake
+from ingest import build, journal, ledger, metadata, runs, settings, snowflake
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Table
+from ingest.quality import results
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -98,9 +100,12 @@ def publish(
     with _known_as(run_id):
         if again := [m for load in loads if load.anew for m in _models(load.table)]:
             report(f"{published.lane}: rebuilding {', '.join(again)} from the log")
+            began = dt.datetime.now(dt.UTC)
             published.built = build.rebuild(again, TARGET, report)
+            _look(connection, run_id, began)
         if published.ok:
             _note(connection, run_id, loads)
+            began = dt.datetime.now(dt.UTC)
             published.built = build.build(
                 connection,
                 left_out,
@@ -108,6 +113,7 @@ def publish(
                 target=TARGET,
                 report=report,
             )
+            _look(connection, run_id, began)
             if published.ok and not left_out:
                 _note_built()
     published.seconds = time.monotonic() - started
@@ -139,9 +145,9 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
                 )
         except BaseException as error:
             told = str(error) or type(error).__name__
-            ledger.end_run(connection, run_id, "failed", {}, told)
+            runs.close(connection, run_id, "failed", {}, told)
             raise
-        ledger.end_run(
+        runs.close(
             connection,
             run_id,
             "done" if published.ok else "failed",
@@ -296,6 +302,11 @@ def _copy(run_id: str, loads: Sequence[Load], report: Report) -> None:
             f"{'; '.join(done.failures)}. What was published before is as it was; "
             "mend the cause and type `./seedbed publish`, which goes on from there."
         )
+
+
+def _look(connection: Connection, run_id: str, since: dt.datetime) -> None:
+    """Keep what became of each model there."""
+    results.record_models(connection, run_id, build.artifacts(TARGET), since, TARGET)
 
 
 def _note(connection: Connection, run_id: str, loads: Sequence[Load]) -> None:

@@ -16,7 +16,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ingest import duck, keys, ledger, log, reading, settings, source
+from ingest import duck, keys, ledger, log, reading, runs, settings, source
 from ingest.duck import literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.ledger import Released
@@ -93,7 +93,7 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                 )
         wrong = [f for f in findings if f.count or f.error]
         errors = "\n".join(str(f.error) for f in wrong if f.error)
-        ledger.end_run(connection, run_id, "failed" if wrong else "done", {}, errors)
+        runs.close(connection, run_id, "failed" if wrong else "done", {}, errors)
     return findings
 
 

@@ -24,6 +24,7 @@ from ingest import (
     metadata,
     outbox,
     pipeline,
+    runs,
     settings,
     silence,
     snowflake,
@@ -298,7 +299,7 @@ def end(
         errors = "\n".join(str(o.error) for o in outcomes if o.error)
         noted = ledger.noted_tables(connection, run_id)
         retries = sum(n for _, _, n in noted.values())
-        pipeline.close(connection, run_id, state, {}, errors, retries)
+        runs.close(connection, run_id, state, {}, errors, retries)
     if state != "done":
         bad = [pipeline.line(o) for o in outcomes if not o.is_good]
         raise SeedbedError(

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
-from airflow.sdk.definitions.deadline import BaseDeadlineReference
+# The names that airflow.sdk has of them are made when they are asked for, which no
+# type checker sees.
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import (
+    BaseDeadlineReference,
+    DeadlineAlert,
+    DeadlineReference,
+)
 
 LONGEST = timedelta(hours=4)
 MORNING = 6  # o'clock, UTC

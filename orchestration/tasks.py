@@ -50,10 +50,11 @@ def tell(line: str) -> None:
     print(line)
 
 
-def assert_begun(run: str | None) -> None:
-    """Leave out what needs a run that could not begin; `end` fails then."""
+def begun(run: str | None) -> str:
+    """The run; what needs one that could not begin is left out, and `end` fails."""
     if run is None:
         raise AirflowSkipException("the run could not begin")
+    return run
 
 
 @task
@@ -92,7 +93,7 @@ def move(
     """Take one table through some steps; the state that it came to."""
     from ingest import steps
 
-    assert_begun(run)
+    run = begun(run)
     context = get_current_context()
     context["table"] = table_id  # type: ignore[typeddict-unknown-key]
     asked = Request.read(**request) if request else None
@@ -131,7 +132,7 @@ def validate(run: str | None) -> dict[str, Any] | None:
     """Let what is loaded pass the gate; plan the build, None where nothing is good."""
     from ingest import steps
 
-    assert_begun(run)
+    run = begun(run)
     steps.validate(run, tell)
     plan = steps.plan_build(run, TARGET)
     if plan is None:
@@ -165,7 +166,7 @@ def publish(run: str | None) -> str:
     """Publish what was built to Snowflake; left out where not all of it was."""
     from ingest import steps
 
-    assert_begun(run)
+    run = begun(run)
     ti = get_current_context()["ti"]
     if not ti.xcom_pull(task_ids="validate") or not _is_built(ti):
         raise AirflowSkipException("not all was built, so nothing is published")
@@ -273,7 +274,7 @@ def read_again(kind: str, patterns: str, start: str, end: str = "") -> None:
     one of two forms, so none is ever guessed.
     """
     request = {"kind": kind, "start": start, "end": end}
-    opened = begin(kind, patterns, request=request)
+    opened: Any = begin(kind, patterns, request=request)
     moved = move.override(task_id="read", max_active_tis_per_dag=AT_ONCE).partial(
         run=opened, through=["extract", "load"], request=request
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from ingest import ledger, pipeline
+from ingest import ledger, pipeline, runs
 from ingest.cli.common import (
     chosen_tables,
     escaped,
@@ -136,7 +136,7 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
             built.failures += published.built.failures
         state = "done" if built.ok else "failed"
         seconds = {"build": time.monotonic() - started}
-        ledger.end_run(connection, run_id, state, seconds, "\n".join(built.failures))
+        runs.close(connection, run_id, state, seconds, "\n".join(built.failures))
     out.print(f"rebuilt {', '.join(names)}: {built}")
     for line in built.failures:
         out.print(f"[red]failed[/] {escaped(line)}", soft_wrap=True)

@@ -8,7 +8,7 @@ import time
 import click
 
 from ingest import build as building
-from ingest import ledger, probe, summary
+from ingest import ledger, probe, runs, summary
 from ingest.cli.common import json_option, out, say, start_services
 
 
@@ -30,7 +30,7 @@ def probe_(as_json: bool) -> int:
         leaks = probe.probe(connection, run_id)
         seconds = {"probe": time.monotonic() - started}
         state = "failed" if leaks else "done"
-        ledger.end_run(connection, run_id, state, seconds)
+        runs.close(connection, run_id, state, seconds)
         told = summary.read(connection, run_id)
     if as_json:
         click.echo(json.dumps(told.probe, default=str, indent=2))

@@ -5,6 +5,7 @@ apt keeps its lists beside what is unpacked, so an ordinary user may do this.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,11 @@ from pathlib import Path
 from ingest.embedded.process import tail
 from ingest.embedded.service import fresh
 from ingest.errors import ServiceError
+
+# How long one program may take; apt itself waits for ever on a server that is silent
+# again and again.
+SECONDS = 300
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class Packages:
@@ -37,6 +43,9 @@ class Packages:
             f"Dir::Cache={self.work}/cache",
             "Debug::NoLocking=1",
             "APT::Sandbox::User=",
+            "Acquire::Retries=1",
+            "Acquire::http::Timeout=30",
+            "Acquire::https::Timeout=30",
         ]
         # The folder's name may hold characters that mean something to apt's options.
         (self.work / "apt.conf").write_text(
@@ -45,16 +54,25 @@ class Packages:
         self.ask("apt-get", "-q", "update")
 
     def ask(self, *words: str) -> str:
-        """What a program of apt or dpkg says."""
-        done = subprocess.run(
-            words,
-            check=False,
-            cwd=self.work,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={"APT_CONFIG": "apt.conf", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        )
+        """What a program of apt or dpkg says; it is ended after SECONDS."""
+        try:
+            done = subprocess.run(
+                words,
+                check=False,
+                cwd=self.work,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={n: os.environ[n] for n in _PROXIES if n in os.environ}
+                | {"APT_CONFIG": "apt.conf", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise ServiceError(
+                f"{self._what} could not be downloaded: {' '.join(words[:2])} was not "
+                f"done after {SECONDS} seconds. Is a package source out of reach, or "
+                f"a proxy missing (http_proxy)? {self._ways_out}"
+            ) from None
         if done.returncode != 0:
             raise ServiceError(
                 f"{self._what} could not be downloaded: {' '.join(words[:2])} failed "

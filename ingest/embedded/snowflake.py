@@ -23,6 +23,7 @@ _LAKE = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_REGION",
 )
+_LOCK = "ingest/emulator/requirements.lock"
 # The repository whose environment this process runs in.
 _HOME = Path(sys.prefix).parent
 
@@ -55,7 +56,15 @@ class Snowflake(Service):
         for folder in (self.folder, self.data):
             folder.mkdir(mode=0o700, exist_ok=True)
         done = subprocess.run(
-            [str(_HOME / "seedbed"), "--set-up-emulator"],
+            # Another DuckDB than Seedbed's; what it takes to download and on disk.
+            [
+                str(_HOME / "seedbed"),
+                "--set-up-beside",
+                "emulator",
+                _LOCK,
+                "110",
+                "0.4",
+            ],
             check=False,
             text=True,
             stdout=subprocess.PIPE,

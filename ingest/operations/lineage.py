@@ -1,9 +1,10 @@
 """Lineage: a run's OpenLineage events, derived from the control tables.
 
-A run is the parent of its hops: extract, load and gate of each table, and each model
-of dbt. Nothing is emitted while the run works: its events are a function of what it
-left in the control tables and of dbt's manifest, so they have the same ids whenever
-they are derived, and a run that was killed gets its ends from the run that closes it.
+A run is the parent of its hops: extract, load and gate of each table, each model of
+dbt, and publish, with the models there. Nothing is emitted while the run works: its
+events are a function of what it left in the control tables and of dbt's manifest, so
+they have the same ids whenever they are derived, and a run that was killed, whose ends
+the next one writes there, has them as well.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from urllib.parse import urlsplit
 
 from psycopg.rows import dict_row
 
-from ingest import journal, ledger, metadata, settings
-from ingest.errors import SeedbedError, ServiceError
+from ingest import build, journal, ledger, metadata, settings, snowflake
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.ledger import Connection
 from ingest.metadata import Table
+from ingest.operations import columns
 
 Json = dict[str, Any]
 
@@ -50,10 +52,10 @@ def _facet(name: str, version: str, **facts: object) -> Json:
 class Events:
     """The events of one run, in the order of their times."""
 
-    def __init__(self, connection: Connection, run_id: str, manifest: Json) -> None:
+    def __init__(self, connection: Connection, run_id: str) -> None:
         self._connection = connection
         self._run_id = run_id
-        self._manifest = manifest
+        self._columns = columns.known()
         self._tables = {t.id: t for t in metadata.load(settings.ROOT)}
         self._namespace = os.environ.get("OPENLINEAGE_NAMESPACE", "seedbed")
         (self._run,) = self._rows("select * from audit.run where run_id = %s")
@@ -71,7 +73,9 @@ class Events:
         """All events; a run that has not ended has none."""
         if self._run["ended_at"] is None:
             return []
-        events = [*self._parent(), *self._steps(), *self._models()]
+        events = [*self._parent(), *self._steps(), *self._publish()]
+        for target in ("postgres", "snowflake"):
+            events += self._models(target)
         order = {"START": 0, "COMPLETE": 1, "FAIL": 1}
         return sorted(events, key=lambda e: (e["eventTime"], order[e["eventType"]]))
 
@@ -122,26 +126,68 @@ class Events:
                 step["ended_at"], step["state"], inputs, outputs, step["error"],
             )  # fmt: skip
 
-    def _models(self) -> Iterator[Json]:
-        nodes = {n["name"]: n for n in self._manifest.get("nodes", {}).values()
+    def _publish(self) -> Iterator[Json]:
+        """From the lake to the logs in Snowflake, which copies them all at one time."""
+        published = [
+            self._tables[row["table_id"]]
+            for row in self._rows(
+                "select distinct table_id from audit.publication where run_id = %s "
+                "order by table_id"
+            )
+            if row["table_id"] in self._tables
+        ]
+        inputs, outputs = [], []
+        for table in published:
+            bronze = self._lake(table, "bronze")
+            log = self._in_snowflake(snowflake.database(), "bronze", table.bronze)
+            same = {c.name: c.name for c in table.columns}
+            log["facets"] = {
+                "schema": self._schema_of(table),
+                "columnLineage": _columns(bronze, same),
+            }
+            inputs.append(bronze)
+            outputs.append(log)
+        for step in self._rows(
+            "select * from audit.step where run_id = %s and name = 'publish' "
+            "and ended_at is not null order by step_id"
+        ):
+            yield from self._hop(
+                str(step["step_id"]), "publish", "TASK", step["started_at"],
+                step["ended_at"], step["state"], inputs, outputs, step["error"],
+            )  # fmt: skip
+
+    def _models(self, target: str) -> Iterator[Json]:
+        rows = [
+            row
+            for row in self._rows("select * from audit.model_run where run_id = %s")
+            if row["target"] == target
+        ]
+        if not rows:
+            return
+        manifest = read_manifest(build.artifacts(target))
+        nodes = {n["name"]: n for n in manifest.get("nodes", {}).values()
                  if n["resource_type"] in ("model", "snapshot")}  # fmt: skip
-        every = self._manifest.get("nodes", {}) | self._manifest.get("sources", {})
-        for model in self._rows("select * from audit.model_run where run_id = %s"):
-            node = nodes.get(model["model"])
+        every = manifest.get("nodes", {}) | manifest.get("sources", {})
+        where = "" if target == "postgres" else f"{target}."
+        for model in rows:
+            name = model["model"]
+            node = nodes.get(name)
             if (
                 node is None
                 or node.get("config", {}).get("materialized") == "ephemeral"
             ):
                 continue
-            output = self._of_node(node)
+            output = self._of_node(node, target)
             output["outputFacets"] = _written(model["rows"], None)
             above = [every[n] for n in node["depends_on"]["nodes"] if n in every]
-            inputs = [self._of_node(n) for n in above if n["resource_type"] != "seed"]
-            if lineage := _declared(output, node, above, inputs):
-                output["facets"]["columnLineage"] = lineage
+            inputs = [
+                self._of_node(n, target) for n in above if n["resource_type"] != "seed"
+            ]
+            if known := self._columns.get(node["unique_id"]):
+                output["facets"]["columnLineage"] = self._made_of(known, every, target)
             state = "done" if model["status"] == "success" else "failed"
             yield from self._hop(
-                model["model"], f"dbt.{model['model']}", "MODEL", model["started_at"],
+                where + name, f"dbt.{where}{name}", "MODEL", model["started_at"],
                 model["ended_at"], state, inputs, [output], None,
             )  # fmt: skip
 
@@ -219,15 +265,37 @@ class Events:
             "name": f"{info.dbname}.{schema}.{name}",
         }
 
-    def _of_node(self, node: Json) -> Json:
+    def _in_snowflake(self, database: str, schema: str, name: str) -> Json:
+        account = os.environ.get("SNOWFLAKE_ACCOUNT", "")
+        return {
+            "namespace": f"snowflake://{account}",
+            "name": f"{database}.{schema}.{name}",
+        }
+
+    def _of_node(self, node: Json, target: str) -> Json:
         name = node.get("alias") or node.get("identifier") or node["name"]
         found = self._relation(node["schema"], name)
+        if target == "snowflake":
+            found = self._in_snowflake(node["database"], node["schema"], name)
         fields = [
             {"name": c["name"], "type": c.get("data_type") or ""}
             for c in node["columns"].values()
         ]
         schema = _facet("SchemaDatasetFacet", "1-2-0", fields=fields)
         return {**found, "facets": {"schema": schema} if fields else {}}
+
+    def _made_of(self, known: columns.Columns, every: Json, target: str) -> Json:
+        """The facet of a model's columns, which come from any relations."""
+        return _column_facet(
+            {
+                name: [
+                    _field(self._of_node(every[o.node], target), o.column, o.kind)
+                    for o in origins
+                    if o.node in every
+                ]
+                for name, origins in known.items()
+            }
+        )
 
     def _schema_of(self, table: Table) -> Json:
         fields = [{"name": c.name, "type": c.type.name} for c in table.columns]
@@ -257,105 +325,155 @@ def _written(rows: int | None, size: int | None) -> Json:
 
 def _columns(origin: Json, names: dict[str, str]) -> Json:
     """Each column (the key) as that column of `origin` (the value), unchanged."""
-    return _facet(
-        "ColumnLineageDatasetFacet",
-        "1-2-0",
-        fields={
-            name: {
-                "inputFields": [
-                    {
-                        "namespace": origin["namespace"],
-                        "name": origin["name"],
-                        "field": old,
-                        "transformations": [{"type": "DIRECT", "subtype": "IDENTITY"}],
-                    }
-                ]
-            }
-            for name, old in names.items()
-        },
+    return _column_facet(
+        {name: [_field(origin, old, columns.IDENTITY)] for name, old in names.items()}
     )
 
 
-def _declared(
-    output: Json, node: Json, above: Sequence[Json], inputs: Sequence[Json]
-) -> Json | None:
-    """Column lineage of a model that the seed describes: columns keep their names.
-
-    Business SQL is free; what its columns come from, dbt does not say.
-    """
-    if "generated" not in node.get("original_file_path", "") or not inputs:
-        return None
-    names = [c for c in node["columns"] if c in above[0]["columns"]]
-    return _columns(inputs[0], {name: name for name in names}) if names else None
+def _column_facet(fields: dict[str, list[Json]]) -> Json:
+    made = {name: {"inputFields": origins} for name, origins in fields.items()}
+    return _facet("ColumnLineageDatasetFacet", "1-2-0", fields=made)
 
 
-def read_manifest() -> Json:
-    """dbt's manifest of the last command; empty before the first."""
+def _field(place: Json, column: str, kind: str) -> Json:
+    return {
+        "namespace": place["namespace"],
+        "name": place["name"],
+        "field": column,
+        "transformations": [{"type": "DIRECT", "subtype": kind}],
+    }
+
+
+def read_manifest(folder: Path | None = None) -> Json:
+    """The manifest of dbt's last command in `folder`; empty before the first."""
+    file = (folder or settings.ROOT / "target") / "manifest.json"
     try:
-        found: Json = json.loads(
-            (settings.ROOT / "target" / "manifest.json").read_text()
-        )
+        found: Json = json.loads(file.read_text())
     except FileNotFoundError:
         return {}
     return found
 
 
+def text(connection: Connection, run_id: str | None) -> str:
+    """The events of a run, else of the last one that ended, as JSON lines."""
+    row = connection.execute(
+        "select run_id from audit.run where ended_at is not null "
+        "and (%(run)s::text is null or run_id = %(run)s) "
+        "order by run_id desc limit 1",
+        {"run": run_id},
+    ).fetchone()
+    if row is None:
+        which = f"no run {run_id!r}" if run_id else "no run"
+        raise ConfigurationError(
+            f"there is {which} that has ended. `select run_id, command, state from "
+            "audit.run` has them all."
+        )
+    file = _file(row[0])
+    if not file.exists():
+        _write(connection, row[0])
+    return file.read_text()
+
+
+def _file(run_id: str) -> Path:
+    return folder() / f"{run_id}.jsonl"
+
+
 def keep(connection: Connection, run_id: str) -> None:
-    """Write a run's events to its file. No fault of theirs is one of the run."""
+    """Write the events of a run that has ended, and of those that others have ended.
+
+    Those are the runs of a week whose process died. No fault of this is one of the run.
+    """
     try:
-        events = Events(connection, run_id, read_manifest()).all()
-        folder().mkdir(parents=True, exist_ok=True)
-        file = folder() / f"{run_id}.jsonl"
-        draft = file.with_suffix(".draft")
-        draft.write_text("".join(json.dumps(e) + "\n" for e in events))
-        draft.rename(file)
+        # A run that an orchestrator opened again has other ends now.
+        connection.execute(
+            "delete from audit.delivery where channel = 'lineage' and subject = %s",
+            (f"run/{run_id}",),
+        )
+        ended = connection.execute(
+            "select run_id from audit.run "
+            "where ended_at > clock_timestamp() - interval '7 days'"
+        ).fetchall()
+        _write(connection, run_id)
+        for (other,) in ended:
+            if not _file(other).exists():
+                _write(connection, other)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
         journal.write("lineage.failed", level="error", run_id=run_id, error=told)
 
 
+def _write(connection: Connection, run_id: str) -> None:
+    events = Events(connection, run_id).all()
+    folder().mkdir(parents=True, exist_ok=True)
+    draft = _file(run_id).with_suffix(".draft")
+    draft.write_text("".join(json.dumps(e) + "\n" for e in events))
+    draft.rename(_file(run_id))
+
+
 def send(connection: Connection, pauses: Sequence[float] = (1, 5)) -> str | None:
     """Send the kept events of a week's runs that were not sent; what went wrong.
 
-    To OPENLINEAGE_URL, with OPENLINEAGE_API_KEY if there is one.
+    To OPENLINEAGE_URL, with OPENLINEAGE_API_KEY if there is one. Each event is sent
+    once, in order: after a fault the next call goes on with the event that it met.
     """
     url = os.environ.get("OPENLINEAGE_URL", "")
     if not url or not ledger.try_lock(connection, "seedbed.lineage", ""):
         return None
     rows = connection.execute(
-        "select run.run_id from audit.run left join audit.delivery on "
+        "select run.run_id, coalesce(delivery.parts, 0) from audit.run "
+        "left join audit.delivery on "
         "delivery.channel = 'lineage' and delivery.subject = 'run/' || run.run_id "
         "where run.ended_at > clock_timestamp() - interval '7 days' "
         "and delivery.sent_at is null order by run.run_id"
     ).fetchall()
-    for (run_id,) in rows:
-        file = folder() / f"{run_id}.jsonl"
-        if not file.exists():
+    for run_id, parts in rows:
+        if not _file(run_id).exists():
             keep(connection, run_id)
-        fault = _send(url, file, pauses) if file.exists() else "it has no events"
-        connection.execute(
-            "insert into audit.delivery as old values ('lineage', 'run/' || %(run)s, "
-            "case when %(fault)s::text is null then clock_timestamp() end, 1, "
-            "%(fault)s) on conflict (channel, subject) do update set "
-            "sent_at = excluded.sent_at, tries = old.tries + 1, error = excluded.error",
-            {"run": run_id, "fault": fault},
-        )
+        if not _file(run_id).exists():
+            continue  # the journal says why
+        fault = _send(connection, url, run_id, parts, pauses)
         if fault:
             journal.write("lineage.unsent", level="error", run_id=run_id, error=fault)
             return fault
     return None
 
 
-def _send(url: str, file: Path, pauses: Sequence[float]) -> str | None:
-    for line in file.read_text().splitlines():
+def _send(
+    connection: Connection, url: str, run_id: str, sent: int, pauses: Sequence[float]
+) -> str | None:
+    """Send a run's events but for the first `sent` ones, which were."""
+
+    def note(parts: int, fault: str | None, is_all: bool) -> None:
+        connection.execute(
+            "insert into audit.delivery as old "
+            "(channel, subject, sent_at, tries, error, parts) "
+            "values ('lineage', 'run/' || %(run)s, "
+            "case when %(all)s then clock_timestamp() end, %(tries)s, %(fault)s, "
+            "%(parts)s) on conflict (channel, subject) do update set "
+            "sent_at = excluded.sent_at, tries = old.tries + excluded.tries, "
+            "error = excluded.error, parts = excluded.parts",
+            {
+                "run": run_id,
+                "all": is_all,
+                "tries": int(is_all or fault is not None),
+                "fault": fault,
+                "parts": parts,
+            },
+        )
+
+    events = _file(run_id).read_text().splitlines()
+    for number, event in enumerate(events[sent:], sent):
         for pause in (*pauses, None):
             try:
-                _post(url, line)
+                _post(url, event)
                 break
             except SeedbedError as error:
                 if pause is None:
+                    note(number, str(error), False)
                     return str(error)
                 time.sleep(pause)
+        note(number + 1, None, False)
+    note(len(events), None, True)
     return None
 
 

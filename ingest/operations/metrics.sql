@@ -391,6 +391,7 @@ samples (metric, labels, value) as (
         jsonb_build_object('model', model, 'layer', layer),
         extract(epoch from sum(ended_at - started_at))
     from audit.model_run
+    where target = 'postgres'
     group by model, layer
 
     union all
@@ -400,6 +401,7 @@ samples (metric, labels, value) as (
         jsonb_build_object('model', model, 'layer', layer),
         count(*) filter (where status <> 'success')
     from audit.model_run
+    where target = 'postgres'
     group by model, layer
 
     union all

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import duck, files, ledger, load, log, metadata, settings
+from ingest import duck, files, ledger, load, log, metadata, runs, settings
 from ingest.duck import ask_warehouse, literal, quoted
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.lake import Lake, Manifest, Part
@@ -83,7 +83,7 @@ def release(
             ledger.release(connection, batch, manifest, "rejected")
             balanced = ledger.balance(connection, run_id)
         state = "done" if balanced else "failed"
-        ledger.end_run(connection, run_id, state, {})
+        runs.close(connection, run_id, state, {})
     return Released(
         ledger.batch(connection, table.id, batch.batch_seq), left_out, balanced
     )

@@ -67,12 +67,13 @@ def record(
     tables: Sequence[Table],
     folder: Path,
     since: dt.datetime,
+    target: str,
 ) -> list[Seen]:
     """Write what the files below `folder` say, if they are younger than `since`.
 
     Models go to audit.model_run, what was checked to audit.dq_result, and is returned.
     """
-    _record_models(connection, run_id, folder, since)
+    record_models(connection, run_id, folder, since, target)
     found = [*_tests(folder, tables, since), *_freshness(folder, tables, since)]
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -102,9 +103,10 @@ def record(
     return found
 
 
-def _record_models(
-    connection: Connection, run_id: str, folder: Path, since: dt.datetime
+def record_models(
+    connection: Connection, run_id: str, folder: Path, since: dt.datetime, target: str
 ) -> None:
+    """Write what became of each model and snapshot to audit.model_run."""
     run = _read(folder / "run_results.json", since)
     if run is None:
         return
@@ -119,11 +121,12 @@ def _record_models(
                 affected = None
             times = took["started_at"], took["completed_at"]
             status = result["status"]
-            rows.append((run_id, node["name"], _layer(node), status, affected, *times))
+            of = run_id, target, node["name"], _layer(node)
+            rows.append((*of, status, affected, *times))
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into audit.model_run (run_id, model, layer, status, rows, "
-            "started_at, ended_at) values (%s, %s, %s, %s, %s, %s, %s) "
+            "insert into audit.model_run (run_id, target, model, layer, status, rows, "
+            "started_at, ended_at) values (%s, %s, %s, %s, %s, %s, %s, %s) "
             "on conflict do nothing",
             rows,
         )

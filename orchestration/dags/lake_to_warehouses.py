@@ -4,6 +4,7 @@ Started by new batches, and each morning in case that nothing has said so.
 """
 
 import os
+from typing import Any
 
 import pendulum
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
@@ -38,7 +39,7 @@ with DAG(
     tags=["seedbed"],
     doc_md=__doc__,
 ):
-    opened = tasks.begin("load", is_reading=False)
+    opened: Any = tasks.begin("load", is_reading=False)
     # One that never comes holds up nobody for longer than that, and only its table.
     manifest = S3KeySensor.partial(
         task_id="manifest",

@@ -1,6 +1,7 @@
 """Reads each table's next window into the lake, once a day."""
 
 import os
+from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, get_current_context, task
@@ -19,9 +20,8 @@ def announce(run: str | None) -> None:
     """
     from ingest import steps
 
-    tasks.assert_begun(run)
     events = get_current_context()["outlet_events"][ANNOUNCED]
-    for table_id, batch_id in steps.extracted(run).items():
+    for table_id, batch_id in steps.extracted(tasks.begun(run)).items():
         events.add(tasks.asset(table_id), extra={"batch_id": batch_id})
 
 
@@ -39,6 +39,6 @@ with DAG(
     tags=["seedbed"],
     doc_md=__doc__,
 ):
-    opened = tasks.begin("extract")
+    opened: Any = tasks.begin("extract")
     read = tasks.read_sources(opened, ["extract"])
     read >> announce(opened) >> tasks.end(opened)

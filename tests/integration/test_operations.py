@@ -1,24 +1,20 @@
 """What operators see of a table that is blocked and heals: alerts, metrics, journal."""
 
-import functools
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
-from referencing import Registry, Resource
 
 from ingest import ledger, outbox, pipeline
 from ingest.operations import alerts, endpoints, metrics
 from ingest.operations.channels import Message
-from ingest.pipeline import RunResult
 from tests.clone import Clone, quiet
-from tests.conftest import Played
+from tests.lineage import assert_chain, check, checked, lineage_of
 
 TABLE = "shop.orders"
 
@@ -206,109 +202,21 @@ def test_a_message_without_a_table_has_a_title_and_a_runbook() -> None:
     assert message.page == "docs/runbooks/run-failed.md"
 
 
-def lineage_of(stack: Clone, result: RunResult) -> list[dict[str, Any]]:
-    """The events of a run, as its file has them."""
-    text = (stack.root / ".seedbed" / "lineage" / f"{result.run_id}.jsonl").read_text()
-    assert not any(secret in text for secret in stack.secrets)
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def assert_chain(lineage: Iterable[list[dict[str, Any]]]) -> None:
-    """Each hop ends, is the run's, and reads a source or what was produced before."""
-    produced: set[tuple[str, str]] = set()
-    for events in lineage:
-        begun = [e["run"]["runId"] for e in events if e["eventType"] == "START"]
-        ended = [e["run"]["runId"] for e in events if e["eventType"] != "START"]
-        assert len(begun) == len({*begun})
-        assert sorted(begun) == sorted(ended)
-        assert events[0]["job"]["name"] == "run"
-        for event in events[1:-1]:
-            parent = event["run"]["facets"]["parent"]["run"]["runId"]
-            assert parent == events[0]["run"]["runId"]
-            for dataset in event["inputs"]:
-                place = dataset["namespace"], dataset["name"]
-                assert place in produced or place[0].startswith("mysql://"), place
-            for dataset in event["outputs"]:
-                produced.add((dataset["namespace"], dataset["name"]))
-
-
 def test_each_hop_of_the_lineage_ends_and_reads_what_was_produced(
     stack: Clone, story: Story
 ) -> None:
-    lineage = [lineage_of(stack, result) for result in story.results]
+    lineage = [lineage_of(stack, result.run_id) for result in story.results]
     # The run, extract, load and gate.
     assert [len(events) for events in lineage] == [8] * len(story.results)
     assert_chain(lineage)
 
 
-def facets(found: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(found, dict):
-        if "_schemaURL" in found:
-            yield found
-        for value in found.values():
-            yield from facets(value)
-    elif isinstance(found, list):
-        for value in found:
-            yield from facets(value)
-
-
-@functools.cache
-def registry() -> Registry[Any]:
-    """The schemas of OpenLineage."""
-    here = Path(__file__).with_name("openlineage")
-    schemas = [json.loads(file.read_text()) for file in here.glob("*.json")]
-    return Registry().with_resources(
-        [(schema["$id"], Resource.from_contents(schema)) for schema in schemas]
-    )
-
-
-def check(found: dict[str, Any], schema: str) -> None:
-    """Raise where `found` is not as `schema` says."""
-    Draft202012Validator(
-        {"$ref": schema}, registry=registry(), format_checker=FormatChecker()
-    ).validate(found)
-
-
-def checked(events: list[dict[str, Any]]) -> set[str]:
-    """Check events by the schemas that they name; the facets that were seen."""
-    seen = set()
-    for event in events:
-        check(event, event["schemaURL"])
-        for facet in facets(event):
-            check(facet, facet["_schemaURL"])
-            seen.add(facet["_schemaURL"].rpartition("/")[2])
-    return seen
-
-
 def test_each_event_and_facet_is_valid_by_the_schema_that_it_names(
     stack: Clone, story: Story
 ) -> None:
-    lineage = [lineage_of(stack, result) for result in story.results]
+    lineage = [lineage_of(stack, result.run_id) for result in story.results]
     seen = set().union(*map(checked, lineage))
     assert {"ParentRunFacet", "ColumnLineageDatasetFacet"} <= seen
     event = lineage[0][0]
     with pytest.raises(ValidationError):
         check({**event, "eventTime": None}, event["schemaURL"])
-
-
-def test_the_lineage_goes_on_from_the_source_through_every_model(
-    day_4: Clone, played: Played
-) -> None:
-    lineage = [lineage_of(day_4, result) for result in played.results.values()]
-    assert_chain(lineage)
-    for events in lineage[:1]:
-        checked(events)
-    written = {
-        dataset["name"].partition(".")[2]
-        for events in lineage
-        for event in events
-        for dataset in event["outputs"]
-    }
-    built = {
-        f"{schema}.{name}"
-        for schema, name in day_4.query(
-            "select table_schema, table_name from information_schema.tables "
-            "where table_schema in ('staging', 'silver', 'gold')"
-        )
-    }
-    assert built <= written

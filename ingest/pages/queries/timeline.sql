@@ -30,7 +30,7 @@ bars as (
         started_at,
         ended_at
     from audit.model_run
-    where run_id = %(run_id)s
+    where run_id = %(run_id)s and target = 'postgres'
 
 )
 
