@@ -91,9 +91,8 @@ def served() -> list[Served]:
         config = node["config"]
         if (
             node["resource_type"] != "model"
-            or config["schema"] not in ("silver", "gold")
             or config["access"] == "private"
-            or not config["meta"].get("serve", True)
+            or not config["meta"].get("serve", config["schema"] in ("silver", "gold"))
         ):
             continue
         columns = node["columns"].values()

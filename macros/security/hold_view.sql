@@ -13,7 +13,7 @@
 -#}
 {% macro postgres__hold_view(relation) %}
     {%- set layers = [] -%}
-    {%- for layer in ['silver', 'gold'] -%}
+    {%- for layer in ['silver', 'gold', 'quality'] -%}
         {%- do layers.append(generate_schema_name(layer, none) | trim) -%}
     {%- endfor -%}
     {%- set view = adapter.quote(serving_schema()) ~ '.'
