@@ -58,20 +58,31 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if they differ.")
 def dashboards(check: bool) -> int:
-    """Write Grafana's dashboards from their code."""
-    from ingest.operations import dashboards as pages
+    """Write Grafana's and Superset's dashboards from their code."""
+    from ingest.operations import dashboards as grafana
+    from ingest.pages import superset
 
+    files = grafana.files() | superset.files()
     changed = [
         (ROOT / path, text)
-        for path, text in pages.files().items()
+        for path, text in files.items()
         if not (ROOT / path).exists() or (ROOT / path).read_text() != text
     ]
-    for path, text in () if check else changed:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    orphans = [
+        path
+        for path in (ROOT / superset.FOLDER).rglob("*.yaml")
+        if path.relative_to(ROOT) not in files
+    ]
+    if not check:
+        for path, text in changed:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for path in orphans:
+            path.unlink()
     done = "differ" if check else "written"
-    out.print(f"dashboards: {len(changed)} of {len(pages.PAGES)} {done}")
-    return 1 if check and changed else 0
+    changes = len(changed) + len(orphans)
+    out.print(f"dashboards: {changes} of {len(files)} files {done}")
+    return 1 if check and changes else 0
 
 
 @click.group(invoke_without_command=True)
