@@ -11,14 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ingest.embedded.debian import Packages, libraries
-from ingest.errors import ServiceError
-from tests.clone import REPOSITORY
+from ingest.embedded.debian import libraries
+from tests.debian import unpacked
 
-UNPACKED = REPOSITORY / ".seedbed" / "chromium" / "root"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -74,24 +71,18 @@ class Look:
 
 
 def _program() -> tuple[Path, str]:
-    """The browser, and where its libraries are; the test is skipped without one."""
+    """The browser, and where its libraries are."""
     for name in ("chromium-headless-shell", "chromium", "google-chrome"):
         if found := shutil.which(name):
             return Path(found), ""
-    program = UNPACKED / "usr/lib/chromium/chromium-headless-shell"
-    if not program.exists():
-        UNPACKED.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            packages = Packages(
-                UNPACKED.with_name("download"),
-                "Chromium",
-                "Install it to have the pages tested.",
-            )
-            packages.unpack(packages.missing("chromium-headless-shell"), UNPACKED)
-        except ServiceError as error:
-            pytest.skip(f"the pages were not looked at: {error}")
-    folders = libraries(UNPACKED)
+    root = unpacked(
+        "Chromium",
+        "Install it to have the pages tested.",
+        lambda packages: packages.missing("chromium-headless-shell"),
+    )
+    folders = libraries(root)
     folders += [folder / "pulseaudio" for folder in folders]
+    program = root / "usr/lib/chromium/chromium-headless-shell"
     return program, ":".join(map(str, folders))
 
 

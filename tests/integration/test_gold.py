@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import build, duck, settings
+from ingest import build, demo, duck, settings
 from tests.clone import Clone, quiet
-from tests.conftest import Played
+from tests.conftest import DAYS, Played
 
 ORACLE = Path(__file__).parent / "gold" / "oracle.sql"
 # Key of each table that is derived anew by what changed.
@@ -121,6 +121,21 @@ def test_gold_is_what_duckdb_makes_of_the_source(
 ) -> None:
     stack.restore(f"day_{day}")
     assert_as_the_source_says(stack)
+
+
+@pytest.mark.long
+def test_gold_of_the_whole_demo_is_what_duckdb_makes_of_the_source(
+    fresh: Clone,
+) -> None:
+    """The demo as it is played without arguments: 50,000 orders."""
+    states = []
+    for day in DAYS:
+        demo.apply_day(fresh.admin_url, day, demo.DEFAULT_ROWS)
+        states.append(fresh.run().state)
+    assert states == ["done", "done", "blocked", "done"]
+    orders = fresh.value("select count(*) from gold.fct_orders")
+    assert orders > demo.DEFAULT_ROWS
+    assert_as_the_source_says(fresh)
 
 
 def test_every_kpi_is_what_the_analysis_finds_another_way(day_4: Clone) -> None:

@@ -1,6 +1,7 @@
 """The pages: what a browser says of them, and that they show what the tables hold."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser
 
 from ingest import build
 from ingest.cli.pages import write_report
-from ingest.pages.site import dbt_page
+from ingest.pages.site import dbt_page, write_gate
 from tests.browser import PHONE, Look, chromium, opened
 from tests.clone import Clone
 from tests.conftest import Played
@@ -19,6 +20,7 @@ HOSTILE = (
     "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
     "{{ 7 * 7 }}{% raw %}<!--\u2028'\"&amp;`"
 )
+A4 = 718  # px between the margins that a browser leaves
 LIVE = "select count(*) from silver.{model} where not is_deleted"
 CHARTS = {
     "timeline",
@@ -82,6 +84,23 @@ def test_a_report_is_whole_readable_and_drawn_at_any_width(
         assert_readable(look)
         assert look.charts.keys() == CHARTS
         assert all(look.charts.values()), look.charts
+
+
+def test_a_report_on_paper_is_light_and_its_tables_stay_in_their_cards(
+    browser: Browser, reports: dict[str, Path]
+) -> None:
+    with opened(browser, reports["blocked"], A4, "dark") as look:
+        shade = "() => getComputedStyle(document.body).backgroundColor"
+        assert look.page.evaluate(shade) != "rgb(255, 255, 255)"
+        look.page.emulate_media(media="print", color_scheme="dark")
+        assert look.page.evaluate(shade) == "rgb(255, 255, 255)"
+        wide: list[str] = look.page.eval_on_selector_all(
+            ".card table",
+            "tables => tables.filter(t => t.getBoundingClientRect().right > "
+            "t.closest('.card').getBoundingClientRect().right)"
+            ".map(t => t.innerText.slice(0, 60))",
+        )
+        assert not wide
 
 
 def test_a_report_needs_a_megabyte_at_most(reports: dict[str, Path]) -> None:
@@ -217,13 +236,20 @@ def site(stack: Clone, played: Played) -> Path:
     target = stack.root / "target"
     for name, word in (("manifest", "description"), ("catalog", "comment")):
         page = json.loads((target / f"{name}.json").read_text())
-        for node in page["nodes"].values():
-            node.get("metadata", node)[word] = HOSTILE
-            for column in node["columns"].values():
-                column[word] = HOSTILE
+        for kind in ("nodes", "sources", "exposures", "macros"):
+            for node in page.get(kind, {}).values():
+                node.get("metadata", node)[word] = HOSTILE
+                for column in node.get("columns", {}).values():
+                    column[word] = HOSTILE
         (target / f"{name}.json").write_text(json.dumps(page))
     folder = stack.root / ".seedbed" / "site"
     (folder / "hostile.html").write_text(dbt_page(target))
+    # Were Great Expectations to escape nothing, its pages would be like this.
+    pages = stack.root / "hostile_docs"
+    shutil.copytree(folder.with_name("data_docs"), pages)
+    for path in pages.rglob("*.html"):
+        path.write_text(path.read_text().replace("customer_id", f"id {HOSTILE}"))
+    write_gate(pages, folder / "hostile_gate")
     return folder
 
 
@@ -248,12 +274,27 @@ def test_the_site_leads_to_all_its_pages_and_each_is_readable(
             assert look.page.query_selector("main table, main ul")
 
 
+def test_hostile_texts_of_the_gate_s_pages_stay_texts(
+    browser: Browser, site: Path
+) -> None:
+    (suite,) = site.glob("hostile_gate/expectations/shop__customers.html")
+    results = min(site.glob("hostile_gate/validations/shop__customers/**/*.html"))
+    for page in (suite, results):
+        with opened(browser, page, PHONE) as look:
+            assert not look.complaints
+            assert not look.requests
+            assert look.page.evaluate("window.hacked") is None
+            assert look.page.query_selector("main img, main script") is None
+            assert "{{ 7 * 7 }}" in look.page.inner_text("main")
+
+
 @pytest.mark.parametrize("name", ["dbt.html", "hostile.html"])
 def test_dbt_s_documentation_is_drawn_and_its_texts_stay_texts(
     browser: Browser, site: Path, name: str
 ) -> None:
     model = "#!/model/model.seedbed.fct_orders"
-    with opened(browser, (site / name).resolve().as_uri() + model) as look:
+    address = (site / name).resolve().as_uri()
+    with opened(browser, address + model) as look:
         look.page.wait_for_selector("text=fct_orders")
         assert not look.requests
         # Its icons' addresses, before it has worked them out; and what the policy
@@ -262,3 +303,12 @@ def test_dbt_s_documentation_is_drawn_and_its_texts_stay_texts(
         assert not [c for c in look.complaints if not any(w in c for w in stopped)]
         assert look.page.evaluate("window.hacked") is None
         assert "order_id" in look.page.inner_text("body")
+        for page, told in (
+            ("exposure/exposure.seedbed.sales_dashboard", "dim_product"),
+            ("source/source.seedbed.bronze.shop__orders", "_batch_seq"),
+            ("macro/macro.seedbed.scd2", "scd2"),
+        ):
+            look.page.goto(f"{address}#!/{page}")
+            look.page.wait_for_selector(f"text={told}")
+            assert look.page.evaluate("window.hacked") is None
+        assert not look.requests

@@ -20,6 +20,7 @@ from ingest.pages.superset import DASHBOARDS, SCHEMA, Dashboard, Dataset
 from tests.browser import chromium
 from tests.clone import REPOSITORY, Clone, neutral_environment
 
+HOSTILE = "<img src=x onerror='window.hacked = 1'><b>bold</b>{{ 7 * 7 }}"
 READER = "superset_of_the_tests"
 PASSWORD = "not a secret"
 # What a tile shows, and how gold tells the same.
@@ -88,8 +89,8 @@ class Served:
     titles: dict[int, str]
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def look(self, page: Dashboard, picture: Path | None = None) -> None:
-        """Open a dashboard; `answers` is what its charts are told, by their title."""
+    def look(self, page: Dashboard, picture: Path | None = None) -> str:
+        """The texts of a dashboard; `answers` is what each chart was told, by title."""
         titles = {chart.title for chart in page.charts}
         self.answers = {}
         tab = self.browser.new_page()
@@ -101,8 +102,11 @@ class Served:
         tab.wait_for_load_state("networkidle")
         if picture:
             tab.screenshot(path=picture)
-        assert "error" not in tab.inner_text("#app").lower()
+        assert tab.evaluate("window.hacked") is None
+        shown = tab.inner_text("#app")
+        assert "an error" not in shown.lower()
         tab.close()
+        return shown
 
     def _hear(self, response: Response) -> None:
         if "/api/v1/chart/data" not in response.url:
@@ -214,3 +218,7 @@ def test_superset_imports_the_dashboards_and_shows_what_gold_says(
                 (row,) = answers[0]["data"]
                 (shown,) = row.values()
                 assert float(shown) == pytest.approx(float(reader.value(question)))
+    reader.query("update gold.dim_product set product_name = %s", HOSTILE)
+    for page in DASHBOARDS:
+        if any("product_name" in chart.by for chart in page.charts):
+            assert HOSTILE in served.look(page)

@@ -493,6 +493,8 @@ def _chart(page: Dashboard, chart: Chart) -> Json:
                 "order_desc": True,
                 "row_limit": 1000,
                 "page_length": 20,
+                # A value is text, whoever wrote it.
+                "allow_render_html": False,
             }
         case "matrix":
             metric = chart.metrics[0]
