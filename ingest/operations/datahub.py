@@ -120,8 +120,9 @@ class _Datasets:
         for table in self._logs.values():
             yield from self._on_the_way(table)
         for _, node in sorted(self._every.items()):
-            if node["resource_type"] == "source" and node["identifier"] in self._logs:
-                yield self._log(node, self._logs[node["identifier"]])
+            if node["resource_type"] == "source":
+                table = self._logs.get(node["identifier"])
+                yield self._log(node, table) if table else self._control_table(node)
             elif self._is_model(node):
                 yield self._model(node)
 
@@ -199,6 +200,18 @@ class _Datasets:
         return Dataset(
             self._relation(node), node["identifier"], node["description"], "Table",
             "bronze", table.owner, fields, [], [bronze],
+            facts={"dbt_unique_id": node["unique_id"]},
+        )  # fmt: skip
+
+    def _control_table(self, node: Json) -> Dataset:
+        """A control table that models read; the runner writes it."""
+        fields = [
+            Column(name, told.get("data_type") or "", told["description"])
+            for name, told in node["columns"].items()
+        ]
+        return Dataset(
+            self._relation(node), node["identifier"], node["description"], "Table",
+            node["schema"], "seedbed", fields, [],
             facts={"dbt_unique_id": node["unique_id"]},
         )  # fmt: skip
 
