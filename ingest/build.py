@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 _FAILED = ("error", "fail", "runtime error", "partial success")
 # Unit tests judge code, not data: they are for `dbt build` and for CI.
 NEVER = "resource_type:seed resource_type:unit_test"
-_GOLD = "path:models/gold+"
+GOLD = "path:models/gold+"
 _parsed: dict[tuple[str, ...], Manifest] = {}
 
 
@@ -120,9 +120,9 @@ class Plan:
         `silver` is all that doesn't follow from gold, `gold` the rest.
         """
         if layer == "silver":
-            exclude = f"{NEVER} {_GOLD} {self.exclude}"
+            exclude = f"{NEVER} {GOLD} {self.exclude}"
             return {"select": self.select or "fqn:*", "exclude": exclude.strip()}
-        parts = [f"{part},{_GOLD}" for part in self.select.split()] or [_GOLD]
+        parts = [f"{part},{GOLD}" for part in self.select.split()] or [GOLD]
         exclude = f"{NEVER} {self.exclude}"
         return {"select": " ".join(parts), "exclude": exclude.strip()}
 

@@ -28,6 +28,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ORDER.index(part) if part in ORDER else len(ORDER)
 
     items.sort(key=rank)
+    for item in items:
+        if not _stands_alone(item):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
+
+
+def _stands_alone(item: pytest.Item) -> bool:
+    """Whether any worker may run it: it shares no more than the clone with others."""
+    assert isinstance(item, pytest.Function)
+    fixtures = item._fixtureinfo.name2fixturedefs
+    shared = {
+        name
+        for name, (*_, last) in fixtures.items()
+        if last.scope != "function" and not last.baseid == "tests"
+    }
+    return "stack" in fixtures and not shared
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +98,25 @@ def played(stack: Clone) -> Played:
         )
         stack.save(f"day_{day}")
     return played
+
+
+@pytest.fixture(autouse=True)
+def _layers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs of a test that is marked `up_to_silver` build no gold."""
+    is_marked = request.node.get_closest_marker("up_to_silver")
+    if not is_marked or "stack" not in request.fixturenames:
+        yield
+        return
+    stack: Clone = request.getfixturevalue("stack")
+    stack.gold = False
+    yield
+    stack.gold = True
+
+
+@pytest.fixture
+def nightly(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for all of it."""
+    return bool(request.config.getoption("nightly"))
 
 
 @pytest.fixture

@@ -48,7 +48,10 @@ class Run:
         self._log = Path(name)
         self._process = _context.Process(
             target=_main,
-            args=(clone.root, clone.env, dict(env or {}), patterns, options, self._log),
+            args=(
+                *(clone.root, clone.env, clone.gold),
+                *(dict(env or {}), patterns, options, self._log),
+            ),
         )
         self._process.start()
         assert self._process.pid
@@ -105,6 +108,7 @@ def _start_the_forkserver() -> None:
 def _main(
     root: Path,
     found: dict[str, str],
+    gold: bool,
     env: dict[str, str],
     patterns: tuple[str, ...],
     options: dict[str, Any],
@@ -114,7 +118,7 @@ def _main(
     os.dup2(output, 1)
     os.dup2(output, 2)
     clone = Clone(root)
-    clone.env = found
+    clone.env, clone.gold = found, gold
     code = 1
     try:
         result = run(clone, env, *patterns, **options)

@@ -13,6 +13,8 @@ import pytest
 
 from tests.clone import Clone
 
+pytestmark = pytest.mark.up_to_silver
+
 SUPPLIER = "insert into shop.suppliers values ({}, 'S', 'DE', null, null, {at}, {at})"
 
 

@@ -12,6 +12,8 @@ from tests.faults.child import Run, run
 from tests.faults.oracle import assert_heals, states
 from tests.faults.proxy import before, refusal
 
+pytestmark = pytest.mark.up_to_silver
+
 PAYMENTS = "shop.payments"
 ONCE = {"SEEDBED_RETRY_SECONDS": "0"}
 # Two thirds of the bytes, so that it is the rows and not the talk about them.

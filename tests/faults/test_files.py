@@ -11,6 +11,8 @@ from ingest.lake import Lake
 from tests.clone import Clone
 from tests.faults.oracle import assert_heals, states
 
+pytestmark = pytest.mark.up_to_silver
+
 
 def extracted(clone: Clone, table: str) -> None:
     """Read the table's next batch into the lake, no further."""

@@ -9,6 +9,8 @@ from tests.clone import Clone
 from tests.conftest import Played
 from tests.faults.oracle import assert_nothing_open, assert_source, states
 
+pytestmark = pytest.mark.up_to_silver
+
 
 def live(clone: Clone, model: str) -> list[str]:
     return sorted(

@@ -8,6 +8,8 @@ import pytest
 from tests.clone import Clone
 from tests.faults.oracle import assert_source
 
+pytestmark = pytest.mark.up_to_silver
+
 
 def versions(clone: Clone, key: str) -> list[dict[str, Any]]:
     """A contact's versions, in their order."""

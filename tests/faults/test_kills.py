@@ -19,6 +19,8 @@ from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
 from tests.faults.oracle import assert_heals, assert_undisturbed, states
 from tests.faults.trade import trade
 
+pytestmark = pytest.mark.up_to_silver
+
 INGEST = Path(killpoints.__file__).parent
 ONE_OF_EACH_LOAD_TYPE = {
     "full": "shop.inventory",
@@ -28,12 +30,6 @@ ONE_OF_EACH_LOAD_TYPE = {
     "cdc": "shop.orders",
     "snapshot": "shop.products",
 }
-
-
-@pytest.fixture
-def nightly(request: pytest.FixtureRequest) -> bool:
-    """Whether there is time for all of it."""
-    return bool(request.config.getoption("nightly"))
 
 
 def test_every_point_in_the_code_is_a_known_one_and_each_is_there() -> None:

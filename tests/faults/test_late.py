@@ -16,6 +16,8 @@ from tests.clone import Clone, add_operator, link_mariadb, operated, quiet
 from tests.faults.child import Run
 from tests.faults.oracle import assert_heals, assert_nothing_twice
 
+pytestmark = pytest.mark.up_to_silver
+
 LATE = dt.timedelta(minutes=5, seconds=1)
 
 

@@ -11,6 +11,8 @@ from tests.clone import Clone
 from tests.faults.child import Run, run
 from tests.faults.oracle import assert_heals, states
 
+pytestmark = pytest.mark.up_to_silver
+
 LOG = "bronze.shop__suppliers"
 IMPATIENT = {"PGOPTIONS": "-c lock_timeout=300ms"}
 

@@ -322,8 +322,9 @@ def test_every_count_is_guarded(loaded: Clone) -> None:
 # -- good days, empty days, decisions ------------------------------------------
 
 
-def test_twenty_good_days_are_never_blocked(day_4: Clone) -> None:
-    for day in range(20):
+@pytest.mark.up_to_silver
+def test_good_days_are_never_blocked(day_4: Clone, nightly: bool) -> None:
+    for day in range(20 if nightly else 6):
         trade(day_4, day, random.Random(day))
         result = day_4.run(with_build=False)
         assert result.state == "done", (
@@ -335,6 +336,7 @@ def test_twenty_good_days_are_never_blocked(day_4: Clone) -> None:
     )
 
 
+@pytest.mark.up_to_silver
 def test_an_unchanged_run_starts_no_process(
     day_4: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +356,7 @@ def spoil(clone: Clone) -> None:
     )
 
 
+@pytest.mark.up_to_silver
 def test_a_blocked_batch_tells_what_fails_where_and_what_to_type(
     day_2_due: Clone,
 ) -> None:
@@ -380,6 +383,7 @@ def test_a_blocked_batch_tells_what_fails_where_and_what_to_type(
     assert not any("private" in text or "nonsense" in text for text in seen)
 
 
+@pytest.mark.up_to_silver
 def test_rows_in_quarantine_go_with_the_batch_that_is_read_again(
     day_2_due: Clone,
 ) -> None:
@@ -404,6 +408,7 @@ def test_rows_in_quarantine_go_with_the_batch_that_is_read_again(
     assert day_2_due.query(kept) == []
 
 
+@pytest.mark.up_to_silver
 def test_a_batch_is_released_without_the_rows_that_fail(day_2_due: Clone) -> None:
     spoil(day_2_due)
     result = day_2_due.run("orders", with_build=False)
@@ -447,6 +452,7 @@ def test_a_batch_is_released_without_the_rows_that_fail(day_2_due: Clone) -> Non
     assert day_2_due.released("shop.orders") == day_2_due.held("shop.orders")
 
 
+@pytest.mark.up_to_silver
 def test_a_batch_is_released_as_it_is(day_2_due: Clone) -> None:
     spoil(day_2_due)
     day_2_due.run("orders", with_build=False)
@@ -458,6 +464,7 @@ def test_a_batch_is_released_as_it_is(day_2_due: Clone) -> None:
     assert "no table with a rejected one" in refused.stderr
 
 
+@pytest.mark.up_to_silver
 def test_a_log_made_from_raw_lacks_the_rows_that_were_left_out(
     day_1: Clone,
 ) -> None:

@@ -480,9 +480,9 @@ def test_random_histories_equal_the_oracle_and_a_rebuild(
 
 def test_batches_in_another_order_give_the_same_history(log: Log) -> None:
     # Without deletes and ties nothing tells the order in which rows came.
-    batches = [[u("k", at, value)] for at, value in enumerate("abacabba", start=1)]
+    batches = [[u("k", at, value)] for at, value in enumerate("abbac", start=1)]
     contents = []
-    for order in (batches[::-1], batches[4:] + batches[:4]):
+    for order in (batches[::-1], batches[3:] + batches[:3]):
         log.reset()
         log.play({"one": order})
         contents.append(
@@ -492,7 +492,7 @@ def test_batches_in_another_order_give_the_same_history(log: Log) -> None:
             ]
         )
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 7
+    assert len(contents[0]) == 4
 
 
 def test_what_is_not_released_is_not_read(log: Log) -> None:

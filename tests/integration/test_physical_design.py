@@ -5,6 +5,8 @@ import pytest
 from ingest import build
 from tests.clone import Clone, quiet
 
+pytestmark = pytest.mark.up_to_silver
+
 # Any line of the options will do: the new one goes below it.
 LINE = "shop,payments,append_only,true"
 

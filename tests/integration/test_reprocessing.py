@@ -13,6 +13,8 @@ from tests.conftest import Played
 from tests.faults.child import Run
 from tests.faults.oracle import assert_source
 
+pytestmark = pytest.mark.up_to_silver
+
 MODELS = {
     "shop.suppliers": "suppliers",
     "crm.contacts": "crm_contacts",

@@ -15,6 +15,8 @@ from ingest import ledger, load, pipeline, retry
 from ingest.metadata import Table
 from tests.clone import Clone, neutral_environment
 
+pytestmark = pytest.mark.up_to_silver
+
 SHOP_TABLES = ("customers", "suppliers", "products", "inventory")
 
 

@@ -192,6 +192,7 @@ def test_columns_are_added_dropped_and_widened_and_no_row_is_touched(
         assert {*clone.query(notes)} >= source_notes - again_read
 
 
+@pytest.mark.up_to_silver
 def test_views_survive_a_wider_log_with_their_rights_and_comments(
     day_1: Clone,
 ) -> None:
@@ -251,6 +252,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.up_to_silver
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_can_t_be_followed_is_refused_before_anything_is_read(
     day_1: Clone, case: str
@@ -265,6 +267,7 @@ def test_what_can_t_be_followed_is_refused_before_anything_is_read(
     assert day_1.run("shop.suppliers").state == "done"
 
 
+@pytest.mark.up_to_silver
 @pytest.mark.parametrize(
     ("edits", "told"),
     [
@@ -306,6 +309,7 @@ def test_a_frozen_table_follows_no_change_of_the_seed(
     assert day_1.contents() == before
 
 
+@pytest.mark.up_to_silver
 def test_a_new_tracked_column_asks_for_a_rebuild_which_equals_increments(
     day_1: Clone,
 ) -> None:
