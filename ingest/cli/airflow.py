@@ -21,6 +21,8 @@ def environment(root: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "orchestration" / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "30",
+        # A DAG is imported in a second or two; on a busy machine that is no fault.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__API__HOST": "127.0.0.1",

@@ -1,6 +1,7 @@
 """What operators see of a table that is blocked and heals: alerts, metrics, journal."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,13 @@ from tests.clone import Clone, quiet
 from tests.lineage import assert_chain, check, checked, lineage_of
 
 TABLE = "shop.orders"
+# Columns of the control tables that no two runs share.
+UNLIKE = (
+    *("run_id", "batch_id", "manifest_key", "step_id", "steps", "seconds"),
+    *("started_at", "ended_at", "planned_at", "decided_at", "released_at"),
+    *("checked_at", "profiled_at", "observed_at", "seen_at", "keys_scanned_at"),
+    *("_observed_at",),
+)
 
 
 @dataclass
@@ -220,3 +228,33 @@ def test_each_event_and_facet_is_valid_by_the_schema_that_it_names(
     event = lineage[0][0]
     with pytest.raises(ValidationError):
         check({**event, "eventTime": None}, event["schemaURL"])
+
+
+def test_a_run_is_the_same_and_waits_for_nobody_while_all_endpoints_are_silent(
+    stack: Clone, story: Story
+) -> None:
+    def moved(**variables: str) -> tuple[list[str], dict[str, list[str]]]:
+        stack.restore("empty")
+        stack.day(1)
+        with stack.inside(**variables):
+            result = move(stack)
+            # The process that tells was started, and still waits for an answer.
+            sending = [child for child in outbox._children if child.poll() is None]
+            assert len(sending) == bool(variables)
+            for child in sending:
+                child.terminate()
+                child.wait(60)
+        kept = [event["eventType"] for event in lineage_of(stack, result.run_id)]
+        rows = stack.contents(["audit", "bronze"], without=UNLIKE, any_observation=True)
+        del rows["audit.delivery"]
+        return kept, rows
+
+    alone = moved()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        here = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        told = moved(
+            OPENLINEAGE_URL=here,
+            SEEDBED_SLACK_WEBHOOK_URL=here,
+            SEEDBED_NOTIFY_SUCCESS="true",
+        )
+    assert told == alone

@@ -1,10 +1,12 @@
 """What docker-compose.yml promises, as far as it shows without Docker."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
 from ingest.settings import ROOT
 
@@ -14,6 +16,17 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 # These end when they are done.
 ONCE = {"bucket", "airflow-init"}
 SMALL = {"mysql", "postgres", "minio", "bucket"}
+
+
+def test_the_file_is_valid_by_the_schema_of_compose_files() -> None:
+    schema = ROOT / "tests" / "compose" / "compose_spec.json"
+    validator = Draft7Validator(json.loads(schema.read_text()))
+    # The name of a project came to the specification later.
+    file = {key: value for key, value in FILE.items() if key != "name"}
+    assert [error.message for error in validator.iter_errors(file)] == []
+    file["services"] = SERVICES | {"postgres": {"image": "postgres", "port": 5432}}
+    (error,) = validator.iter_errors(file)
+    assert "'port'" in error.message
 
 
 @pytest.mark.parametrize("name", SERVICES)
