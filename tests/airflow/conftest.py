@@ -28,14 +28,14 @@ class Airflow:
         self.env = own | command.environment(clone.root) | retry
         self.home = Path(self.env["AIRFLOW_HOME"])
 
-    def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, log: Path, **env: str) -> subprocess.Popen[bytes]:
         """`airflow WORDS`, its output in `log`."""
         program = self.clone.root / ".venv" / "bin" / "airflow"
         with log.open("w") as out:
             return subprocess.Popen(
                 [str(program), *words],
                 cwd=self.clone.root,
-                env=os.environ | self.env,
+                env=os.environ | self.env | env,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
