@@ -1,5 +1,6 @@
 """What the tests share: one clone with servers, played through the demo's days."""
 
+import functools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from ingest import embedded
 from ingest.pipeline import RunResult
@@ -17,36 +19,39 @@ pytest_plugins = ["tests.faults.reliability"]
 
 ORDER = ("unit", "integration", "snowflake", "airflow", "faults")
 DAYS = (1, 2, 3, 4)
+HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, whatever the order of the arguments; files as groups.
-
-    A file whose tests share something that is dear stays on one core.
-    """
-    here = Path(__file__).parent
+    """Fast tests first, whatever the order of the arguments."""
 
     def rank(item: pytest.Item) -> int:
-        part = item.path.relative_to(here).parts[0]
+        part = item.path.relative_to(HERE).parts[0]
         return ORDER.index(part) if part in ORDER else len(ORDER)
 
     items.sort(key=rank)
-    for item in items:
-        if not _stands_alone(item):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
 
 
-def _stands_alone(item: pytest.Item) -> bool:
-    """Whether any worker may run it: it shares no more than the clone with others."""
-    assert isinstance(item, pytest.Function)
-    fixtures = item._fixtureinfo.name2fixturedefs
-    shared = {
-        name
-        for name, (*_, last) in fixtures.items()
-        if last.scope != "function" and not last.baseid == "tests"
-    }
-    return "stack" in fixtures and not shared
+class Spread(LoadScopeScheduling):
+    """Gives each test to whichever core is free.
+
+    Those of a file stay together where they share fixtures of a wider scope.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.partition("::")[0]
+        return name if _shares(Path(self.config.rootpath, name)) else nodeid
+
+
+@functools.cache
+def _shares(path: Path) -> bool:
+    files = (path, path.with_name("conftest.py"))
+    return any('scope="' in file.read_text() for file in files if file.exists())
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
+    """Spread the tests over the cores."""
+    return Spread(config, log)
 
 
 @pytest.fixture(scope="session")

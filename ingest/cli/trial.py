@@ -30,7 +30,7 @@ def test(arguments: tuple[str, ...]) -> int:
     """Run the tests, on real servers; arguments go to pytest."""
     packages.install(ROOT, say)
     # All of them on two cores, each with servers of its own.
-    parallel = ("-n", "2", "--dist", "loadgroup")
+    parallel = ("-n", "2")
     command = [sys.executable, "-m", "pytest", *(arguments or parallel)]
     return subprocess.call(command, cwd=ROOT)
 
