@@ -121,8 +121,8 @@ class _Datasets:
             yield from self._on_the_way(table)
         for _, node in sorted(self._every.items()):
             if node["resource_type"] == "source":
-                table = self._logs.get(node["identifier"])
-                yield self._log(node, table) if table else self._control_table(node)
+                of = self._logs.get(node["identifier"])
+                yield self._log(node, of) if of else self._control_table(node)
             elif self._is_model(node):
                 yield self._model(node)
 
