@@ -297,10 +297,11 @@ def _copy(run_id: str, loads: Sequence[Load], report: Report) -> None:
         report,
     )
     if not done.ok:
+        told = " ".join("; ".join(done.failures).split()).rstrip(".")
         raise SeedbedError(
-            f"{snowflake.lane()}: the released batches could not be copied: "
-            f"{'; '.join(done.failures)}. What was published before is as it was; "
-            "mend the cause and type `./seedbed publish`, which goes on from there."
+            f"{snowflake.lane()}: the released batches could not be copied: {told}. "
+            f"{snowflake.remedy(told)}. What was published before is as it was; "
+            "`./seedbed publish` goes on from there."
         )
 
 

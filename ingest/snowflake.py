@@ -6,6 +6,7 @@ dbt does the work there; this connection asks whether it can, and small question
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ _ACCOUNT = (
     "Check SNOWFLAKE_ACCOUNT, which is the part of the account's address before "
     ".snowflakecomputing.com (ORGANISATION-ACCOUNT)"
 )
+# Snowflake does not tell what is missing from what the role may not see.
+_RIGHTS = "Check SNOWFLAKE_DATABASE and the rights of the role, SNOWFLAKE_ROLE"
+_NUMBER = re.compile(r"\b(\d{6}) \(\w{5}\): (?:[\w-]+: )?")
 # What the connector says of it, and what a person does about it.
 _REMEDIES = {
     540001: _ACCOUNT,  # the front door forbids it
@@ -42,7 +46,8 @@ _REMEDIES = {
     ),
     390189: "Check SNOWFLAKE_ROLE: the role must exist and be granted to the user",
     390201: "Check SNOWFLAKE_WAREHOUSE and SNOWFLAKE_DATABASE",
-    2043: "Check SNOWFLAKE_DATABASE and the rights of the role, SNOWFLAKE_ROLE",
+    2003: _RIGHTS,
+    2043: _RIGHTS,
     3001: (
         "The role, SNOWFLAKE_ROLE, lacks a right; `./seedbed snowflake plan` prints "
         "all that it needs"
@@ -138,8 +143,8 @@ def _arguments() -> dict[str, Any]:
 def refused(error: Exception) -> ServiceError:
     """What Snowflake refused, where, and what to do, without secrets."""
     number = getattr(error, "errno", None) or -1
-    # "250001 (08001): None: Failed to connect …" → what it says.
-    said = first_line(error).split(": ", 1)[-1].rstrip(".")
+    # "003001 (42501): 01b…: SQL access control error:\nInsufficient …" → what it says.
+    said = " ".join(_NUMBER.sub("", str(error)).split()).rstrip(".")
     for known in (390100, 390106, 390144, 390189, 390201):
         if str(known) in str(error):
             number = known
@@ -154,3 +159,9 @@ def refused(error: Exception) -> ServiceError:
         f"{lane()}, account {account}, refused user {user}: {said}. {remedy}. What was "
         "published before is as it was; `./seedbed publish` goes on from there."
     )
+
+
+def remedy(told: str) -> str:
+    """What to do about an error that dbt passes on, by its number."""
+    found = _NUMBER.search(told)
+    return _REMEDIES.get(int(found[1]) if found else -1, "Mend the cause")

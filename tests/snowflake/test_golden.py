@@ -5,6 +5,7 @@ writes the files anew; look at the difference before you commit it.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,22 @@ def test_the_plan_of_an_account_needs_no_connection_and_is_as_reviewed() -> None
     compared("account.sql", account)
     (view,) = [v for v in views.split(";\n") if "serving.dim_customer (" in v]
     compared("protected_view.sql", f"{view.strip()};\n")
+
+
+def test_the_plan_can_be_run_again() -> None:
+    plan = (GOLDEN / "account.sql").read_text()
+    without_comments = re.sub(r"(?m)^--.*\n", "", plan)
+    statements = [s.strip() for s in without_comments.split(";\n") if s.strip()]
+    starts = {statement.split()[0] for statement in statements}
+    assert starts == {"create", "alter", "grant", "begin", "delete", "insert", "commit"}
+    for statement in statements:
+        if statement.startswith("create"):
+            assert " if not exists " in statement
+        if "set masking policy" in statement:
+            assert statement.endswith(" force")
+        if statement.startswith("insert"):
+            table = statement.split()[2]
+            assert f"delete from {table}" in statements
 
 
 @pytest.mark.parametrize("model", ["cost_by_model", "personal_data_access"])
