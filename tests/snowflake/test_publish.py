@@ -1,0 +1,246 @@
+"""Snowflake, emulated, shows what Postgres shows: first, changed, after a kill."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from ingest import ledger, parity, publish, snowflake, steps
+from ingest.errors import ServiceError
+from ingest.parity import Comparison
+from ingest.pipeline import RunResult
+from ingest.publish import Published
+from tests.clone import Clone, quiet
+from tests.faults.child import Run, run
+from tests.faults.proxy import Proxy, refusal
+from tests.snowflake.test_golden import compared
+
+LANE = "snowflake (emulated)"
+Contents = dict[str, list[str]]
+
+
+@dataclass
+class Story:
+    """The demo's first two days; the publish of the second is killed and resumed."""
+
+    first: RunResult
+    parity_1: list[Comparison]
+    before_kill: Contents
+    after_kill: Contents
+    resumed: Published
+    parity_2: list[Comparison]
+    published: Contents = field(default_factory=dict)
+
+
+def contents(*schemas: str) -> Contents:
+    """Every relation of these schemas on Snowflake: its rows as sorted texts."""
+    found = {}
+    listed = ", ".join(f"'{schema}'" for schema in schemas)
+    with snowflake.connect() as there:
+        cursor = there.cursor()
+        cursor.execute(
+            "select lower(table_schema), lower(table_name) "
+            f"from {snowflake.database()}.information_schema.tables "
+            f"where lower(table_schema) in ({listed}) order by 1, 2"
+        )
+        for schema, name in cursor.fetchall():
+            cursor.execute(f"select * from {snowflake.database()}.{schema}.{name}")
+            found[f"{schema}.{name}"] = sorted(map(str, cursor.fetchall()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def story(stack: Clone, emulated: dict[str, str]) -> Story:
+    """The clone after two days, on both warehouses."""
+    stack.restore("empty")
+    stack.day(1)
+    first = run(stack, emulated)
+    with stack.inside(**emulated):
+        parity_1 = parity.run()
+        before_kill = contents("silver", "gold")
+    stack.day(2)
+    killed = Run(stack, env=emulated | {"SEEDBED_KILL_AT": "in_publish"})
+    killed.wait(600)  # it parses the project for both warehouses
+    killed.assert_killed()
+    with stack.inside(**emulated):
+        after_kill = contents("silver", "gold")
+        resumed = publish.run()
+        parity_2 = parity.run()
+        logs = contents("bronze", "silver", "gold")
+    return Story(first, parity_1, before_kill, after_kill, resumed, parity_2, logs)
+
+
+@pytest.fixture
+def there(stack: Clone, emulated: dict[str, str], story: Story) -> Iterator[None]:
+    """Let this process be a ./seedbed of the clone, after the story."""
+    with stack.inside(**emulated):
+        yield
+
+
+def assert_alike(found: list[Comparison]) -> None:
+    """Nothing differs, and there is something of each layer to compare."""
+    assert [(c.name, c.faults, c.differing) for c in found if c.differs] == []
+    assert {c.layer for c in found if c.rows[1]} == {"silver", "gold"}
+    assert sum(c.rows[1] for c in found) > 1000
+
+
+def test_a_first_run_publishes_and_both_warehouses_show_the_same(story: Story) -> None:
+    assert (story.first.state, story.first.exit_code) == ("done", 0)
+    assert str(story.first.published).startswith(f"{LANE}: 8 batches, ")
+    assert_alike(story.parity_1)
+
+
+def test_a_killed_publish_leaves_nothing_half_visible(story: Story) -> None:
+    assert story.before_kill == story.after_kill
+    assert story.before_kill["gold.fct_orders"], "there was something to see"
+
+
+def test_the_next_publish_goes_on_from_there_and_both_show_the_changes(
+    story: Story,
+) -> None:
+    assert (story.resumed.ok, story.resumed.lane) == (True, LANE)
+    assert_alike(story.parity_2)
+    # New rows, changed ones, late ones, and those that the source deleted.
+    assert story.published["silver.orders"] != story.before_kill["silver.orders"]
+    assert len(story.published["silver.orders_history"]) > len(
+        story.before_kill["silver.orders_history"]
+    )
+
+
+def test_what_is_published_is_not_copied_again(there: None, story: Story) -> None:
+    again = publish.run()
+    assert (again.batches, again.rows, again.ok) == (0, 0, True)
+    assert contents("bronze", "silver", "gold") == story.published
+
+
+def test_a_batch_that_is_copied_again_replaces_itself(
+    stack: Clone, there: None, story: Story
+) -> None:
+    stack.query("delete from audit.publication where table_id = 'shop.suppliers'")
+    again = publish.run()
+    assert again.ok
+    assert again.batches == 2
+    assert contents("bronze", "silver", "gold") == story.published
+
+
+def test_each_step_of_it_is_in_the_control_tables(stack: Clone, story: Story) -> None:
+    steps = stack.query(
+        "select distinct state from audit.step where name = 'publish' order by 1"
+    )
+    assert steps == [("done",), ("failed",)]  # the killed one is failed
+    assert stack.value("select count(*) from audit.publication") == stack.value(
+        "select count(*) from audit.batch where state = 'released'"
+    )
+    assert stack.query("select distinct lane from audit.publication") == [(LANE,)]
+
+
+def test_a_difference_is_found_and_told_by_its_key(there: None, story: Story) -> None:
+    suppliers = f"{snowflake.database()}.silver.suppliers"
+    with snowflake.connect() as account:
+        cursor = account.cursor()
+        cursor.execute(f"select min(supplier_id) from {suppliers}")
+        row = cursor.fetchone()
+        assert row
+        change = f"update {suppliers} set name = {{}} where supplier_id = {row[0]}"
+        cursor.execute(change.format("concat(name, '!')"))
+        try:
+            wrong = [found for found in parity.run() if found.differs]
+        finally:
+            cursor.execute(change.format("rtrim(name, '!')"))
+    assert [found.name for found in wrong] == ["suppliers"]
+    assert wrong[0].columns == ["name"]
+    assert wrong[0].differing == [f"supplier_id={row[0]} (name)"]
+
+
+def assert_refused(error: ServiceError, user: str) -> None:
+    """One clear paragraph, and the exit code of a service out of reach."""
+    assert error.exit_code == 3
+    text = str(error)
+    assert "\n" not in text
+    assert LANE in text
+    assert user in text
+    assert "`./seedbed publish` goes on from there" in text
+
+
+@contextmanager
+def watched(port: str) -> Iterator[Proxy]:
+    """A proxy before the emulator."""
+    proxy = Proxy(int(port), "SNOWFLAKE_PORT", port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def test_a_wrong_password_is_told_once_and_not_tried_again(
+    stack: Clone, emulated: dict[str, str], story: Story
+) -> None:
+    wrong = {"SNOWFLAKE_PASSWORD": "not the one"}
+    with watched(emulated["SNOWFLAKE_PORT"]) as proxy:
+        with (
+            stack.inside(**emulated | wrong | proxy.env),
+            pytest.raises(ServiceError) as caught,
+        ):
+            publish.run()
+        assert proxy.connections == 1
+    assert_refused(caught.value, "seedbed")
+    assert "SNOWFLAKE_PASSWORD" in str(caught.value)
+    assert "not the one" not in str(caught.value)
+
+
+def test_an_account_that_there_is_not_is_told_once(
+    stack: Clone, emulated: dict[str, str], story: Story
+) -> None:
+    with watched(emulated["SNOWFLAKE_PORT"]) as proxy:
+        # What Snowflake's front door says of an account it does not know.
+        proxy.answer(refusal("403 Forbidden", "Forbidden"))
+        with stack.inside(**emulated | proxy.env), pytest.raises(ServiceError) as told:
+            publish.run()
+        assert proxy.connections == 1
+    assert_refused(told.value, "seedbed")
+    assert "SNOWFLAKE_ACCOUNT" in str(told.value)
+
+
+def as_airflow_does(stack: Clone) -> str:
+    """Publish step by step, in a run of an orchestrator's that reads nothing."""
+    run_id = steps.begin(
+        "load", "lake_to_warehouses", "by hand", ["*"], quiet, is_reading=False
+    )
+    for table in stack.tables():
+        steps.move(run_id, table.id, ["load"], quiet)
+    published = steps.publish(run_id, quiet)
+    with ledger.connect() as connection:
+        ledger.end_run(connection, run_id, "done", {}, "", 0)
+    return published
+
+
+def test_a_run_that_snowflake_refuses_leaves_postgres_done(
+    stack: Clone, emulated: dict[str, str], story: Story
+) -> None:
+    with stack.source() as cursor:
+        cursor.execute("update shop.suppliers set name = concat(name, ' & Co')")
+    result = run(stack, emulated | {"SNOWFLAKE_PASSWORD": "not the one"})
+    assert (result.state, result.exit_code) == ("failed", 3)
+    assert isinstance(result.publish_error, ServiceError)
+    assert {o.state for o in result.outcomes} == {"released"}
+    here = stack.query("select distinct right(name, 5) from silver.suppliers")
+    assert here == [(" & Co",)]
+    with stack.inside(**emulated):
+        assert (
+            contents("silver")["silver.suppliers"]
+            == (story.published["silver.suppliers"])
+        )
+        assert as_airflow_does(stack).startswith(f"{LANE}: 1 batches, ")
+        assert_alike(parity.run())
+
+
+def test_what_the_emulator_waves_through_is_what_is_meant(
+    stack: Clone, story: Story
+) -> None:
+    log = stack.root / ".seedbed" / "snowflake" / "data" / "accepted.jsonl"
+    told = {json.loads(line) for line in log.read_text().splitlines()}
+    plain = {re.sub(r'"(run_id|model)": "[^"]*"', r'"\1": "…"', line) for line in told}
+    compared("accepted.txt", "".join(f"{line}\n" for line in sorted(plain)))
