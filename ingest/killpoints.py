@@ -20,6 +20,7 @@ POINTS = (
     "after_load",
     "after_gate",
     "after_build",
+    "in_publish",
 )
 
 

@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 
 from ingest import build, journal, ledger, metadata, runs, settings, snowflake
 from ingest.errors import SeedbedError
+from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Table
@@ -95,6 +96,7 @@ def publish(
         report(f"{published.lane}: copying {_told(loads)}")
         with _known_as(run_id):
             _copy(run_id, loads, report)
+        reach("in_publish")
     published.batches = sum(len(load.batches) for load in loads)
     published.rows = sum(rows for load in loads for _, _, rows in load.batches)
     with _known_as(run_id):

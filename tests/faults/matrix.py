@@ -126,7 +126,7 @@ FAULTS = {
 }
 
 # The kill points of ingest/killpoints.py by the runs that reach them; test_kills.py
-# has a test for each.
+# has a test for each, tests/snowflake/test_publish.py those of a publish.
 IN_ANY_RUN = (
     "after_plan",
     "before_upload",
@@ -139,3 +139,4 @@ IN_ANY_RUN = (
     "after_build",
 )
 IN_RANGES = ("after_range",)
+IN_A_PUBLISH = ("in_publish",)

@@ -41,7 +41,7 @@ MODELS = {
         "tracked, valid_from, is_deleted, valid_to, version",
         "valid_from",
     ),
-    "held_each": ("at, version, tracked, version_or_first", "at"),
+    "held_each": ("instant, version, tracked, version_or_first", "instant"),
 }
 EPOCH = datetime(2026, 1, 1)
 HISTORIES = int(os.environ.get("SEEDBED_TEST_HISTORIES", "240"))
@@ -276,7 +276,9 @@ class Lab(Protocol):
 class Log:
     """The log of all cases, and the models over it."""
 
-    def __init__(self, project: Path, connection: psycopg.Connection[Any]) -> None:
+    target = "postgres"
+
+    def __init__(self, project: Path, connection: Any) -> None:
         self.project = project
         self.connection = connection
         self.manifest: Any = None
@@ -318,19 +320,24 @@ class Log:
 
     def build(self, *arguments: str) -> None:
         """Build and test all models."""
-        from dbt.cli.main import dbtRunner
-
-        runner = dbtRunner(manifest=self.manifest)
-        place = ["--project-dir", str(self.project), "--profiles-dir"]
-        place += [str(self.project), "--log-level", "none"]
-        result = runner.invoke(["build", *place, *arguments])
+        result = self.dbt("build", *arguments)
         failed = [
             f"{r.node.name}: {r.message}"
             for r in getattr(result.result, "results", [])
             if str(r.status) not in ("success", "pass")
         ]
         assert result.success, failed or result.exception
+
+    def dbt(self, *words: str) -> Any:
+        """The result of a command of dbt's."""
+        from dbt.cli.main import dbtRunner
+
+        runner = dbtRunner(manifest=self.manifest)
+        place = ["--project-dir", str(self.project), "--profiles-dir"]
+        place += [str(self.project), "--log-level", "none", "--target", self.target]
+        result = runner.invoke([*words, *place])
         self.manifest = runner.manifest or self.manifest
+        return result
 
     def rows(self, model: str) -> dict[tuple[str, str], list[Any]]:
         """The model's rows by case and key, in their order."""
@@ -407,15 +414,20 @@ class Log:
                 )
 
 
-@pytest.fixture(scope="module")
-def log(
-    warehouse: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Log]:
-    project = tmp_path_factory.mktemp("history") / "project"
+def lay_out(project: Path) -> Path:
+    """The dbt project of these tests, made as the folder `project`."""
     shutil.copytree(Path(__file__).parent / "history", project)
     (project / "macros").symlink_to(ROOT / "macros")
     (project / "tests").mkdir()
     (project / "tests" / "generic").symlink_to(ROOT / "tests/data/generic")
+    return project
+
+
+@pytest.fixture(scope="module")
+def log(
+    warehouse: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Log]:
+    project = lay_out(tmp_path_factory.mktemp("history") / "project")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in warehouse.items():
             patch.setenv(name, value)

@@ -4,7 +4,7 @@ import re
 
 from ingest import killpoints
 from tests.faults import reliability
-from tests.faults.matrix import FAULTS, IN_ANY_RUN, IN_RANGES
+from tests.faults.matrix import FAULTS, IN_A_PUBLISH, IN_ANY_RUN, IN_RANGES
 
 WANTED = [*range(1, 29)]
 
@@ -26,7 +26,8 @@ def test_each_fault_is_described_and_has_a_test() -> None:
 
 
 def test_each_kill_point_has_a_test() -> None:
-    assert sorted((*IN_ANY_RUN, *IN_RANGES)) == sorted(killpoints.POINTS)
+    tested = (*IN_ANY_RUN, *IN_RANGES, *IN_A_PUBLISH)
+    assert sorted(tested) == sorted(killpoints.POINTS)
 
 
 def test_the_page_names_the_tests_that_there_are() -> None:

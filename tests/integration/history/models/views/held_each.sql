@@ -6,9 +6,15 @@ facts as (
     select distinct
         case_id,
         key_id,
-        timestamp '2026-01-01' + microsecond * interval '1 microsecond' as at
+        {{ dbt.dateadd(
+            'microsecond',
+            'instants.number',
+            "cast('2026-01-01' as timestamp)"
+        ) }} as instant
     from {{ ref('things') }}
-    cross join generate_series(0, 9) as microsecond
+    cross join (
+        values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)
+    ) as instants (number)
 
 ),
 
@@ -27,7 +33,7 @@ first_versions as (
 select
     facts.case_id,
     facts.key_id,
-    facts.at,
+    facts.instant,
     versions.version,
     versions.tracked,
     first_versions.version as version_or_first
@@ -36,13 +42,13 @@ left join versions
     on
         facts.case_id = versions.case_id
         and facts.key_id = versions.key_id
-        and {{ valid_at(versions='versions', instant='facts.at') }}
+        and {{ valid_at(versions='versions', instant='facts.instant') }}
 left join first_versions
     on
         facts.case_id = first_versions.case_id
         and facts.key_id = first_versions.key_id
         and {{ valid_at(
             versions='first_versions',
-            instant='facts.at',
+            instant='facts.instant',
             first_reaches_back=true,
         ) }}
