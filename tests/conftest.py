@@ -12,8 +12,10 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from ingest import embedded
+from ingest.embedded.snowflake import ACCOUNT
+from ingest.errors import ServiceError
 from ingest.pipeline import RunResult
-from tests.clone import Clone, copy_project, link_mariadb, quiet, seed
+from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
 
 pytest_plugins = ["tests.faults.reliability"]
 
@@ -154,6 +156,24 @@ def day_4(stack: Clone, played: Played) -> Clone:
     """The clone after the last day's run."""
     stack.restore("day_4")
     return stack
+
+
+@pytest.fixture(scope="session")
+def emulated(stack: Clone) -> dict[str, str]:
+    """The variables that lead a run to the emulator; it starts with no database.
+
+    Its own environment is installed when it is first needed.
+    """
+    with stack.inside():
+        try:
+            embedded.up(stack.root, quiet, ["snowflake"])
+        except ServiceError as error:
+            if (REPOSITORY / ".venv" / "emulator" / ".stamp").exists():
+                raise
+            pytest.skip(f"the Snowflake emulator can't be installed: {error}")
+        found = embedded.environment(stack.root, ["snowflake"])
+    assert found["SNOWFLAKE_ACCOUNT"] == ACCOUNT
+    return found | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ import duckdb
 import pymysql
 import pytest
 
-from ingest import build, extract, pipeline, types
+from ingest import build, extract, pipeline, snowflake, types
 from ingest.embedded import mariadb
 from ingest.types import SourceColumn
 from tests.clone import Clone, quiet
@@ -352,56 +352,61 @@ def extremes(server: Server, table: str, without: str) -> list[SourceColumn]:
     return server.columns(table)
 
 
+class Extremes:
+    """A table of all types as the source has it, to compare other places with."""
+
+    def __init__(self, server: Server, table: str, without: str = "none") -> None:
+        self.columns = extremes(server, table, without)
+        self.kinds = {c.name: types.of_source(c).type for c in self.columns}
+        read = ", ".join(oracle(c, server) for c in self.columns)
+        self.wanted = [
+            {n: plain(v, k) for (n, k), v in zip(self.kinds.items(), row, strict=True)}
+            for row in server.ask(f"select {read} from {table} order by id")
+        ]
+        for name in self.kinds:
+            assert any(row[name] is not None for row in self.wanted), name
+
+    def differing(self, place: str, rows: list[Any]) -> list[tuple[str, ...]]:
+        """Where rows, by id, are not the source's: place, column, both values."""
+        assert len(rows) == ROWS
+        found = []
+        for has, row in zip(self.wanted, rows, strict=True):
+            for (name, kind), value in zip(self.kinds.items(), row, strict=True):
+                form = f"{place} {kind}" if kind == "geometry" else kind
+                same = plain(value, form)
+                if same != has[name] or type(same) is not type(has[name]):
+                    found.append((place, name, str(has[name])[:80], str(value)[:80]))
+        return found
+
+
 def test_each_type_at_its_extremes_is_the_same_in_each_place(
     fresh: Clone, server: Server
 ) -> None:
     # One table is read by DuckDB's scan, one has what only the source can give.
     tables = {
-        "type_scanned": extremes(server, "type_scanned", "wide(r|st|st_30)"),
-        "type_asked": extremes(server, "type_asked", "none"),
+        "type_scanned": Extremes(server, "type_scanned", "wide(r|st|st_30)"),
+        "type_asked": Extremes(server, "type_asked"),
     }
     name = "MariaDB" if server.is_mariadb else "MySQL 8"
-    there = {types.of_source(column) for column in tables["type_asked"]}
+    there = {types.of_source(column) for column in tables["type_asked"].columns}
     listed = {types.of_source(c) for _, c, servers in types.LISTED if name in servers}
     assert listed <= there, "the documentation lists more than is tested"
-    kinds = {t: {c.name: types.of_source(c).type for c in tables[t]} for t in tables}
-    wanted = {}
-    for table, columns in tables.items():
-        read = ", ".join(oracle(c, server) for c in columns)
-        wanted[table] = [
-            {
-                n: plain(v, k)
-                for (n, k), v in zip(kinds[table].items(), row, strict=True)
-            }
-            for row in server.ask(f"select {read} from {table} order by id")
-        ]
-        for name in kinds[table]:
-            assert any(row[name] is not None for row in wanted[table]), name
     found = []
-
-    def compare(place: str, table: str, rows: list[Any]) -> None:
-        assert len(rows) == ROWS
-        for has, row in zip(wanted[table], rows, strict=True):
-            for (name, kind), value in zip(kinds[table].items(), row, strict=True):
-                form = f"{place} {kind}" if kind == "geometry" else kind
-                same = plain(value, form)
-                if same != has[name] or type(same) is not type(has[name]):
-                    found.append((place, name, str(has[name])[:80], str(value)[:80]))
-
     with described(
         fresh,
         tables=[table_row(table, watermark="changed") for table in tables],
         columns=[
             column_row(table, name, kind, tracked=True)
-            for table in tables
-            for name, kind in kinds[table].items()
+            for table, extreme in tables.items()
+            for name, kind in extreme.kinds.items()
         ],
     ):
         result = move(fresh, server, "shop.type_*")
         assert {(o.state, o.error) for o in result.outcomes} == {("released", None)}
-        for table in tables:
+        for table, extreme in tables.items():
             for layer in ("raw", "bronze"):
-                compare(layer, table, lake_rows(fresh, layer, table, kinds[table]))
+                rows = lake_rows(fresh, layer, table, extreme.kinds)
+                found += extreme.differing(layer, rows)
         dbt(fresh, *(f"shop_{table}" for table in tables))
         # No row's hash depends on how it was read.
         again = move(fresh, server, "shop.type_*")
@@ -409,14 +414,44 @@ def test_each_type_at_its_extremes_is_the_same_in_each_place(
             batch = outcome.batches[0]
             assert (batch.rows_read, batch.rows_unchanged) == (ROWS, ROWS)
 
-    for table in tables:
-        listed = ", ".join(
+    for table, extreme in tables.items():
+        names = ", ".join(
             f'"{name}"::text' if kind == "json" else f'"{name}"'
-            for name, kind in kinds[table].items()
+            for name, kind in extreme.kinds.items()
         )
         for place in (f"bronze.shop__{table}", f"silver.shop_{table}"):
-            rows = fresh.query(f"select {listed} from {place} order by id")
-            compare(place, table, rows)
+            rows = fresh.query(f"select {names} from {place} order by id")
+            found += extreme.differing(place, rows)
+    assert found == []
+
+
+@pytest.mark.up_to_silver
+def test_each_type_at_its_extremes_is_the_same_on_snowflake(
+    fresh: Clone, server: Server, emulated: dict[str, str]
+) -> None:
+    extreme = Extremes(server, "type_asked")
+    with (
+        described(
+            fresh,
+            tables=[table_row("type_asked", watermark="changed")],
+            columns=[
+                column_row("type_asked", name, kind, tracked=True)
+                for name, kind in extreme.kinds.items()
+            ],
+        ),
+        fresh.inside(**emulated, SHOP_URL=server.url, SNOWFLAKE_DATABASE="types"),
+    ):
+        result = pipeline.run(fresh.tables("shop.type_asked"), command="run")
+        assert result.published
+        assert (result.state, result.published.built.failures) == ("done", [])
+        found = []
+        with snowflake.connect() as there:
+            for place in ("bronze.shop__type_asked", "silver.shop_type_asked"):
+                cursor = there.cursor()
+                cursor.execute(
+                    f"select {', '.join(extreme.kinds)} from types.{place} order by id"
+                )
+                found += extreme.differing(place, cursor.fetchall())
     assert found == []
 
 
