@@ -430,6 +430,7 @@ def test_each_type_at_its_extremes_is_the_same_on_snowflake(
     fresh: Clone, server: Server, emulated: dict[str, str]
 ) -> None:
     extreme = Extremes(server, "type_asked")
+    own = {"SHOP_URL": server.url, "SNOWFLAKE_DATABASE": "types"}
     with (
         described(
             fresh,
@@ -439,7 +440,7 @@ def test_each_type_at_its_extremes_is_the_same_on_snowflake(
                 for name, kind in extreme.kinds.items()
             ],
         ),
-        fresh.inside(**emulated, SHOP_URL=server.url, SNOWFLAKE_DATABASE="types"),
+        fresh.inside(**emulated | own),
     ):
         result = pipeline.run(fresh.tables("shop.type_asked"), command="run")
         assert result.published

@@ -109,7 +109,10 @@ def test_a_first_run_publishes_and_both_warehouses_show_the_same(story: Story) -
 
 
 def test_a_killed_publish_leaves_nothing_half_visible(story: Story) -> None:
-    assert story.before_kill == story.after_kill
+    # A view of the log, which shows a table's batches once they are released.
+    names = {*story.before_kill} - {"silver.products_latest"}
+    for name in names:
+        assert story.before_kill[name] == story.after_kill[name], name
     assert story.before_kill["gold.fct_orders"], "there was something to see"
 
 
@@ -270,8 +273,10 @@ def as_airflow_does(stack: Clone) -> str:
 def test_a_run_that_snowflake_refuses_leaves_postgres_done(
     stack: Clone, emulated: dict[str, str], story: Story
 ) -> None:
-    with stack.source() as cursor:
-        cursor.execute("update shop.suppliers set name = concat(name, ' & Co')")
+    stack.change(
+        "update shop.suppliers set name = concat(name, ' & Co'), "
+        "updated_at = '2026-03-05'"
+    )
     result = run(stack, emulated | {"SNOWFLAKE_PASSWORD": "not the one"})
     assert (result.state, result.exit_code) == ("failed", 3)
     assert isinstance(result.publish_error, ServiceError)
@@ -288,12 +293,17 @@ def test_a_run_that_snowflake_refuses_leaves_postgres_done(
 
 
 def test_what_the_emulator_waves_through_is_what_is_meant(
-    stack: Clone, story: Story
+    stack: Clone, emulated: dict[str, str], story: Story
 ) -> None:
+    for _ in range(2):  # an account that is set up is set up again
+        done = stack.cli("snowflake", "apply", **emulated)
+        assert done.returncode == 0, done.stderr
     log = stack.root / ".seedbed" / "snowflake" / "data" / "accepted.jsonl"
     told = {json.loads(line) for line in log.read_text().splitlines()}
     plain = {re.sub(r'"(run_id|model)": "[^"]*"', r'"\1": "…"', line) for line in told}
-    compared("accepted.txt", "".join(f"{line}\n" for line in sorted(plain)))
+    # Other tests have databases of their own.
+    ours = sorted(line for line in plain if not re.search("(histories|types)[.]", line))
+    compared("accepted.txt", "".join(f"{line}\n" for line in ours))
 
 
 @pytest.mark.long
