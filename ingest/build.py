@@ -260,12 +260,15 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     from dbt_common.events.base_types import EventMsg
 
     target = arguments[arguments.index("--target") + 1]
-    done = 0
+    done, said = 0, ""
 
     def follow(event: EventMsg) -> None:
-        nonlocal done
+        nonlocal done, said
         if event.info.name == "PrintEvent":
             printed.append(event.data.msg)
+        # An operation's result has no message; what failed is an event.
+        if event.info.name.startswith("RunningOperation"):
+            said = event.data.exc
         if event.info.name == "NodeFinished":
             done += 1
             if done % 20 == 0:
@@ -294,6 +297,8 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     if answer.exception or answer.result is None:
         raise _failed(answer.exception)
     results: Sequence[Any] = getattr(answer.result, "results", [])
+    for result in results:
+        result.message = result.message or said
     return results
 
 

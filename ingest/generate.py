@@ -251,9 +251,9 @@ is rejected and counted, or it is one of the differences below.
 {table}
 
 The last columns say on which server the round trip is tested: MariaDB wherever the
-tests run, MySQL 8 in `.github/workflows/ci.yml`; into Postgres. The same test into
-Snowflake, emulated, does not pass yet. A generated or invisible column is read like any
-other. A type that is not in the table (VECTOR, say) can't be read yet.
+tests run, MySQL 8 in `.github/workflows/ci.yml`; into Postgres, and into Snowflake as
+it is emulated. A generated or invisible column is read like any other. A type that is
+not in the table (VECTOR, say) can't be read yet.
 
 `columns.csv` may name another type than the table: a value that it doesn't hold exactly
 is rejected. `double` takes the double that is nearest to a decimal.
