@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ingest.metadata import FOLDER, HEADERS
@@ -40,6 +40,20 @@ def change(root: Path, file: str, row: Row, cells: Row) -> bool:
     if found:
         _write(root, file, "".join(lines))
     return found
+
+
+def remove(root: Path, file: str, is_meant: Callable[[Row], bool]) -> None:
+    """Take out the rows that are meant; other lines stay, byte for byte."""
+    lines = io.StringIO(_read(root, file), newline="").readlines()
+    reader = csv.reader(lines)
+    kept: list[str] = []
+    start = 0
+    for values in reader:
+        row = dict(zip(HEADERS[file], values, strict=False))
+        if not start or not values or not is_meant(row):
+            kept += lines[start : reader.line_num]
+        start = reader.line_num
+    _write(root, file, "".join(kept))
 
 
 def _line(file: str, row: Row) -> str:

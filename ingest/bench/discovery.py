@@ -19,6 +19,7 @@ from typing import Any
 from ingest import demo, embedded, generate, metadata, settings
 from ingest import discover as discovery
 from ingest.bench import HOME, servers
+from ingest.demo import leave
 
 Report = Callable[[str], None]
 # Seconds for 500 tables.
@@ -107,15 +108,7 @@ def _copy(root: Path) -> None:
             shutil.copytree(source, target)
         else:
             shutil.copy(source, target)
-    for folder in ("models/gold", "analyses"):
-        shutil.rmtree(root / folder)
-    for file in (root / "tests/data").glob("*.*"):
-        file.unlink()
-    for name in ("exposures.yml", "groups.yml"):
-        (root / "models" / name).unlink(missing_ok=True)
-    for name, header in metadata.HEADERS.items():
-        (root / metadata.FOLDER / f"{name}.csv").write_text(",".join(header) + "\n")
-    generate.apply(root, generate.plan(root, metadata.load(root)))
+    leave.leave(root)
 
 
 def _measure(root: Path, report: Report) -> dict[str, float]:

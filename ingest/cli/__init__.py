@@ -32,7 +32,12 @@ from ingest.errors import ConfigurationError, SeedbedError
 # Help shows the five to start with, then the rest in groups.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
     "Start here": (trial.demo, trial.test, steps.run, steps.status, servers.doctor),
-    "A database of your own": (seed.discover, seed.generate_, contracts.contracts),
+    "A database of your own": (
+        seed.init,
+        seed.discover,
+        seed.generate_,
+        contracts.contracts,
+    ),
     "Step by step": (
         steps.plan,
         steps.extract,

@@ -18,6 +18,7 @@ from ingest.cli.common import (
     target_option,
 )
 from ingest.cli.pages import write_report
+from ingest.demo import leave
 from ingest.settings import ROOT
 
 
@@ -28,6 +29,7 @@ from ingest.settings import ROOT
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> int:
     """Run the tests, on real servers; arguments go to pytest."""
+    leave.refuse_without(ROOT, "test")
     packages.install(ROOT, say)
     # All of them on two cores, each with servers of its own.
     parallel = ("-n", "2")
@@ -47,6 +49,7 @@ def demo(rows: int | None, keep: bool, target: str | None) -> int:
     """The whole pipeline on real servers, over three days of changes."""
     from ingest.demo import show
 
+    leave.refuse_without(ROOT, "demo")
     started = time.monotonic()
     start_services(target=target)
     say(f"the servers took {time.monotonic() - started:.1f} s")

@@ -27,6 +27,12 @@ MINIMUM_ROWS = 200
 # Day 1's last suppliers have no products, so that they can be deleted.
 SPARE_SUPPLIERS = 5
 
+TABLES = (
+    "shop.customers shop.suppliers shop.products shop.inventory shop.orders "
+    "shop.order_items shop.payments crm.contacts"
+).split()
+SOURCES = sorted({table.partition(".")[0] for table in TABLES})
+
 Counts = dict[str, dict[str, int]]
 
 _HERE = Path(__file__).parent

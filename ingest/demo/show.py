@@ -16,10 +16,6 @@ _STORY = {
     3: "a bad batch of orders: a NULL key, orders without customer, half the volume",
     4: "the shop repairs its orders; the blocked table heals by itself",
 }
-_TABLES = (
-    "shop.customers shop.suppliers shop.products shop.inventory shop.orders "
-    "shop.order_items shop.payments crm.contacts"
-).split()
 
 
 def play(
@@ -46,7 +42,7 @@ def play(
         )
     rows = rows or (state[1] if state else demo.DEFAULT_ROWS)
     days = range(state[0] + 1 if state else 1, demo.REPAIR_DAY + 1)
-    tables = [t for t in metadata.load(root) if t.enabled and t.id in _TABLES]
+    tables = [t for t in metadata.load(root) if t.enabled and t.id in demo.TABLES]
     began = time.monotonic()
     code = 0
     for day in days:

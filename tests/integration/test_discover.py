@@ -1,7 +1,6 @@
 """A database that nobody described: discover, generate, run, with no line by hand."""
 
 import csv
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from ingest import build, discover, metadata
+from ingest.demo import leave
 from ingest.embedded import mariadb
 from ingest.metadata import HEADERS, Table
 from ingest.pipeline import RunResult
@@ -29,16 +29,10 @@ WORDS = (
 
 
 class Unknown(Clone):
-    """A clone with an empty seed and no gold, as for a database of one's own."""
+    """A clone without the demo, as for a database of one's own."""
 
     def empty(self) -> None:
-        """Forget all tables of the seed, and what stands on them."""
-        for folder in ("models/gold", "analyses"):
-            shutil.rmtree(self.root / folder, ignore_errors=True)
-        for file in (self.root / "tests/data").glob("*.*"):
-            file.unlink()
-        for name in ("exposures.yml", "groups.yml"):
-            (self.root / "models" / name).unlink(missing_ok=True)
+        """Forget all tables of the seed."""
         for name, header in HEADERS.items():
             path = self.root / "seeds" / "metadata" / f"{name}.csv"
             path.write_text(",".join(header) + "\n")
@@ -123,6 +117,7 @@ def servers() -> Iterator[Unknown]:
         root.mkdir()
         copy_project(root)
         link_mariadb(root)
+        leave.leave(root)
         clone = Unknown(root)
         try:
             clone.up()

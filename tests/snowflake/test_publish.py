@@ -282,15 +282,16 @@ def test_a_run_that_snowflake_refuses_leaves_postgres_done(
     assert isinstance(result.publish_error, ServiceError)
     assert {o.state for o in result.outcomes} == {"released"}
     here = stack.query(
-        "select distinct right(name, 5) from silver.suppliers where not is_deleted"
+        "select right(name, 5) from silver.suppliers where not is_deleted"
     )
-    assert here == [(" & Co",)]
+    assert {*here} == {(" & Co",)}
     with stack.inside(**emulated):
         assert (
             contents("silver")["silver.suppliers"]
             == (story.published["silver.suppliers"])
         )
-        assert as_airflow_does(stack).startswith(f"{LANE}: 1 batches, ")
+        # One batch a table, as empty as most of them are.
+        assert as_airflow_does(stack).startswith(f"{LANE}: 8 batches, {len(here)} ")
         assert_alike(parity.run())
 
 

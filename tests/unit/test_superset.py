@@ -11,7 +11,7 @@ from ingest.settings import ROOT
 
 EXPOSURES: dict[str, dict[str, Any]] = {
     exposure["name"]: exposure
-    for exposure in yaml.safe_load((ROOT / "models/exposures.yml").read_text())[
+    for exposure in yaml.safe_load((ROOT / "models/gold/_exposures.yml").read_text())[
         "exposures"
     ]
 }
