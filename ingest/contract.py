@@ -18,8 +18,9 @@ from typing import Any
 
 import yaml
 
-from ingest import generate, metadata, types
+from ingest import metadata, types
 from ingest.errors import ConfigurationError
+from ingest.generate.columns import current_columns, history_columns
 from ingest.metadata import Rule, Table
 
 STANDARD = "v3.0.2"
@@ -125,7 +126,7 @@ def text(document: Document) -> str:
 def _objects(table: Table) -> Iterator[Document]:
     key = [c.name for c in table.key]
     rules = [_rule(r) for r in table.rules if not r.column]
-    current = generate.current_columns()
+    current = current_columns()
     yield {
         "name": table.model,
         "logicalType": "object",
@@ -148,7 +149,7 @@ def _objects(table: Table) -> Iterator[Document]:
             "dataGranularityDescription": f"one row a version of {' and '.join(key)}",
             "properties": [
                 *_own(table, rules=False),
-                *map(_added, generate.history_columns(table)),
+                *map(_added, history_columns(table)),
             ],
         }
 
