@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Asset, TaskGroup, get_current_context, task
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from cosmos import ProfileConfig
 from cosmos.operators.local import DbtBuildLocalOperator
@@ -24,9 +25,10 @@ from ingest.window import Request
 TARGET = "postgres"
 # Tables of one source that are read at once, and tables loaded at once.
 AT_ONCE = 2
-# The pause before the first retry is Airflow's `core.default_task_retry_delay`.
 RETRIES = {
     "retries": 3,
+    # Named here, since the scheduler takes five minutes for a mapped task's default.
+    "retry_delay": timedelta(seconds=conf.getint("core", "default_task_retry_delay")),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=15),
 }

@@ -15,6 +15,10 @@ from ingest import embedded
 from ingest.cli import airflow as command
 from tests.clone import Clone, neutral_environment
 
+# Seconds before a task that failed is tried again. Long enough, doubled twice, for
+# a table that another run works on to be free.
+PAUSE = 5
+
 
 class Airflow:
     """`airflow` as `./seedbed airflow` starts it, on the servers of a clone."""
@@ -23,19 +27,18 @@ class Airflow:
         self.clone = clone
         own = neutral_environment() | clone.env
         own |= {"SEEDBED_EMBEDDED": " ".join(embedded.SERVICES)}
-        # What failed is tried again at once.
-        retry = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"}
+        retry = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": str(PAUSE)}
         self.env = own | command.environment(clone.root) | retry
         self.home = Path(self.env["AIRFLOW_HOME"])
 
-    def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, log: Path, **env: str) -> subprocess.Popen[bytes]:
         """`airflow WORDS`, its output in `log`."""
         program = self.clone.root / ".venv" / "bin" / "airflow"
         with log.open("w") as out:
             return subprocess.Popen(
                 [str(program), *words],
                 cwd=self.clone.root,
-                env=os.environ | self.env,
+                env=os.environ | self.env | env,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import threading
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingest import pipeline
-from tests.airflow.conftest import Airflow, until
+from tests.airflow.conftest import PAUSE, Airflow, until
 from tests.clone import Clone
 
 DAGS = {"source_to_lake", "lake_to_warehouses", "backfill", "reload"}
@@ -282,26 +283,96 @@ def test_a_backfill_of_three_dates_changes_nothing(
     assert built.contents(without=("_batch_seq",), any_observation=True) == rows
 
 
-def test_a_missed_deadline_raises_an_alert(built: Clone, airflow: Airflow) -> None:
+def test_a_reload_makes_one_date_what_the_source_has(
+    built: Clone, airflow: Airflow
+) -> None:
     built.restore("airflow_built")
+    suppliers = {r["supplier_id"]: r for r in built.source_rows("shop.suppliers")}
+    first, last = min(suppliers), max(suppliers)
+    (day,) = {suppliers[key]["updated_at"].date() for key in (first, last)}
+    # Both without a new watermark, so that no later run would see it.
+    built.change(
+        f"delete from shop.suppliers where supplier_id = {last}",
+        f"update shop.suppliers set name = 'Renamed' where supplier_id = {first}",
+    )
+    code, said = airflow.run("reload", table="suppliers", date=str(day))
+    assert code == 0, said
+    assert built.query(
+        "select kind, state, rows_deleted from audit.batch "
+        "where table_id = 'shop.suppliers' order by batch_seq desc limit 1"
+    ) == [("reload", "released", 1)]
+    assert built.released("shop.suppliers") == built.held("shop.suppliers")
+    silver = {row["supplier_id"]: row for row in built.relation("silver", "suppliers")}
+    assert silver[last]["is_deleted"]
+    assert silver[first]["name"] == "Renamed"
+    dim = {r["supplier_id"]: r for r in built.relation("gold", "dim_supplier")}
+    assert dim[first]["supplier_name"] == "Renamed"
+
+
+def test_what_a_killed_task_has_left_is_made_good_by_the_next_try(
+    built: Clone, airflow: Airflow
+) -> None:
+    built.restore("airflow_built")
+    expected = built.contents(any_observation=True)
+    built.restore("airflow_due")
+    log = airflow.home / "killed.log"
+    killed = airflow.start(
+        "dags", "test", "source_to_lake", log=log, SEEDBED_KILL_AT="before_manifest"
+    )
+    assert killed.wait(600) == -signal.SIGKILL, log.read_text(errors="replace")
+    states = "select state, count(*) from audit.batch group by state"
+    assert built.query(states) == [("planned", 1)]
+    code, said = airflow.run("source_to_lake")
+    assert code == 0, said
+    runs = "select state, error from audit.run where command = 'extract' order by 1"
+    assert [state for state, _ in built.query(runs)] == ["done", "failed"]
+    assert built.query(states) == [("extracted", len(TABLES))]
+    with built.inside():
+        pipeline.run(built.tables(), command="load", steps=("load", "validate"))
+    assert built.contents(any_observation=True) == expected
+
+
+@pytest.fixture(scope="module")
+def scheduled(airflow: Airflow) -> Airflow:
+    """Airflow whose scheduler knows the DAGs as they are now."""
     code, said = airflow.call("dags", "reserialize")
     assert code == 0, said
-    airflow.change("update dag set is_paused = 1")  # no task is to start
+    return airflow
+
+
+def test_every_task_pauses_before_another_try_as_long_as_configured(
+    scheduled: Airflow,
+) -> None:
+    pauses = {}
+    for dag, data in scheduled.query("select dag_id, data from serialized_dag"):
+        for task in json.loads(data)["dag"]["tasks"]:
+            told = task["__var"]
+            pause = told.get("retry_delay")
+            if "partial_kwargs" in told:  # a mapped task
+                pause = told["partial_kwargs"].get("retry_delay", {}).get("__var")
+            pauses[dag, told["task_id"]] = pause
+    assert {dag for dag, _ in pauses} == DAGS
+    assert {name: pause for name, pause in pauses.items() if pause != PAUSE} == {}
+
+
+def test_a_missed_deadline_raises_an_alert(built: Clone, scheduled: Airflow) -> None:
+    built.restore("airflow_built")
+    scheduled.change("update dag set is_paused = 1")  # no task is to start
     for dag in ("backfill", "source_to_lake"):
-        code, said = airflow.call("dags", "trigger", dag, "--run-id", "late")
+        code, said = scheduled.call("dags", "trigger", dag, "--run-id", "late")
         assert code == 0, said
-    due = airflow.query(
+    due = scheduled.query(
         "select dag_id, strftime('%H:%M', deadline_time) from deadline "
         "join dag_run on dag_run.id = dagrun_id order by dag_id"
     )
     assert [dag for dag, _ in due] == ["backfill", "source_to_lake", "source_to_lake"]
     assert ("source_to_lake", "06:00") in due
-    airflow.change(
+    scheduled.change(
         "update deadline set deadline_time = '2026-01-01 00:00:00' "
         "where dagrun_id in (select id from dag_run where dag_id = 'backfill')"
     )
     programs = [
-        airflow.start(name, log=airflow.home / f"{name}.log")
+        scheduled.start(name, log=scheduled.home / f"{name}.log")
         for name in ("scheduler", "triggerer")
     ]
     try:
