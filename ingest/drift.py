@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest import catalogue, discover, generate, metadata, seedfile, types
+from ingest import catalogue, generate, metadata, seedfile, types
 from ingest.catalogue import Column, SourceTable
+from ingest.discover.rows import new_column_row, rule_of_values
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 from ingest.metadata import Source, Table
@@ -191,7 +192,7 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
     elif table.on_schema_change == "evolve":
-        cells = discover.new_column_row(column, taken)
+        cells = new_column_row(column, taken)
         if cells:
             action, what = "followed", f"now read as {cells['name']}"
         else:
@@ -241,7 +242,7 @@ def _more_values(
     before = replace(column, column_type=was.removesuffix(" not null"))
     if not column.values or not {*before.values} < {*column.values}:
         return {}
-    old, new = discover.rule_of_values(before), discover.rule_of_values(column)
+    old, new = rule_of_values(before), rule_of_values(column)
     for rule in table.rules:
         if new and (rule.column, rule.argument) == (own.name, old.get("argument")):
             return {"rule": rule.argument, "argument": new["argument"]}

@@ -6,23 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import discover, metadata, seedfile
+from ingest import metadata, seedfile
 from ingest.catalogue import Column
+from ingest.discover.names import column_name, described
+from ingest.discover.rows import rule_of_values
 from ingest.metadata import HEADERS
 
 
 @given(st.text(min_size=1, max_size=64))
 def test_any_name_becomes_a_safe_one_that_stays(name: str) -> None:
-    safe = discover.column_name(name, set())
+    safe = column_name(name, set())
     assert metadata._IDENTIFIER.fullmatch(safe)
     assert safe not in metadata.RESERVED
-    assert safe == discover.column_name(name, set())
+    assert safe == column_name(name, set())
 
 
 @given(st.lists(st.text("aA_-é ", min_size=1, max_size=64), unique=True, max_size=12))
 def test_no_two_columns_get_one_name(names: list[str]) -> None:
     taken: set[str] = set()
-    assert len({discover.column_name(n, taken) for n in names}) == len(names)
+    assert len({column_name(n, taken) for n in names}) == len(names)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_no_two_columns_get_one_name(names: list[str]) -> None:
     ],
 )
 def test_a_name_stays_readable(name: str, safe: str) -> None:
-    assert discover.column_name(name, set()) == safe
+    assert column_name(name, set()) == safe
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_a_name_stays_readable(name: str, safe: str) -> None:
 def test_a_description_is_one_line_and_never_empty(
     comment: str, name: str, text: str
 ) -> None:
-    assert discover.described(comment, name) == text
+    assert described(comment, name) == text
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_declared_values_become_a_rule_that_can_hold_them(
     declared: str, check: str | None, argument: str | None
 ) -> None:
     column = Column("c", declared.partition("(")[0], declared)
-    rule = discover.rule_of_values(column)
+    rule = rule_of_values(column)
     assert (rule.get("check"), rule.get("argument")) == (check, argument)
 
 

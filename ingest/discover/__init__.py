@@ -1,0 +1,257 @@
+"""Discover: propose the rows of the metadata seed for a source's tables.
+
+What is proposed comes from the source's catalogue and a bounded look at its rows.
+Rows are only ever added: what a person wrote stays, and differences are told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from zoneinfo import available_timezones
+
+import pymysql
+from rich.console import Console, JustifyMethod
+from rich.table import Table as Grid
+from rich.text import Text
+
+from ingest import catalogue, metadata, seedfile, settings
+from ingest.discover.judge import Judge, Proposal
+from ingest.discover.names import Names
+from ingest.discover.rows import Row, differences, lacking_rows
+from ingest.errors import ConfigurationError
+from ingest.metadata import Source, Table
+from ingest.options import Options
+from ingest.source import connect
+
+# Columns that share more texts than these are copies; fewer appear by chance.
+BY_CHANCE = 4
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found: new tables, and what differs in those that are known."""
+
+    source: Source
+    is_new_source: bool
+    proposals: list[Proposal]
+    differences: list[str]
+    columns_added: int
+
+
+def discover(
+    root: Path,
+    name: str,
+    patterns: Iterable[str] = (),
+    *,
+    url_env: str = "",
+    new_columns: bool = False,
+) -> Discovery:
+    """Add rows for the tables of source `name` that the seed below `root` lacks.
+
+    `patterns` are globs over the source's table names. `new_columns` adds to the
+    known tables the columns that they lack. A source that the seed does not name is
+    added if its URL is in the environment. Raises ConfigurationError or ServiceError.
+    """
+    tables = metadata.load(root)
+    known = metadata.load_sources(root)
+    source = known.get(name) or _new_source(name, url_env)
+    found = catalogue.read(source)
+    globs = [g for pattern in patterns for g in pattern.split(",") if g]
+    chosen = {
+        n: t
+        for n, t in found.items()
+        if not globs or any(fnmatchcase(n, glob) for glob in globs)
+    }
+    if not chosen:
+        raise ConfigurationError(
+            f"schema {source.schema} of source {name} has no table "
+            f"{' or '.join(globs) or 'that its user may SELECT from'}. There are: "
+            f"{', '.join(found) or 'none'}."
+        )
+    there = {t.name: t for t in tables if t.source.name == name}
+    names = Names(root, tables)
+    with connect(source) as connection, connection.cursor() as cursor:
+        if name not in known:
+            source = _with_timezone(source, cursor)
+        proposals = [
+            Judge(source, found, table, cursor).propose(names)
+            for n, table in chosen.items()
+            if n not in there
+        ]
+    _classify_copies(proposals)
+    told: list[str] = []
+    lacking: list[Row] = []
+    for n, table in there.items():
+        if n in chosen:
+            told += differences(table, chosen[n])
+            lacking += lacking_rows(table, chosen[n]) if new_columns else []
+        elif n not in found:
+            told.append(f"{table.id}: there is no table {n} any more")
+    new: dict[str, list[Row]] = {"columns": [*lacking]}
+    if name not in known:
+        facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
+        new["sources"] = [facts | {"source": name}]
+    for proposal in proposals:
+        for file, rows in proposal.rows.items():
+            new.setdefault(file, []).extend(rows)
+    references = _references(proposals, there, source)
+    new.setdefault("rules", []).extend(references)
+    children = {row["table"] for row in references}
+    for proposal in proposals:
+        if proposal.table.name in children and proposal.choice.watermark:
+            new.setdefault("options", []).append(_grace(proposal))
+    _write(root, new)
+    return Discovery(source, name not in known, proposals, told, len(lacking))
+
+
+def _write(root: Path, new: dict[str, list[Row]]) -> None:
+    """Add the rows; the files are as they were if the seed would have a fault."""
+    before = {p: p.read_bytes() for p in (root / metadata.FOLDER).glob("*.csv")}
+    try:
+        for file, rows in new.items():
+            seedfile.append(root, file, rows)
+        metadata.load(root)
+    except BaseException:
+        for path, content in before.items():
+            path.write_bytes(content)
+        raise
+
+
+def _new_source(name: str, url_env: str) -> Source:
+    variable = url_env or f"{name.upper()}_URL"
+    source = Source(name, "mysql", variable, "", "UTC", "", f"Database {name}")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "__" in name:
+        raise ConfigurationError(
+            f"{name!r} is no name for a source: a lower-case letter, then lower-case "
+            f"letters, digits and single _; try {metadata.target_name(name)!r}."
+        )
+    if not os.environ.get(variable):
+        raise ConfigurationError(
+            f"source {name!r} is not in seeds/metadata/sources.csv. To add it, set "
+            f"{variable} to mysql://USER:PASSWORD@HOST:PORT/SCHEMA and type the same "
+            "again (`--url-env NAME` takes the URL from another variable)."
+        )
+    settings.source_url(source)  # tells a URL that is none
+    schema = unquote(urlsplit(os.environ[variable]).path.strip("/"))
+    if not schema:
+        raise ConfigurationError(
+            f"{variable} names no schema to read; end it with /SCHEMA: "
+            "mysql://USER:PASSWORD@HOST:PORT/SCHEMA."
+        )
+    return replace(source, schema=schema, description=f"Database {schema}")
+
+
+def _with_timezone(source: Source, cursor: pymysql.cursors.Cursor) -> Source:
+    """The source with the zone its server keeps, where that has a name."""
+    cursor.execute("select @@global.time_zone, @@system_time_zone")
+    row = cursor.fetchone() or ("", "")
+    zone = row[1] if row[0] == "SYSTEM" else row[0]
+    known = zone in available_timezones() and zone not in ("UCT", "Etc/UTC", "GMT")
+    return replace(source, timezone=zone if known else "UTC")
+
+
+def _classify_copies(proposals: list[Proposal]) -> None:
+    """Give a column that holds the texts of a classified one the same class."""
+    classified: list[tuple[str, set[str]]] = []
+    others: list[tuple[Row, set[str]]] = []
+    for proposal in proposals:
+        for row in proposal.rows.get("columns", []):
+            texts = {t for t in proposal.texts.get(row["column"], []) if len(t) > 5}
+            if texts and row["pii"]:
+                classified.append((row["pii"], texts))
+            elif texts:
+                others.append((row, texts))
+    for row, texts in others:
+        for label, clear in classified:
+            if len(texts & clear) > min(BY_CHANCE, len(clear) // 2):
+                row["pii"] = label
+                break
+
+
+def _references(
+    proposals: list[Proposal],
+    tables: Mapping[str, Table],
+    source: Source,
+) -> list[Row]:
+    """Rules for the foreign keys between the source's tables."""
+    names = {
+        t.name: (t.model, {c.source_name: c.name for c in t.columns})
+        for t in tables.values()
+        if t.enabled
+    } | {
+        p.table.name: (p.model, {r["column"]: r["name"] for r in p.rows["columns"]})
+        for p in proposals
+        if p.rows
+    }
+    rows: dict[tuple[str, str], Row] = {}
+    for proposal in (p for p in proposals if p.rows):
+        own = names[proposal.table.name][1]
+        for foreign in proposal.table.foreign_keys:
+            model, theirs = names.get(foreign.table, ("", {}))
+            for column, other in zip(foreign.columns, foreign.references, strict=True):
+                if column in own and other in theirs:
+                    row = {
+                        "source": source.name,
+                        "table": proposal.table.name,
+                        "column": own[column],
+                        "check": "references",
+                        "argument": f"{model}.{theirs[other]}",
+                        "severity": "warn",
+                        "layer": "model",
+                        "description": "A foreign key of the source",
+                    }
+                    rows.setdefault((proposal.table.name, column), row)
+    return list(rows.values())
+
+
+def _grace(proposal: Proposal) -> Row:
+    """A new row may refer to one that is committed a little later."""
+    return {
+        "source": proposal.rows["tables"][0]["source"],
+        "table": proposal.table.name,
+        "option": "reference_grace_minutes",
+        "value": str(Options().overlap_minutes),
+    }
+
+
+def show(result: Discovery, console: Console) -> None:
+    """Print what was found and proposed."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in ("table", "model", "rows", "load type", "because"):
+        align: JustifyMethod = "right" if name == "rows" else "left"
+        grid.add_column(name, justify=align, overflow="fold")
+    for proposal in result.proposals:
+        rows = proposal.table.rows
+        grid.add_row(
+            Text(proposal.table.name),
+            proposal.model,
+            "" if rows is None else f"~{rows:,}",
+            proposal.choice.name,
+            Text(proposal.choice.reason),
+        )
+    if result.proposals:
+        console.print(grid)
+    for proposal in result.proposals:
+        for line in proposal.warnings:
+            console.print(
+                Text(f"{proposal.table.name}: {line}", "yellow"), soft_wrap=True
+            )
+    for line in result.differences:
+        console.print(Text(line, "yellow"), soft_wrap=True)
+    added = sum(bool(p.rows) for p in result.proposals)
+    if not added and not result.columns_added:
+        console.print(f"{result.source.name}: nothing was added to the seed.")
+        return
+    name, columns = result.source.name, result.columns_added
+    console.print(
+        f"\nadded    {added:,} tables, {columns:,} columns of known tables to "
+        f"{metadata.FOLDER}: rows to look at and edit\n"
+        f"next     ./seedbed generate   ./seedbed run --tables '{name}.*'",
+        soft_wrap=True,
+    )
