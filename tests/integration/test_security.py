@@ -1,5 +1,6 @@
 """Consumers see masked views and nothing else; a leak fails the run."""
 
+import functools
 import secrets
 import threading
 from collections.abc import Iterator
@@ -76,11 +77,18 @@ def leaks(clone: Clone) -> list[str]:
     return [leak.told for leak in found]
 
 
+@functools.cache
+def manifest(clone: Clone) -> str:
+    """What dbt makes of the project as it is: the views that there have to be."""
+    with clone.inside():
+        build.run_dbt(["parse", "--target", "postgres"], quiet)
+    return (clone.root / "target" / "manifest.json").read_text()
+
+
 @pytest.fixture
 def clone(day_4: Clone) -> Clone:
-    """The demo after its last day; what roles may do elsewhere is undone."""
-    with day_4.inside():
-        build.run_dbt(["parse", "--target", "postgres"], quiet)
+    """The demo after its last day, and the project as it is parsed."""
+    (day_4.root / "target" / "manifest.json").write_text(manifest(day_4))
     return day_4
 
 
