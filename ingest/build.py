@@ -7,6 +7,7 @@ handed the parsed manifest from then on.
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
 import os
 import shutil
@@ -231,6 +232,7 @@ def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
 def forget() -> None:
     """Let the next command parse the project: its files have changed."""
     _parsed.clear()
+    gc.unfreeze()
 
 
 def import_dbt() -> None:
@@ -315,6 +317,9 @@ def _manifest(target: str, common: list[str]) -> Manifest:
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)
         _parsed[place] = answer.result
+        # It stays, so the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
     return _parsed[place]
 
 
