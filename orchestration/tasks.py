@@ -215,6 +215,8 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             install_deps=False,
             copy_dbt_packages=False,
             manifest_filepath=str(ROOT / "target" / "manifest.json"),
+            # What was parsed last, so that a task parses only what has changed.
+            cache_dir=ROOT / ".seedbed" / "airflow" / "dbt",
             emit_datasets=False,
             retries=0,
             trigger_rule=WHATEVER,

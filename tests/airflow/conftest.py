@@ -89,9 +89,10 @@ def until(condition: Callable[[], bool], seconds: float = 240) -> None:
 
 @pytest.fixture(scope="session")
 def airflow(stack: Clone) -> Airflow:
-    """Airflow with an empty database."""
+    """Airflow with a database that knows the DAGs, and no run."""
     found = Airflow(stack)
     found.home.mkdir(parents=True)
-    code, said = found.call("db", "migrate")
-    assert code == 0, said
+    for words in (("db", "migrate"), ("dags", "reserialize")):
+        code, said = found.call(*words)
+        assert code == 0, said
     return found

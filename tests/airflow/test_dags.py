@@ -5,11 +5,15 @@ import re
 import signal
 import subprocess
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
-from ingest import pipeline
+from ingest import ledger, pipeline
+from ingest.quality import decisions
 from tests.airflow.conftest import PAUSE, Airflow, until
 from tests.clone import Clone
 
@@ -40,26 +44,25 @@ _OTHER = (
     ),
 )
 _TIME = re.compile(r"20\d\d-\d\d-\d\d[T ][\d:.]+(\+00:00)?")
-_PARSE = """
-import json, sys, time, warnings
+_LOOK = """
+import json, os, sys, time, warnings
 warnings.simplefilter("error")
 from airflow.dag_processing.dagbag import DagBag
-found = {}
+files, graphs = {}, {}
 for file in sys.argv[1:]:
     began = time.process_time()
     bag = DagBag(file)
-    found[file] = [sorted(bag.dag_ids), str(bag.import_errors or ""),
+    files[file] = [sorted(bag.dag_ids), str(bag.import_errors or ""),
         len(bag.captured_warnings), time.process_time() - began]
-print("found:" + json.dumps(found))
-"""
-
-
-_GRAPH = """
-import json, sys
-from airflow.dag_processing.dagbag import DagBag
-dag = DagBag(sys.argv[1]).dags["lake_to_warehouses"]
-after = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
-print("found:" + json.dumps(after))
+(file,) = [file for file in files if "lake_to_warehouses" in files[file][0]]
+for account in ("", "emulated"):
+    os.environ["SNOWFLAKE_ACCOUNT"] = account
+    dag = DagBag(file).dags["lake_to_warehouses"]
+    graphs[account] = {
+        task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+warnings.simplefilter("default")
+from airflow.providers.celery.executors.celery_executor import app
+print("found:" + json.dumps([files, graphs, type(app).__name__]))
 """
 
 DEADLINES = """
@@ -68,6 +71,17 @@ from audit.alert
 inner join audit.run on run.run_id = alert.run_id
 where alert.kind = 'deadline_missed'
 """
+
+
+class Looked(NamedTuple):
+    """By file: DAGs, errors, number of warnings, seconds of the processor.
+
+    By Snowflake's account: what comes after each task of the DAG that builds.
+    """
+
+    files: dict[str, tuple[list[str], str, int, float]]
+    graphs: dict[str, dict[str, list[str]]]
+    executor: str
 
 
 def audit(clone: Clone) -> dict[str, list[str]]:
@@ -107,35 +121,16 @@ def built(airflow: Airflow) -> Clone:
     return clone
 
 
-def test_every_dag_is_imported_quickly_and_without_a_word(airflow: Airflow) -> None:
+@pytest.fixture(scope="module")
+def looked(airflow: Airflow) -> Looked:
+    """What Python finds where Airflow looks; one process has it all."""
     folder = airflow.clone.root / "orchestration" / "dags"
     files = sorted(str(path) for path in folder.glob("*.py"))
     python = str(airflow.clone.root / ".venv" / "bin" / "python")
-    done = subprocess.run(
-        [python, "-c", _PARSE, *files],
-        env=airflow.env,
-        cwd=airflow.clone.root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (line,) = [n for n in done.stdout.splitlines() if n.startswith("found:")]
-    found = json.loads(line.removeprefix("found:"))
-    assert {dag for dags, *_ in found.values() for dag in dags} == DAGS
-    for file, (_, errors, warnings, seconds) in found.items():
-        assert (errors, warnings) == ("", 0), file
-        # Of the processor's time, so that a busy machine decides nothing.
-        assert seconds < 5, file
-
-
-def graph(airflow: Airflow, **env: str) -> dict[str, list[str]]:
-    """What comes after each task of the DAG that builds."""
     patient = {"AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600"}
-    file = airflow.clone.root / "orchestration" / "dags" / "lake_to_warehouses.py"
-    python = str(airflow.clone.root / ".venv" / "bin" / "python")
     done = subprocess.run(
-        [python, "-c", _GRAPH, str(file)],
-        env=airflow.env | patient | env,
+        [python, "-c", _LOOK, *files],
+        env=airflow.env | patient,
         cwd=airflow.clone.root,
         capture_output=True,
         text=True,
@@ -143,29 +138,85 @@ def graph(airflow: Airflow, **env: str) -> dict[str, list[str]]:
     )
     assert done.returncode == 0, done.stderr
     (line,) = [n for n in done.stdout.splitlines() if n.startswith("found:")]
-    found: dict[str, list[str]] = json.loads(line.removeprefix("found:"))
-    return found
+    return Looked(*json.loads(line.removeprefix("found:")))
+
+
+def test_every_dag_is_imported_quickly_and_without_a_word(
+    looked: Looked,
+) -> None:
+    assert {dag for dags, *_ in looked.files.values() for dag in dags} == DAGS
+    for file, (_, errors, warnings, seconds) in looked.files.items():
+        assert (errors, warnings) == ("", 0), file
+        # Of the processor's time, so that a busy machine decides nothing.
+        assert seconds < 5, file
 
 
 def test_a_run_publishes_before_its_end_where_snowflake_is_configured(
-    airflow: Airflow,
+    looked: Looked,
 ) -> None:
-    without, configured = graph(airflow), graph(airflow, SNOWFLAKE_ACCOUNT="emulated")
+    without, configured = looked.graphs[""], looked.graphs["emulated"]
     assert without["gold"] == ["end"]
     assert (configured["gold"], configured["publish"]) == (["publish"], ["end"])
 
 
-def test_the_workers_of_the_compose_file_find_their_executor(
+def test_the_workers_of_the_compose_file_find_their_executor(looked: Looked) -> None:
+    assert looked.executor == "Celery"
+
+
+def test_every_task_pauses_before_another_try_as_long_as_configured(
     airflow: Airflow,
 ) -> None:
-    python = str(airflow.clone.root / ".venv" / "bin" / "python")
-    words = "from airflow.providers.celery.executors.celery_executor import app"
-    subprocess.run([python, "-c", words], env=airflow.env, check=True)
+    pauses = {}
+    for dag, data in airflow.query("select dag_id, data from serialized_dag"):
+        for task in json.loads(data)["dag"]["tasks"]:
+            told = task["__var"]
+            pause = told.get("retry_delay")
+            if "partial_kwargs" in told:  # a mapped task
+                pause = told["partial_kwargs"].get("retry_delay", {}).get("__var")
+            pauses[dag, told["task_id"]] = pause
+    assert {dag for dag, _ in pauses} == DAGS
+    assert {name: pause for name, pause in pauses.items() if pause != PAUSE} == {}
+
+
+def test_a_missed_deadline_raises_an_alert(built: Clone, airflow: Airflow) -> None:
+    built.restore("airflow_built")
+    airflow.change("update dag set is_paused = 1")  # no task is to start
+    for dag in ("backfill", "source_to_lake"):
+        code, said = airflow.call("dags", "trigger", dag, "--run-id", "late")
+        assert code == 0, said
+    due = airflow.query(
+        "select dag_id, strftime('%H:%M', deadline_time) from deadline "
+        "join dag_run on dag_run.id = dagrun_id order by dag_id"
+    )
+    assert [dag for dag, _ in due] == ["backfill", "source_to_lake", "source_to_lake"]
+    assert ("source_to_lake", "06:00") in due
+    airflow.change(
+        "update deadline set deadline_time = '2026-01-01 00:00:00' "
+        "where dagrun_id in (select id from dag_run where dag_id = 'backfill')"
+    )
+    programs = [
+        airflow.start(name, log=airflow.home / f"{name}.log")
+        for name in ("scheduler", "triggerer")
+    ]
+    try:
+        until(lambda: bool(built.query(DEADLINES)))
+    finally:
+        for program in programs:
+            program.terminate()
+        for program in programs:
+            program.wait(60)
+    assert built.query(DEADLINES) == [
+        (
+            "backfill/late",
+            "backfill has missed its deadline: it is not done after 4 hours (late)",
+        )
+    ]
 
 
 def test_the_dags_leave_what_the_command_line_leaves(
     built: Clone, airflow: Airflow
 ) -> None:
+    built.restore("airflow_built")
     expected, rows = audit(built), built.contents(any_observation=True)
     built.restore("airflow_due")
     code, said = airflow.run("source_to_lake")
@@ -256,19 +307,80 @@ def test_a_failure_stays_with_its_table(built: Clone, airflow: Airflow) -> None:
     }
 
 
-def test_a_backfill_of_three_dates_changes_nothing(
+@contextmanager
+def changed(file: Path, old: str, new: str) -> Iterator[None]:
+    """Have another text in a file for a while."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    try:
+        yield
+    finally:
+        file.write_text(text)
+
+
+def state_of(clone: Clone) -> dict[str, list[str]]:
+    """What consumers see, but for the numbers of batches and the times of reads."""
+    found = clone.contents(
+        ("silver", "gold"), without=("_batch_seq",), any_observation=True
+    )
+    # How good data were when is another matter than what they are.
+    told = re.compile("_score|quality")
+    return {name: rows for name, rows in found.items() if not told.search(name)}
+
+
+def test_a_backfill_beside_the_next_read_mends_what_was_read_damaged(
     built: Clone, airflow: Airflow
 ) -> None:
+    # What comes next refers to nothing that is still to be read.
+    news = (
+        "update shop.orders set note = 'seen', updated_at = '2026-03-02 10:00:00' "
+        "where order_id <= 5",
+        "insert into shop.payments (payment_id, order_id, kind, method, amount, "
+        "paid_at) select 900001, min(order_id), 'payment', 'card', 1, "
+        "'2026-03-02 10:00:00' from shop.orders",
+    )
     built.restore("airflow_built")
-    rows = built.contents(without=("_batch_seq",), any_observation=True)
+    built.change(*news)
+    by_command_line(built)
+    undisturbed = state_of(built)
+
+    # On three dates payments are wrong when they are read: some with a value that
+    # passes, some in quarantine. Then the source is mended, without a new watermark.
+    built.restore("airflow_due")
+    right = "paid_at between '2026-02-25' and '2026-02-28'"
+    built.change(
+        "create table shop.kept select * from shop.payments",
+        f"update shop.payments set method = 'damaged' where {right}",
+        f"update shop.payments set kind = 'gift' where {right} "
+        "order by payment_id limit 3",
+    )
+    with built.inside():
+        pipeline.run(built.tables(), command="run", with_build=False)
+        with ledger.connect() as connection:
+            decisions.release(connection, "shop.payments", "known", True)
+        pipeline.run([], command="build", steps=())
+    assert built.value("select count(*) from audit.quarantine") == 3
+    damaged = built.relation("silver", "payments")
+    assert any(row["method"] == "damaged" for row in damaged)
+    built.change(
+        "update shop.payments join shop.kept using (payment_id) "
+        "set payments.method = kept.method, payments.kind = kept.kind",
+        "drop table shop.kept",
+        *news,
+    )
+
+    log = airflow.home / "beside.log"
+    beside = airflow.start("dags", "test", "source_to_lake", log=log)
     code, said = airflow.run(
         "backfill",
         **{
             "tables": "shop.orders, shop.payments",
-            "from": "2026-02-27",
-            "to": "2026-03-02",
+            "from": "2026-02-25",
+            "to": "2026-02-28",
         },
     )
+    assert beside.wait(600) == 0, log.read_text(errors="replace")
     assert code == 0, said
     assert built.query(
         "select table_id, kind, state from audit.batch where kind <> 'window' "
@@ -277,10 +389,8 @@ def test_a_backfill_of_three_dates_changes_nothing(
         ("shop.orders", "backfill", "released"),
         ("shop.payments", "backfill", "released"),
     ]
-    assert built.value(
-        "select sum(rows_read) > 0 from audit.batch where kind = 'backfill'"
-    )
-    assert built.contents(without=("_batch_seq",), any_observation=True) == rows
+    by_command_line(built)
+    assert state_of(built) == undisturbed
 
 
 def test_a_reload_makes_one_date_what_the_source_has(
@@ -295,7 +405,13 @@ def test_a_reload_makes_one_date_what_the_source_has(
         f"delete from shop.suppliers where supplier_id = {last}",
         f"update shop.suppliers set name = 'Renamed' where supplier_id = {first}",
     )
-    code, said = airflow.run("reload", table="suppliers", date=str(day))
+    # A model was changed since the project was parsed last.
+    with changed(
+        built.root / "models" / "gold" / "dim_supplier.sql",
+        "coalesce(products_by_supplier.product_count, 0)",
+        "coalesce(products_by_supplier.product_count, 0) + 1000",
+    ):
+        code, said = airflow.run("reload", table="suppliers", date=str(day))
     assert code == 0, said
     assert built.query(
         "select kind, state, rows_deleted from audit.batch "
@@ -307,8 +423,10 @@ def test_a_reload_makes_one_date_what_the_source_has(
     assert silver[first]["name"] == "Renamed"
     dim = {r["supplier_id"]: r for r in built.relation("gold", "dim_supplier")}
     assert dim[first]["supplier_name"] == "Renamed"
+    assert min(row["product_count"] for row in dim.values()) >= 1000
 
 
+@pytest.mark.up_to_silver
 def test_what_a_killed_task_has_left_is_made_good_by_the_next_try(
     built: Clone, airflow: Airflow
 ) -> None:
@@ -330,61 +448,3 @@ def test_what_a_killed_task_has_left_is_made_good_by_the_next_try(
     with built.inside():
         pipeline.run(built.tables(), command="load", steps=("load", "validate"))
     assert built.contents(any_observation=True) == expected
-
-
-@pytest.fixture(scope="module")
-def scheduled(airflow: Airflow) -> Airflow:
-    """Airflow whose scheduler knows the DAGs as they are now."""
-    code, said = airflow.call("dags", "reserialize")
-    assert code == 0, said
-    return airflow
-
-
-def test_every_task_pauses_before_another_try_as_long_as_configured(
-    scheduled: Airflow,
-) -> None:
-    pauses = {}
-    for dag, data in scheduled.query("select dag_id, data from serialized_dag"):
-        for task in json.loads(data)["dag"]["tasks"]:
-            told = task["__var"]
-            pause = told.get("retry_delay")
-            if "partial_kwargs" in told:  # a mapped task
-                pause = told["partial_kwargs"].get("retry_delay", {}).get("__var")
-            pauses[dag, told["task_id"]] = pause
-    assert {dag for dag, _ in pauses} == DAGS
-    assert {name: pause for name, pause in pauses.items() if pause != PAUSE} == {}
-
-
-def test_a_missed_deadline_raises_an_alert(built: Clone, scheduled: Airflow) -> None:
-    built.restore("airflow_built")
-    scheduled.change("update dag set is_paused = 1")  # no task is to start
-    for dag in ("backfill", "source_to_lake"):
-        code, said = scheduled.call("dags", "trigger", dag, "--run-id", "late")
-        assert code == 0, said
-    due = scheduled.query(
-        "select dag_id, strftime('%H:%M', deadline_time) from deadline "
-        "join dag_run on dag_run.id = dagrun_id order by dag_id"
-    )
-    assert [dag for dag, _ in due] == ["backfill", "source_to_lake", "source_to_lake"]
-    assert ("source_to_lake", "06:00") in due
-    scheduled.change(
-        "update deadline set deadline_time = '2026-01-01 00:00:00' "
-        "where dagrun_id in (select id from dag_run where dag_id = 'backfill')"
-    )
-    programs = [
-        scheduled.start(name, log=scheduled.home / f"{name}.log")
-        for name in ("scheduler", "triggerer")
-    ]
-    try:
-        until(lambda: bool(built.query(DEADLINES)))
-    finally:
-        for program in programs:
-            program.terminate()
-        for program in programs:
-            program.wait(60)
-    assert built.query(DEADLINES) == [
-        (
-            "backfill/late",
-            "backfill has missed its deadline: it is not done after 4 hours (late)",
-        )
-    ]
