@@ -89,6 +89,17 @@ def chosen_tables(patterns: Sequence[str]) -> list[Table]:
     return metadata.enabled(metadata.load(ROOT), patterns)
 
 
+def some_tables(patterns: Sequence[str]) -> list[Table]:
+    """The tables that are meant; ConfigurationError where the seed has none."""
+    tables = chosen_tables(patterns)
+    if not tables:
+        raise ConfigurationError(
+            "the metadata seed has no enabled table, so there is nothing to do. Add "
+            "those of a database with `./seedbed discover SOURCE`."
+        )
+    return tables
+
+
 def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option --tables."""
     return click.option(
@@ -151,7 +162,7 @@ def run_pipeline(
     **options: Any,
 ) -> int:
     """Run the pipeline with its `options` and tell the outcome; the exit code."""
-    tables = chosen_tables(patterns)
+    tables = some_tables(patterns)
     read = tables if "extract" in options.get("steps", pipeline.STEPS) else ()
     start_services(read, options.get("target"))
     result = pipeline.run(tables, command=command, report=say, **options)

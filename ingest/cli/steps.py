@@ -8,10 +8,10 @@ import click
 
 from ingest import ledger, summary
 from ingest.cli.common import (
-    chosen_tables,
     json_option,
     out,
     run_pipeline,
+    some_tables,
     start_services,
     tables_option,
     target_option,
@@ -66,7 +66,7 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     """What the next run would read: windows, rows, sizes; nothing is changed."""
     from ingest import preview
 
-    tables = chosen_tables(patterns)
+    tables = some_tables(patterns)
     start_services(tables)
     with ledger.connect() as connection:
         ledger.prepare(connection)

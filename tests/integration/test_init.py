@@ -74,6 +74,17 @@ def test_a_model_of_one_s_own_that_reads_the_demo_is_told_and_the_seed_stays(
     assert len(leave.leave(project)) == 1
 
 
+def test_a_project_without_tables_is_told_how_to_get_some(project: Path) -> None:
+    leave.leave(project)
+    for name, header in metadata.HEADERS.items():
+        (project / metadata.FOLDER / f"{name}.csv").write_text(",".join(header) + "\n")
+    for command in ("run", "plan"):
+        done = seedbed(project, command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "no enabled table" in done.stderr
+        assert "`./seedbed discover SOURCE`" in done.stderr
+
+
 def test_what_git_does_not_keep_is_not_deleted(project: Path) -> None:
     done = seedbed(project, "init")
     assert done.returncode == 2
