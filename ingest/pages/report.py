@@ -38,7 +38,10 @@ def write(
     path: Path,
     run_id: str | None = None,
 ) -> Path:
-    """Write the report on a run, the newest one without `run_id`, to `path`.
+    """Write the report on a run to `path`.
+
+    Without `run_id` it is the newest that did something: a look, such as
+    `reconcile`'s, is a run as well, of which there is nothing to report.
 
     `tables` are those of the seed, for how old their data may be. Raises
     SeedbedError where there is no such run.
@@ -47,11 +50,19 @@ def write(
     return path
 
 
+def _newest(connection: Connection) -> str | None:
+    row = connection.execute(
+        "select run_id from audit.run where exists (select from audit.step "
+        "where step.run_id = run.run_id) order by started_at desc limit 1"
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def page(
     connection: Connection, tables: Sequence[Table], run_id: str | None = None
 ) -> str:
     """The report as HTML."""
-    told = summary.read(connection, run_id)
+    told = summary.read(connection, run_id or _newest(connection))
     values = {"run_id": told.run_id}
     found = {
         query.stem: _rows(connection, query, values)

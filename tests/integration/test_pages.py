@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from ingest import build
+from ingest import build, ledger
 from ingest.cli.pages import write_report
+from ingest.pages import report
 from ingest.pages.site import dbt_page, write_gate
 from tests.browser import PHONE, Look, chromium, opened
 from tests.clone import Clone
@@ -219,6 +220,18 @@ def test_a_report_on_many_tables_and_without_gold_is_readable(
         assert look.charts.keys() == {"timeline", "flow", "history"}
         assert len(cells(look, "#flow > table tbody tr")) == 68
         assert "slowest tables are shown" in look.page.inner_text("#time")
+
+
+def test_a_run_that_only_looked_is_not_the_one_to_report(day_4: Clone) -> None:
+    with day_4.inside(), ledger.connect() as connection:
+        before = report.page(connection, [])
+        ledger.end_run(
+            connection, ledger.begin_run(connection, "reconcile"), "done", {}
+        )
+        after = report.page(connection, [])
+    run_id = day_4.value("select max(run_id) from audit.run where command = 'run'")
+    assert f"Run {run_id}" in before
+    assert f"Run {run_id}" in after
 
 
 def test_without_a_run_a_report_says_what_to_type(fresh: Clone) -> None:
