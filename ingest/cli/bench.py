@@ -134,3 +134,20 @@ def bench_discovery(tables: int, as_json: bool) -> int:
         for line in discovery.lines(tables, seconds):
             click.echo(line)
     return 0
+
+
+@bench.command("endpoints")
+@click.option("--rows", type=click.IntRange(200), default=2_000, help="Orders.")
+@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@json_option
+def bench_endpoints(rows: int, rounds: int, as_json: bool) -> int:
+    """A run while lineage, alerts and mail are down, beside one without them."""
+    from ingest.bench import endpoints
+
+    outcomes = endpoints.run(rows, rounds, say)
+    if as_json:
+        click.echo(json.dumps(endpoints.as_json(outcomes), indent=2))
+    else:
+        for line in endpoints.lines(outcomes):
+            click.echo(line)
+    return 0
