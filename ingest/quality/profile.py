@@ -1,6 +1,6 @@
 """Profiles of what a batch brought, and whether that is unusual for its table.
 
-DuckDB reads the batch's bronze files once and returns a row of aggregates; no row of
+DuckDB reads the batch's bronze files and returns a row of aggregates; no row of
 the table becomes a Python object. Of personal data no value is kept, only counts and
 lengths. The batch is then held against the table's own past, in SQL.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ EXACT_ROWS = 100_000
 # No double holds the sum of squares of larger numbers, so these are in neither mean
 # nor deviation.
 _LARGEST = 1e140
+# So many columns are profiled in one scan: each has a hash table of distinct values, of
+# some MB even where it holds one. Parquet makes a scan of other columns cost nothing.
+_TOGETHER = 32
 # Profiles of so many batches of a table are kept.
 KEPT = 400
 
@@ -51,8 +55,15 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
     ]
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
         exact = sum(part.rows for part in parts) <= EXACT_ROWS
+        groups = [
+            table.columns[start : start + _TOGETHER]
+            for start in range(0, len(table.columns), _TOGETHER)
+        ]
         try:
-            row = engine.execute(_query(table, files, exact=exact)).fetchone()
+            found_rows = [
+                engine.execute(_query(table, group, files, exact=exact)).fetchone()
+                for group in groups
+            ]
         except duckdb.Error as error:
             raise SeedbedError(
                 f"{table.id}: batch {batch.batch_id} could not be profiled: "
@@ -60,8 +71,8 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
                 "Run again; the option profile=false in seeds/metadata/options.csv "
                 "leaves the profile out."
             ) from error
-    assert row is not None
-    rows, columns = row
+    rows = max(row[0] for row in found_rows if row)
+    columns = [column for row in found_rows if row for column in row[1]]
     if not rows:
         return 0
     names = list(columns[0])
@@ -115,9 +126,11 @@ def _anomalies() -> str:
     return (Path(__file__).parent / "anomalies.sql").read_text()
 
 
-def _query(table: Table, files: list[Path], *, exact: bool) -> str:
+def _query(
+    table: Table, group: Sequence[Column], files: list[Path], *, exact: bool
+) -> str:
     """One scan of the files: their rows, and a list with a struct a column."""
-    columns = ",\n".join(_aggregates(column, exact) for column in table.columns)
+    columns = ",\n".join(_aggregates(column, exact) for column in group)
     paths = ", ".join(duck.literal(file) for file in files)
     # A tombstone repeats what was released; where the source marks what it deleted,
     # such a row is the source's as well.

@@ -152,6 +152,7 @@ def nasty() -> list[str]:
     """A schema with every trap."""
     words = ", ".join(f"`{word}` int" for word in WORDS)
     numbers = ", ".join(str(n) for n in range(len(WORDS)))
+    many = ", ".join(f"c{n} varchar(4)" for n in range(400))
     hostile = HOSTILE.replace("\\", "\\\\").replace("'", "\\'")
     name = _quoted(HOSTILE.replace("/", "")[:60])
     return [
@@ -179,6 +180,9 @@ def nasty() -> list[str]:
         "create table `select` (id int primary key)",
         f"create table words (id int primary key, {words})",
         f"insert into words values (-1, {numbers})",
+        # More columns than are aggregated at once.
+        f"create table wide (id int primary key, {many})",
+        "insert into wide (id, c0, c399) values (1, 'a', 'z')",
         # Keys.
         "create table no_key (a int, b varchar(9))",
         "insert into no_key values (1, 'x'), (1, 'x'), (null, null)",
