@@ -17,6 +17,7 @@ from tests.clone import Clone, quiet
 from tests.conftest import DAYS
 from tests.faults.child import Run, run
 from tests.faults.proxy import Proxy, refusal
+from tests.lineage import assert_chain, checked, lineage_of
 from tests.snowflake.test_golden import compared
 
 LANE = "snowflake (emulated)"
@@ -153,6 +154,27 @@ def test_each_step_of_it_is_in_the_control_tables(stack: Clone, story: Story) ->
         "select count(*) from audit.batch where state = 'released'"
     )
     assert stack.query("select distinct lane from audit.publication") == [(LANE,)]
+
+
+def test_the_lineage_of_a_run_goes_on_into_every_model_of_snowflake(
+    stack: Clone, story: Story
+) -> None:
+    events = lineage_of(stack, story.first.run_id)
+    assert_chain([events])
+    checked(events)
+    (copied,) = [
+        event
+        for event in events
+        if (event["job"]["name"], event["eventType"]) == ("publish", "COMPLETE")
+    ]
+    assert len(copied["inputs"]) == len(copied["outputs"]) == 8
+    there = {
+        dataset["name"].partition(".")[2]
+        for event in events
+        for dataset in event["outputs"]
+        if dataset["namespace"].startswith("snowflake://")
+    }
+    assert {*story.before_kill} <= there
 
 
 def supplier() -> int:
