@@ -72,9 +72,12 @@ RESERVED = frozenset(
     is_deleted is_current valid_from valid_to version op
     """.split()
 )
-# Of the 63 characters of a name some are for what is generated around it.
-LONGEST_LOG = 55
-LONGEST_MODEL = 50
+# Of the 63 characters of a name some are for what is generated around it, and 12
+# for the `__dbt_backup` of the relation that dbt replaces: it cuts the name for that,
+# and two models that differ only behind the cut would share their backup.
+LONGEST_SOURCE = 24
+LONGEST_LOG = 47
+LONGEST_MODEL = 42
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -455,6 +458,13 @@ class _Reader:
             self._identifier(row, "source")
             if "__" in row["source"]:
                 self.fault(row, "source must not contain '__', which parts names")
+            if len(row["source"]) > LONGEST_SOURCE:
+                self.fault(
+                    row,
+                    f"source {row['source']!r} is longer than {LONGEST_SOURCE} "
+                    "characters, which leaves no room for its tables' names; shorten "
+                    "it",
+                )
             self._choice(row, "kind", KINDS)
             if not _ENVIRONMENT_NAME.fullmatch(row["url_env"]):
                 self.fault(
@@ -562,7 +572,7 @@ class _Reader:
                 self.fault(
                     row,
                     f"model {name!r} is longer than {LONGEST_MODEL} characters, which "
-                    "leaves no room for _snapshot behind it; shorten it",
+                    "leaves no room for what is generated around it; shorten it",
                 )
             if name in HEADERS:
                 self.fault(

@@ -126,10 +126,12 @@ def _write(root: Path, new: dict[str, list[Row]]) -> None:
 def _new_source(name: str, url_env: str) -> Source:
     variable = url_env or f"{name.upper()}_URL"
     source = Source(name, "mysql", variable, "", "UTC", "", f"Database {name}")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "__" in name:
+    longest = metadata.LONGEST_SOURCE
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "__" in name or name[longest:]:
         raise ConfigurationError(
             f"{name!r} is no name for a source: a lower-case letter, then lower-case "
-            f"letters, digits and single _; try {metadata.target_name(name)!r}."
+            f"letters, digits and single _, {longest} characters at most; try "
+            f"{metadata.target_name(name)[:longest]!r}."
         )
     if not os.environ.get(variable):
         raise ConfigurationError(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ingest import metadata, seedfile
 from ingest.catalogue import Column
-from ingest.discover.names import column_name, described
+from ingest.discover.names import Names, column_name, described
 from ingest.discover.rows import rule_of_values
-from ingest.metadata import HEADERS
+from ingest.metadata import HEADERS, Source
 
 
 @given(st.text(min_size=1, max_size=64))
@@ -25,6 +25,19 @@ def test_any_name_becomes_a_safe_one_that_stays(name: str) -> None:
 def test_no_two_columns_get_one_name(names: list[str]) -> None:
     taken: set[str] = set()
     assert len({column_name(n, taken) for n in names}) == len(names)
+
+
+@given(st.lists(st.text("aA_-é ", min_size=1, max_size=64), unique=True, max_size=12))
+def test_no_two_models_share_what_dbt_leaves_of_their_names(tables: list[str]) -> None:
+    names = Names(Path("nowhere"), [])
+    models = []
+    for source in (Source(n, "mysql", "", "", "UTC", "", "") for n in ("a", "b" * 24)):
+        for table in tables:
+            log = names.log(source, table)
+            model = names.model(source, log)
+            models += [f"stg_{source.name}__{log}", model, f"{model}_history"]
+    # What stands before the `__dbt_backup` of the relation that is replaced.
+    assert len({name[: 63 - len("__dbt_backup")] for name in models}) == len(models)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,11 @@ KEY = COLUMN | {"nullable": "false", "key_position": "1"}
 CASES: list[tuple[str, list[Edit], str, str, str]] = [
     # sources.csv
     (
+        "a source with a name too long",
+        [put("sources", "crm", source="c" * 25)],
+        "sources", "c" * 25, "longer than 24 characters",
+    ),
+    (
         "a kind that is not known",
         [put("sources", "crm", kind="mysq")],
         "sources", "crm", "kind 'mysq' is not known. Did you mean 'mysql'?",
@@ -268,7 +273,7 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
             add("tables", f"shop.{LONG}", **TABLE),
             add("columns", f"shop.{LONG}.id", name="id", **KEY),
         ],
-        "tables", f"shop.{LONG}", "longer than 55 characters",
+        "tables", f"shop.{LONG}", "longer than 47 characters",
     ),
     (
         "a model named as one that is generated",
