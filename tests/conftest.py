@@ -158,11 +158,12 @@ def day_4(stack: Clone, played: Played) -> Clone:
     return stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def emulated(stack: Clone) -> dict[str, str]:
     """The variables that lead a run to the emulator; it starts with no database.
 
-    Its own environment is installed when it is first needed.
+    Its own environment is installed when it is first needed. A test that stops the
+    servers stops this one too, so each module makes sure of it.
     """
     with stack.inside():
         try:
