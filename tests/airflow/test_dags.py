@@ -178,6 +178,7 @@ def test_every_task_pauses_before_another_try_as_long_as_configured(
     assert {name: pause for name, pause in pauses.items() if pause != PAUSE} == {}
 
 
+@pytest.mark.long
 def test_a_missed_deadline_raises_an_alert(built: Clone, airflow: Airflow) -> None:
     built.restore("airflow_built")
     airflow.change("update dag set is_paused = 1")  # no task is to start
@@ -329,6 +330,7 @@ def state_of(clone: Clone) -> dict[str, list[str]]:
     return {name: rows for name, rows in found.items() if not told.search(name)}
 
 
+@pytest.mark.long
 def test_a_backfill_beside_the_next_read_mends_what_was_read_damaged(
     built: Clone, airflow: Airflow
 ) -> None:
@@ -426,6 +428,7 @@ def test_a_reload_makes_one_date_what_the_source_has(
     assert min(row["product_count"] for row in dim.values()) >= 1000
 
 
+@pytest.mark.long
 @pytest.mark.up_to_silver
 def test_what_a_killed_task_has_left_is_made_good_by_the_next_try(
     built: Clone, airflow: Airflow

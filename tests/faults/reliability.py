@@ -110,7 +110,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--nightly",
         action="store_true",
-        help="Kill at 60 random moments instead of a few, and all load types.",
+        help="All of it: what is marked long as well, 60 kills at random moments.",
     )
     group.addoption(
         "--reliability",
@@ -120,10 +120,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark."""
+    """Register the mark; at night nothing is left out."""
     config.addinivalue_line(
         "markers", "fault(*numbers): the faults of tests/faults/matrix.py it proves"
     )
+    if config.getoption("nightly") and config.option.markexpr == "not long":
+        config.option.markexpr = ""
 
 
 def pytest_terminal_summary(

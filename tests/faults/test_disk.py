@@ -34,6 +34,7 @@ def full(clone: Clone) -> Iterator[None]:
         limit("unlimited")
 
 
+@pytest.mark.long
 @pytest.mark.fault(24)
 def test_a_full_disk_rolls_back_and_what_was_built_stays(day_1: Clone) -> None:
     day_1.change(

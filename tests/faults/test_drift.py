@@ -9,6 +9,7 @@ TABLE, SUPPLIERS = "shop.suppliers", "shop,suppliers,"
 NOW = "updated_at = '2026-03-20 00:00:00'"
 
 
+@pytest.mark.up_to_silver
 @pytest.mark.fault(17)
 def test_a_column_that_is_added_is_read_from_then_on(day_4: Clone) -> None:
     day_4.change(
@@ -25,6 +26,7 @@ def test_a_column_that_is_added_is_read_from_then_on(day_4: Clone) -> None:
     assert {*found} == held
 
 
+@pytest.mark.long
 @pytest.mark.fault(17)
 def test_a_column_that_is_added_to_a_frozen_table_keeps_its_state(
     day_4: Clone,
@@ -40,6 +42,8 @@ def test_a_column_that_is_added_to_a_frozen_table_keeps_its_state(
         assert_heals(day_4, "suppliers", with_build=True)
 
 
+@pytest.mark.long
+@pytest.mark.up_to_silver
 @pytest.mark.fault(17)
 def test_a_column_that_is_added_is_left_out_under_quarantine(day_4: Clone) -> None:
     with day_4.under("quarantine", SUPPLIERS):
@@ -52,7 +56,11 @@ def test_a_column_that_is_added_is_left_out_under_quarantine(day_4: Clone) -> No
 
 @pytest.mark.fault(18)
 @pytest.mark.parametrize(
-    "what", ["drop column rating", "rename column rating to stars"]
+    "what",
+    [
+        "drop column rating",
+        pytest.param("rename column rating to stars", marks=pytest.mark.long),
+    ],
 )
 def test_a_column_that_is_gone_blocks_its_table_and_the_old_state_is_served(
     day_4: Clone, what: str
@@ -69,6 +77,8 @@ def test_a_column_that_is_gone_blocks_its_table_and_the_old_state_is_served(
     assert_heals(day_4, "suppliers", with_build=True)
 
 
+@pytest.mark.long
+@pytest.mark.up_to_silver
 @pytest.mark.fault(19)
 def test_an_integer_that_became_wider_is_read_whole(day_4: Clone) -> None:
     day_4.change(
@@ -80,6 +90,7 @@ def test_an_integer_that_became_wider_is_read_whole(day_4: Clone) -> None:
     assert not day_4.query("select * from audit.reject where table_id like '%%tomers'")
 
 
+@pytest.mark.long
 @pytest.mark.fault(19)
 def test_a_text_that_became_a_number_keeps_its_table_as_it_was(day_4: Clone) -> None:
     served = day_4.contents(["silver", "gold"])

@@ -12,6 +12,8 @@ from ingest.embedded.service import Stack
 from tests.clone import Clone, quiet
 from tests.faults.oracle import assert_heals
 
+pytestmark = pytest.mark.up_to_silver
+
 WRONG = "wr0ng-pass-phrase"
 
 
@@ -71,6 +73,7 @@ def test_a_source_that_is_down(day_2_due: Clone, closed_port: int) -> None:
     assert_heals(day_2_due, "suppliers", "customers")
 
 
+@pytest.mark.long
 def test_a_source_that_is_down_while_another_is_up(
     day_2_due: Clone, closed_port: int
 ) -> None:
@@ -99,6 +102,7 @@ def test_one_source_of_the_user_s_own_is_not_replaced_by_the_embedded_one(
     assert_told(day_2_due, done, 3, "refused user 'seedbed_reader'")
 
 
+@pytest.mark.long
 def test_a_warehouse_of_the_user_s_own_is_not_replaced_by_the_embedded_one(
     day_2_due: Clone, closed_port: int
 ) -> None:
@@ -159,6 +163,7 @@ def test_a_table_that_vanished_leaves_the_others_to_go_on(day_2_due: Clone) -> N
     assert_heals(day_2_due, "crm_contacts")
 
 
+@pytest.mark.long
 @pytest.mark.fault(18)
 def test_a_column_that_vanished_leaves_its_table_as_it_was(day_2_due: Clone) -> None:
     before = day_2_due.relation("silver", "suppliers")
@@ -172,6 +177,7 @@ def test_a_column_that_vanished_leaves_its_table_as_it_was(day_2_due: Clone) -> 
     assert_heals(day_2_due, "suppliers", "customers")
 
 
+@pytest.mark.long
 def test_a_privilege_that_is_missing_for_one_table(day_2_due: Clone) -> None:
     embedded.down(day_2_due.root, quiet)
     server = MariaDB(Stack(day_2_due.root), quiet)
@@ -203,6 +209,7 @@ def test_a_database_in_which_nothing_may_be_created(day_2_due: Clone) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_table_that_may_not_be_read(day_2_due: Clone) -> None:
     day_2_due.change(
         "create or replace view shop.unreadable as select 1 as a",
@@ -285,6 +292,7 @@ def test_a_lost_warehouse_in_mid_run_is_told_and_nothing_is_lost(
     assert_heals(day_2_due, "suppliers", with_build=True)
 
 
+@pytest.mark.long
 def test_servers_that_were_killed_come_back_with_the_next_command(
     day_2_due: Clone,
 ) -> None:

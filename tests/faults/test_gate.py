@@ -59,6 +59,7 @@ def test_a_table_that_became_empty_is_blocked_and_heals(
         assert day_2_due.released(table) == day_2_due.held(table)
 
 
+@pytest.mark.long
 @pytest.mark.fault(26)
 def test_a_table_that_may_be_empty_may_become_empty(day_4: Clone) -> None:
     day_4.change("delete from shop.inventory")
@@ -222,7 +223,14 @@ def test_a_row_from_the_future_waits_for_its_time(day_2_due: Clone) -> None:
     assert high.year < 2999, "else all rows until then would be lost"
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "other bytes"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "truncated",
+        pytest.param("empty", marks=pytest.mark.long),
+        pytest.param("other bytes", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.fault(10)
 def test_a_file_that_is_not_the_manifest_s_is_refused_and_others_go_on(
     day_2_due: Clone, damage: str

@@ -125,6 +125,7 @@ def test_status_before_any_run_says_what_to_type(fresh: Clone) -> None:
     assert "there has been no run yet; type `./seedbed run`" in done.stderr
 
 
+@pytest.mark.long
 def test_the_steps_one_by_one_come_to_what_a_run_comes_to(
     day_2_due: Clone, played: Played
 ) -> None:

@@ -324,7 +324,7 @@ def test_every_count_is_guarded(loaded: Clone) -> None:
 
 @pytest.mark.up_to_silver
 def test_good_days_are_never_blocked(day_4: Clone, nightly: bool) -> None:
-    for day in range(20 if nightly else 6):
+    for day in range(20 if nightly else 2):
         trade(day_4, day, random.Random(day))
         result = day_4.run(with_build=False)
         assert result.state == "done", (
@@ -464,6 +464,7 @@ def test_a_batch_is_released_as_it_is(day_2_due: Clone) -> None:
     assert "no table with a rejected one" in refused.stderr
 
 
+@pytest.mark.long
 @pytest.mark.up_to_silver
 def test_a_log_made_from_raw_lacks_the_rows_that_were_left_out(
     day_1: Clone,

@@ -274,6 +274,7 @@ def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
     assert day_4.contents(["gold"]) == before
 
 
+@pytest.mark.long
 def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(
     day_4: Clone,
 ) -> None:

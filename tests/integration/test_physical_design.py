@@ -34,10 +34,11 @@ def test_the_seed_s_index_is_there_once_after_some_days(
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("table", "model", "key"),
     [
-        pytest.param(*("inventory", "inventory", "product_id"), marks=pytest.mark.long),
+        ("inventory", "inventory", "product_id"),
         ("suppliers", "suppliers", "supplier_id"),
     ],
 )

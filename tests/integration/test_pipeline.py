@@ -396,6 +396,7 @@ def city_untracked(day_4: Clone) -> Iterator[Clone]:
         yield day_4
 
 
+@pytest.mark.long
 @pytest.mark.up_to_silver
 def test_a_changed_meaning_asks_for_a_rebuild_by_name_which_heals(
     city_untracked: Clone, played: Played

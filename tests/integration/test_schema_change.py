@@ -94,6 +94,7 @@ def failure(clone: Clone, table: str) -> str:
     return str(outcome.error)
 
 
+@pytest.mark.long
 def test_columns_are_added_dropped_and_widened_and_no_row_is_touched(
     day_1: Clone,
 ) -> None:
@@ -280,10 +281,15 @@ def test_what_can_t_be_followed_is_refused_before_anything_is_read(
             ),
             "city was added",
         ),
-        ({"shop,suppliers,created_at,": ""}, "created_at was removed"),
-        (
+        pytest.param(
+            {"shop,suppliers,created_at,": ""},
+            "created_at was removed",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             retyped(SUPPLIER_NAME + "name,", "varchar(120)", "text"),
             "name is text, not varchar(120)",
+            marks=pytest.mark.long,
         ),
     ],
     ids=["added", "removed", "widened"],
