@@ -178,7 +178,6 @@ def test_every_task_pauses_before_another_try_as_long_as_configured(
     assert {name: pause for name, pause in pauses.items() if pause != PAUSE} == {}
 
 
-@pytest.mark.long
 def test_a_missed_deadline_raises_an_alert(built: Clone, airflow: Airflow) -> None:
     built.restore("airflow_built")
     airflow.change("update dag set is_paused = 1")  # no task is to start
@@ -330,7 +329,6 @@ def state_of(clone: Clone) -> dict[str, list[str]]:
     return {name: rows for name, rows in found.items() if not told.search(name)}
 
 
-@pytest.mark.long
 def test_a_backfill_beside_the_next_read_mends_what_was_read_damaged(
     built: Clone, airflow: Airflow
 ) -> None:
