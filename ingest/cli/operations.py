@@ -145,7 +145,7 @@ def alerts_test(local: bool) -> int:
         configured = channels.configured()
         for channel in configured:
             try:
-                channel.send(open_alerts.samples())
+                channel.send(open_alerts.samples(channel))
                 out.print(f"{channel.name:<10} [green]sent[/]")
             except SeedbedError as error:
                 faults += 1

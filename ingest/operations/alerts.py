@@ -104,18 +104,17 @@ from messages
 left join audit.delivery
     on delivery.channel = %(channel)s
     and delivery.subject = messages.subject
-where delivery.sent_at is null
+where delivery.sent_at is null and messages.state = any(%(states)s)
 order by messages.at, messages.subject
 """
 
 
-def waiting(connection: Connection, channel: str) -> list[Message]:
+def waiting(connection: Connection, channel: Channel) -> list[Message]:
     """What the channel has not been told yet, of a day or still open, in order."""
     success = os.environ.get("SEEDBED_NOTIFY_SUCCESS", "").lower() in ("1", "true")
+    given = {"channel": channel.name, "states": list(channel.states)}
     with connection.cursor(row_factory=class_row(Message)) as cursor:
-        return cursor.execute(
-            _WAITING, {"channel": channel, "success": success}
-        ).fetchall()
+        return cursor.execute(_WAITING, given | {"success": success}).fetchall()
 
 
 def send(connection: Connection, pauses: Sequence[float] = PAUSES) -> dict[str, str]:
@@ -127,7 +126,7 @@ def send(connection: Connection, pauses: Sequence[float] = PAUSES) -> dict[str, 
     if not ledger.try_lock(connection, "seedbed.alerts", ""):
         return faults
     for channel in configured():
-        messages = waiting(connection, channel.name)
+        messages = waiting(connection, channel)
         if messages:
             fault = _tell(channel, messages, pauses)
             _note(connection, channel.name, messages, fault)
@@ -187,15 +186,16 @@ def still_open(connection: Connection) -> list[tuple[str, str, str, str, str]]:
         return []
 
 
-def samples() -> list[Message]:
-    """One message of each state, for a test of the channels."""
+def samples(channel: Channel) -> list[Message]:
+    """One message of each state that the channel is for, for a test of it."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     facts = ("table_blocked", "test.table", "block")
     text = "this is a test; nothing is wrong"
-    return [
+    every = [
         Message("test/opened", "seedbed/test", "opened", *facts, text, "you", at),
         Message("test/closed", "seedbed/test", "closed", *facts, text, "you", at),
         Message(
             "test/notice", "seedbed/run", "notice", "run_done", "", "warn", text, "", at
         ),
     ]
+    return [one for one in every if one.state in channel.states]

@@ -21,6 +21,7 @@ from ingest.errors import ConfigurationError, ServiceError
 from ingest.outbox import CHANNELS
 
 SECONDS = 10
+STATES: tuple[str, ...] = ("opened", "closed", "notice")
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,13 @@ class Message:
 
 
 class Channel(Protocol):
-    """One way to tell. `send` raises ServiceError where the other side refuses."""
+    """One way to tell. `send` raises ServiceError where the other side refuses.
+
+    `states` are those of the messages that it is for.
+    """
 
     name: str
+    states: tuple[str, ...]
 
     def send(self, messages: Sequence[Message]) -> None:
         """Tell all messages, as one where the other side has groups."""
@@ -107,6 +112,7 @@ class Slack:
     """An incoming webhook of Slack, or of what understands it."""
 
     name = "slack"
+    states = STATES
 
     def send(self, messages: Sequence[Message]) -> None:
         # What Slack takes for markup is a name of ours here.
@@ -120,14 +126,13 @@ class PagerDuty:
     """PagerDuty's events, which it groups itself: by key, opened and resolved."""
 
     name = "pagerduty"
+    states: tuple[str, ...] = ("opened", "closed")  # nobody is paged for a success
 
     def send(self, messages: Sequence[Message]) -> None:
         url = os.environ.get(
             "SEEDBED_PAGERDUTY_URL", "https://events.pagerduty.com/v2/enqueue"
         )
         for one in messages:
-            if one.state == "notice":
-                continue  # nobody is paged for a success
             event: dict[str, Any] = {
                 "routing_key": os.environ[CHANNELS[self.name]],
                 "event_action": "trigger" if one.state == "opened" else "resolve",
@@ -147,6 +152,7 @@ class Mail:
     """A mail server: smtp:// or smtps://USER:PASSWORD@HOST:PORT."""
 
     name = "mail"
+    states = STATES
 
     def send(self, messages: Sequence[Message]) -> None:
         to = os.environ.get("SEEDBED_MAIL_TO", "")
@@ -178,6 +184,7 @@ class File:
     """A file of JSON lines."""
 
     name = "file"
+    states = STATES
 
     def send(self, messages: Sequence[Message]) -> None:
         try:

@@ -137,6 +137,8 @@ def test_what_an_endpoint_refuses_is_told_later_and_only_once(
     assert f"{TABLE}: table blocked: over" in story.mails[-1][0]
     waits = stack.value("select count(*) from audit.delivery where sent_at is null")
     assert waits == 0
+    of_runs = "select distinct channel from audit.delivery where subject like 'run/%%'"
+    assert {channel for (channel,) in stack.query(of_runs)} == {"mail", "slack"}
 
 
 def test_the_metrics_are_the_control_tables(stack: Clone, story: Story) -> None:
