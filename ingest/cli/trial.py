@@ -28,12 +28,15 @@ from ingest.settings import ROOT
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> int:
-    """Run the tests, on real servers; arguments go to pytest."""
+    """Run the tests, on real servers; arguments go to pytest.
+
+    Where they name no file or folder, on two cores, each with servers of its own.
+    """
     leave.refuse_without(ROOT, "test")
     packages.install(ROOT, say)
-    # All of them on two cores, each with servers of its own.
-    parallel = ("-n", "2")
-    command = [sys.executable, "-m", "pytest", *(arguments or parallel)]
+    names_some = any((ROOT / one.partition("::")[0]).exists() for one in arguments)
+    spread = () if names_some else ("-n", "2")
+    command = [sys.executable, "-m", "pytest", *spread, *arguments]
     return subprocess.call(command, cwd=ROOT)
 
 
