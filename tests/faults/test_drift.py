@@ -9,7 +9,6 @@ TABLE, SUPPLIERS = "shop.suppliers", "shop,suppliers,"
 NOW = "updated_at = '2026-03-20 00:00:00'"
 
 
-@pytest.mark.up_to_silver
 @pytest.mark.fault(17)
 def test_a_column_that_is_added_is_read_from_then_on(day_4: Clone) -> None:
     day_4.change(
@@ -43,7 +42,6 @@ def test_a_column_that_is_added_to_a_frozen_table_keeps_its_state(
 
 
 @pytest.mark.long
-@pytest.mark.up_to_silver
 @pytest.mark.fault(17)
 def test_a_column_that_is_added_is_left_out_under_quarantine(day_4: Clone) -> None:
     with day_4.under("quarantine", SUPPLIERS):
@@ -78,7 +76,6 @@ def test_a_column_that_is_gone_blocks_its_table_and_the_old_state_is_served(
 
 
 @pytest.mark.long
-@pytest.mark.up_to_silver
 @pytest.mark.fault(19)
 def test_an_integer_that_became_wider_is_read_whole(day_4: Clone) -> None:
     day_4.change(

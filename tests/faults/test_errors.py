@@ -12,8 +12,6 @@ from ingest.embedded.service import Stack
 from tests.clone import Clone, quiet
 from tests.faults.oracle import assert_heals
 
-pytestmark = pytest.mark.up_to_silver
-
 WRONG = "wr0ng-pass-phrase"
 
 
