@@ -72,12 +72,12 @@ RESERVED = frozenset(
     is_deleted is_current valid_from valid_to version op
     """.split()
 )
-# Of the 63 characters of a name some are for what is generated around it, and 12
-# for the `__dbt_backup` of the relation that dbt replaces: it cuts the name for that,
-# and two models that differ only behind the cut would share their backup.
+# dbt cuts a name of Postgres for the `__dbt_backup` of the relation that it replaces;
+# two models that differ only behind the cut would share their backup.
+_LONGEST = 63 - len("__dbt_backup")
+LONGEST_LOG = _LONGEST - len("stg_")
+LONGEST_MODEL = _LONGEST - len("_snapshot")
 LONGEST_SOURCE = 24
-LONGEST_LOG = 47
-LONGEST_MODEL = 42
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -280,6 +280,31 @@ def target_name(name: str) -> str:
     return safe if safe[0].isalpha() else f"x_{safe}"
 
 
+def _faults_of_name(what: str, name: str) -> list[str]:
+    if not _IDENTIFIER.fullmatch(name):
+        return [
+            f"{what} {name!r} is not a safe name: a lower-case letter, then "
+            "lower-case letters, digits and _, 63 characters at most; try "
+            f"{target_name(name)!r}"
+        ]
+    if name in RESERVED:
+        return [f"{what} {name!r} is a reserved word; try {name + '_value'!r}"]
+    return []
+
+
+def faults_of_source(name: str) -> list[str]:
+    """Why a source can't have that name, with what to do; nothing if it can."""
+    faults = _faults_of_name("source", name)
+    if "__" in name:
+        faults.append("source must not contain '__', which parts names")
+    if len(name) > LONGEST_SOURCE:
+        faults.append(
+            f"source {name!r} is longer than {LONGEST_SOURCE} characters, which leaves "
+            "no room for its tables' names; shorten it"
+        )
+    return faults
+
+
 def load(root: Path) -> list[Table]:
     """Read and check the seed below `root`; tables sorted by id.
 
@@ -421,21 +446,9 @@ class _Reader:
             self.fault(row, f"{column} is {row[column]!r}; write true or false")
         return row[column] == "true" if row[column] else default
 
-    def _identifier(self, row: _Row, column: str) -> str:
-        name = row[column]
-        if not _IDENTIFIER.fullmatch(name):
-            self.fault(
-                row,
-                f"{column} {name!r} is not a safe name: a lower-case letter, then "
-                "lower-case letters, digits and _, 63 characters at most; try "
-                f"{target_name(name)!r}",
-            )
-        elif name in RESERVED:
-            self.fault(
-                row,
-                f"{column} {name!r} is a reserved word; try {name + '_value'!r}",
-            )
-        return name
+    def _identifier(self, row: _Row, column: str) -> None:
+        for told in _faults_of_name(column, row[column]):
+            self.fault(row, told)
 
     def _unique(
         self, rows: list[_Row], what: str, key: Callable[[_Row], tuple[str, ...]]
@@ -455,16 +468,8 @@ class _Reader:
         zones = available_timezones()
         sources = {}
         for row in rows:
-            self._identifier(row, "source")
-            if "__" in row["source"]:
-                self.fault(row, "source must not contain '__', which parts names")
-            if len(row["source"]) > LONGEST_SOURCE:
-                self.fault(
-                    row,
-                    f"source {row['source']!r} is longer than {LONGEST_SOURCE} "
-                    "characters, which leaves no room for its tables' names; shorten "
-                    "it",
-                )
+            for told in faults_of_source(row["source"]):
+                self.fault(row, told)
             self._choice(row, "kind", KINDS)
             if not _ENVIRONMENT_NAME.fullmatch(row["url_env"]):
                 self.fault(

@@ -7,7 +7,6 @@ Rows are only ever added: what a person wrote stays, and differences are told.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -126,13 +125,8 @@ def _write(root: Path, new: dict[str, list[Row]]) -> None:
 def _new_source(name: str, url_env: str) -> Source:
     variable = url_env or f"{name.upper()}_URL"
     source = Source(name, "mysql", variable, "", "UTC", "", f"Database {name}")
-    longest = metadata.LONGEST_SOURCE
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "__" in name or name[longest:]:
-        raise ConfigurationError(
-            f"{name!r} is no name for a source: a lower-case letter, then lower-case "
-            f"letters, digits and single _, {longest} characters at most; try "
-            f"{metadata.target_name(name)[:longest]!r}."
-        )
+    if faults := metadata.faults_of_source(name):
+        raise ConfigurationError(f"{'; '.join(faults)}.")
     if not os.environ.get(variable):
         raise ConfigurationError(
             f"source {name!r} is not in seeds/metadata/sources.csv. To add it, set "

@@ -1,16 +1,19 @@
 """Names, texts and rules that are made of what a source says; and the seed's files."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import metadata, seedfile
+from ingest import discover, metadata, seedfile
 from ingest.catalogue import Column
 from ingest.discover.names import Names, column_name, described
 from ingest.discover.rows import rule_of_values
+from ingest.errors import ConfigurationError
 from ingest.metadata import HEADERS, Source
+from tests.clone import REPOSITORY
 
 
 @given(st.text(min_size=1, max_size=64))
@@ -38,6 +41,20 @@ def test_no_two_models_share_what_dbt_leaves_of_their_names(tables: list[str]) -
             models += [f"stg_{source.name}__{log}", model, f"{model}_history"]
     # What stands before the `__dbt_backup` of the relation that is replaced.
     assert len({name[: 63 - len("__dbt_backup")] for name in models}) == len(models)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("My Shop", "try 'my_shop'"),
+        ("select", "try 'select_value'"),
+        ("a__b", "must not contain '__'"),
+        ("c" * 25, "longer than 24 characters"),
+    ],
+)
+def test_a_source_of_such_a_name_is_refused(name: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        discover.discover(REPOSITORY, name, ())
 
 
 @pytest.mark.parametrize(
