@@ -12,10 +12,12 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from ingest import embedded
+from ingest.demo import leave
 from ingest.embedded.snowflake import ACCOUNT
 from ingest.errors import ServiceError
 from ingest.pipeline import RunResult
 from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
+from tests.foreign import Foreign
 
 pytest_plugins = ["tests.faults.reliability"]
 
@@ -72,6 +74,33 @@ def stack() -> Iterator[Clone]:
             yield clone
         finally:
             clone.down()
+
+
+@pytest.fixture(scope="session")
+def abroad() -> Iterator[Foreign]:
+    """The project without the demo that tests of foreign databases share."""
+    with tempfile.TemporaryDirectory(prefix="seedbed-tests-") as folder:
+        Path(folder).chmod(0o755)
+        root = Path(folder) / "clone"
+        root.mkdir()
+        copy_project(root)
+        link_mariadb(root)
+        leave.leave(root)
+        clone = Foreign(root)
+        try:
+            clone.up()
+            clone.save("empty")
+            yield clone
+        finally:
+            clone.down()
+
+
+@pytest.fixture
+def foreign(abroad: Foreign) -> Foreign:
+    """That project with an empty seed and warehouse."""
+    abroad.restore("empty")
+    abroad.empty()
+    return abroad
 
 
 @dataclass

@@ -1,0 +1,110 @@
+"""A project without the demo, over databases that a test makes on any server.
+
+The server is the embedded MariaDB, or the one that MYSQL_TEST_SERVER names
+(`mysql://USER:PASSWORD@HOST:PORT`), whose user may create databases.
+"""
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import pymysql
+import pytest
+
+from ingest import build, discover, embedded, seedfile
+from ingest.discover import judge
+from ingest.metadata import HEADERS
+from tests.clone import Clone
+
+
+class Foreign(Clone):
+    """A clone without the demo, and databases of any name."""
+
+    @property
+    def server(self) -> str:
+        """The server's URL, for a user who may do anything."""
+        if url := os.environ.get("MYSQL_TEST_SERVER"):
+            return url.rstrip("/")
+        place = urlsplit(embedded.admin_url(self.root))
+        user = f"operator:{quote(self.operator, safe='')}"
+        return f"mysql://{user}@{place.hostname}:{place.port}"
+
+    @contextmanager
+    def asking(self, schema: str = "") -> Iterator[pymysql.cursors.Cursor]:
+        """A cursor of that user, in UTC and with any value allowed."""
+        url = urlsplit(self.server)
+        with (
+            pymysql.connect(
+                host=url.hostname,
+                port=url.port or 3306,
+                user=url.username,
+                password=unquote(url.password or ""),
+                database=schema or None,
+                charset="utf8mb4",
+                autocommit=True,
+                init_command="set time_zone = '+00:00', sql_mode = ''",
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            yield cursor
+
+    def ask(self, schema: str, *statements: str) -> list[tuple[Any, ...]]:
+        """Execute statements in a schema; the rows of the last one."""
+        with self.asking(schema) as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def create(self, schema: str, *statements: str) -> None:
+        """Make the schema anew, execute statements in it, and name it as a source."""
+        self.ask(
+            "", f"drop database if exists `{schema}`", f"create database `{schema}`"
+        )
+        self.ask(schema, *statements)
+        self.env[f"{schema.upper()}_URL"] = f"{self.server}/{schema}"
+
+    def empty(self) -> None:
+        """Forget all tables of the seed."""
+        for name, header in HEADERS.items():
+            path = self.root / "seeds" / "metadata" / f"{name}.csv"
+            path.write_text(",".join(header) + "\n")
+        self.generate()
+        build.forget()
+
+    def restore_seed(self) -> None:
+        """The seed is emptied anyway."""
+
+    def discover(self, name: str, **options: Any) -> discover.Discovery:
+        """`./seedbed discover NAME` and `./seedbed generate`."""
+        # How busy this machine is does not decide what is proposed.
+        with self.inside(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(judge, "SECONDS", judge.VIEW_SECONDS)
+            found = discover.discover(self.root, name, **options)
+        self.generate()
+        build.forget()
+        return found
+
+    def rows(self, file: str) -> list[dict[str, str]]:
+        """The rows of a seed file."""
+        path = self.root / "seeds" / "metadata" / f"{file}.csv"
+        with path.open(newline="", encoding="utf-8") as text:
+            return list(csv.DictReader(text))
+
+    def edit(self, file: str, where: Mapping[str, str], **cells: str) -> None:
+        """Change cells of the one row of a seed file in which `where` holds."""
+        seedfile.change(self.root, file, where, cells)
+        self.generate()
+        build.forget()
+
+    def add(self, file: str, *rows: Mapping[str, str]) -> None:
+        """Add rows to a seed file."""
+        seedfile.append(self.root, file, [dict(row) for row in rows])
+        self.generate()
+        build.forget()
+
+    def silver(self, model: str) -> list[dict[str, Any]]:
+        """The live rows of a model."""
+        return [r for r in self.relation("silver", model) if not r["is_deleted"]]
