@@ -69,6 +69,10 @@ alter table audit.batch add column if not exists decision text;
 -- The size of its files in the lake.
 alter table audit.batch add column if not exists raw_bytes bigint;
 alter table audit.batch add column if not exists bronze_bytes bigint;
+-- The keys that a scan found to be gone from the source.
+alter table audit.batch add column if not exists keys_gone bigint;
+-- Some of the rows that one of its identities lacks, by key; not of personal keys.
+alter table audit.batch add column if not exists unaccounted text;
 -- First in, first out: a table has one batch under way at most.
 create unique index if not exists batch_under_way on audit.batch (table_id)
 where state in ('planned', 'extracted', 'loaded');
@@ -100,6 +104,12 @@ create table if not exists audit.reconciliation (
     compared_at timestamptz not null default clock_timestamp(),
     primary key (run_id, table_id)
 );
+-- Rows of the log that the model does not show as they are, and whether all of it
+-- was as it should be.
+alter table audit.reconciliation add column if not exists
+unbuilt bigint not null default 0;
+alter table audit.reconciliation add column if not exists
+is_equal boolean not null default false;
 
 -- What is released, one row a table: batches are first in, first out, so one
 -- number says it. `snapshot_seq` is the newest full snapshot among them,
@@ -393,6 +403,43 @@ create table if not exists audit.ledger (
     holds boolean generated always as (left_rows = right_rows) stored,
     primary key (run_id, table_id, identity)
 );
+-- Some of the rows that are not accounted for, by key; not of personal keys.
+alter table audit.ledger add column if not exists sample text;
+
+-- The identities of each batch. The numbers of one are taken apart from each other:
+-- `source_rows` is counted by the source, `rows_read` in the raw files, what became
+-- of them in the bronze files, and `rows_loaded` in the log. The gate holds back a
+-- batch of which one fails.
+create or replace view audit.batch_identity as
+select
+    batch.run_id,
+    batch.table_id,
+    batch.batch_seq,
+    identity.rule_id,
+    identity.identity,
+    identity.left_rows,
+    identity.right_rows,
+    identity.left_rows = identity.right_rows as holds,
+    batch.unaccounted
+from audit.batch
+cross join lateral (
+    values
+    ('rows_read', 'source = read', source_rows, rows_read),
+    (
+        'rows_accounted',
+        'read = written + unchanged + rejected',
+        rows_read,
+        rows_written + rows_unchanged + rows_rejected
+    ),
+    ('keys_deleted', 'gone = deleted', keys_gone, rows_deleted),
+    (
+        'rows_as_in_manifest',
+        'written + deleted = loaded',
+        rows_written + rows_deleted,
+        rows_loaded
+    )
+) as identity (rule_id, identity, left_rows, right_rows)
+where identity.left_rows is not null and identity.right_rows is not null;
 
 -- Whether the last build of a place left nothing undone. After one that did,
 -- the next run builds everything.
@@ -474,16 +521,98 @@ as $$
 
     ),
 
+    -- When a table was last seen to be as its source: by `reconcile`, or by a run
+    -- that read it whole and lost nothing up to silver.
+    compared as (
+
+        select
+            table_id,
+            compared_at
+        from audit.reconciliation
+        where is_equal
+
+        union all
+
+        select
+            ledger.table_id,
+            max(run.started_at)
+        from audit.ledger
+        inner join audit.run on run.run_id = ledger.run_id
+        inner join audit.source_table
+            on source_table.table_id = ledger.table_id
+        where source_table.load_type = 'full'
+        group by ledger.table_id, ledger.run_id
+        having
+            bool_and(ledger.holds)
+            and bool_or(
+                ledger.identity = 'live keys of the log = live keys of silver'
+            )
+
+    ),
+
+    equal as (
+
+        select
+            table_id,
+            max(compared_at) as compared_at
+        from compared
+        group by table_id
+
+    ),
+
+    -- A table that lost rows once is trusted again when it was compared.
+    unbalanced as (
+
+        select distinct on (ledger.table_id)
+            ledger.*,
+            run.started_at,
+            source_table.load_type
+        from audit.ledger
+        inner join audit.run on run.run_id = ledger.run_id
+        left join audit.source_table
+            on source_table.table_id = ledger.table_id
+        left join equal on equal.table_id = ledger.table_id
+        where
+            not ledger.holds
+            and (
+                equal.compared_at is null
+                or equal.compared_at < run.started_at
+            )
+        order by ledger.table_id asc, run.started_at desc, ledger.identity asc
+
+    ),
+
     holding as (
 
         select
-            'table_blocked' as kind,
+            'table_unbalanced' as kind,
+            run_id,
+            table_id,
+            null::bigint as batch_seq,
+            'block' as severity,
+            format(
+                '%s: %s ≠ %s%s. Rows are not accounted for: type `./seedbed run`, '
+                'then `%s`, which closes this once all is equal',
+                identity,
+                left_rows,
+                right_rows,
+                ' (' || sample || ')',
+                case load_type when 'full' then './seedbed run'
+                    else './seedbed reconcile --tables ' || table_id end
+            ) as message,
+            started_at as occurred_at
+        from unbalanced
+
+        union all
+
+        select
+            'table_blocked',
             run_id,
             table_id,
             batch_seq,
-            'block' as severity,
-            reason as message,
-            planned_at as occurred_at
+            'block',
+            reason,
+            planned_at
         from newest_batch
         where state = 'rejected'
 

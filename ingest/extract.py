@@ -79,8 +79,10 @@ class _Reading:
     source_rows: int = 0
     source_empty: bool = False
     keys_scanned: bool = False
+    keys_gone: int = 0
     live_keys: int = 0
     zero_dates: int = 0
+    unaccounted: str = ""
     ranges: list[Future[Bronze]] = field(default_factory=list)
 
 
@@ -140,6 +142,8 @@ class _Extraction:
             zero_dates=read.zero_dates,
             source_empty=read.source_empty,
             keys_scanned=read.keys_scanned,
+            keys_gone=read.keys_gone,
+            unaccounted=read.unaccounted or bronze.unaccounted,
             live_keys=read.live_keys,
             raw=read.parts,
             bronze=bronze.parts,
@@ -159,11 +163,30 @@ class _Extraction:
         folder = self.batch.folder("raw")
         return files.write(self.engine, self.lake, rows, folder, name)
 
-    def _write_keys(self, name: str, rows: str) -> tuple[Part, ...]:
-        """Write keys as a raw file; none when there are none."""
-        if not scalar(self.engine, f"select count(*) from ({rows})"):
-            return ()
-        return self._write(rows, name)
+    def _write_gone(self, read: _Reading, rows: str) -> None:
+        """Write the keys that are gone as a raw file; none when there are none."""
+        if count := scalar(self.engine, f"select count(*) from ({rows})"):
+            read.keys_gone += count
+            read.parts += self._write(rows, "gone")
+
+    def _write_rows(self, read: _Reading, rows: str, count: int, name: str) -> None:
+        """Add the rows of a query to `read`, of which the source counted so many."""
+        parts = self._write(rows, name)
+        read.parts += parts
+        read.source_rows += count
+        read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
+
+    def _unread(self, rows: str, count: int, parts: tuple[Part, ...]) -> str:
+        """Some keys of the query's rows that the files lack, where they are short."""
+        if count <= _rows(parts):
+            return ""
+        names = casts.key(self.table)
+        there = f"select {names} from ({rows}) where false"
+        if paths := [str(self.lake.local(p.key)) for p in parts]:
+            there = f"select {names} from read_parquet({paths})"
+        return keys.sample(
+            self.engine, self.table, f"select {names} from ({rows})", there
+        )
 
     def _read(self) -> _Reading:
         """Read the batch, in one transaction and so in one snapshot of the source.
@@ -206,24 +229,22 @@ class _Extraction:
             return window.predicate(self.table, self.batch, quote)
 
         timeless = self._timeless()
+        rows, count = self._rows(inside), 0
         if timeless is None:
-            read.parts += self._write(self._rows(inside), "part")
-            read.source_rows += self._count(inside(backticked))
+            count = self._count(inside(backticked))
         else:
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
-            read.parts += self._write(
-                f"{self._rows(inside)} and {watermark} is not null union all "
-                f"{self._rows(timeless)} and {watermark} is null",
-                "part",
+            rows = (
+                f"{rows} and {watermark} is not null union all "
+                f"{self._rows(timeless)} and {watermark} is null"
             )
             column = backticked(self.table.watermark_column)
-            read.source_rows += self._count(
-                f"{inside(backticked)} and {column} >= '1000-01-01'"
-            )
-            read.source_rows += self._count(
+            count = self._count(f"{inside(backticked)} and {column} >= '1000-01-01'")
+            count += self._count(
                 f"{timeless(backticked)} "
                 f"and ({column} is null or {column} < '1000-01-01')"
             )
+        self._write_rows(read, rows, count, "part")
         read.zero_dates += self._zero_dates(inside, read.parts)
 
     def _timeless(self) -> reading.Condition | None:
@@ -265,7 +286,7 @@ class _Extraction:
         """
         is_new = piece.parts is None
         if is_new:
-            piece = self._read_range_now(piece)
+            piece = self._read_range_now(read, piece)
         parts = tuple(Part(**part) for part in piece.parts or ())
         read.parts += parts
         read.source_rows += piece.source_rows or 0
@@ -289,7 +310,7 @@ class _Extraction:
             self.loading.add(bronze.parts)
         return bronze
 
-    def _read_range_now(self, piece: ledger.Range) -> ledger.Range:
+    def _read_range_now(self, read: _Reading, piece: ledger.Range) -> ledger.Range:
         def inside(quote: Callable[[str], str]) -> str:
             lead = quote(self.table.key[0].source_name)
             low = f" and {lead} >= {piece.low}" if piece.low else ""
@@ -297,8 +318,9 @@ class _Extraction:
             return window.predicate(self.table, self.batch, quote) + low + high
 
         self.engine.execute("begin")
-        count = self._count(inside(backticked))
-        parts = self._write(self._rows(inside), f"range-{piece.number:04d}")
+        count, rows = self._count(inside(backticked)), self._rows(inside)
+        parts = self._write(rows, f"range-{piece.number:04d}")
+        read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
         zero_dates = self._zero_dates(inside, parts)
         self.engine.execute("commit")
         return dataclasses.replace(
@@ -335,7 +357,7 @@ class _Extraction:
         live = log.live_rows(table, self.released.through, log.key(table), f"({where})")
         duck.ask_warehouse(self.engine, "live", live)
         keys.compare(self.engine, table, suspects)
-        read.parts += self._write_keys("gone", "from gone")
+        self._write_gone(read, "from gone")
         self._drop_read("lacking", read.parts)
         if self.batch.window_high is not None or not table.watermark_column:
             self._read_keys(read, "lacking")
@@ -369,13 +391,13 @@ class _Extraction:
             return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
 
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
-        parts = self._write(
+        rows = (
             f"{self._rows(inside if due else within)} "
-            f"and ({canonical}) in (select ({log.key(self.table)}) from {name})",
-            "found",
+            f"and ({canonical}) in (select ({log.key(self.table)}) from {name})"
         )
-        read.parts += parts
-        read.source_rows += _rows(parts)
+        # Counted apart: a scan of the keys alone, nothing of which is written.
+        count = scalar(self.engine, f"select count(*) from ({rows})")
+        self._write_rows(read, rows, count, "found")
 
     def _replaces(self) -> bool:
         """Whether the days that the batch reads are replaced as a whole."""
@@ -406,7 +428,7 @@ class _Extraction:
         read.live_keys = scalar(self.engine, "select count(*) from live")
         if reach_of := keys.extent(self.engine, table, "live"):
             keys.compare(self.engine, table, reach_of)
-            read.parts += self._write_keys("gone", "from gone")
+            self._write_gone(read, "from gone")
 
     def _read_differences(self, read: _Reading) -> None:
         """Read the rows in which the log differs from the source."""
@@ -419,8 +441,8 @@ class _Extraction:
             )
             self._read_keys(read, "wrong", due=False)
         if found.extra and self.table.delete_mode == "key_scan":
-            read.parts += self._write_keys(
-                "gone", "select * exclude (what) from difference where what = 'extra'"
+            self._write_gone(
+                read, "select * exclude (what) from difference where what = 'extra'"
             )
 
 

@@ -162,6 +162,25 @@ def compare(
         )
 
 
+def sample(
+    engine: duckdb.DuckDBPyConnection, table: Table, rows: str, lacking_in: str
+) -> str:
+    """Some keys of query `rows` that query `lacking_in` has not, for a person.
+
+    Both give the key's columns by their canonical names. '' where none is lacking, or
+    the key is personal, or there is none.
+    """
+    if not table.key or any(c.pii for c in table.key):
+        return ""
+    names = log.key(table)
+    found = engine.execute(
+        f"select concat_ws('/', {names}) from ({rows}) as rows "
+        f"anti join ({lacking_in}) as others using ({names}) order by all limit 5"
+    ).fetchall()
+    keys = ", ".join(str(key) for (key,) in found)
+    return f"{', '.join(c.name for c in table.key)} {keys}" if keys else ""
+
+
 def extent(
     engine: duckdb.DuckDBPyConnection, table: Table, keys: str
 ) -> list[KeyRange]:

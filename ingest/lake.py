@@ -59,6 +59,7 @@ class Manifest:
 
     `source_rows` counts the window at the source, the other numbers what became
     of them; all were taken in one snapshot, whose time is `observed_at`.
+    `unaccounted` names some rows, by key, that one of the counts lacks.
     """
 
     table_id: str
@@ -82,6 +83,8 @@ class Manifest:
     rejects: tuple[Part, ...]
     zero_dates: int = 0
     keys_scanned: bool = False
+    keys_gone: int = 0
+    unaccounted: str = ""
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Manifest:

@@ -62,6 +62,8 @@ class Batch:
     decision: str | None
     raw_bytes: int | None
     bronze_bytes: int | None
+    keys_gone: int | None
+    unaccounted: str | None
 
     def folder(self, layer: str) -> str:
         """The batch's folder in a layer of the lake: raw, bronze or rejects."""
@@ -404,8 +406,10 @@ def mark_released(connection: Connection, lake: Lake) -> None:
         )
 
 
-def replayed(connection: Connection, found: Batch, manifest: Manifest) -> None:
-    """Note what a released batch came to when it was made again from raw.
+def replayed(
+    connection: Connection, table: Table, found: Batch, manifest: Manifest
+) -> None:
+    """Note what a released batch came to when its rows were made again.
 
     It is published again, as its files are others now.
     """
@@ -415,20 +419,20 @@ def replayed(connection: Connection, found: Batch, manifest: Manifest) -> None:
     )
     connection.execute(
         "update audit.batch set rows_written = %s, rows_unchanged = %s, "
-        "rows_rejected = %s, rows_deleted = %s, rows_loaded = %s, content = %s, "
-        "fingerprint = %s where table_id = %s and batch_seq = %s",
+        "rows_rejected = %s, rows_deleted = %s, content = %s, fingerprint = %s "
+        "where table_id = %s and batch_seq = %s",
         (
             manifest.rows_written,
             manifest.rows_unchanged,
             manifest.rows_rejected,
             manifest.rows_deleted,
-            sum(part.rows for part in manifest.bronze),
             manifest.content,
             manifest.fingerprint,
             found.table_id,
             found.batch_seq,
         ),
     )
+    count_loaded(connection, table, found)
 
 
 def batch(connection: Connection, table_id: str, batch_seq: int) -> Batch:
@@ -537,8 +541,8 @@ def extracted(
         "planned",
         "state = 'extracted', observed_at = %s, content = %s, source_rows = %s, "
         "rows_read = %s, rows_written = %s, rows_unchanged = %s, rows_rejected = %s, "
-        "rows_deleted = %s, raw_bytes = %s, bronze_bytes = %s, "
-        "seconds = seconds + %s",
+        "rows_deleted = %s, keys_gone = %s, unaccounted = nullif(%s, ''), "
+        "raw_bytes = %s, bronze_bytes = %s, seconds = seconds + %s",
         manifest.observed_at,
         manifest.content,
         manifest.source_rows,
@@ -547,6 +551,8 @@ def extracted(
         manifest.rows_unchanged,
         manifest.rows_rejected,
         manifest.rows_deleted,
+        manifest.keys_gone,
+        manifest.unaccounted,
         sum(part.size for part in manifest.raw),
         sum(part.size for part in manifest.bronze),
         seconds,
@@ -637,43 +643,59 @@ def _move(
         )
 
 
-_IDENTITIES = """
-insert into audit.ledger (run_id, table_id, identity, left_rows, right_rows)
+_BALANCE = """
+insert into audit.ledger (
+    run_id, table_id, identity, left_rows, right_rows, sample
+)
 select
-    batch.run_id,
-    batch.table_id,
-    identity.name,
-    sum(identity.left_rows),
-    sum(identity.right_rows)
-from audit.batch
-cross join lateral (
-    values
-    ('source = read', source_rows, rows_read),
-    (
-        'read = written + unchanged + rejected',
-        rows_read,
-        rows_written + rows_unchanged + rows_rejected
-    ),
-    ('written + deleted = loaded', rows_loaded, rows_written + rows_deleted)
-) as identity (name, left_rows, right_rows)
-where
-    batch.run_id = %s
-    and identity.left_rows is not null
-group by batch.run_id, batch.table_id, identity.name
+    run_id,
+    table_id,
+    identity,
+    sum(left_rows),
+    sum(right_rows),
+    max(unaccounted) filter (where not holds)
+from audit.batch_identity
+where run_id = %s
+group by run_id, table_id, identity
 """
 
 
 def balance(connection: Connection, run_id: str) -> bool:
     """Write the identities of the run's batches; return whether all hold."""
-    connection.execute(_IDENTITIES, (run_id,))
+    connection.execute(_BALANCE, (run_id,))
     return all(row["holds"] for row in identities(connection, run_id))
+
+
+def count_loaded(connection: Connection, table: Table, found: Batch) -> None:
+    """Note how many rows of the batch its log has, as the log itself counts them."""
+    connection.execute(
+        sql.SQL(
+            "update audit.batch set rows_loaded = "
+            "(select count(*) from {} where _batch_seq = {}) "
+            "where table_id = {} and batch_seq = {}"
+        ).format(
+            sql.Identifier("bronze", table.bronze),
+            found.batch_seq,
+            sql.Literal(found.table_id),
+            found.batch_seq,
+        )
+    )
+
+
+def batch_identities(connection: Connection, found: Batch) -> list[dict[str, Any]]:
+    """The identities of one batch, as rows of `audit.batch_identity`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select * from audit.batch_identity where table_id = %s and batch_seq = %s",
+            (found.table_id, found.batch_seq),
+        ).fetchall()
 
 
 def identities(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     """The ledger's identities of a run, as rows."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "select table_id, identity, left_rows, right_rows, holds "
+            "select table_id, identity, left_rows, right_rows, holds, sample "
             "from audit.ledger where run_id = %s order by table_id, identity",
             (run_id,),
         ).fetchall()

@@ -261,7 +261,7 @@ class Loading:
     def __init__(self, table: Table) -> None:
         self.table = table
         self._parts: tuple[Part, ...] = ()
-        self._rows: list[Future[None]] = []
+        self._rows: list[Future[int]] = []
         self._beside = ThreadPoolExecutor(1)
         self._open = contextlib.ExitStack()
         self._engine: duckdb.DuckDBPyConnection | None = None
@@ -278,7 +278,7 @@ class Loading:
         self._parts += parts
         self._rows.append(self._beside.submit(self._insert, parts))
 
-    def _insert(self, parts: tuple[Part, ...]) -> None:
+    def _insert(self, parts: tuple[Part, ...]) -> int:
         if self._engine is None:
             self._engine = self._open.enter_context(
                 duck.engine(settings.ROOT / ".seedbed" / "spill")
@@ -286,7 +286,7 @@ class Loading:
             duck.attach_warehouse(self._engine, settings.warehouse())
             self._engine.execute("begin")
         with duck.one_thread(self._engine):
-            _insert(self._engine, Lake(settings.ROOT), self.table, parts)
+            return _insert(self._engine, Lake(settings.ROOT), self.table, parts)
 
     def commit(self, batch: Batch, manifest: Manifest, started: float) -> None:
         """Let the manifest's rows become visible with the batch's state.
@@ -298,7 +298,8 @@ class Loading:
             self.add(manifest.bronze)
             self._rows[-1].result()
         assert self._engine is not None
-        _close(self._engine, self.table, batch, manifest, started)
+        loaded = sum(rows.result() for rows in self._rows)
+        _close(self._engine, self.table, batch, manifest, loaded, started)
         self._engine.execute("commit")
 
     def _holds(self, parts: tuple[Part, ...]) -> bool:
@@ -356,6 +357,7 @@ def _close(
     table: Table,
     batch: Batch,
     manifest: Manifest,
+    loaded: int,
     started: float,
 ) -> None:
     """What goes with a batch's rows: rejects, its state, a rejected predecessor."""
@@ -365,7 +367,7 @@ def _close(
     # Of two loaders that got here the second one waits, and finds it is too late.
     in_warehouse(
         "do $$ begin update audit.batch set state = 'loaded', rows_loaded = "
-        f"{sum(p.rows for p in manifest.bronze)} where {here} "
+        f"{loaded} where {here} "
         f"and batch_seq = {batch.batch_seq} and state = 'extracted'; "
         "if not found then raise exception 'the batch is no longer extracted'; "
         "end if; end $$"
@@ -436,11 +438,11 @@ def _insert(
     lake: Lake,
     table: Table,
     parts: tuple[Part, ...],
-) -> None:
-    """Append the rows of bronze files to the log."""
+) -> int:
+    """Append the rows of bronze files to the log; returns how many."""
     columns = ", ".join(duck.quoted(c.name) for c in table.columns)
     names = f"{columns}, {', '.join(LOG_COLUMNS)}"
-    _copy(engine, lake, parts, log_sql.name_of(table), names)
+    return _copy(engine, lake, parts, log_sql.name_of(table), names)
 
 
 def _insert_rejects(
@@ -456,13 +458,17 @@ def _copy(
     parts: tuple[Part, ...],
     target: str,
     names: str,
-) -> None:
+) -> int:
     files = [str(lake.local(p.key)) for p in parts if p.rows]
-    if files:
-        engine.execute(
+    if not files:
+        return 0
+    return int(
+        duck.scalar(
+            engine,
             f"insert into warehouse.{target} ({names}) "
-            f"select {names} from read_parquet({files})"
+            f"select {names} from read_parquet({files})",
         )
+    )
 
 
 def _forget_old_snapshots(

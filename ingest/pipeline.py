@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from ingest import (
     build,
@@ -27,7 +26,6 @@ from ingest import (
     journal,
     ledger,
     load,
-    log,
     metadata,
     probe,
     publish,
@@ -35,6 +33,7 @@ from ingest import (
     runs,
     schedule,
     settings,
+    shown,
     silence,
     snowflake,
     stop,
@@ -576,39 +575,17 @@ def balance(
     for outcome in outcomes:
         released = ledger.released(connection, outcome.table)
         if is_built and outcome.is_good and released.through:
+            found = shown.compare(connection, outcome.table, released)
             connection.execute(
                 "insert into audit.ledger (run_id, table_id, identity, left_rows, "
-                "right_rows) values (%s, %s, %s, %s, %s)",
+                "right_rows, sample) values (%s, %s, %s, %s, %s, nullif(%s, ''))",
                 (
                     run_id,
                     outcome.table.id,
-                    "live keys of the log = live keys of silver",
-                    _live_in_log(connection, outcome.table, released),
-                    _live_in_silver(connection, outcome.table),
+                    shown.IDENTITY,
+                    found.in_log,
+                    found.in_silver,
+                    found.sample,
                 ),
             )
     return all(row["holds"] for row in ledger.identities(connection, run_id))
-
-
-def _live_in_log(
-    connection: Connection, table: Table, released: ledger.Released
-) -> int:
-    if table.load_type == "full":
-        return ledger.count(
-            connection,
-            sql.SQL(
-                f"select count(*) from {log.name_of(table)} "
-                f"where _batch_seq = {released.snapshot_seq}"
-            ),
-        )
-    return ledger.count(
-        connection, sql.SQL(log.live_rows(table, released.through, "count(*)"))
-    )
-
-
-def _live_in_silver(connection: Connection, table: Table) -> int:
-    model = sql.Identifier(build.schema_of("silver"), table.model)
-    return ledger.count(
-        connection,
-        sql.SQL("select count(*) from {} where not is_deleted").format(model),
-    )

@@ -13,14 +13,16 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import duckdb
+import psycopg
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ingest import duck, keys, ledger, log, reading, runs, settings, source
+from ingest import duck, keys, ledger, log, reading, runs, settings, shown, source
 from ingest.duck import literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.ledger import Released
 from ingest.metadata import Table
+from ingest.shown import Shown
 from ingest.standardise import canonical
 
 # Keys a range has at most, about: what DuckDB holds of both sides at once.
@@ -50,22 +52,35 @@ class Differences:
 class Finding:
     """A table compared with its source: what differs, or why it could not be.
 
-    `samples` are some keys that differ; none where the key is personal.
+    `samples` are some keys that differ; none where the key is personal. `shown` says
+    whether silver shows what the log has; None before it was built.
     """
 
     table: Table
     differences: Differences | None = None
     samples: tuple[str, ...] = ()
     error: SeedbedError | None = None
+    shown: Shown | None = None
 
     @property
     def count(self) -> int:
         """Keys that differ and should not."""
         return self.differences.count(self.table) if self.differences else 0
 
+    @property
+    def unbuilt(self) -> int:
+        """Rows that silver shows otherwise than the log has them."""
+        return self.shown.unbuilt if self.shown else 0
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether source, log and silver have the same rows."""
+        return not (self.error or self.count or self.unbuilt)
+
     def as_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
         told = asdict(self.differences) if self.differences else {}
+        told |= {"unbuilt": self.unbuilt} if self.shown else {}
         error = {"error": str(self.error)} if self.error else {}
         samples = list(self.samples)
         return {"table": self.table.id, **told, "samples": samples, **error}
@@ -88,10 +103,17 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
             if found := finding.differences:
                 connection.execute(
                     "insert into audit.reconciliation (run_id, table_id, compared, "
-                    "missing, stale, extra) values (%s, %s, %s, %s, %s, %s)",
-                    (run_id, table.id, *astuple(found)),
+                    "missing, stale, extra, unbuilt, is_equal) "
+                    "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        run_id,
+                        table.id,
+                        *astuple(found),
+                        finding.unbuilt,
+                        finding.is_equal,
+                    ),
                 )
-        wrong = [f for f in findings if f.count or f.error]
+        wrong = [f for f in findings if not f.is_equal]
         errors = "\n".join(str(f.error) for f in wrong if f.error)
         runs.close(connection, run_id, "failed" if wrong else "done", {}, errors)
     return findings
@@ -110,7 +132,7 @@ def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
     grid.add_column("")
     for finding in findings:
         counts = astuple(finding.differences) if finding.differences else "----"
-        told = "[red]differs[/]" if finding.count else "[green]equal[/]"
+        told = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"
         grid.add_row(
             finding.table.id,
             *(f"{n:,}" if isinstance(n, int) else n for n in counts),
@@ -128,10 +150,34 @@ def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
             console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)
         elif finding.count and finding.samples:
             console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
+        if finding.shown and finding.unbuilt:
+            _show_unbuilt(finding.table, finding.shown, console)
     if any(finding.count for finding in findings):
         console.print(
             "next     ./seedbed reconcile --repair   reads the rows that differ again"
         )
+
+
+def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
+    """Tell that silver differs from the log, and what to type."""
+    model = f"{table.model}_history" if table.has_history else table.model
+    sample = f" ({found.sample})" if found.sample else ""
+    console.print(
+        f"{table.id}: silver.{table.model} differs from the log: {shown.IDENTITY}: "
+        f"{found.in_log:,} ≠ {found.in_silver:,}{sample}\n"
+        f"next     ./seedbed run   builds it; if it differs still, ./seedbed rebuild "
+        f"{model}",
+        soft_wrap=True,
+    )
+
+
+def _shown(
+    connection: ledger.Connection, table: Table, released: Released
+) -> Shown | None:
+    try:
+        return shown.compare(connection, table, released)
+    except psycopg.errors.UndefinedTable:
+        return None  # read, but not built yet
 
 
 def _compare(connection: ledger.Connection, table: Table) -> Finding:
@@ -161,7 +207,8 @@ def _compare(connection: ledger.Connection, table: Table) -> Finding:
         ) from error
     if any(c.pii for c in table.key):
         samples = []
-    return Finding(table, found, tuple(text for (text,) in samples))
+    texts = tuple(text for (text,) in samples)
+    return Finding(table, found, texts, shown=_shown(connection, table, released))
 
 
 def differences(

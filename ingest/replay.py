@@ -46,7 +46,7 @@ def replay(
         rows = 0
         for done, (batch, manifest) in enumerate(todo, 1):
             anew = _one(lake, table, batch, manifest, before)
-            ledger.replayed(connection, batch, anew)
+            ledger.replayed(connection, table, batch, anew)
             rows += sum(part.rows for part in anew.bronze)
             content = before.content if anew.rows_unchanged else anew.content
             before = Released(through=batch.batch_seq, content=content)

@@ -31,6 +31,7 @@ class Bronze:
     unchanged: int
     deleted: int
     content: str
+    unaccounted: str = ""
 
     def __add__(self, other: Bronze) -> Bronze:
         """Both of two ranges."""
@@ -40,6 +41,7 @@ class Bronze:
             self.unchanged + other.unchanged,
             self.deleted + other.deleted,
             self.content,
+            self.unaccounted or other.unaccounted,
         )
 
 
@@ -168,7 +170,12 @@ class Standardisation:
         read = sum(p.rows for p in raw if holds_rows(p))
         written = sum(p.rows for p in parts) - deleted
         rejects = self._rejects(name) if read > written + unchanged else ()
-        return Bronze(parts, rejects, unchanged, deleted, content)
+        unaccounted = ""
+        if read > written + unchanged + sum(p.rows for p in rejects):
+            there = [str(self.lake.local(p.key)) for p in parts]
+            lacking = f"from read_parquet({there})" if there else "from fresh limit 0"
+            unaccounted = keys.sample(self.engine, self.table, "from fresh", lacking)
+        return Bronze(parts, rejects, unchanged, deleted, content, unaccounted)
 
     def _rejects(self, name: str) -> tuple[Part, ...]:
         rejected = "from typed where _reason is not null"

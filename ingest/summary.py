@@ -69,6 +69,7 @@ class Summary:
     schema_changes: list[dict[str, Any]]
     failed_rules: list[dict[str, Any]]
     rules: int
+    unbalanced: list[dict[str, Any]]
 
     @property
     def balanced(self) -> bool:
@@ -167,6 +168,10 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             "order by severity, table_id, layer, rule_id",
             (run["run_id"],),
         ).fetchall()
+        unbalanced = cursor.execute(
+            "select table_id, message from audit.alert "
+            "where kind = 'table_unbalanced' and closed_at is null order by table_id"
+        ).fetchall()
     rules = ledger.count(
         connection,
         sql.SQL("select count(*) from audit.dq_result where run_id = {}").format(
@@ -181,6 +186,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
         schema_changes=changes,
         failed_rules=failed,
         rules=rules,
+        unbalanced=unbalanced,
     )
 
 
@@ -212,7 +218,7 @@ def _show_rules(summary: Summary, console: Console) -> None:
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
 
 
-def _blocked(line: Line) -> str:
+def _blocked(line: Line, is_unbalanced: bool) -> str:
     """Why a table is blocked, where its bad rows are, and the ways out."""
     here = f"table_id = '{line.table_id}' and batch_seq = {line.batch_seq}"
     look = f"select reason, count(*) from audit.reject where {here} group by 1"
@@ -220,6 +226,11 @@ def _blocked(line: Line) -> str:
     if line.rows_quarantined:
         look = f"select rule_id, row from audit.quarantine where {here}"
         leave_out = "--quarantine "
+    if is_unbalanced:
+        return escape(
+            f"{line.reason}. Its last good state and all that follows from it were "
+            "kept.\nType ./seedbed run: the window is read again."
+        )
     return escape(
         f"{line.reason}. Its last good state and all that follows from it were kept.\n"
         f"See the rows:     {look}\n"
@@ -262,10 +273,13 @@ def show(summary: Summary, console: Console) -> None:
             style="bold",
         )
     console.print(grid)
+    failed = [row for row in summary.ledger if not row["holds"]]
+    unbalanced = {row["table_id"] for row in failed}
     for line in summary.tables:
         if line.reason and line.state == "rejected":
             console.print(
-                f"\n[red]{line.table_id} is blocked[/]: {_blocked(line)}",
+                f"\n[red]{line.table_id} is blocked[/]: "
+                f"{_blocked(line, line.table_id in unbalanced)}",
                 soft_wrap=True,
                 highlight=False,
             )
@@ -291,20 +305,27 @@ def show(summary: Summary, console: Console) -> None:
             soft_wrap=True,
             highlight=False,
         )
-    failed = [row for row in summary.ledger if not row["holds"]]
     if not summary.ledger:
         console.print("ledger   nothing to balance")
     elif failed:
-        console.print(f"ledger   [red]{len(failed)} identities do not hold[/]:")
+        checks = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
+        console.print(f"ledger   [red]{checks} failed[/]:")
         for row in failed:
+            sample = f" ({row['sample']})" if row["sample"] else ""
             console.print(
                 f"         {row['table_id']}: {row['identity']}: "
-                f"{row['left_rows']:,} ≠ {row['right_rows']:,}"
+                f"{row['left_rows']:,} ≠ {row['right_rows']:,}{sample}",
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
             )
     else:
         console.print(
             f"ledger   [green]balanced[/]: {len(summary.ledger)} identities hold"
         )
+    for alert in summary.unbalanced:
+        told = Text(f"{alert['table_id']}: {alert['message']}", "red")
+        console.print(Text("         alert is open: ") + told, soft_wrap=True)
     show_probe(summary, console)
     steps = ", ".join(f"{name} {took:.1f} s" for name, took in summary.steps.items())
     if summary.retries:

@@ -75,7 +75,7 @@ def reload(table: str, date: dt.datetime, target: str | None, as_json: bool) -> 
 def reconcile(
     patterns: tuple[str, ...], repair: bool, target: str | None, as_json: bool
 ) -> int:
-    """Compare the tables with their source, row by row; exit 1 if they differ.
+    """Compare source, log and silver, row by row; exit 1 if they differ.
 
     Tables without a watermark are left out: each run reads them whole.
     """
@@ -85,6 +85,7 @@ def reconcile(
     tables = [t for t in chosen if t.watermark_column]
     start_services(tables)
     found = reconciling.run(tables, say)
+    is_equal = all(f.is_equal for f in found)
     wrong = [f.table for f in found if f.count or f.error]
     if repair and wrong:
         request = Request("repair")
@@ -95,7 +96,7 @@ def reconcile(
         click.echo(json.dumps([f.as_json() for f in found], indent=2))
     else:
         reconciling.show(found, len(chosen) - len(found), out)
-    return 1 if wrong else 0
+    return 0 if is_equal else 1
 
 
 @click.command()

@@ -47,13 +47,13 @@ def parameters(
 ) -> dict[str, Any]:
     """What the suite of the table asks of this batch, by the suite's names.
 
-    Bounds of rows are those of the rows that the batch has in the log: what it read
-    but for unchanged and rejected ones.
+    Bounds of rows are those of the rows that the batch has in the log: what the
+    source counted but for unchanged and rejected ones.
     """
-    written = manifest.rows_written
+    left_out = manifest.rows_unchanged + manifest.rows_rejected
+    written = manifest.source_rows - left_out
     if table.options.soft_delete_column:
         written += manifest.rows_deleted
-    left_out = manifest.rows_unchanged + manifest.rows_rejected
     low, high = 0.0, float(_MOST)
     before = _rows_before(connection, table, batch)
     if table.options.row_count_band and before:
@@ -200,14 +200,23 @@ def accounts(
     manifest: Manifest,
     released: Released,
 ) -> list[Result]:
-    """The checks that every table has, whatever its seed says."""
-    loaded = ledger.count(
-        connection,
-        sql.SQL("select count(*) from {} where _batch_seq = {}").format(
-            sql.Identifier("bronze", table.bronze), batch.batch_seq
-        ),
-    )
-    promised = sum(p.rows for p in manifest.bronze)
+    """The checks that every table has, whatever its seed says.
+
+    The first are the identities of the batch; `ledger.count_loaded` comes before.
+    """
+    results = [
+        Result(
+            row["rule_id"],
+            "block",
+            row["holds"],
+            f"{row['identity']}: {row['left_rows']:,} ≠ {row['right_rows']:,}"
+            if not row["holds"]
+            else f"{row['left_rows']:,} rows",
+            "equal numbers",
+            None if row["holds"] else abs(row["left_rows"] - row["right_rows"]),
+        )
+        for row in ledger.batch_identities(connection, batch)
+    ]
     keyless = connection.execute(
         # What a person has let pass once is no news when it is read again.
         "select count(*) from audit.reject as new where table_id = %s "
@@ -219,14 +228,7 @@ def accounts(
     ).fetchone()
     assert keyless is not None
     others = manifest.rows_rejected - keyless[0]
-    results = [
-        Result(
-            "rows_as_in_manifest",
-            "block",
-            loaded == promised,
-            f"{loaded:,} rows",
-            f"{promised:,} rows",
-        ),
+    results += [
         Result(
             "key_not_null",
             "block",

@@ -78,7 +78,7 @@ def release(
             decision += f" without {left_out:,} rows"
         with connection.transaction():
             ledger.adopt(connection, batch, run_id)
-            ledger.replayed(connection, batch, manifest)
+            ledger.replayed(connection, table, batch, manifest)
             ledger.decide(connection, batch, key, f"{decision}: {reason}")
             ledger.release(connection, batch, manifest, "rejected")
             balanced = ledger.balance(connection, run_id)

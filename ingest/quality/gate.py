@@ -43,6 +43,7 @@ def decide(
     manifest = lake.manifest(batch.manifest_key)
     assert manifest is not None, batch.manifest_key
     released = ledger.released(connection, table)
+    ledger.count_loaded(connection, table, batch)
     results = counts.accounts(connection, table, batch, manifest, released)
     given = counts.parameters(connection, table, batch, manifest, released)
     expected = suites.expectations(table)
@@ -205,6 +206,8 @@ def _keep(
             failing.keep(connection, table, batch, rule)
             if shown := failing.sample(connection, table, batch, rule):
                 told += f" ({shown})"
+        elif rule is None and batch.unaccounted:
+            told += f" ({batch.unaccounted})"
         parts.append(told)
     return "; ".join(parts)
 

@@ -30,6 +30,7 @@ LATE = {
 IDENTITIES = {
     "source = read",
     "read = written + unchanged + rejected",
+    "gone = deleted",
     "written + deleted = loaded",
     "live keys of the log = live keys of silver",
 }
