@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -74,8 +75,17 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether what follows from the table may be built."""
-        return self.state not in ("failed", "rejected", "busy")
+        """Whether this run has brought the table to where it should be."""
+        return not self.is_bad and self.state != "busy"
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether what follows from the table keeps its last good state.
+
+        Not so where another run is working on it: each build takes what is released
+        when it begins, so that the last of several runs leaves nothing out.
+        """
+        return self.state in ("failed", "rejected")
 
 
 @dataclass
@@ -196,7 +206,7 @@ def run(
         state = state_of(outcomes, is_sound)
         if publish_error or (published and not published.ok):
             state = "failed"
-        faults = [*(o.error for o in outcomes), publish_error]
+        faults = [*(o.error for o in outcomes if o.is_bad), publish_error]
         errors = "\n".join(str(fault) for fault in faults if fault)
         retries = sum(o.retries for o in outcomes)
         with ledger.connect() as own:
@@ -287,6 +297,22 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
             f"{outcome.table.id}: the warehouse refused: {first_line(error)}. What was "
             "under way was rolled back; run again, nothing was lost."
         )
+    except Exception as error:
+        outcome.state, outcome.error = "failed", _unexpected(outcome.table, error)
+
+
+def _unexpected(table: Table, error: Exception) -> SeedbedError:
+    """What nobody foresaw of a table, with its traceback in the journal."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    said = f"{type(error).__name__}: {first_line(error)}"
+    facts = {"table": table.id, "error": said, "traceback": where}
+    journal.write("table.failed", level="error", **facts)
+    return SeedbedError(
+        f"{table.id}: Seedbed itself failed with {said}. What was under way was rolled "
+        "back, and the other tables went on. Please report it, with the traceback that "
+        f"is in {journal.path() or 'the log'}; until it is mended, write enabled false "
+        "for the table in seeds/metadata/tables.csv to run without it."
+    )
 
 
 def follow_sources(
@@ -504,7 +530,7 @@ def _build(
         with journal.step(connection, run_id, "build"):
             built = build.build(
                 connection,
-                [o.table for o in outcomes if not o.is_good],
+                [o.table for o in outcomes if o.is_bad],
                 everything=everything,
                 target=HERE,
                 report=report,
@@ -526,7 +552,7 @@ def publish_good(
         return publish.publish(
             connection,
             run_id,
-            [o.table for o in outcomes if not o.is_good],
+            [o.table for o in outcomes if o.is_bad],
             everything=everything,
             report=report,
         )

@@ -13,7 +13,6 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import duckdb
-import psycopg
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -174,10 +173,8 @@ def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
 def _shown(
     connection: ledger.Connection, table: Table, released: Released
 ) -> Shown | None:
-    try:
-        return shown.compare(connection, table, released)
-    except psycopg.errors.UndefinedTable:
-        return None  # read, but not built yet
+    found = shown.compare(connection, table, released)
+    return found if found.is_built else None
 
 
 def _compare(connection: ledger.Connection, table: Table) -> Finding:

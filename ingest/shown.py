@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 from ingest import build, ledger, log
 from ingest.duck import quoted
+from ingest.errors import first_line
 from ingest.ledger import Connection, Released
 from ingest.metadata import Column, Table
 
@@ -29,6 +31,7 @@ class Shown:
     in_log: int
     in_silver: int
     sample: str = ""
+    is_built: bool = True
 
     @property
     def unbuilt(self) -> int:
@@ -37,10 +40,16 @@ class Shown:
 
 
 def compare(connection: Connection, table: Table, released: Released) -> Shown:
-    """Compare the table's model with its log, as far as it is released."""
+    """Compare the table's model with its log, as far as it is released.
+
+    A model that is not there shows no row.
+    """
     there, here = _in_log(table, released), _in_silver(table)
     in_log, sum_of_log = _sum(connection, there)
-    in_silver, sum_of_silver = _sum(connection, here)
+    try:
+        in_silver, sum_of_silver = _sum(connection, here)
+    except psycopg.errors.UndefinedTable as error:
+        return Shown(in_log, 0, first_line(error), is_built=False)
     if (in_log, sum_of_log) == (in_silver, sum_of_silver):
         return Shown(in_log, in_silver)
     if in_log == in_silver:

@@ -119,13 +119,17 @@ def newest_watermark(table: Table) -> dt.datetime | None:
     zone = ZoneInfo(table.clock)
     now = dt.datetime.now(dt.UTC)
     column = backticked(table.watermark_column)
+    newest_before = (
+        f"select max({column}) from {backticked(table.name)} where {column} <= "
+    )
     with connect(table.source) as connection, connection.cursor() as cursor:
         cursor.execute("select utc_timestamp(6)")
         if row := cursor.fetchone():  # the source's clock, not this machine's
             now = row[0].replace(tzinfo=dt.UTC)
         now -= dt.timedelta(seconds=table.options.lag_seconds + _seconds_behind(cursor))
+        # A name may hold a %, which is where a value is put in.
         cursor.execute(
-            f"select max({column}) from {backticked(table.name)} where {column} <= %s",
+            newest_before.replace("%", "%%") + "%s",
             (now.astimezone(zone).replace(tzinfo=None),),
         )
         row = cursor.fetchone()

@@ -210,9 +210,9 @@ def plan_build(run_id: str, target: str) -> dict[str, Any] | None:
     """
     with ledger.connect() as connection:
         outcomes = _settled(connection, run_id)
-        left_out = [o.table for o in outcomes if not o.is_good]
-        if outcomes and len(left_out) == len(outcomes):
+        if outcomes and not any(o.is_good for o in outcomes):
             return None
+        left_out = [o.table for o in outcomes if o.is_bad]
         plan = build.plan(connection, left_out, everything=False, target=target)
     return dataclasses.asdict(plan)
 
@@ -296,12 +296,12 @@ def end(
         is_sound = balanced and not leaks and (plan is None or is_built)
         is_sound = is_sound and is_published
         state = pipeline.state_of(outcomes, is_sound)
-        errors = "\n".join(str(o.error) for o in outcomes if o.error)
+        errors = "\n".join(str(o.error) for o in outcomes if o.error and o.is_bad)
         noted = ledger.noted_tables(connection, run_id)
         retries = sum(n for _, _, n in noted.values())
         runs.close(connection, run_id, state, {}, errors, retries)
     if state != "done":
-        bad = [pipeline.line(o) for o in outcomes if not o.is_good]
+        bad = [pipeline.line(o) for o in outcomes if o.is_bad]
         raise SeedbedError(
             f"run {run_id} is {state}: {'; '.join(bad) or 'see its build'}. "
             "`./seedbed status` says why and what to type."

@@ -70,6 +70,7 @@ class Summary:
     failed_rules: list[dict[str, Any]]
     rules: int
     unbalanced: list[dict[str, Any]]
+    busy: list[str]
 
     @property
     def balanced(self) -> bool:
@@ -172,6 +173,14 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             "select table_id, message from audit.alert "
             "where kind = 'table_unbalanced' and closed_at is null order by table_id"
         ).fetchall()
+        busy = [
+            row["table_id"]
+            for row in cursor.execute(
+                "select table_id from audit.run_table "
+                "where run_id = %s and state = 'busy' order by table_id",
+                (run["run_id"],),
+            )
+        ]
     rules = ledger.count(
         connection,
         sql.SQL("select count(*) from audit.dq_result where run_id = {}").format(
@@ -187,6 +196,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
         failed_rules=failed,
         rules=rules,
         unbalanced=unbalanced,
+        busy=busy,
     )
 
 
@@ -283,6 +293,9 @@ def show(summary: Summary, console: Console) -> None:
                 soft_wrap=True,
                 highlight=False,
             )
+    for table in summary.busy:
+        skipped = f"{table} was skipped: another run is loading it and builds after."
+        console.print(Text(skipped, "yellow"), soft_wrap=True)
     for change in summary.schema_changes:
         if change["action"] != "blocked":
             told = Text(f"{change['table_id']}: {change['told']}.", "yellow")

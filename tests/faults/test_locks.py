@@ -118,3 +118,26 @@ def test_a_transaction_that_is_open_for_long_loses_no_row(day_2_due: Clone) -> N
         assert day_2_due.run("suppliers", with_build=False).state == "done"
         other.execute("commit")
     assert_heals(day_2_due, "suppliers")
+
+
+@pytest.mark.up_to_silver
+def test_an_error_that_nobody_foresaw_fails_its_table_alone(
+    day_2_due: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is, and at whichever step: the others are released."""
+    done = load._close
+
+    def fail(engine: Any, table: Any, *rest: Any) -> None:
+        if table.id == "shop.suppliers":
+            raise RuntimeError("a surprise")
+        done(engine, table, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(load, "_close", fail)
+        result = day_2_due.run("suppliers", "customers")
+    assert states(result) == {"shop.customers": "released", "shop.suppliers": "failed"}
+    assert (result.state, result.exit_code) == ("failed", 1)
+    (error,) = [str(o.error) for o in result.outcomes if o.error]
+    assert "RuntimeError: a surprise" in error
+    assert "in fail" in day_2_due.logs(), "the traceback is in the journal"
+    assert_heals(day_2_due, "suppliers", with_build=True)
