@@ -16,8 +16,9 @@ from ingest.demo import leave
 from ingest.embedded.snowflake import ACCOUNT
 from ingest.errors import ServiceError
 from ingest.pipeline import RunResult
+from tests import mysql
 from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
-from tests.foreign import Foreign
+from tests.foreign import NAMED, SERVERS, Foreign
 
 pytest_plugins = ["tests.faults.reliability"]
 
@@ -95,9 +96,27 @@ def abroad() -> Iterator[Foreign]:
             clone.down()
 
 
-@pytest.fixture
-def foreign(abroad: Foreign) -> Foreign:
-    """That project with an empty seed and warehouse."""
+@pytest.fixture(scope="session")
+def mysql_url() -> Iterator[str]:
+    """A MySQL for a user who may do anything: the one that is named, or one's own."""
+    if NAMED:
+        yield NAMED
+        return
+    with mysql.running() as server:
+        yield server.url()
+
+
+@pytest.fixture(params=SERVERS)
+def foreign(abroad: Foreign, request: pytest.FixtureRequest) -> Foreign:
+    """That project with an empty seed and warehouse; on MySQL as well, at night.
+
+    A test of what only MariaDB knows has the mark `mariadb`.
+    """
+    abroad.elsewhere = ""
+    if request.param == "mysql":
+        if told := request.node.get_closest_marker("mariadb"):
+            pytest.skip(f"only MariaDB {told.args[0]}")
+        abroad.elsewhere = request.getfixturevalue("mysql_url")
     abroad.restore("empty")
     abroad.empty()
     return abroad

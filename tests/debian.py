@@ -12,11 +12,16 @@ from ingest.errors import ServiceError
 from tests.clone import REPOSITORY
 
 
-def unpacked(name: str, wish: str, wanted: Callable[[Packages], Iterable[str]]) -> Path:
+def unpacked(
+    name: str,
+    wish: str,
+    wanted: Callable[[Packages], Iterable[str]],
+    suite: str = "",
+) -> Path:
     """Where packages are unpacked below `.seedbed/`, once a clone; nothing installed.
 
     `wanted` says which. Where they can't be had the test is skipped, and `wish` told;
-    in CI, where nothing may be left out, it fails.
+    in CI, where nothing may be left out, it fails. `suite` is one of Debian's.
     """
     root = REPOSITORY / ".seedbed" / name.lower() / "root"
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +30,7 @@ def unpacked(name: str, wish: str, wanted: Callable[[Packages], Iterable[str]]) 
         if root.exists():
             return root
         try:
-            packages = Packages(root.with_name("download"), name, wish)
+            packages = Packages(root.with_name("download"), name, wish, suite)
             packages.unpack(wanted(packages), root)
         except ServiceError as error:
             told = f"{name} is missing: {error}"

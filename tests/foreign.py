@@ -1,13 +1,15 @@
 """A project without the demo, over databases that a test makes on any server.
 
-The server is the embedded MariaDB, or the one that MYSQL_TEST_SERVER names
-(`mysql://USER:PASSWORD@HOST:PORT`), whose user may create databases.
+The server is the embedded MariaDB or, at night as well, a MySQL (tests/mysql.py).
+Where MYSQL_TEST_SERVER names one (`mysql://USER:PASSWORD@HOST:PORT`), whose user may
+create databases, it is that one alone.
 """
 
 import csv
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -19,15 +21,25 @@ from ingest.discover import judge
 from ingest.metadata import HEADERS
 from tests.clone import Clone
 
+NAMED = os.environ.get("MYSQL_TEST_SERVER", "").rstrip("/")
+SERVERS = (
+    ["mysql"] if NAMED else ["mariadb", pytest.param("mysql", marks=pytest.mark.long)]
+)
+
 
 class Foreign(Clone):
     """A clone without the demo, and databases of any name."""
 
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        # Another server than the clone's own.
+        self.elsewhere = ""
+
     @property
     def server(self) -> str:
         """The server's URL, for a user who may do anything."""
-        if url := os.environ.get("MYSQL_TEST_SERVER"):
-            return url.rstrip("/")
+        if self.elsewhere:
+            return self.elsewhere
         place = urlsplit(embedded.admin_url(self.root))
         user = f"operator:{quote(self.operator, safe='')}"
         return f"mysql://{user}@{place.hostname}:{place.port}"
