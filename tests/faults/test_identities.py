@@ -188,7 +188,7 @@ def test_a_row_of_a_range_that_is_lost_holds_its_batch_back(
         without("raw", "range-", "id = 2")(patch)
         result = foreign.run()
     assert states(result) == {"losses.goods": "rejected"}
-    assert "source = read: 4 ≠ 3 " in str(told(result))
+    assert "source = read: 4 ≠ 3" in str(told(result))
     assert foreign.run().state == "done"
     assert values(foreign, "goods") == {1: 1, 2: 2, 3: 3, 4: 4}
 
