@@ -39,18 +39,27 @@ active as (
         first_months.cohort_month,
         order_months.month_index - first_months.cohort_index
 
+),
+
+sized as (
+
+    select
+        cohort_month,
+        months_later,
+        customer_count,
+        max(customer_count) over (partition by cohort_month) as cohort_size
+    from active
+
 )
 
 select
     cohort_month,
     months_later,
     customer_count,
-    round(
-        100.0 * customer_count / max(customer_count) over (
-            partition by cohort_month
-        ), 1
-    ) as percent_of_cohort
-from active
+    {{ quotient(
+        numerator='100 * customer_count', denominator='cohort_size', scale=1
+    ) | indent(4) }} as percent_of_cohort
+from sized
 order by
     cohort_month,
     months_later

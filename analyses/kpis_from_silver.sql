@@ -5,21 +5,29 @@
 {%- set kpis = {
     'revenue': 'revenue',
     'order_count': 'order_count',
-    'average_order_value': 'round(revenue / nullif(order_count, 0), 2)',
+    'average_order_value': 
+        quotient(numerator='revenue', denominator='order_count', scale=2),
     'customer_count': 'customer_count',
     'new_customer_count': 'new_customer_count',
     'returning_customer_count': 'returning_customer_count',
     'refunded_amount': 'refunded_amount',
-    'refund_rate': 'round(refunded_amount / nullif(revenue, 0), 4)',
+    'refund_rate': 
+        quotient(numerator='refunded_amount', denominator='revenue', scale=4),
     'net_amount': 'net_amount',
     'gross_margin': 'net_amount - cost_amount',
     'gross_margin_rate':
-        'round(1 - cost_amount / nullif(net_amount, 0), 4)',
+        quotient(
+            numerator='net_amount - cost_amount',
+            denominator='net_amount',
+            scale=4,
+        ),
     'due_customer_count': 'due_customer_count',
     'churned_customer_count': 'churned_customer_count',
-    'churn_rate': 'round(
-            1.0 * churned_customer_count / nullif(due_customer_count, 0), 4
-        )',
+    'churn_rate': quotient(
+            numerator='churned_customer_count',
+            denominator='due_customer_count',
+            scale=4,
+        ),
 } %}
 
 with
@@ -306,7 +314,7 @@ in_rows as (
         currency,
         '{{ kpi }}' as kpi,
         cast(
-            {{ expression }}
+            {{ expression | indent(12) }}
             as numeric(18, 4)
         ) as kpi_value
     from summed

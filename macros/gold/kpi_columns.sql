@@ -6,29 +6,28 @@
 currency,
 cast(revenue as numeric(18, 2)) as revenue,
 cast(order_count as bigint) as order_count,
-cast(
-    round(revenue / nullif(order_count, 0), 2) as numeric(18, 2)
-) as average_order_value,
+{{ quotient(
+    numerator='revenue', denominator='order_count', scale=2
+) }} as average_order_value,
 cast(customer_count as bigint) as customer_count,
 cast(new_customer_count as bigint) as new_customer_count,
 cast(
     customer_count - new_customer_count as bigint
 ) as returning_customer_count,
 cast(refunded_amount as numeric(18, 2)) as refunded_amount,
-cast(
-    round(refunded_amount / nullif(revenue, 0), 4) as numeric(18, 4)
-) as refund_rate,
+{{ quotient(
+    numerator='refunded_amount', denominator='revenue', scale=4
+) }} as refund_rate,
 cast(net_amount as numeric(18, 2)) as net_amount,
 cast(margin_amount as numeric(18, 2)) as gross_margin,
-cast(
-    round(margin_amount / nullif(net_amount, 0), 4) as numeric(18, 4)
-) as gross_margin_rate,
+{{ quotient(
+    numerator='margin_amount', denominator='net_amount', scale=4
+) }} as gross_margin_rate,
 cast(due_customer_count as bigint) as due_customer_count,
 cast(churned_customer_count as bigint) as churned_customer_count,
-cast(
-    round(
-        cast(churned_customer_count as numeric(18, 4))
-        / nullif(due_customer_count, 0), 4
-    ) as numeric(18, 4)
-) as churn_rate
+{{ quotient(
+    numerator='churned_customer_count',
+    denominator='due_customer_count',
+    scale=4,
+) }} as churn_rate
 {%- endmacro %}

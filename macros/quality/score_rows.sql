@@ -26,7 +26,8 @@
 {%- endfor -%}
 {%- for names in unique -%}
     {%- do dimensions.uniqueness.append(
-        "1.0 / count(*) over (partition by " ~ names | join(', ') ~ ")"
+        "cast(1 as double precision) / count(*) over (partition by "
+            ~ names | join(', ') ~ ")"
     ) -%}
 {%- endfor -%}
 {%- for rule in consistent -%}
@@ -41,8 +42,8 @@ select
     {%- endfor %}
     timeliness,
     cast(
-        ({{ dimensions | join(' + ') }} + timeliness) / 5 as double precision
-    ) as score
+        {{ dimensions | join(' + ') }} + timeliness as double precision
+    ) / 5 as score
 from (
     select
         {%- for name in key %}
@@ -51,15 +52,8 @@ from (
         {%- for name, parts in dimensions.items() %}
         {#- A row that nothing is asked of in a dimension is perfect there -#}
         cast(
-            {%- if parts %}
-            (
-                {{ parts | join('\n                + ') }}
-            ) / {{ parts | length }}
-            {%- else %}
-            1
-            {%- endif %}
-            as double precision
-        ) as {{ name }},
+            {{ parts | join('\n            + ') or 1 }} as double precision
+        ) / {{ parts | length or 1 }} as {{ name }},
         {%- endfor %}
         {{ timeliness(
             table=table, warn_minutes=warn_minutes, error_minutes=error_minutes

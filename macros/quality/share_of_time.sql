@@ -7,14 +7,14 @@
 {#- 1 until freshness warns, then in a straight line to 0, where it fails -#}
 {% macro default__share_of_time(age, table, warn_minutes, error_minutes) -%}
     (
-        select cast(
+        select
             case
-                when {{ age }} <= {{ warn_minutes }} then 1
+                when {{ age }} <= {{ warn_minutes }}
+                    then cast(1 as double precision)
                 when {{ age }} >= {{ error_minutes }} then 0
-                else ({{ error_minutes }} - {{ age }})
+                else cast({{ error_minutes }} - {{ age }} as double precision)
                     / nullif({{ error_minutes - warn_minutes }}, 0)
-            end as double precision
-        )
+            end
         from {{ audit_table('table_state') }}
         where table_id = '{{ table }}'
     )

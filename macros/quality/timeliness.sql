@@ -13,7 +13,8 @@
 
 {% macro postgres__timeliness(table, warn_minutes, error_minutes) -%}
     {{- share_of_time(
-        age="extract(epoch from now() at time zone 'utc' - max(observed_at)) / 60",
+        age="cast(extract(epoch from now() at time zone 'utc' - max(observed_at))"
+            ~ " as double precision) / 60",
         table=table, warn_minutes=warn_minutes, error_minutes=error_minutes
     ) }}
 {%- endmacro %}

@@ -81,8 +81,13 @@ allocated as (
         case when shares.is_first_hour then shares.bytes_scanned end
             as bytes_scanned,
         coalesce(shares.run_ms, 0) as run_ms,
-        hours.credits_used_compute
-        * coalesce(shares.run_ms / nullif(totals.run_ms, 0), 1) as credits
+        coalesce(
+            {{ quotient(
+                numerator='hours.credits_used_compute * shares.run_ms',
+                denominator='totals.run_ms',
+                scale=9,
+            ) | indent(12) }}, hours.credits_used_compute
+        ) as credits
     from hours
     left join shares
         on
@@ -103,7 +108,7 @@ final as (
         warehouse_name,
         model,
         count(query_id) as query_count,
-        round(sum(run_ms) / 1000, 3) as run_seconds,
+        sum(run_ms) * 0.001 as run_seconds,
         coalesce(sum(bytes_scanned), 0) as bytes_scanned,
         round(sum(credits), 6) as credits,
         round(

@@ -50,9 +50,9 @@ final as (
         cast(sum(shipping_amount) as numeric(18, 2)) as shipping_amount,
         cast(sum(total_amount) as numeric(18, 2)) as total_amount,
         cast(sum(refunded_amount) as numeric(18, 2)) as refunded_amount,
-        cast(
-            round(sum(total_amount) / count(*), 2) as numeric(18, 2)
-        ) as average_order_amount
+        {{ quotient(
+            numerator='sum(total_amount)', denominator='count(*)', scale=2
+        ) | indent(8) }} as average_order_amount
     from orders
     group by
         ordered_on,

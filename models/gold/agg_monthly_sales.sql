@@ -110,9 +110,11 @@ final as (
         cast(months.shipping_amount as numeric(18, 2)) as shipping_amount,
         cast(months.total_amount as numeric(18, 2)) as total_amount,
         cast(months.refunded_amount as numeric(18, 2)) as refunded_amount,
-        cast(
-            round(months.total_amount / months.order_count, 2) as numeric(18, 2)
-        ) as average_order_amount
+        {{ quotient(
+            numerator='months.total_amount',
+            denominator='months.order_count',
+            scale=2,
+        ) | indent(8) }} as average_order_amount
     from months
     inner join customers
         on

@@ -87,13 +87,12 @@ final as (
         cast(net_amount as numeric(18, 2)) as net_amount,
         cast(cost_amount as numeric(18, 2)) as cost_amount,
         cast(margin_amount as numeric(18, 2)) as margin_amount,
-        cast(
-            round(margin_amount / nullif(net_amount, 0), 4) as numeric(18, 4)
-        ) as margin_rate,
-        cast(
-            round(cast(returned_item_count as numeric(18, 4)) / item_count, 4)
-            as numeric(18, 4)
-        ) as return_rate
+        {{ quotient(
+            numerator='margin_amount', denominator='net_amount', scale=4
+        ) | indent(8) }} as margin_rate,
+        {{ quotient(
+            numerator='returned_item_count', denominator='item_count', scale=4
+        ) | indent(8) }} as return_rate
     from summed
 
 )

@@ -44,16 +44,14 @@ final as (
         months.customer_count,
         months.order_count,
         months.revenue,
-        cast(
-            round(
-                cast(months.customer_count as numeric(18, 4))
-                / cohorts.customer_count, 4
-            ) as numeric(18, 4)
-        ) as retention_rate,
-        cast(
-            round(months.revenue / nullif(cohorts.revenue, 0), 4)
-            as numeric(18, 4)
-        ) as revenue_rate
+        {{ quotient(
+            numerator='months.customer_count',
+            denominator='cohorts.customer_count',
+            scale=4,
+        ) | indent(8) }} as retention_rate,
+        {{ quotient(
+            numerator='months.revenue', denominator='cohorts.revenue', scale=4
+        ) | indent(8) }} as revenue_rate
     from months
     inner join cohorts
         on

@@ -77,15 +77,14 @@ final as (
         cast(refunded_amount as numeric(18, 2)) as refunded_amount,
         cast(historic_value as numeric(18, 2)) as historic_value,
         cast(margin_amount as numeric(18, 2)) as margin_amount,
-        cast(
-            round(revenue / order_count, 2) as numeric(18, 2)
-        ) as average_order_value,
-        cast(
-            round(
-                (order_count - 1) * historic_value * {{ horizon_days }}
-                / nullif(order_count * active_days, 0), 2
-            ) as numeric(18, 2)
-        ) as projected_value
+        {{ quotient(
+            numerator='revenue', denominator='order_count', scale=2
+        ) | indent(8) }} as average_order_value,
+        {{ quotient(
+            numerator='(order_count - 1) * historic_value * ' ~ horizon_days,
+            denominator='order_count * active_days',
+            scale=2,
+        ) | indent(8) }} as projected_value
     from paced
 
 )

@@ -116,8 +116,11 @@ final as (
         cast(coalesce(rules.failed_count, 0) as bigint) as failed_count,
         cast(coalesce(rules.warned_count, 0) as bigint) as warned_count,
         cast(
-            rules.passed_count * 1.0 / nullif(rules.rule_count, 0)
-            as numeric(9, 6)
+            {{ quotient(
+                numerator='rules.passed_count',
+                denominator='rules.rule_count',
+                scale=6,
+            ) | indent(12) }} as numeric(9, 6)
         ) as pass_rate,
         cast(
             coalesce(rules.failing_row_count, 0) as bigint
@@ -134,8 +137,11 @@ final as (
             coalesce(batches.loaded_row_count, 0) as bigint
         ) as loaded_row_count,
         cast(
-            batches.rejected_row_count * 1.0 / nullif(batches.read_row_count, 0)
-            as numeric(9, 6)
+            {{ quotient(
+                numerator='batches.rejected_row_count',
+                denominator='batches.read_row_count',
+                scale=6,
+            ) | indent(12) }} as numeric(9, 6)
         ) as rejection_rate,
         cast(scores.score as numeric(9, 6)) as quality_score
     from days

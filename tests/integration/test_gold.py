@@ -1,15 +1,18 @@
 """Gold, held against the shop's own database and against what it was before."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import jinja2
 import pytest
 
 from ingest import build, demo, duck, settings
-from tests.clone import Clone, quiet
+from tests.clone import REPOSITORY, Clone, quiet
 from tests.conftest import DAYS, Played
 
 ORACLE = Path(__file__).parent / "gold" / "oracle.sql"
@@ -54,6 +57,65 @@ VIEWS = {
         "(select max(stock_date) from warehouse.gold.fct_inventory_daily)"
     ),
 }
+
+
+# How a warehouse may round a quotient before anybody else can.
+DIVISIONS = {
+    "as Postgres does": "$1 / $2",
+    "to six digits": "round($1 / $2, 6)",
+    "to whole numbers": "round($1 / $2)",
+    "down, to six digits": "trunc($1 / $2, 6)",
+    "as floats": "($1::float8 / $2::float8)::numeric",
+}
+
+
+def quotient(numerator: str, denominator: str, scale: int) -> str:
+    """The macro's SQL, which is the same on every warehouse."""
+    source = (REPOSITORY / "macros" / "gold" / "quotient.sql").read_text()
+    macros: Any = jinja2.Environment().from_string(source).module
+    return str(macros.default__quotient(numerator, denominator, scale))
+
+
+def dividends(seed: int = 1) -> list[tuple[Decimal, int | Decimal]]:
+    """Amounts and what they are divided by: halves, what is next to them, any."""
+    some = random.Random(seed)
+    found: list[tuple[Decimal, int | Decimal]] = [
+        (Decimal("15.01"), 2),
+        (Decimal("-15.01"), 2),
+        (Decimal("0.00"), 7),
+        (Decimal("1.00"), 0),
+        # A half but for one part in ten to the thirteenth.
+        (Decimal("5000000.49"), Decimal("99999999.99")),
+        (Decimal("99999999999.99"), 3),
+    ]
+    for _ in range(300):
+        divisor = some.choice((some.randint(1, 90), some.randint(1, 10**9)))
+        halves = (2 * some.randint(-(10**6), 10**6) + 1) * divisor
+        cents = (halves // 2) + some.choice((0, 0, 1))
+        found.append((Decimal(cents) / 100, divisor * some.choice((1, -1))))
+        amount, whole = some.randint(0, 10**10), some.randint(1, 10**10)
+        found.append((Decimal(amount) / 100, Decimal(whole) / 100))
+    return found
+
+
+def exact(numerator: Decimal, denominator: int | Decimal, scale: int) -> Decimal | None:
+    """The quotient, half a unit rounded away from zero."""
+    if not denominator:
+        return None
+    with localcontext() as context:
+        context.prec = 200
+        unit = Decimal(1).scaleb(-scale)
+        return (numerator / Decimal(denominator)).quantize(unit, ROUND_HALF_UP)
+
+
+def as_values(pairs: list[tuple[Decimal, int | Decimal]], type_: str) -> str:
+    """The pairs with whole or other divisors, as rows of a query."""
+    rows = [
+        f"select {place} as place, cast({a} as numeric(18, 2)) as a, "
+        f"cast({b} as {type_}) as b"
+        for place, (a, b) in enumerate(pairs)
+    ]
+    return "\nunion all ".join(rows)
 
 
 @contextmanager
@@ -113,6 +175,33 @@ def rewritten(clone: Clone, table: str, column: str, since: int) -> set[Any]:
             f"where xmin::text::bigint > {since}"
         )
     }
+
+
+@pytest.mark.parametrize("division", DIVISIONS.values(), ids=DIVISIONS)
+@pytest.mark.parametrize(
+    ("type_", "kind"), [("bigint", int), ("numeric(18, 2)", Decimal)]
+)
+def test_a_quotient_is_exact_however_a_warehouse_divides(
+    stack: Clone, division: str, type_: str, kind: type
+) -> None:
+    pairs = [pair for pair in dividends() if isinstance(pair[1], kind)]
+    shown = ", ".join(
+        quotient("a", "b", scale).replace(" / ", " operator(pg_temp.//) ")
+        for scale in (2, 4)
+    )
+    with stack.connect() as connection:
+        connection.execute(
+            "create function pg_temp.divided(numeric, numeric) returns numeric "
+            f"language sql immutable as 'select {division}'"
+        )
+        connection.execute(
+            "create operator pg_temp.// "
+            "(function = pg_temp.divided, leftarg = numeric, rightarg = numeric)"
+        )
+        found = connection.execute(
+            f"select {shown} from ({as_values(pairs, type_)}) as v order by place"
+        ).fetchall()
+    assert found == [(exact(a, b, 2), exact(a, b, 4)) for a, b in pairs]
 
 
 @pytest.mark.parametrize("day", [1, 2, 4])

@@ -2,21 +2,24 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pytest
 
-from ingest import ledger, parity, publish, snowflake, steps
+from ingest import demo, ledger, parity, publish, snowflake, steps
 from ingest.errors import ServiceError
 from ingest.parity import Comparison
 from ingest.pipeline import RunResult
 from ingest.publish import Published
-from tests.clone import Clone, quiet
+from tests.clone import Clone, neutral_environment, quiet
 from tests.conftest import DAYS
 from tests.faults.child import Run, run
 from tests.faults.proxy import Proxy, refusal
+from tests.integration.test_gold import as_values, dividends, exact, quotient
 from tests.lineage import assert_chain, checked, lineage_of
 from tests.snowflake.test_golden import compared
 
@@ -326,6 +329,42 @@ def test_what_the_emulator_waves_through_is_what_is_meant(
     # Other tests have databases of their own.
     ours = sorted(line for line in plain if not re.search("(histories|types)[.]", line))
     compared("accepted.txt", "".join(f"{line}\n" for line in ours))
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"), [("bigint", int), ("numeric(18, 2)", Decimal)]
+)
+def test_a_quotient_is_exact(
+    stack: Clone, emulated: dict[str, str], type_: str, kind: type
+) -> None:
+    pairs = [pair for pair in dividends() if isinstance(pair[1], kind)]
+    shown = ", ".join(quotient("a", "b", scale) for scale in (2, 4))
+    with stack.inside(**emulated), snowflake.connect() as there:
+        cursor = there.cursor()
+        cursor.execute(
+            f"select {shown} from ({as_values(pairs, type_)}) as v order by place"
+        )
+        found = cursor.fetchall()
+    assert found == [(exact(a, b, 2), exact(a, b, 4)) for a, b in pairs]
+
+
+@pytest.mark.long
+def test_the_whole_demo_is_the_same_on_both(
+    stack: Clone, emulated: dict[str, str]
+) -> None:
+    """As the README has it, with the rows that the demo has by default."""
+    empty(stack, emulated)
+    for words in (("demo", "--target", "snowflake", "--keep"), ("parity",)):
+        done = subprocess.run(
+            stack.command(*words),
+            cwd=stack.root,
+            env=neutral_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert stack.value("select count(*) from gold.fct_orders") > demo.DEFAULT_ROWS
 
 
 @pytest.mark.long

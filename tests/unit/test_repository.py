@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
+QUOTIENT = ROOT / "macros" / "gold" / "quotient.sql"
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -50,6 +51,24 @@ def test_every_macro_file_holds_one_public_macro_of_its_name() -> None:
         names = re.findall(r"{%-? (?:macro|test) (\w+)\(", path.read_text())
         public = [n for n in names if "__" not in n]
         assert public == [path.stem], path
+
+
+# What another warehouse gives other digits; a float's quotient it does not.
+_ROUNDED = re.compile(
+    r"(?<!as double precision\))/|\b(avg|corr|covar_\w+|div0|div0null|exp|kurtosis|ln|"
+    r"log|median|percentile_\w+|power|ratio_to_report|regr_\w+|skew|sqrt|stddev\w*|"
+    r"var_\w+|variance\w*)\("
+)
+
+
+def test_no_model_leaves_the_digits_of_a_quotient_to_the_warehouse() -> None:
+    left = []
+    for folder in ("models", "analyses", "macros/gold", "macros/quality"):
+        for path in {*(ROOT / folder).rglob("*.sql")} - {QUOTIENT}:
+            plain = re.sub(r"(?s)--[^\n]*|\{#.*?#\}", "", path.read_text())
+            plain = re.sub(r"\s*([()/])\s*", r"\1", plain)
+            left += [f"{path}: {found[0]}" for found in _ROUNDED.finditer(plain)]
+    assert not left, "what divides is the macro quotient"
 
 
 def test_no_secret_and_no_registry_host_is_committed() -> None:

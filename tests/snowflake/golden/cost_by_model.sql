@@ -81,8 +81,21 @@ allocated as (
         case when shares.is_first_hour then shares.bytes_scanned end
             as bytes_scanned,
         coalesce(shares.run_ms, 0) as run_ms,
-        hours.credits_used_compute
-        * coalesce(shares.run_ms / nullif(totals.run_ms, 0), 1) as credits
+        coalesce(
+            cast(
+                (
+                    cast(
+                        ((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(18, 0)) - mod((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(18, 0)), nullif(totals.run_ms, 0))) / nullif(totals.run_ms, 0)
+                        as numeric(38, 0)
+                    )
+                    + case
+                        when 2 * abs(mod((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(18, 0)), nullif(totals.run_ms, 0))) < abs(totals.run_ms) then 0
+                        when (hours.credits_used_compute * shares.run_ms < 0) = (totals.run_ms < 0) then 1
+                        else -1
+                    end
+                ) * 0.000000001 as numeric(18, 9)
+            ), hours.credits_used_compute
+        ) as credits
     from hours
     left join shares
         on
@@ -103,7 +116,7 @@ final as (
         warehouse_name,
         model,
         count(query_id) as query_count,
-        round(sum(run_ms) / 1000, 3) as run_seconds,
+        sum(run_ms) * 0.001 as run_seconds,
         coalesce(sum(bytes_scanned), 0) as bytes_scanned,
         round(sum(credits), 6) as credits,
         round(

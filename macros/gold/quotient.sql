@@ -1,0 +1,32 @@
+{% macro quotient(numerator, denominator, scale) %}
+    {{- return(adapter.dispatch('quotient')(
+        numerator=numerator, denominator=denominator, scale=scale
+    )) }}
+{% endmacro %}
+
+{#-
+    Warehouses give a quotient of decimals digits by rules of their own, and round to
+    those before anybody can. What is divided here leaves no remainder, so that it has
+    no digits to lose; then the remainder says whether to round up.
+-#}
+{% macro default__quotient(numerator, denominator, scale) -%}
+{%- set units -%}
+({{ numerator }}) * cast({{ 10 ** scale }} as numeric(18, 0))
+{%- endset -%}
+{%- set remainder -%}
+mod({{ units }}, nullif({{ denominator }}, 0))
+{%- endset -%}
+cast(
+    (
+        cast(
+            ({{ units }} - {{ remainder }}) / nullif({{ denominator }}, 0)
+            as numeric(38, 0)
+        )
+        + case
+            when 2 * abs({{ remainder }}) < abs({{ denominator }}) then 0
+            when ({{ numerator }} < 0) = ({{ denominator }} < 0) then 1
+            else -1
+        end
+    ) * {{ '0.' ~ '0' * (scale - 1) ~ '1' }} as numeric(18, {{ scale }})
+)
+{%- endmacro %}
