@@ -95,7 +95,8 @@ class Outcome:
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
     """Measure each way `rounds` times, one after the other, with `rows` orders."""
     outcomes = [Outcome(way) for way in WAYS]
-    with servers(report) as home, _project(home), ExitStack() as stack:
+    with servers(report) as home, ExitStack() as stack:
+        _copy(home)
         variables = {
             WAYS[0]: dict[str, str](),
             WAYS[1]: _variables(1),
@@ -162,26 +163,14 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
     yield f"{verdict}: {longer(outcomes):+.2f} s, at most {LIMIT:.2f}; {told}"
 
 
-@contextmanager
-def _project(home: Path) -> Iterator[None]:
-    """A copy of what a run needs, in the servers' folder."""
-    copied = []
-    try:
-        for name in _NEEDED:
-            there, here = ROOT / name, home / name
-            copied.append(here)
-            if there.is_dir():
-                shutil.copytree(there, here, dirs_exist_ok=True)
-            elif there.exists():
-                shutil.copy(there, here)
-        yield
-    finally:
-        told = (home / ".seedbed" / name for name in ("lineage", "log"))
-        for path in (*copied, *told, home / "target"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+def _copy(home: Path) -> None:
+    """Copy what a run needs into the servers' folder."""
+    for name in _NEEDED:
+        there, here = ROOT / name, home / name
+        if there.is_dir():
+            shutil.copytree(there, here)
+        elif there.exists():
+            shutil.copy(there, here)
 
 
 def _variables(port: int) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from ingest import load, metadata, settings
-from ingest.bench import servers
+from ingest.bench import HOME, servers
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 
@@ -143,6 +143,8 @@ def _dbt() -> float:
 
     place = ["--project-dir", str(settings.ROOT), "--log-level", "none"]
     place += ["--profiles-dir", str(settings.ROOT), "--target", "postgres"]
+    # Not where the product looks for what was built last.
+    place += ["--target-path", str(HOME / "target"), "--log-path", str(HOME / "log")]
     kinds = ["--resource-type", "model", "--resource-type", "snapshot"]
     answer = dbtRunner(callbacks=[follow]).invoke(["build", *place, *kinds])
     if not answer.success:

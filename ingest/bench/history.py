@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from ingest import generate, load, metadata, settings
-from ingest.bench import servers
+from ingest.bench import seed, servers
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 
@@ -145,8 +145,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
 def _project(home: Path) -> Path:
     """The dbt project, with models as `./seedbed generate` writes them."""
     project = home / "project"
-    shutil.rmtree(project, ignore_errors=True)
     shutil.copytree(HERE / "project", project)
+    seed(project, HERE / "project" / metadata.FOLDER)
     (project / "macros").symlink_to(settings.ROOT / "macros")
     generate.apply(project, generate.plan(project, metadata.load(project)))
     return project

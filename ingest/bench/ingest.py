@@ -29,7 +29,7 @@ import psycopg
 import pymysql
 
 from ingest import duck, embedded, generate, load, metadata, settings
-from ingest.bench import peers, servers
+from ingest.bench import peers, seed, servers
 from ingest.embedded import mariadb
 from ingest.embedded.postgres import binaries
 from ingest.errors import SeedbedError
@@ -162,10 +162,11 @@ def run(
     ):
         command += f" --{name}" if wanted else ""
     with servers(report) as home:
+        machine = _machine(home)
         bench = _Bench(home, report)
         bench.fill("customers", max(rows // 5, 1))
         bench.fill("orders", rows)
-        results = Results(command, rounds, _machine(home), [])
+        results = Results(command, rounds, machine, [])
         for table, count in (("orders", rows), ("customers", max(rows // 5, 1))):
             measured = Measured(table, count)
             bench.measure(measured, rounds, with_peers)
@@ -189,6 +190,7 @@ def _machine(home: Path) -> dict[str, str]:
     return {
         "CPU": f"{os.cpu_count()} of {names[0] if names else cpu}",
         "memory": f"{memory:.0f} GiB",
+        "load before": f"{os.getloadavg()[1]:.1f}",
         "system": f"{platform.system()} {platform.release()}",
         "MariaDB": found["mariadb"],
         "Postgres": found["postgres"],
@@ -204,9 +206,7 @@ class _Bench:
         self.report = report
         self.client: list[str] = []
         self.read: dict[str, int] = {}
-        for folder in ("seeds", "models", "snapshots"):
-            shutil.rmtree(home / folder, ignore_errors=True)
-        shutil.copytree(TABLES / "seeds", home / "seeds")
+        seed(home, TABLES / metadata.FOLDER)
         tables = metadata.load(home)
         generate.apply(home, generate.plan(home, tables))
         self.tables = {t.name: t for t in tables}

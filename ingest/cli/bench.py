@@ -15,7 +15,7 @@ def bench() -> None:
 
 
 @bench.command("history")
-@click.option("--rows", type=click.IntRange(10_000), default=1_000_000, help="Keys.")
+@click.option("--rows", type=click.IntRange(100), default=1_000_000, help="Keys.")
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Runs of each way.")
 @json_option
 def bench_history(rows: int, rounds: int, as_json: bool) -> int:
@@ -70,7 +70,7 @@ def bench_ingest(
 
 
 @bench.command("storage")
-@click.option("--rows", type=click.IntRange(100_000), default=10_000_000, help="Rows.")
+@click.option("--rows", type=click.IntRange(10_000), default=10_000_000, help="Rows.")
 @click.option("--rounds", type=click.IntRange(1, 20), default=5, help="Runs of each.")
 @json_option
 def bench_storage(rows: int, rounds: int, as_json: bool) -> int:
