@@ -23,17 +23,17 @@ def latest_rows(table: Table, through: int, columns: str, where: str = "true") -
     """SQL for `columns` of each key's newest row up to batch `through`.
 
     `where` may narrow the keys. A row that was first read after a tombstone takes
-    effect no earlier than it: `effective_ts`.
+    effect no earlier than it: `_effective_ts`.
     """
     keys = key(table)
     return (
         f"select {columns} from (select distinct on ({keys}) * from (select *, "
         "greatest(_source_ts, max(_source_ts) filter (where _op = 'D') over ("
         f"partition by {keys} order by _batch_seq, _source_ts, _row_hash, _op "
-        "rows between unbounded preceding and 1 preceding)) as effective_ts "
-        f"from {name_of(table)} where _batch_seq <= {through} and {where}) as log "
-        f"order by {keys}, effective_ts desc, _batch_seq desc, _row_hash desc, "
-        "_op desc) as latest"
+        "rows between unbounded preceding and 1 preceding)) as _effective_ts "
+        f"from {name_of(table)} where _batch_seq <= {through} and {where}) as _log "
+        f"order by {keys}, _effective_ts desc, _batch_seq desc, _row_hash desc, "
+        "_op desc) as _latest"
     )
 
 

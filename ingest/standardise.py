@@ -8,7 +8,6 @@ rows, which both warehouses load.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -213,73 +212,59 @@ class Standardisation:
         if start is None:  # nothing is released, or nothing was read
             self._fresh("select * from accepted")
             return 0, ""
-        if self.batch.kind == "repair":
-            # What is repaired takes effect no earlier than what was wrong.
-            ask_warehouse(
-                self.engine, "latest", self._log(log.latest_rows, "effective_ts")
-            )
-            self._fresh(
-                "select accepted.* replace ("
-                "greatest(_source_ts, latest.effective_ts) as _source_ts) "
-                f"from accepted left join latest using ({self.keys})"
-            )
-            return 0, ""
-        ask_warehouse(self.engine, "known", self._known(literal(start)))
-        fresh = (
-            f"from accepted anti join known using ({self.keys}, _source_ts, _row_hash)"
+        # A key whose rows are all older has none that a row read here could equal
+        # or come too early for; a row without a time may equal one of any time.
+        since = "true" if timeless else f"_source_ts >= timestamp {literal(start)}"
+        ask_warehouse(self.engine, "newest", self._newest(since))
+        ask_warehouse(self.engine, "put_aside", self._put_aside(since))
+        # What the source shows now is true now, whatever its watermark says: a row
+        # takes effect no earlier than the one that it replaces.
+        self._fresh(
+            f"select accepted.* replace (greatest(accepted._source_ts, "
+            "newest._effective_ts) as _source_ts) "
+            f"from accepted left join newest using ({self.keys}) "
+            "where (accepted._op, accepted._row_hash) "
+            "is distinct from (newest._op, newest._row_hash)",
+            without=f"put_aside using ({self.keys}, _source_ts, _row_hash)",
         )
-        if timeless:
-            # Without a time of its own, a row is known by its content.
-            ask_warehouse(self.engine, "held", self._log(log.live_rows, "_row_hash"))
-            fresh = (
-                f"from ({fresh}) as rows_left where not _timeless or "
-                f"({self.keys}, _row_hash) not in (from held)"
-            )
-        self._fresh(f"select * {fresh}")
         return total - scalar(self.engine, "select count(*) from fresh"), ""
 
-    def _fresh(self, rows: str) -> None:
+    def _fresh(self, rows: str, without: str = "") -> None:
+        if without:
+            rows = f"from ({rows}) anti join {without}"
         self.engine.execute(f"create or replace temp view fresh as {rows}")
 
-    def _log(self, rows: Callable[[Table, int, str, str], str], column: str) -> str:
-        """SQL for a column of the log's rows that `rows` gives, by key."""
+    def _newest(self, since: str) -> str:
+        """SQL for the newest released row of each key that was read.
+
+        Of those keys only that have a row for which `since` holds; what a tombstone
+        moves in time is found by all rows of its key. What a batch that may still be
+        rejected holds doesn't count.
+        """
         (reach,) = keys.extent(self.engine, self.table, "accepted")
         where = reach.condition(quoted(self.table.key[0].name))
-        columns = f"{self.keys}, {column}"
-        return rows(self.table, self.released.through, columns, where)
+        through = self.released.through
+        if since != "true":
+            where += (
+                f" and ({self.keys}) in (select {self.keys} "
+                f"from {log.name_of(self.table)} where {where} "
+                f"and _batch_seq <= {through} and {since})"
+            )
+        columns = f"{self.keys}, _op, _row_hash, _effective_ts"
+        return log.latest_rows(self.table, through, columns, where)
 
-    def _known(self, start: str) -> str:
-        """SQL for the released rows from `start` on that still hold.
-
-        A row that is in the log and was not deleted since adds nothing when it is
-        read again. What a batch that may still be rejected holds doesn't count.
-        """
-        same_key = " and ".join(
-            f"later.{quoted(c.name)} = log.{quoted(c.name)}" for c in self.table.key
-        )
-        name = log.name_of(self.table)
-        released = f"_batch_seq <= {self.released.through}"
-        return (
-            f"select {self.keys}, _source_ts, _row_hash from {name} as log "
-            f"where {released} and _source_ts >= timestamp {start} "
-            "and (_op = 'D' or not exists ("
-            f"select from {name} as later where {same_key} "
-            f"and later._op = 'D' and later.{released} "
-            "and later._batch_seq > log._batch_seq)) "
-            f"union all {self._put_aside(start)}"
-        )
-
-    def _put_aside(self, start: str) -> str:
+    def _put_aside(self, since: str) -> str:
         """SQL for rows that a person has left out, by `release --quarantine`."""
         key = ", ".join(
-            f"(row ->> {literal(c.name)})::{c.type.log}" for c in self.table.key
+            f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
+            for c in self.table.key
         )
         return (
-            f"select {key}, source_ts, row_hash from audit.quarantine "
-            "join audit.batch using (table_id, batch_seq) "
+            f"select {key}, source_ts as _source_ts, row_hash as _row_hash "
+            "from audit.quarantine join audit.batch using (table_id, batch_seq) "
             f"where table_id = {literal(self.table.id)} and state = 'released' "
             f"and batch_seq <= {self.released.through} "
-            f"and source_ts >= timestamp {start}"
+            f"and {since.removeprefix('_')}"
         )
 
     def _tombstones(self, gone: list[str], observed_at: dt.datetime) -> int:
@@ -301,13 +286,13 @@ class Standardisation:
                 log.live_rows(
                     self.table,
                     self.released.through,
-                    f"{self.names}, _row_hash, effective_ts",
+                    f"{self.names}, _row_hash, _effective_ts",
                     where.condition(quoted(self.table.key[0].name)),
                 ),
             )
             rows = (
                 f"select {self.names}, 'D' as _op, "
-                f"greatest({observed}, effective_ts) as _source_ts, "
+                f"greatest({observed}, _effective_ts) as _source_ts, "
                 f"{observed} as _observed_at, "
                 f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "
                 f"from last semi join lost using ({self.keys})"

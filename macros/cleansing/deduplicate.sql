@@ -13,8 +13,8 @@
             row_number() over (
                 partition by {{ key | join(', ') }}
                 order by {{ order_by | join(', ') }}
-            ) as duplicate_number
+            ) as _duplicate_number
         from {{ source }}
     ) as numbered
-    where duplicate_number = 1
+    where _duplicate_number = 1
 {%- endmacro %}

@@ -8,7 +8,7 @@
 {% macro default__cdc(source, key, columns) %}
 {%- set keys = key | join(', ') -%}
 {%- set by_time -%}
-partition by {{ keys }} order by effective_ts, _batch_seq, _row_hash, _op
+partition by {{ keys }} order by _effective_ts, _batch_seq, _row_hash, _op
 {%- endset -%}
 with
 {{ history_rows(
@@ -20,12 +20,15 @@ with
 ) }}
 repeats as (
 
+    -- what is said twice in a row is one change; what lies between makes it two
     select
         *,
-        row_number() over (
-            partition by {{ keys }}, effective_ts, _op, _row_hash
-            order by _batch_seq
-        ) as observation
+        coalesce(
+            _effective_ts = lag(_effective_ts) over ({{ by_time }})
+            and _op = lag(_op) over ({{ by_time }})
+            and _row_hash = lag(_row_hash) over ({{ by_time }}),
+            false
+        ) as _is_repeat
     from placed
 
 ),
@@ -37,23 +40,23 @@ changes as (
         {{ column }},
         {%- endfor %}
         case
-            when known_version is not null then _op
+            when _known_version is not null then _op
             when _op = 'D' then 'D'
             when lag(_op, 1, 'D') over ({{ by_time }}) = 'D' then 'I'
             else 'U'
         end as op,
-        effective_ts as valid_from,
-        lead(effective_ts) over ({{ by_time }}) as valid_to,
-        lead(effective_ts) over ({{ by_time }}) is null as is_current,
+        _effective_ts as valid_from,
+        lead(_effective_ts) over ({{ by_time }}) as valid_to,
+        lead(_effective_ts) over ({{ by_time }}) is null as is_current,
         _op = 'D' as is_deleted,
         cast(
-            sum(coalesce(known_version, 1)) over (
+            sum(coalesce(_known_version, 1)) over (
                 {{ by_time }} rows between unbounded preceding and current row
             ) as integer
         ) as version,
         _batch_seq
     from repeats
-    where observation = 1
+    where not _is_repeat
 
 )
 

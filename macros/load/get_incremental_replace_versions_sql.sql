@@ -13,13 +13,13 @@
     using (
         select
             {{ keys }},
-            min(version) as first_version
+            min(version) as _first_version
         from {{ arg_dict['temp_relation'] }}
         group by {{ keys }}
     ) as derived
     where
         {{ same_key('derived', 'history', arg_dict['unique_key']) }}
-        and history.version >= derived.first_version;
+        and history.version >= derived._first_version;
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }}

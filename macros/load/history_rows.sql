@@ -38,10 +38,10 @@ touched as (
 
     select
         {{ keys }},
-        min(_source_ts) as first_ts,
+        min(_source_ts) as _first_ts,
         coalesce(
             min(case when _op = 'D' then _batch_seq end) < max(_batch_seq), false
-        ) as is_moved
+        ) as _is_moved
     from new_rows
     group by {{ keys }}
 
@@ -49,7 +49,7 @@ touched as (
 
 known as (
 
-    -- The open version of each key, if it has one. `is_extended` is NULL, not
+    -- The open version of each key, if it has one. `_is_extended` is NULL, not
     -- false: such keys are few, and Postgres expects few NULLs, so it looks
     -- them up in the log by their index.
     select
@@ -59,17 +59,17 @@ known as (
         {%- if is_complete %}
         {{ operation }} as _op,
         history.valid_from,
-        history.{{ seen_through }} as seen_ts,
+        history.{{ seen_through }} as _seen_ts,
         history._batch_seq,
         {%- endif %}
         history.version,
         case
-            when touched.is_moved then null
+            when touched._is_moved then null
             when history.version is null then true
             {%- if is_complete %}
-            when history.{{ seen_through }} < touched.first_ts then true
+            when history.{{ seen_through }} < touched._first_ts then true
             {%- endif %}
-        end as is_extended
+        end as _is_extended
     from touched
     left join {{ this }} as history
         on
@@ -85,7 +85,7 @@ late as (
     inner join {{ source }} as source
         on {{ same_key('known', 'source', key) }}
     where
-        known.is_extended is null
+        known._is_extended is null
         and source._batch_seq <= {{ claimed('through_seq') }}
 
 ),
@@ -100,12 +100,12 @@ placed as (
         _op,
         _batch_seq,
         cast(null as {{ warehouse_type('binary') }}) as _row_hash,
-        valid_from as effective_ts,
-        seen_ts,
-        version as known_version
+        valid_from as _effective_ts,
+        _seen_ts,
+        version as _known_version
     from known
     where
-        is_extended
+        _is_extended
         and version is not null
 
     union all
@@ -115,13 +115,13 @@ placed as (
         {%- for column in kept %}
         new_rows.{{ column }},
         {%- endfor %}
-        new_rows._source_ts as effective_ts,
-        cast(null as {{ warehouse_type('timestamp') }}) as seen_ts,
-        cast(null as integer) as known_version
+        new_rows._source_ts as _effective_ts,
+        cast(null as {{ warehouse_type('timestamp') }}) as _seen_ts,
+        cast(null as integer) as _known_version
     from new_rows
     inner join known
         on {{ same_key('known', 'new_rows', key) }}
-    where known.is_extended
+    where known._is_extended
 
     union all
 
@@ -129,9 +129,9 @@ placed as (
         {%- for column in kept %}
         {{ column }},
         {%- endfor %}
-        effective_ts,
-        cast(null as {{ warehouse_type('timestamp') }}) as seen_ts,
-        cast(null as integer) as known_version
+        _effective_ts,
+        cast(null as {{ warehouse_type('timestamp') }}) as _seen_ts,
+        cast(null as integer) as _known_version
     from (
         {{ placed_rows(source='late', key=key) }}
     ) as late_placed
@@ -142,8 +142,8 @@ log as (
 
     select
         *,
-        cast(null as {{ warehouse_type('timestamp') }}) as seen_ts,
-        cast(null as integer) as known_version
+        cast(null as {{ warehouse_type('timestamp') }}) as _seen_ts,
+        cast(null as integer) as _known_version
     from {{ source }}
     where
         {{ claim }}

@@ -12,8 +12,8 @@ ranked as (
         *,
         row_number() over (
             partition by {{ key | join(', ') }}
-            order by effective_ts desc, _batch_seq desc, _row_hash desc, _op desc
-        ) as newest_first
+            order by _effective_ts desc, _batch_seq desc, _row_hash desc, _op desc
+        ) as _newest_first
     from {{ source }}
 
 ),
@@ -25,10 +25,10 @@ latest as (
         {{ column }},
         {%- endfor %}
         _op = 'D' as is_deleted,
-        effective_ts as _source_ts,
+        _effective_ts as _source_ts,
         _batch_seq
     from ranked
-    where newest_first = 1
+    where _newest_first = 1
 
 )
 {% endmacro %}

@@ -15,6 +15,6 @@
                 ),
                 _source_ts
             )
-        ) as effective_ts
+        ) as _effective_ts
     from {{ source }}
 {%- endmacro %}

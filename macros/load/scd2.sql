@@ -10,7 +10,7 @@
 {#- All windows but the first follow one order, so one sort serves them all -#}
 {% macro default__scd2(source, key, columns, tracked) %}
 {%- set by_time -%}
-partition by {{ key | join(', ') }} order by effective_ts
+partition by {{ key | join(', ') }} order by _effective_ts
 {%- endset -%}
 with
 {{ history_rows(
@@ -24,9 +24,9 @@ observed as (
 
     select
         *,
-        lead(effective_ts) over (
+        lead(_effective_ts) over (
             {{ by_time }}, _batch_seq, _row_hash, _op
-        ) as next_ts
+        ) as _next_ts
     from placed
 
 ),
@@ -36,10 +36,10 @@ compared as (
     -- of rows that take effect at one instant, the last one observed holds
     select
         *,
-        first_value(effective_ts) over ({{ by_time }}) as first_ts,
-        first_value(known_version) over ({{ by_time }}) as first_version,
+        first_value(_effective_ts) over ({{ by_time }}) as _first_ts,
+        first_value(_known_version) over ({{ by_time }}) as _first_version,
         case
-            when next_ts is null then true
+            when _next_ts is null then true
             when lead(_op) over ({{ by_time }}) = 'D' then _op <> 'D'
             when _op = 'D' then true
             {%- for column in tracked %}
@@ -47,9 +47,9 @@ compared as (
                 then true
             {%- endfor %}
             else false
-        end as is_last
+        end as _is_last
     from observed
-    where next_ts is distinct from effective_ts
+    where _next_ts is distinct from _effective_ts
 
 ),
 
@@ -61,18 +61,18 @@ history as (
         {%- for column in columns %}
         {{ column }},
         {%- endfor %}
-        coalesce(lag(next_ts) over ({{ by_time }}), first_ts) as valid_from,
-        next_ts as valid_to,
-        next_ts is null as is_current,
+        coalesce(lag(_next_ts) over ({{ by_time }}), _first_ts) as valid_from,
+        _next_ts as valid_to,
+        _next_ts is null as is_current,
         _op = 'D' as is_deleted,
         cast(
-            row_number() over ({{ by_time }}) + coalesce(first_version, 1) - 1
+            row_number() over ({{ by_time }}) + coalesce(_first_version, 1) - 1
             as integer
         ) as version,
-        coalesce(seen_ts, effective_ts) as _source_ts,
+        coalesce(_seen_ts, _effective_ts) as _source_ts,
         _batch_seq
     from compared
-    where is_last
+    where _is_last
 
 )
 

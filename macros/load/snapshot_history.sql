@@ -27,7 +27,10 @@ history as (
         cast(
             row_number() over (
                 partition by {{ key | join(', ') }}
-                order by dbt_valid_from
+                order by
+                    dbt_valid_from,
+                    case when dbt_valid_to is null then 1 else 0 end,
+                    dbt_valid_to
             ) as integer
         ) as version,
         _batch_seq

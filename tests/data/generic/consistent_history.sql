@@ -19,9 +19,9 @@ versions as (
         valid_from,
         valid_to,
         is_current,
-        row_number() over ({{ by_version }}) as expected_version,
-        lead(valid_from) over ({{ by_version }}) as next_valid_from,
-        count(case when is_current then 1 end) over ({{ by_key }}) as current_versions
+        row_number() over ({{ by_version }}) as _expected_version,
+        lead(valid_from) over ({{ by_version }}) as _next_valid_from,
+        count(case when is_current then 1 end) over ({{ by_key }}) as _current_versions
     from {{ model }}
 
 )
@@ -29,9 +29,9 @@ versions as (
 select *
 from versions
 where
-    version <> expected_version
-    or current_versions <> 1
+    version <> _expected_version
+    or _current_versions <> 1
     or is_current <> (valid_to is null)
-    or valid_to is distinct from next_valid_from
+    or valid_to is distinct from _next_valid_from
     or valid_to {{ '<' if allow_ties else '<=' }} valid_from
 {% endtest %}
