@@ -26,19 +26,15 @@
     {{ return('') }}
 {% endmacro %}
 
-{#- A view that shows a removed column goes with it, as any view goes when dbt builds
-    what is below it; those of the project are built again. dbt must know of it. -#}
+{#- A removed column that a view shows has a name of its own until none shows it any
+    more: the view stays as it is until it is built again. -#}
 {% macro postgres__alter_columns(relation, columns, changes) %}
     {%- set simple = [] -%}
     {%- set retyped = [] -%}
     {%- for name in changes.removed -%}
         {%- set views -%}
-            select distinct
-                pg_class.relnamespace::regnamespace::text,
-                pg_class.relname
+            select 1
             from pg_depend
-            inner join pg_rewrite on pg_rewrite.oid = pg_depend.objid
-            inner join pg_class on pg_class.oid = pg_rewrite.ev_class
             inner join pg_attribute
                 on
                     pg_attribute.attrelid = pg_depend.refobjid
@@ -47,14 +43,19 @@
                 pg_depend.classid = 'pg_rewrite'::regclass
                 and pg_depend.refobjid = '{{ relation }}'::regclass
                 and pg_attribute.attname = '{{ name }}'
-                and pg_class.relkind = 'v'
+            limit 1
         {%- endset -%}
-        {%- for schema, view in run_query(views) -%}
-            {%- do adapter.drop_relation(api.Relation.create(
-                database=relation.database, schema=schema, identifier=view, type='view'
-            )) -%}
-        {%- endfor -%}
-        {%- do simple.append('drop column ' ~ name) -%}
+        {%- if not run_query(views).rows -%}
+            {%- do simple.append('drop column ' ~ name) -%}
+        {%- elif not name.startswith('_removed_') -%}
+            {%- do run_query(
+                'alter table ' ~ relation ~ ' rename column ' ~ name ~ ' to '
+                ~ ('_removed_' ~ name)[:63]
+            ) -%}
+            {%- do simple.append(
+                'alter column ' ~ ('_removed_' ~ name)[:63] ~ ' drop not null'
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- for name in changes.added -%}
         {%- do simple.append('add column ' ~ name ~ ' ' ~ columns[name].type) -%}

@@ -68,15 +68,21 @@
 ) %}
     {%- if on_schema_change == 'freeze' -%}
         {%- set told = [] -%}
-        {%- for kind, names in changes.items() if names -%}
-            {%- do told.append(names | join(', ') ~ ' ' ~ kind) -%}
+        {%- for kind, names in changes.items() -%}
+            {#- What was removed before, and a view shows still, is no change -#}
+            {%- for name in names if not name.startswith('_removed_') -%}
+                {%- do told.append(name ~ ' ' ~ kind) -%}
+            {%- endfor -%}
         {%- endfor -%}
-        {{ exceptions.raise_compiler_error(
-            model.name ~ " is frozen, but its columns changed in the metadata seed: "
-            ~ told | join('; ') ~ ". Write the old columns back in columns.csv; or, "
-            ~ "if the change is meant, write evolve as its on_schema_change in "
-            ~ "tables.csv. Then `./seedbed generate` and build again."
-        ) }}
+        {%- if told -%}
+            {{ exceptions.raise_compiler_error(
+                model.name ~ " is frozen, but its columns changed in the metadata "
+                ~ "seed: " ~ told | join('; ') ~ ". Write the old columns back in "
+                ~ "columns.csv; or, if the change is meant, write evolve as its "
+                ~ "on_schema_change in tables.csv. Then `./seedbed generate` and "
+                ~ "build again."
+            ) }}
+        {%- endif -%}
     {%- endif -%}
     {%- for name in changes.retyped
         if not widens(stored[name].type, wanted[name].type) -%}
