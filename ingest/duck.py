@@ -185,9 +185,7 @@ def attach_source(
         values |= {name: path for name, path in files.items() if path}
     _secret(engine, "mysql", **values)
     # The compressed protocol, the default, is four times slower on a near host.
-    engine.execute(
-        "attach 'compression=disabled' as source (type mysql, read_only, secret mysql)"
-    )
+    engine.execute("attach 'compression=disabled' as source (type mysql, secret mysql)")
 
 
 def attach_warehouse(

@@ -103,7 +103,6 @@ class _Extraction:
         self.batch = batch
         self.released = ledger.released(connection, table)
         self.lake = lake
-        self.relation = source.attached(table)
 
     def run(self) -> Manifest:
         with duck.engine(settings.ROOT / ".seedbed" / "spill") as self.engine:
@@ -198,24 +197,23 @@ class _Extraction:
         read = _Reading()
         for piece in ranges:
             self._read_range(read, piece)
-        self.engine.execute("begin")
-        if self.batch.kind == "repair":
-            self._read_differences(read)
-        elif not ranges:
-            self._read_window(read)
-        if self._scan_is_due():
-            self._scan_keys(read)
-        elif self._replaces():
-            self._replace_window(read)
-        probe = self.engine.execute(f"select 1 from {self.relation} limit 1")
-        read.source_empty = probe.fetchone() is None
-        self.engine.execute("commit")
+        with reading.snapshot(self.engine):
+            if self.batch.kind == "repair":
+                self._read_differences(read)
+            elif not ranges:
+                self._read_window(read)
+            if self._scan_is_due():
+                self._scan_keys(read)
+            elif self._replaces():
+                self._replace_window(read)
+            probe = f"select 1 from {source.named(self.table)} limit 1"
+            found = self.engine.execute(f"from {duck.asked(probe)}").fetchone()
+            read.source_empty = found is None
         return read
 
     def _rows(self, condition: reading.Condition) -> str:
         """A query for the source's rows."""
-        as_text = self.table.options.zero_date == "reject"
-        return reading.rows(self.engine, self.table, condition, dates_as_text=as_text)
+        return reading.rows(self.engine, self.table, condition)
 
     def _count(self, condition: str) -> int:
         """How many rows the source itself counts, in the transaction's snapshot."""
@@ -224,50 +222,63 @@ class _Extraction:
 
     def _read_window(self, read: _Reading) -> None:
         """Add the window's rows to `read`, and their number as the source counts."""
+        parts, count, zero_dates = self._read_rows(read, "part", lambda quote: "true")
+        read.parts += parts
+        read.source_rows += count
+        read.zero_dates += zero_dates
+
+    def _read_rows(
+        self, read: _Reading, name: str, piece: reading.Condition
+    ) -> tuple[tuple[Part, ...], int, int]:
+        """Read the window's rows of which `piece` is true, and those without a time.
+
+        Returns the files, how many rows the source counts and how many of its dates
+        are zero.
+        """
 
         def inside(quote: Callable[[str], str]) -> str:
-            return window.predicate(self.table, self.batch, quote)
+            return (
+                f"{window.predicate(self.table, self.batch, quote)} and {piece(quote)}"
+            )
 
-        timeless = self._timeless()
-        rows, count = self._rows(inside), 0
-        if timeless is None:
-            count = self._count(inside(backticked))
-        else:
+        there = inside(backticked)
+        rows = self._rows(inside)
+        if self.table.watermark_column:
+            # A zero or incomplete date is no time, though the source compares it so.
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
-            rows = (
-                f"{rows} and {watermark} is not null union all "
-                f"{self._rows(timeless)} and {watermark} is null"
-            )
-            column = backticked(self.table.watermark_column)
-            count = self._count(f"{inside(backticked)} and {column} >= '1000-01-01'")
-            count += self._count(
-                f"{timeless(backticked)} "
-                f"and ({column} is null or {column} < '1000-01-01')"
-            )
-        self._write_rows(read, rows, count, "part")
-        read.zero_dates += self._zero_dates(inside, read.parts)
+            no_time = reading.no_date(backticked(self.table.watermark_column))
+            rows += f" and {watermark} is not null"
+            there = f"{there} and not {no_time}"
+            if timeless := self._timeless(piece):
+                rows += f" union all {self._rows(timeless)} and {watermark} is null"
+                there = f"({there} or {timeless(backticked)} and {no_time})"
+        count = self._count(there)
+        parts = self._write(rows, name)
+        read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
+        return parts, count, self._zero_dates(there, parts)
 
-    def _timeless(self) -> reading.Condition | None:
-        """A condition that rows without watermark meet; None when there are none.
-
-        A zero or incomplete date is none either: DuckDB reads it as NULL.
-        """
+    def _timeless(self, piece: reading.Condition) -> reading.Condition | None:
+        """A condition that rows without watermark meet; None when there are none."""
         if not self.table.watermark_column or self.batch.kind != "window":
             return None
-        watermark = backticked(self.table.watermark_column)
-        names = ", ".join(backticked(c.source_name) for c in self.table.key)
-        query = (
-            f"select {names} from {source.named(self.table)} "
-            f"where {watermark} is null or {watermark} < '1000-01-01'"
+        no_time = reading.no_date(backticked(self.table.watermark_column))
+        rows = reading.answer(
+            self.engine,
+            self.table,
+            f"{piece(backticked)} and {no_time}",
+            self.table.key,
         )
         self.engine.execute(
-            f"create or replace temp table timeless as select {casts.key(self.table)} "
-            f"from {duck.asked(query)}"
+            "create or replace temp table timeless as "
+            f"select {casts.key(self.table)} from ({rows})"
         )
         extent = keys.extent(self.engine, self.table, "timeless")
-        return keys.within(self.table, extent[0]) if extent else None
+        if not extent:
+            return None
+        within = keys.within(self.table, extent[0])
+        return lambda quote: f"{within(quote)} and {piece(quote)}"
 
-    def _zero_dates(self, condition: reading.Condition, parts: tuple[Part, ...]) -> int:
+    def _zero_dates(self, condition: str, parts: tuple[Part, ...]) -> int:
         files_there = [str(self.lake.local(p.key)) for p in parts if holds_rows(p)]
         if self.table.options.zero_date == "reject":
             return 0  # they are among the rejected rows
@@ -315,14 +326,12 @@ class _Extraction:
             lead = quote(self.table.key[0].source_name)
             low = f" and {lead} >= {piece.low}" if piece.low else ""
             high = f" and {lead} < {piece.high}" if piece.high else ""
-            return window.predicate(self.table, self.batch, quote) + low + high
+            return f"true{low}{high}"
 
-        self.engine.execute("begin")
-        count, rows = self._count(inside(backticked)), self._rows(inside)
-        parts = self._write(rows, f"range-{piece.number:04d}")
-        read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
-        zero_dates = self._zero_dates(inside, parts)
-        self.engine.execute("commit")
+        with reading.snapshot(self.engine):
+            parts, count, zero_dates = self._read_rows(
+                read, f"range-{piece.number:04d}", inside
+            )
         return dataclasses.replace(
             piece,
             source_rows=count,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import casts, log, source
+from ingest import casts, log, reading, source
 from ingest.duck import asked, backticked, literal, quoted, scalar
+from ingest.errors import SeedbedError
 from ingest.metadata import Column, Table
 
 BUCKETS = 4096
@@ -145,13 +146,13 @@ def compare(
     transaction's snapshot; `lacking`: keys that it has and `live` has not.
     """
     names = log.key(table)
-    relation = source.attached(table)
-    lead = quoted(table.key[0].source_name)
     present = " union all ".join(
-        f"select {casts.key(table)} from {relation} where {r.condition(lead)}"
+        f"select {casts.key(table)} from ({rows})"
         for r in ranges
+        for rows in [reading.rows(engine, table, within(table, r), table.key)]
     )
     engine.execute(f"create or replace temp table present as {present}")
+    _assert_distinct(engine, table)
     for name, left, right in (
         ("gone", "live", "present"),
         ("lacking", "present", "live"),
@@ -179,6 +180,38 @@ def sample(
     ).fetchall()
     keys = ", ".join(str(key) for (key,) in found)
     return f"{', '.join(c.name for c in table.key)} {keys}" if keys else ""
+
+
+def _assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Raise SeedbedError when the source has a key of `present` in several rows."""
+    names = [quoted(c.name) for c in table.key]
+    whole = " and ".join(f"{name} is not null" for name in names)
+    repeated, example = engine.execute(
+        f"select count(*), any_value(concat_ws(', ', {', '.join(names)})) from (select "
+        f"{', '.join(names)} from present where {whole} "
+        "group by all having count(*) > 1)"
+    ).fetchone() or (0, None)
+    if repeated:
+        such = "" if any(c.pii for c in table.key) else f", such as {example}"
+        raise SeedbedError(
+            f"{table.id}: {repeated:,} keys are in more than one row of the source"
+            f"{such}: {columns_of(table)} in seeds/metadata/columns.csv does not tell "
+            f"its rows apart. Nothing was read. {another(table)}"
+        )
+
+
+def columns_of(table: Table) -> str:
+    """The key as a person reads it."""
+    return f"the key ({', '.join(c.source_name for c in table.key)})"
+
+
+def another(table: Table) -> str:
+    """What to type where the key is not, or no longer, the source's."""
+    return (
+        "Give key_position 1, 2, … to the columns of seeds/metadata/columns.csv that "
+        "name a row, type `./seedbed generate`, `./seedbed rebuild "
+        f"{table.id} --from-raw` and `./seedbed run`; or mend the rows in the source."
+    )
 
 
 def extent(

@@ -4,78 +4,134 @@ DuckDB's scan of an attached table reads the transaction's snapshot and is exact
 for three things: a decimal of more than 38 digits becomes a double, bytes of a type
 that it doesn't know become a text, and zero or incomplete dates become NULL. What the
 scan can't give is asked of the server as text, in the same snapshot; the answer is
-held in memory, so only tables that need it are read that way.
+held in memory, so only tables that need it are read that way. Whoever compares values
+with what was read, keys above all, must read them here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import duckdb
 
-from ingest.duck import asked, backticked, quoted, scalar
+from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.metadata import Column, Table
-from ingest.source import attached, named
+from ingest.source import named
+from ingest.types import EXACT_DIGITS
 
 # Makes the condition of the rows to read, with names quoted for one of the servers.
 Condition = Callable[[Callable[[str], str]], str]
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
+# Types of the source whose values are texts, whatever an answer says of a collation.
+_TEXTS = (
+    "char varchar tinytext text mediumtext longtext enum set json uuid inet4 inet6"
+).split()
+
+
+@contextmanager
+def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A transaction in which all that is asked of the source is of one moment.
+
+    What the extension begins by itself has the server's default isolation, which may
+    show each statement another state, or make each read lock its rows.
+    """
+    engine.execute("begin")
+    for statement in (
+        "set session transaction isolation level repeatable read",
+        "start transaction with consistent snapshot, read only",
+    ):
+        engine.execute(f"call mysql_execute('source', {literal(statement)})")
+    yield
+    engine.execute("commit")
+
+
+def no_date(column: str) -> str:
+    """The condition, in the source's SQL, under which a time is read as NULL."""
+    return f"({column} is null or month({column}) = 0 or day({column}) = 0)"
 
 
 def rows(
     engine: duckdb.DuckDBPyConnection,
     table: Table,
     condition: Condition,
-    *,
-    dates_as_text: bool = False,
+    columns: Sequence[Column] | None = None,
 ) -> str:
-    """A select of the table's columns in the rows that meet `condition`.
+    """A select of the columns, or of all, in the rows that meet `condition`.
 
     To be run in the transaction in which it was made; another condition, of DuckDB's,
-    may follow after `and`. With `dates_as_text` a zero or incomplete date is what the
-    source writes, and not NULL.
+    may follow after `and`. A zero or incomplete date is NULL, or what the source
+    writes where such rows are rejected.
     """
+    columns = table.columns if columns is None else columns
     kinds = _kinds(engine, table)
-    as_text = [
-        c.source_name
-        for c in table.columns
-        if (kinds[c.source_name] == "DOUBLE" and c.type.name.startswith("decimal"))
-        or (dates_as_text and _is_date(kinds[c.source_name]))
-    ]
-    if not as_text:
-        names = ", ".join(_read(c, kinds[c.source_name]) for c in table.columns)
-        return f"select {names} from {attached(table)} where {condition(quoted)}"
-    columns = ", ".join(
+    if table.options.by_query or _as_text(table, columns, kinds):
+        return _answer(engine, table, condition(backticked), columns, kinds)
+    names = ", ".join(_read(c, kinds[c.source_name]) for c in columns)
+    return f"select {names} from {_scanned(table)} where {condition(quoted)}"
+
+
+def answer(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    condition: str,
+    columns: Sequence[Column],
+) -> str:
+    """As `rows`, for a condition that only the source itself can judge."""
+    return _answer(engine, table, condition, columns, _kinds(engine, table))
+
+
+def _answer(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    condition: str,
+    columns: Sequence[Column],
+    kinds: Mapping[str, str],
+) -> str:
+    as_text = _as_text(table, columns, kinds)
+    selected = ", ".join(
         f"convert({name} using utf8mb4) as {name}"
-        # Metadata of an answer understate the digits of an unsigned decimal.
+        # Metadata of an answer understate the digits of a decimal.
         if c.source_name in as_text or kinds[c.source_name].startswith("DECIMAL")
         else name
-        for c in table.columns
+        for c in columns
         for name in [backticked(c.source_name)]
     )
-    answer = asked(
-        f"select {columns} from {named(table)} where {condition(backticked)}"
-    )
-    given = _types(engine, f"from {answer}")
+    answered = asked(f"select {selected} from {named(table)} where {condition}")
+    given = _types(engine, f"from {answered}")
     names = ", ".join(
         _answered(c, given[c.source_name], kinds[c.source_name], as_text)
-        for c in table.columns
+        for c in columns
     )
-    return f"select {names} from {answer} where true"
+    return f"select {names} from {answered} where true"
+
+
+def _as_text(
+    table: Table, columns: Sequence[Column], kinds: Mapping[str, str]
+) -> list[str]:
+    """The columns whose values only a text has as they are."""
+    dates_as_text = table.options.zero_date == "reject"
+    return [
+        c.source_name
+        for c in columns
+        for kind in [kinds[c.source_name]]
+        if (kind == "DOUBLE" and c.type.name != "double")
+        or (dates_as_text and _is_date(kind))
+    ]
 
 
 def zero_dates(
     engine: duckdb.DuckDBPyConnection,
     table: Table,
-    condition: Condition,
+    condition: str,
     files: Sequence[str],
 ) -> int:
     """How many zero or incomplete dates were read as NULL.
 
-    `files` hold the rows that met `condition` in this transaction; the source is only
-    asked of columns that have a NULL in them.
+    `files` hold the rows that met `condition`, as the source judges it, in this
+    transaction; the source is only asked of columns that have a NULL in them.
     """
     kinds = _kinds(engine, table)
     dates = [c.source_name for c in table.columns if _is_date(kinds[c.source_name])]
@@ -90,13 +146,44 @@ def zero_dates(
         f"count(if(month({name}) = 0 or day({name}) = 0, 1, null))"
         for name in map(backticked, dates)
     )
-    query = f"select {counts} from {named(table)} where {condition(backticked)}"
+    query = f"select {counts} from {named(table)} where {condition}"
     return int(scalar(engine, f"from {asked(query)}"))
 
 
 def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """The type in which DuckDB's scan gives each column of the table."""
-    return _types(engine, f"from {attached(table)}")
+    """The type in which DuckDB's scan gives, or would give, each column."""
+    if not table.options.by_query:
+        return _types(engine, f"from {_scanned(table)}")
+    names = ", ".join(backticked(c.source_name) for c in table.columns)
+    answered = asked(f"select {names} from {named(table)} where false")
+    kinds = _types(engine, f"from {answered}")
+    name = literal(table.name)
+    declared = asked(
+        "select column_name as name, data_type as kind, "
+        "cast(numeric_precision as signed) as digits, "
+        "cast(numeric_scale as signed) as scale from information_schema.columns "
+        f"where table_schema = {literal(table.source.schema)} and table_name = {name} "
+        # Here, too, names that differ by case are one.
+        f"and cast(table_name as binary) = cast({name} as binary)"
+    )
+    for name, kind, digits, scale in engine.execute(f"from {declared}").fetchall():
+        if name not in kinds:
+            continue
+        if kind == "decimal":
+            is_exact = digits <= EXACT_DIGITS
+            kinds[name] = f"DECIMAL({digits},{scale})" if is_exact else "DOUBLE"
+        elif kind in _TEXTS:
+            kinds[name] = "VARCHAR"
+    return kinds
+
+
+def _scanned(table: Table) -> str:
+    """The table where DuckDB has its source attached.
+
+    To DuckDB, names that differ by case only are one: it would read one of the tables
+    for both. And it can't write a backtick. There the source is asked in our words.
+    """
+    return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
 
 
 def _types(engine: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:

@@ -189,9 +189,8 @@ def _compare(connection: ledger.Connection, table: Table) -> Finding:
             duck.attach_warehouse(engine, settings.warehouse())
             url = settings.source_url(table.source)
             duck.attach_source(engine, url, table.source.schema)
-            engine.execute("begin")
-            found = differences(engine, table, released)
-            engine.execute("commit")
+            with reading.snapshot(engine):
+                found = differences(engine, table, released)
             names = ", ' ', ".join(quoted(c.name) for c in table.key)
             samples = engine.execute(
                 f"select what || ' ' || concat({names}) from difference "

@@ -13,7 +13,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from ingest import settings
-from ingest.duck import asked, backticked, quoted
+from ingest.duck import backticked
 from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
 from ingest.settings import SourceUrl
@@ -81,25 +81,6 @@ def _tls(url: SourceUrl) -> ssl.SSLContext | None:
     if url.ssl_cert:
         context.load_cert_chain(url.ssl_cert, url.ssl_key or None)
     return context
-
-
-def attached(table: Table) -> str:
-    """The table where DuckDB has its source attached, as something to select from.
-
-    To DuckDB, names that differ by case only are one: it would read one of the tables
-    for both. And it can't write a backtick. There the source is asked in our words.
-    """
-    if not table.options.by_query:
-        return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
-    columns = ", ".join(
-        f"convert({name} using utf8mb4) as {name}"
-        # Of a binary collation the answer would be bytes.
-        if c.type.duckdb in ("varchar", "json")
-        else name
-        for c in table.columns
-        for name in [backticked(c.source_name)]
-    )
-    return asked(f"select {columns} from {named(table)}")
 
 
 def named(table: Table) -> str:
