@@ -342,13 +342,28 @@ create table if not exists audit.source_column (
     primary key (table_id, column_name)
 );
 
--- Each change of a source table's columns, once. `action` is what came of it.
+-- The tables whose log is being made anew from raw; after a crash, half of it is.
+create table if not exists audit.replay (
+    table_id text primary key,
+    started_at timestamptz not null default clock_timestamp()
+);
+
+-- The primary or unique key of each source table that keeps the seed's key unique,
+-- as it was seen last: empty where none does. `columns` are those of the seed's key.
+create table if not exists audit.source_key (
+    table_id text primary key,
+    columns text [] not null,
+    unique_key text not null,
+    seen_at timestamptz not null default clock_timestamp()
+);
+
+-- Each change of a source table's columns and keys, once. `action` is what came of it.
 create table if not exists audit.schema_change (
     run_id text not null references audit.run,
     table_id text not null,
     column_name text not null,
     change text not null check (
-        change in ('added', 'dropped', 'retyped', 'settled')
+        change in ('added', 'dropped', 'retyped', 'rekeyed', 'settled')
     ),
     was text,
     now text,
@@ -357,6 +372,22 @@ create table if not exists audit.schema_change (
     changed_at timestamptz not null default clock_timestamp()
 );
 create index if not exists schema_change_table on audit.schema_change (table_id);
+do $$
+begin
+    if not exists (
+        select from pg_constraint
+        where
+            conrelid = 'audit.schema_change'::regclass
+            and pg_get_constraintdef(oid) like '%rekeyed%'
+    ) then
+        alter table audit.schema_change
+        drop constraint schema_change_change_check,
+        add constraint schema_change_change_check check (
+            change in ('added', 'dropped', 'retyped', 'rekeyed', 'settled')
+        );
+    end if;
+end
+$$;
 
 -- What a model reads, frozen in its own transaction: (after_seq, through_seq].
 create table if not exists audit.model_claim (

@@ -1,7 +1,7 @@
-"""Drift: what changed in the source's columns, and what the run makes of it.
+"""Drift: what changed in the source's columns and keys, and what the run makes of it.
 
 Before anything is read the catalogue of each source is compared with what was seen
-of it last (`audit.source_column`). Each change is told once, in
+of it last (`audit.source_column`, `audit.source_key`). Each change is told once, in
 `audit.schema_change`, and followed, lived with, or keeps its table from being read,
 as the table's on_schema_change says.
 """
@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest import catalogue, generate, metadata, seedfile, types
-from ingest.catalogue import Column, SourceTable
+from ingest import catalogue, generate, keys, metadata, seedfile, types
+from ingest.catalogue import Column, Key, SourceTable
 from ingest.discover.rows import new_column_row, rule_of_values
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
@@ -34,7 +34,8 @@ Seen = dict[str, str]
 class Change:
     """A change of a column: from what to what (its declaration), and what came of it.
 
-    `change` is added, dropped, retyped, or settled (what was blocked no longer is);
+    `change` is added, dropped, retyped, rekeyed (of the table's key, which has no
+    column's name), or settled (what was blocked no longer is);
     `action` is followed (the seed follows it), told (nothing changes here) or blocked.
     `cells` are those of the seed that follow.
     """
@@ -68,6 +69,7 @@ class _Look:
     table: Table
     columns: Mapping[str, Column]
     changes: list[Change]
+    unique: str
 
 
 def follow(
@@ -100,9 +102,13 @@ def follow(
                 if fault := _unreadable(table, found):
                     errors[table.id] = SeedbedError(fault)
                     continue
-                columns = found[table.name].columns
-                seen = _seen(connection, table)
-                looks.append(_Look(table, columns, compare(table, columns, seen)))
+                there_now = found[table.name]
+                columns = there_now.columns
+                changes = compare(table, columns, _seen(connection, table))
+                was = _seen_key(connection, table)
+                changes += compare_keys(table, there_now, was)
+                unique = unique_key(table, there_now)
+                looks.append(_Look(table, columns, changes, unique))
         for look in looks:
             if any(c.action == "blocked" for c in look.changes):
                 told = _paragraph(look.table, look.changes)
@@ -125,6 +131,18 @@ def _seen(connection: Connection, table: Table) -> Seen:
             (table.id,),
         ).fetchall()
     )
+
+
+def _seen_key(connection: Connection, table: Table) -> str:
+    """The source's key that kept the seed's unique when it was seen last; '' if none.
+
+    What was seen of another key of the seed says nothing of today's.
+    """
+    row = connection.execute(
+        "select unique_key from audit.source_key where table_id = %s and columns = %s",
+        (table.id, [c.source_name for c in table.key]),
+    ).fetchone()
+    return row[0] if row else ""
 
 
 def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> str:
@@ -180,6 +198,37 @@ def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Cha
         if seen and name not in seen and name not in known:
             changes.append(_added(table, column, taken))
     return changes
+
+
+def unique_key(table: Table, there: SourceTable) -> str:
+    """The source's key that keeps the seed's unique, in words; '' where none does."""
+    columns = {c.source_name for c in table.key}
+    found = sorted(there.keys, key=lambda k: (not k.is_primary, k.name))
+    return next((_said(key) for key in found if {*key.columns} <= columns), "")
+
+
+def _said(key: Key) -> str:
+    kind = "primary key" if key.is_primary else f"unique key {key.name}"
+    return f"{kind} ({', '.join(key.columns)})"
+
+
+def compare_keys(table: Table, there: SourceTable, was: str) -> list[Change]:
+    """The change of the source's keys after which the seed's may be in several rows.
+
+    `was` is the key that kept it unique. A table that is read whole shows all its
+    rows, whatever its key.
+    """
+    lacking = any(c.source_name not in there.columns for c in table.key)
+    if not was or lacking or table.load_type == "full" or unique_key(table, there):
+        return []
+    primary = next((_said(key) for key in there.keys if key.is_primary), None)
+    now = f"its {primary} is another" if primary else "it has no primary key"
+    told = f"its {was} is gone and {now}"
+    if primary and was.startswith("primary key"):
+        told = f"its {was} is now the {primary}"
+    told += f", so {keys.columns_of(table)} of columns.csv may be in several rows"
+    action = "told" if table.on_schema_change == "quarantine" else "blocked"
+    return [Change(table, "", "rekeyed", was, primary, action, told)]
 
 
 def _is_frozen(table: Table) -> bool:
@@ -275,7 +324,13 @@ def _paragraph(table: Table, changes: Sequence[Change]) -> str:
                     f"renamed, write {new.column} as the column (not the name) in that "
                     "row of columns.csv"
                 )
-    if _is_frozen(table):
+    if any(c.change == "rekeyed" and c.action == "blocked" for c in changes):
+        fix = (
+            f"Restore the key in the source. Or, if other columns name a row now: "
+            f"{keys.another(table)} If the key still names one, write quarantine as "
+            "the table's on_schema_change in seeds/metadata/tables.csv for one run."
+        )
+    elif _is_frozen(table):
         fix = (
             "Undo the change in the source; or, if it is meant, write evolve as the "
             "table's on_schema_change in seeds/metadata/tables.csv, `./seedbed "
@@ -341,6 +396,10 @@ def _generate(root: Path) -> None:
     generate.apply(root, generate.plan(root, metadata.load(root)))
 
 
+def _settled(column: str) -> str:
+    return f"column {column} is settled" if column else "its key is settled"
+
+
 def _record(connection: Connection, run_id: str, look: _Look) -> None:
     """Remember what was seen, and each change that was not told already."""
     table = look.table
@@ -355,7 +414,7 @@ def _record(connection: Connection, run_id: str, look: _Look) -> None:
     }
     changed = {c.column for c in look.changes}
     changes = look.changes + [
-        Change(table, name, "settled", None, now, "told", f"column {name} is settled")
+        Change(table, name, "settled", None, now, "told", _settled(name))
         for name, (_, now, action) in latest.items()
         if action == "blocked" and name not in changed
     ]
@@ -383,4 +442,13 @@ def _record(connection: Connection, run_id: str, look: _Look) -> None:
             "values (%s, %s, %s) on conflict (table_id, column_name) do update "
             "set declared = excluded.declared, seen_at = clock_timestamp()",
             [(table.id, name, declared) for name, declared in settled.items()],
+        )
+        if any(c.change == "rekeyed" and c.action == "blocked" for c in look.changes):
+            return
+        cursor.execute(
+            "insert into audit.source_key (table_id, columns, unique_key) "
+            "values (%s, %s, %s) on conflict (table_id) do update set columns = "
+            "excluded.columns, unique_key = excluded.unique_key, "
+            "seen_at = clock_timestamp()",
+            (table.id, [c.source_name for c in table.key], look.unique),
         )

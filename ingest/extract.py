@@ -147,6 +147,7 @@ class _Extraction:
             raw=read.parts,
             bronze=bronze.parts,
             rejects=bronze.rejects,
+            names={c.name: c.source_name for c in self.table.columns},
         )
 
     def _observed_at(self) -> dt.datetime:

@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import psycopg
 
 from ingest import settings
-from ingest.errors import first_line
+from ingest.errors import SeedbedError, first_line
 
 # A file that has grown beyond this is kept once, as .1, when a run begins.
 LARGEST = 32 << 20
@@ -64,6 +65,20 @@ def telling(run_id: str, report: Report) -> Report:
         report(line)
 
     return tell
+
+
+def unforeseen(table_id: str, error: Exception) -> SeedbedError:
+    """What nobody foresaw of a table, with its traceback in the journal."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    said = f"{type(error).__name__}: {first_line(error)}"
+    facts = {"table": table_id, "error": said, "traceback": where}
+    write("table.failed", level="error", **facts)
+    return SeedbedError(
+        f"{table_id}: Seedbed itself failed with {said}. What was under way was rolled "
+        "back, and the other tables went on. Please report it, with the traceback that "
+        f"is in {path() or 'the log'}; until it is mended, write enabled false "
+        "for the table in seeds/metadata/tables.csv to run without it."
+    )
 
 
 @contextmanager

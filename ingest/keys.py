@@ -87,16 +87,18 @@ def differing(
 def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
     """How many values of the leading key a bucket spans."""
     lead = table.key[0]
+    # As texts: bits are bytes in an answer, and a decimal loses digits.
+    number = f"cast({backticked(lead.source_name)} as decimal(20))"
     here = (
-        f"select min({backticked(lead.source_name)}) as low, "
-        f"max({backticked(lead.source_name)}) as high from {source.named(table)}"
+        f"select cast(min({number}) as char) as low, "
+        f"cast(max({number}) as char) as high from {source.named(table)}"
     )
     there = (
-        f"select min({quoted(lead.name)}) as low, max({quoted(lead.name)}) as high "
-        f"from {log.name_of(table)}"
+        f"select min({quoted(lead.name)})::text as low, "
+        f"max({quoted(lead.name)})::text as high from {log.name_of(table)}"
     )
     low, high = engine.execute(
-        "select min(low)::hugeint, max(high)::hugeint from ("
+        "select min(low::hugeint), max(high::hugeint) from ("
         f"from {asked(here)} "
         f"union all from postgres_query('warehouse', {literal(there)}))"
     ).fetchone() or (None, None)
@@ -152,7 +154,7 @@ def compare(
         for rows in [reading.rows(engine, table, within(table, r), table.key)]
     )
     engine.execute(f"create or replace temp table present as {present}")
-    _assert_distinct(engine, table)
+    assert_distinct(engine, table, "present")
     for name, left, right in (
         ("gone", "live", "present"),
         ("lacking", "present", "live"),
@@ -182,13 +184,16 @@ def sample(
     return f"{', '.join(c.name for c in table.key)} {keys}" if keys else ""
 
 
-def _assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Raise SeedbedError when the source has a key of `present` in several rows."""
+def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) -> None:
+    """Raise SeedbedError when a key is in several of the source's `rows`, a relation.
+
+    One of them would be taken for an older state of the other.
+    """
     names = [quoted(c.name) for c in table.key]
     whole = " and ".join(f"{name} is not null" for name in names)
     repeated, example = engine.execute(
         f"select count(*), any_value(concat_ws(', ', {', '.join(names)})) from (select "
-        f"{', '.join(names)} from present where {whole} "
+        f"{', '.join(names)} from {rows} where {whole} "
         "group by all having count(*) > 1)"
     ).fetchone() or (0, None)
     if repeated:
@@ -196,7 +201,8 @@ def _assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table) -> None:
         raise SeedbedError(
             f"{table.id}: {repeated:,} keys are in more than one row of the source"
             f"{such}: {columns_of(table)} in seeds/metadata/columns.csv does not tell "
-            f"its rows apart. Nothing was read. {another(table)}"
+            "its rows apart. Nothing was read. Mend the rows in the source; or, if "
+            f"other columns name a row: {another(table)}"
         )
 
 
@@ -206,11 +212,13 @@ def columns_of(table: Table) -> str:
 
 
 def another(table: Table) -> str:
-    """What to type where the key is not, or no longer, the source's."""
+    """What to type where other columns name a row than the seed's key."""
     return (
-        "Give key_position 1, 2, … to the columns of seeds/metadata/columns.csv that "
-        "name a row, type `./seedbed generate`, `./seedbed rebuild "
-        f"{table.id} --from-raw` and `./seedbed run`; or mend the rows in the source."
+        "give them key_position 1, 2, … and nullable false in "
+        "seeds/metadata/columns.csv (a row for each that it lacks), "
+        "then type `./seedbed generate`, "
+        f"`./seedbed rebuild {table.id} --from-raw` and "
+        f"`./seedbed reconcile --tables {table.id} --repair`."
     )
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -59,7 +59,8 @@ class Manifest:
 
     `source_rows` counts the window at the source, the other numbers what became
     of them; all were taken in one snapshot, whose time is `observed_at`.
-    `unaccounted` names some rows, by key, that one of the counts lacks.
+    `unaccounted` names some rows, by key, that one of the counts lacks; `names` are
+    the source's columns that were read, by the seed's names for them.
     """
 
     table_id: str
@@ -85,6 +86,7 @@ class Manifest:
     keys_scanned: bool = False
     keys_gone: int = 0
     unaccounted: str = ""
+    names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Manifest:

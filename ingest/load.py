@@ -39,13 +39,17 @@ LOG_COLUMNS = {
 RETIRED = "no longer read: gone from seeds/metadata/columns.csv"
 
 
-def prepare(connection: ledger.Connection, table: Table) -> None:
+def prepare(connection: ledger.Connection, table: Table, *, anew: bool = False) -> None:
     """Create the table's log, or fit it to a seed that changed since.
+
+    `anew`: the rows that are in it are about to be replaced.
 
     A new column is added, a wider type widened; a column that is gone from the
     seed stays, marked as retired. Nothing is done where that isn't possible:
     raises SeedbedError, as for each change of a table that is frozen.
     """
+    if not anew:
+        assert_whole(connection, table)
     with connection.transaction():
         connection.execute(
             "select pg_advisory_xact_lock(hashtext('seedbed.log'), hashtext(%s))",
@@ -53,9 +57,21 @@ def prepare(connection: ledger.Connection, table: Table) -> None:
         )
         stored = _stored(connection, table)
         if stored:
-            _fit(connection, table, stored)
+            _fit(connection, table, stored, anew)
         else:
             _create(connection, table)
+
+
+def assert_whole(connection: ledger.Connection, table: Table) -> None:
+    """Raise SeedbedError where only a part of the log was made anew from raw."""
+    if connection.execute(
+        "select from audit.replay where table_id = %s", (table.id,)
+    ).fetchone():
+        raise SeedbedError(
+            f"{table.id}: `./seedbed rebuild {table.id} --from-raw` was cut off, so "
+            "that its log is made from raw in part. Nothing is read or built from it "
+            "until that is done: type the command again. What was built before stays."
+        )
 
 
 @dataclass(frozen=True)
@@ -141,12 +157,15 @@ def _create(connection: ledger.Connection, table: Table) -> None:
 
 
 def _fit(
-    connection: ledger.Connection, table: Table, stored: dict[str, _Stored]
+    connection: ledger.Connection,
+    table: Table,
+    stored: dict[str, _Stored],
+    anew: bool,
 ) -> None:
     change = _Change.between(stored, _wanted(table))
     if change == _Change():
         return
-    _refuse(connection, table, stored, change)
+    _refuse(connection, table, stored, change, anew)
     log = sql.Identifier("bronze", table.bronze)
     actions: list[sql.Composable] = [
         sql.SQL("add column {} {}").format(
@@ -205,6 +224,7 @@ def _refuse(
     table: Table,
     stored: dict[str, _Stored],
     change: _Change,
+    anew: bool,
 ) -> None:
     """Raise SeedbedError where the log must not, or can't, follow the seed."""
     wanted = _wanted(table)
@@ -230,15 +250,26 @@ def _refuse(
                 "starts in a new column."
             )
     new = (*change.added, *change.returned)
-    strict = [c.name for c in table.columns if c.name in new and not c.nullable]
+    # Rows that are made anew without a key are rejected then.
+    strict = [
+        c
+        for c in table.columns
+        if c.name in new and not c.nullable and not (anew and c.key_position)
+    ]
     log = sql.Identifier("bronze", table.bronze)
     rows = sql.SQL("select exists (select from {})").format(log)
     if strict and connection.execute(rows).fetchone() == (True,):
-        raise SeedbedError(
-            f"{table.id}: column {strict[0]} is new in seeds/metadata/columns.csv and "
-            "not nullable, but the rows that were read before have no value for it. "
-            "Write nullable true."
+        what = (
+            f"{table.id}: column {strict[0].name} is new in seeds/metadata/columns.csv "
+            "and not nullable, but the rows that were read before have no value for it."
         )
+        if strict[0].key_position:
+            raise SeedbedError(
+                f"{what} Type `./seedbed rebuild {table.id} --from-raw` and "
+                f"`./seedbed reconcile --tables {table.id} --repair`, which reads "
+                "those rows again."
+            )
+        raise SeedbedError(f"{what} Write nullable true.")
 
 
 def _plain(kind: str) -> str:

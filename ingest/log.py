@@ -5,7 +5,7 @@ Written apart from the dbt macros on purpose: their result is checked against it
 
 from __future__ import annotations
 
-from ingest.duck import quoted
+from ingest.duck import literal, quoted
 from ingest.metadata import Table
 
 
@@ -40,3 +40,20 @@ def latest_rows(table: Table, through: int, columns: str, where: str = "true") -
 def live_rows(table: Table, through: int, columns: str, where: str = "true") -> str:
     """As `latest_rows`, without the keys that are deleted."""
     return f"{latest_rows(table, through, columns, where)} where _op <> 'D'"
+
+
+def put_aside(table: Table, through: int, columns: str = "row_hash") -> str:
+    """SQL for the key and `columns` of rows that a person left out of the log.
+
+    That is, by `release --quarantine`, up to batch `through`.
+    """
+    keys = ", ".join(
+        f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
+        for c in table.key
+    )
+    return (
+        f"select {keys}, {columns} from audit.quarantine "
+        "join audit.batch using (table_id, batch_seq) "
+        f"where table_id = {literal(table.id)} and state = 'released' "
+        f"and batch_seq <= {through}"
+    )

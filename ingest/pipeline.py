@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -298,21 +297,8 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
             "under way was rolled back; run again, nothing was lost."
         )
     except Exception as error:
-        outcome.state, outcome.error = "failed", _unexpected(outcome.table, error)
-
-
-def _unexpected(table: Table, error: Exception) -> SeedbedError:
-    """What nobody foresaw of a table, with its traceback in the journal."""
-    where = "".join(traceback.format_tb(error.__traceback__))
-    said = f"{type(error).__name__}: {first_line(error)}"
-    facts = {"table": table.id, "error": said, "traceback": where}
-    journal.write("table.failed", level="error", **facts)
-    return SeedbedError(
-        f"{table.id}: Seedbed itself failed with {said}. What was under way was rolled "
-        "back, and the other tables went on. Please report it, with the traceback that "
-        f"is in {journal.path() or 'the log'}; until it is mended, write enabled false "
-        "for the table in seeds/metadata/tables.csv to run without it."
-    )
+        outcome.state = "failed"
+        outcome.error = journal.unforeseen(outcome.table.id, error)
 
 
 def follow_sources(

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import duckdb
 
 from ingest.duck import asked, backticked, literal, quoted, scalar
+from ingest.errors import SeedbedError
 from ingest.metadata import Column, Table
 from ingest.source import named
 from ingest.types import EXACT_DIGITS
@@ -69,8 +70,18 @@ def rows(
     kinds = _kinds(engine, table)
     if table.options.by_query or _as_text(table, columns, kinds):
         return _answer(engine, table, condition(backticked), columns, kinds)
-    names = ", ".join(_read(c, kinds[c.source_name]) for c in columns)
-    return f"select {names} from {_scanned(table)} where {condition(quoted)}"
+    relation = _scanned(table)
+    # The condition, too, is of values as a raw file has them.
+    changed = [
+        f"{value} as {name}"
+        for c in table.columns
+        for name, value in [(quoted(c.source_name), _read(c, kinds[c.source_name]))]
+        if value != name
+    ]
+    if changed:
+        relation = f"(select * replace ({', '.join(changed)}) from {relation})"
+    names = ", ".join(quoted(c.source_name) for c in columns)
+    return f"select {names} from {relation} where {condition(quoted)}"
 
 
 def answer(
@@ -102,7 +113,8 @@ def _answer(
     answered = asked(f"select {selected} from {named(table)} where {condition}")
     given = _types(engine, f"from {answered}")
     names = ", ".join(
-        _answered(c, given[c.source_name], kinds[c.source_name], as_text)
+        f"{_answered(c, given[c.source_name], kinds[c.source_name], as_text)} "
+        f"as {quoted(c.source_name)}"
         for c in columns
     )
     return f"select {names} from {answered} where true"
@@ -151,14 +163,31 @@ def zero_dates(
 
 
 def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """The type in which DuckDB's scan gives, or would give, each column."""
-    if not table.options.by_query:
-        return _types(engine, f"from {_scanned(table)}")
+    """The type in which DuckDB's scan gives, or would give, each column.
+
+    Raises SeedbedError where the source has not all columns of the seed.
+    """
+    by_query = table.options.by_query
+    declared = _declared(engine, table) if by_query else {}
+    there = declared if by_query else _types(engine, f"from {_scanned(table)}")
+    lacking = [c.source_name for c in table.columns if c.source_name not in there]
+    if lacking:
+        raise SeedbedError(
+            f"{table.id}: the source has no column {', '.join(lacking)}, which "
+            "seeds/metadata/columns.csv names. Restore it; or correct columns.csv and "
+            "`./seedbed generate`."
+        )
+    if not by_query:
+        return there
     names = ", ".join(backticked(c.source_name) for c in table.columns)
     answered = asked(f"select {names} from {named(table)} where false")
-    kinds = _types(engine, f"from {answered}")
+    return _types(engine, f"from {answered}") | {k: v for k, v in declared.items() if v}
+
+
+def _declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """The same by the source's catalogue, where an answer's type is another; or ''."""
     name = literal(table.name)
-    declared = asked(
+    query = asked(
         "select column_name as name, data_type as kind, "
         "cast(numeric_precision as signed) as digits, "
         "cast(numeric_scale as signed) as scale from information_schema.columns "
@@ -166,14 +195,12 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         # Here, too, names that differ by case are one.
         f"and cast(table_name as binary) = cast({name} as binary)"
     )
-    for name, kind, digits, scale in engine.execute(f"from {declared}").fetchall():
-        if name not in kinds:
-            continue
+    kinds = {}
+    for column, kind, digits, scale in engine.execute(f"from {query}").fetchall():
+        kinds[column] = "VARCHAR" if kind in _TEXTS else ""
         if kind == "decimal":
             is_exact = digits <= EXACT_DIGITS
-            kinds[name] = f"DECIMAL({digits},{scale})" if is_exact else "DOUBLE"
-        elif kind in _TEXTS:
-            kinds[name] = "VARCHAR"
+            kinds[column] = f"DECIMAL({digits},{scale})" if is_exact else "DOUBLE"
     return kinds
 
 
@@ -195,12 +222,12 @@ def _is_date(kind: str) -> bool:
 
 
 def _read(column: Column, kind: str) -> str:
-    """The column in a type that a raw file can hold, under its own name."""
+    """The column's value in a type that a raw file can hold."""
     name = quoted(column.source_name)
     if kind == "BLOB" and column.type.name.startswith(_NUMBERS):
-        return f"{name}::bit::ubigint as {name}"  # BIT(n)
+        return f"{name}::bit::ubigint"  # BIT(n)
     if kind == "VARCHAR" and column.type.name in _BYTES:
-        return f"encode({name}) as {name}"
+        return f"encode({name})"
     return name
 
 
@@ -210,7 +237,7 @@ def _answered(column: Column, given: str, kind: str, as_text: Sequence[str]) -> 
     if column.source_name in as_text:
         return name
     if kind.startswith("DECIMAL"):
-        return f"{name}::{kind} as {name}"
+        return f"{name}::{kind}"
     if kind == "VARCHAR" and given == "BLOB" and column.type.name not in _BYTES:
-        return f"decode({name}) as {name}"  # a binary collation
+        return f"decode({name})"  # a binary collation
     return _read(column, given)

@@ -13,10 +13,22 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import duckdb
+import psycopg
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ingest import duck, keys, ledger, log, reading, runs, settings, shown, source
+from ingest import (
+    duck,
+    journal,
+    keys,
+    ledger,
+    log,
+    reading,
+    runs,
+    settings,
+    shown,
+    source,
+)
 from ingest.duck import literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.ledger import Released
@@ -98,6 +110,15 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                     finding = _compare(connection, table)
             except SeedbedError as error:
                 finding = Finding(table, error=error)
+            except psycopg.Error as error:
+                refused = ServiceError(
+                    f"{table.id}: the warehouse refused: {first_line(error)}. Nothing "
+                    "was changed; try again."
+                )
+                finding = Finding(table, error=refused)
+            except Exception as error:
+                unforeseen = journal.unforeseen(table.id, error)
+                finding = Finding(table, error=unforeseen)
             findings.append(finding)
             if found := finding.differences:
                 connection.execute(
@@ -219,6 +240,8 @@ def differences(
     if table.window_column:
         due = f"{quoted(table.window_column.name)} <= timestamp "
         due = f"(_timeless or {due}{literal(released.high)})"
+    aside = log.put_aside(table, released.through)
+    duck.ask_warehouse(engine, "aside", aside)
     compared = 0
     target = "create or replace temp table difference as"
     for piece in _pieces(table):
@@ -227,9 +250,10 @@ def differences(
         canonical(engine, table, rows, now, 0)
         engine.execute(
             "create or replace temp table seen as "
-            f"select {names}, _row_hash, _reason is null and {due} as _due, "
-            "_op from typed"
+            f"select {names}, _row_hash, _reason is null and {due} "
+            f"and ({names}, _row_hash) not in (from aside) as _due, _op from typed"
         )
+        keys.assert_distinct(engine, table, "seen")
         duck.ask_warehouse(
             engine,
             "held",

@@ -1,7 +1,8 @@
 """Replay: a table's log and bronze files made anew from its raw files.
 
 The source is not asked. Batch after batch, in their order, raw is standardised
-again with the seed as it is now, so a replay that is cut off is simply repeated.
+again with the seed as it is now, so a replay that is cut off is simply repeated; until
+then the table is neither read nor built.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def replay(
     a raw file is gone.
     """
     with ledger.table_lock(table), ledger.build_lock(report):
-        load.prepare(connection, table)
+        load.prepare(connection, table, anew=True)
         if ledger.pending(connection, table):
             raise SeedbedError(
                 f"{table.id}: a batch of it is under way. Type `./seedbed run --tables "
@@ -42,6 +43,11 @@ def replay(
         for _, manifest in todo:
             for part in manifest.raw:
                 lake.fetch(part)
+        # Batches are replaced one by one; until all are, nothing reads the log.
+        connection.execute(
+            "insert into audit.replay (table_id) values (%s) on conflict do nothing",
+            (table.id,),
+        )
         before = Released()
         rows = 0
         for done, (batch, manifest) in enumerate(todo, 1):
@@ -51,6 +57,7 @@ def replay(
             content = before.content if anew.rows_unchanged else anew.content
             before = Released(through=batch.batch_seq, content=content)
             report(f"{table.id}: {done} of {len(todo)} batches replayed")
+        connection.execute("delete from audit.replay where table_id = %s", (table.id,))
     return rows
 
 
@@ -73,7 +80,7 @@ def _one(
     with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
         duck.attach_warehouse(engine, settings.warehouse())
         bronze = Standardisation(engine, lake, table, batch, before).run(
-            manifest.raw, observed_at
+            manifest.raw, observed_at, names=manifest.names
         )
         anew = dataclasses.replace(
             manifest,

@@ -8,6 +8,7 @@ rows, which both warehouses load.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -135,20 +136,25 @@ class Standardisation:
         self.batch = batch
         self.released = released
         self.names = ", ".join(quoted(c.name) for c in table.columns)
+        self.names_then: Mapping[str, str] = {}
         self.keys = log.key(table)
 
     def run(
-        self, raw: tuple[Part, ...], observed_at: dt.datetime, name: str = "part"
+        self,
+        raw: tuple[Part, ...],
+        observed_at: dt.datetime,
+        name: str = "part",
+        names: Mapping[str, str] | None = None,
     ) -> Bronze:
-        """Write the bronze files `name` of `raw`, read at `observed_at`."""
+        """Write the bronze files `name` of `raw`, read at `observed_at`.
+
+        `names` are the source's columns that were read by the names that the seed
+        gave them then, if it may be another seed now.
+        """
         rows = [str(self.lake.local(p.key)) for p in raw if holds_rows(p)]
         gone = [str(self.lake.local(p.key)) for p in raw if not holds_rows(p)]
-        source = f"from read_parquet({rows})"
-        if not rows:
-            columns = ", ".join(
-                f"null as {quoted(c.source_name)}" for c in self.table.columns
-            )
-            source = f"select {columns} where false"
+        self.names_then = names or self.names_then
+        source = self._read(rows)
         canonical(self.engine, self.table, source, observed_at, self.batch.batch_seq)
         self.engine.execute(
             f"create or replace temp view accepted as select {self.names}, _op, "
@@ -175,6 +181,46 @@ class Standardisation:
             lacking = f"from read_parquet({there})" if there else "from fresh limit 0"
             unaccounted = keys.sample(self.engine, self.table, "from fresh", lacking)
         return Bronze(parts, rejects, unchanged, deleted, content, unaccounted)
+
+    def _read(self, files: list[str]) -> str:
+        """A query for the rows of raw files, with the seed's columns as they are now.
+
+        A column that was not read then is NULL, as it is in the log. One that the
+        source has renamed since is what it was read as.
+        """
+        there = self._columns(files)
+        taken = {
+            source: name
+            for name, source in self.names_then.items()
+            if any(c.name == name for c in self.table.columns)
+        }
+        columns = []
+        for column in self.table.columns:
+            was = self.names_then.get(column.name, column.source_name)
+            if was not in there or taken.get(was, column.name) != column.name:
+                columns.append(f"null as {quoted(column.source_name)}")
+            else:
+                columns.append(f"{quoted(was)} as {quoted(column.source_name)}")
+        if not files:
+            return f"select {', '.join(columns)} where false"
+        return f"select {', '.join(columns)} from read_parquet({files})"
+
+    def _names_of_gone(self, files: list[str]) -> dict[str, str]:
+        """The seed's quoted columns that files of gone keys have, and as what."""
+        there = self._columns(files)
+        names = {source: name for name, source in self.names_then.items()}
+        then = {
+            quoted(c.name): c.name if c.name in there else names.get(c.source_name, "")
+            for c in self.table.columns
+        }
+        return {now: was for now, was in then.items() if was in there}
+
+    def _columns(self, files: list[str]) -> set[str]:
+        """The names of the files' columns."""
+        if not files:
+            return set()
+        rows = self.engine.execute(f"describe from read_parquet({files})").fetchall()
+        return {row[0] for row in rows}
 
     def _rejects(self, name: str) -> tuple[Part, ...]:
         rejected = "from typed where _reason is not null"
@@ -255,17 +301,12 @@ class Standardisation:
 
     def _put_aside(self, since: str) -> str:
         """SQL for rows that a person has left out, by `release --quarantine`."""
-        key = ", ".join(
-            f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
-            for c in self.table.key
+        rows = log.put_aside(
+            self.table,
+            self.released.through,
+            "source_ts as _source_ts, row_hash as _row_hash",
         )
-        return (
-            f"select {key}, source_ts as _source_ts, row_hash as _row_hash "
-            "from audit.quarantine join audit.batch using (table_id, batch_seq) "
-            f"where table_id = {literal(self.table.id)} and state = 'released' "
-            f"and batch_seq <= {self.released.through} "
-            f"and {since.removeprefix('_')}"
-        )
+        return f"{rows} and {since.removeprefix('_')}"
 
     def _tombstones(self, gone: list[str], observed_at: dt.datetime) -> int:
         """Make `tombstones`, one for each key that is gone; return their number.
@@ -275,11 +316,17 @@ class Standardisation:
         """
         observed = f"timestamp {literal(observed_at)}"
         rows = "select * exclude (_timeless) from fresh where false"
-        if gone:
+        # By another key than the seed's of today, it was gone all the same.
+        then = self._names_of_gone(gone)
+        if then:
+            columns = ", ".join(f"{quoted(was)} as {now}" for now, was in then.items())
             self.engine.execute(
-                f"create or replace temp table lost as from read_parquet({gone})"
+                "create or replace temp table lost as "
+                f"select {columns} from read_parquet({gone})"
             )
-            (where,) = keys.extent(self.engine, self.table, "lost")
+            where = keys.KeyRange()
+            if quoted(self.table.key[0].name) in then:
+                (where,) = keys.extent(self.engine, self.table, "lost")
             ask_warehouse(
                 self.engine,
                 "last",
@@ -295,7 +342,7 @@ class Standardisation:
                 f"greatest({observed}, _effective_ts) as _source_ts, "
                 f"{observed} as _observed_at, "
                 f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "
-                f"from last semi join lost using ({self.keys})"
+                f"from last semi join lost using ({', '.join(then)})"
             )
         self.engine.execute(f"create or replace temp view tombstones as {rows}")
         return int(scalar(self.engine, "select count(*) from tombstones"))

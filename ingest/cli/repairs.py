@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from ingest import ledger, pipeline, runs
+from ingest import ledger, load, pipeline, runs
 from ingest.cli.common import (
     chosen_tables,
     escaped,
@@ -118,6 +118,9 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
     pipeline.assert_generated()
     with ledger.connect() as connection:
         ledger.prepare(connection)
+        for table in [] if from_raw else chosen_tables(()):
+            if {table.model, f"{table.model}_history"} & {*names}:
+                load.assert_whole(connection, table)
         run_id = ledger.begin_run(connection, "rebuild")
         started = time.monotonic()
         for table in tables:

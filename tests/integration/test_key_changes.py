@@ -1,0 +1,165 @@
+"""A source whose keys change: told before a row overwrites another, and a way out."""
+
+from dataclasses import dataclass
+
+from ingest.pipeline import RunResult
+from tests.foreign import Foreign
+
+TIME = "updated_at datetime not null"
+ROWS = "values (1, 'EU', 10, '2026-11-01'), (2, 'EU', 20, '2026-11-01')"
+MORE = "values (1, 'US', 11, '2026-11-02')"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table's key, what is done to it, and what is told where it is blocked."""
+
+    key: str
+    change: str
+    told: str = ""
+    more: str = MORE
+
+
+CASES = {
+    "grows": Case(
+        "primary key (id)",
+        "drop primary key, add primary key (id, region)",
+        "its primary key (id) is now the primary key (id, region)",
+    ),
+    "moves": Case(
+        "primary key (id)",
+        "drop primary key, add column n int auto_increment primary key",
+        "its primary key (id) is now the primary key (n)",
+        "(id, region, price, updated_at) " + MORE,
+    ),
+    "goes": Case(
+        "primary key (id)",
+        "drop primary key",
+        "its primary key (id) is gone and it has no primary key",
+    ),
+    "index_goes": Case(
+        "unique key u (id)",
+        "drop index u",
+        "its unique key u (id) is gone and it has no primary key",
+    ),
+    "index_grows": Case(
+        "unique key u (id)",
+        "drop index u, add unique index u (id, region)",
+        "its unique key u (id) is gone and it has no primary key",
+    ),
+    "new_column": Case(
+        "primary key (id)",
+        "add column zone int not null default 0, drop primary key, "
+        "add primary key (id, zone)",
+        "its primary key (id) is now the primary key (id, zone)",
+        "values (1, 'US', 11, '2026-11-02', 1)",
+    ),
+    # What still keeps the seed's key unique changes nothing.
+    "shrinks": Case(
+        "primary key (id, region)",
+        "drop primary key, add primary key (id)",
+        more="values (3, 'US', 11, '2026-11-02')",
+    ),
+    "turns": Case(
+        "primary key (id, region)", "drop primary key, add primary key (region, id)"
+    ),
+    "is_renamed": Case(
+        "unique key u (id)",
+        "rename index u to w",
+        more="values (3, 'US', 11, '2026-11-02')",
+    ),
+    "becomes_unique": Case(
+        "primary key (id)",
+        "drop primary key, add unique index u (id)",
+        more="values (3, 'US', 11, '2026-11-02')",
+    ),
+}
+
+
+def errors(result: RunResult) -> dict[str, str]:
+    """What each table that was not read says."""
+    return {o.table.name: str(o.error) for o in result.outcomes if o.error}
+
+
+def prices(foreign: Foreign, model: str) -> dict[tuple[int, str], int]:
+    """What silver shows."""
+    return {(r["id"], r["region"]): r["price"] for r in foreign.silver(model)}
+
+
+def test_a_key_that_the_source_no_longer_keeps_unique(foreign: Foreign) -> None:
+    foreign.create(
+        "rekeyed",
+        *(
+            f"create table {name} (id int not null, region varchar(2) not null, "
+            f"price int, {TIME}, {case.key})"
+            for name, case in CASES.items()
+        ),
+        *(f"insert into {name} {ROWS}" for name in CASES),
+    )
+    foreign.discover("rekeyed")
+    assert foreign.run().state == "done"
+    for name, case in CASES.items():
+        foreign.ask(
+            "rekeyed",
+            f"alter table {name} {case.change}",
+            f"insert into {name} {case.more}",
+        )
+    before = {(1, "EU"): 10, (2, "EU"): 20}
+    for _ in range(2):  # as often as it runs
+        result = foreign.run()
+        told = errors(result)
+        assert result.exit_code == 1
+        assert {*told} == {name for name, case in CASES.items() if case.told}
+        for name, text in told.items():
+            assert CASES[name].told in text
+            assert "key_position" in text
+            assert "run again" not in text
+            assert prices(foreign, name) == before
+    for name, case in CASES.items():
+        if not case.told:
+            assert len(prices(foreign, name)) == 3, name
+    changes = foreign.query(
+        "select table_id, action from audit.schema_change where change = 'rekeyed'"
+    )
+    assert len(changes) == len(told)
+    assert {action for _, action in changes} == {"blocked"}
+
+    # The other column names a row, too: as the message says.
+    for name, column in (("grows", "region"), ("new_column", "zone")):
+        here = {"source": "rekeyed", "table": name}
+        cells = {"key_position": "2", "nullable": "false"}
+        if column == "zone":
+            row = here | {"column": "zone", "name": "zone", "data_type": "integer"}
+            foreign.add("columns", row | cells | {"description": "The zone."})
+        else:
+            foreign.edit("columns", here | {"column": column}, **cells)
+        url = {"REKEYED_URL": foreign.env["REKEYED_URL"]}
+        rebuilt = foreign.cli("rebuild", f"rekeyed.{name}", "--from-raw", **url)
+        assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+        words = ("reconcile", "--tables", f"rekeyed.{name}")
+        repaired = foreign.cli(*words, "--repair", **url)
+        assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+        assert foreign.cli(*words, **url).returncode == 0
+        assert prices(foreign, name) == before | {(1, "US"): 11}
+    # The source's key is restored.
+    foreign.ask(
+        "rekeyed",
+        "delete from goes where region = 'US'",
+        "alter table goes add primary key (id)",
+    )
+    # The person knows that it holds all the same.
+    foreign.ask("rekeyed", "delete from index_goes where region = 'US'")
+    where = {"source": "rekeyed", "table": "index_goes"}
+    foreign.edit("tables", where, on_schema_change="quarantine")
+    assert errors(foreign.run("grows", "new_column", "goes", "index_goes")) == {}
+    foreign.edit("tables", where, on_schema_change="evolve")
+    assert errors(foreign.run("index_goes")) == {}
+
+    # From here on, the scan of the keys sees to it.
+    foreign.ask("rekeyed", f"insert into index_goes {MORE}")
+    told = errors(foreign.run("index_goes"))
+    assert (
+        "1 keys are in more than one row of the source, such as 1"
+        in (told["index_goes"])
+    )
+    assert prices(foreign, "index_goes") == before

@@ -1,0 +1,124 @@
+"""What a batch reads: one moment of the source, whatever its times and its defaults."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ingest import seedfile
+from tests.foreign import Foreign
+
+LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE")
+
+
+@contextmanager
+def isolated(foreign: Foreign, level: str) -> Iterator[None]:
+    """The server's default isolation is `level` for new connections."""
+    words = level.replace("-", " ").lower()
+    foreign.ask("", f"set global transaction isolation level {words}")
+    try:
+        yield
+    finally:
+        foreign.ask("", "set global transaction isolation level repeatable read")
+
+
+@contextmanager
+def writing(foreign: Foreign, schema: str) -> Iterator[None]:
+    """Somebody inserts and changes rows without a pause."""
+    over = threading.Event()
+
+    def write() -> None:
+        with foreign.asking(schema) as cursor:
+            while not over.is_set():
+                cursor.execute(
+                    "insert into busy (v, updated_at) "
+                    "values (1, utc_timestamp(6) - interval 1 hour)"
+                )
+                cursor.execute("update busy set v = v + 1 order by id desc limit 3")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_one_moment_whatever_the_servers_default(foreign: Foreign, level: str) -> None:
+    foreign.create(
+        "moment",
+        "create table busy (id int auto_increment primary key, v int, "
+        "updated_at datetime(6) not null)",
+        "insert into busy (v, updated_at) values "
+        + ", ".join(["(0, '2026-01-01')"] * 5000),
+    )
+    foreign.discover("moment")
+    where = {"source": "moment", "table": "busy"}
+    foreign.add("options", where | {"option": "overlap_minutes", "value": "100000"})
+    with isolated(foreign, level), writing(foreign, "moment"):
+        for _ in range(6):
+            result = foreign.run(with_build=False)
+            batch = result.outcomes[0].batches[-1]
+            assert batch.source_rows == batch.rows_read
+            assert result.state == "done", result.outcomes[0].error
+
+
+@pytest.mark.parametrize("null_watermark", ["load", "reject"])
+@pytest.mark.parametrize("range_rows", ["", "2"])
+def test_times_that_are_none(
+    foreign: Foreign, null_watermark: str, range_rows: str
+) -> None:
+    """A valid time before 1000 is one; a zero or incomplete date is none."""
+    times = {
+        1: "'0001-01-01'",
+        2: "'0999-12-31 23:59:59'",
+        3: "'1000-01-01'",
+        4: "'0000-00-00'",
+        5: "'2024-00-10'",
+        6: "'2024-05-00'",
+        7: "null",
+        8: "'2026-01-01'",
+    }
+    kinds = ("int", "varchar(9)", "decimal(40,2)")
+    foreign.create(
+        "timeless",
+        *(
+            f"create table t{n} (id {kind} primary key, v varchar(9), "
+            "updated_at datetime null)"
+            for n, kind in enumerate(kinds)
+        ),
+        *(
+            f"insert into t{n} values "
+            + ", ".join(f"({k}, 'v', {time})" for k, time in times.items())
+            for n in range(len(kinds))
+        ),
+    )
+    foreign.discover("timeless")
+    for n in range(len(kinds)):
+        here = {"source": "timeless", "table": f"t{n}"}
+        cells = {"load_type": "scd1", "watermark_column": "updated_at"}
+        cells |= {"delete_mode": "key_scan"}
+        seedfile.change(foreign.root, "tables", here, cells)
+        option = {"option": "null_watermark", "value": null_watermark}
+        rows = [here | option]
+        if range_rows:
+            rows.append(here | {"option": "range_rows", "value": range_rows})
+        seedfile.append(foreign.root, "options", rows)
+    foreign.generate()
+    none = 4 if null_watermark == "reject" else 0
+    for number in range(3):
+        if number:
+            row = f"({100 + number}, 'w', '2026-01-0{number}')"
+            tables = range(len(kinds))
+            foreign.ask("timeless", *(f"insert into t{n} values {row}" for n in tables))
+        result = foreign.run(with_build=False)
+        for outcome in result.outcomes:
+            assert outcome.error is None
+            batch = outcome.batches[-1]
+            assert batch.source_rows == batch.rows_read
+            counts = batch.rows_written, batch.rows_rejected, batch.rows_deleted
+            assert counts == (1 if number else 8 - none, none, 0)
+        assert result.state == "done"
