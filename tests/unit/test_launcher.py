@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -85,14 +84,12 @@ def test_the_first_call_sets_up_and_hands_over_the_arguments(clone: Path) -> Non
     assert "270 MB" in done.stderr
 
 
-def test_a_warm_call_needs_no_uv_says_nothing_and_is_quick(
+def test_a_warm_call_needs_no_uv_and_says_nothing(
     clone: Path, bare_path: str
 ) -> None:
     call(clone, "status")
-    began = time.monotonic()
     done = call(clone, "status", PATH=bare_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - began < 1.0
     assert not (clone / ".seedbed" / "bootstrap").exists()
 
 
