@@ -12,9 +12,10 @@ from typing import Any
 
 import duckdb
 
+from ingest import settings
+from ingest.errors import first_line
 from ingest.settings import SourceUrl
 
-MEMORY_LIMIT = "512MB"
 THREADS = 2
 
 
@@ -49,6 +50,18 @@ def asked(query: str) -> str:
     return f"mysql_query('source', {literal(query)}, stream_results = false)"
 
 
+def told(error: duckdb.Error, otherwise: str) -> str:
+    """What the error says, and what helps: more memory, or what `otherwise` says."""
+    said = first_line(error)
+    if not isinstance(error, duckdb.OutOfMemoryException):
+        return f"{said} {otherwise}"
+    return (
+        f"{said.rstrip('.')}. Its rows are longer than the memory that each engine may "
+        f"use: set SEEDBED_MEMORY (now {settings.memory()}) to some ten times the "
+        "longest row, such as 2GB, and repeat this; nothing was lost."
+    )
+
+
 def backticked(name: str) -> str:
     """`name` as MySQL quotes an identifier."""
     return "`" + name.replace("`", "``") + "`"
@@ -78,6 +91,8 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except IndexError:
         instance = _instance(spill)
     connection = instance.cursor()
+    # It would put groups of few rows together, and they are few where rows are long.
+    connection.execute("set enable_caching_operators = false")
     _busy.add(connection)
     try:
         yield connection
@@ -104,12 +119,13 @@ def one_thread(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
     A caller that waits for another thread spins, which costs more than it gains.
     """
+    before = scalar(engine, "select current_setting('threads')")
     engine.execute("set threads = 1")
     try:
         yield
     finally:
         with suppress(duckdb.Error):  # a broken engine serves nobody else
-            engine.execute(f"set threads = {THREADS}")
+            engine.execute(f"set threads = {before}")
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
@@ -127,7 +143,7 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": settings.memory(),
             "temp_directory": str(spill),
             "preserve_insertion_order": "false",
             "threads": str(THREADS),
@@ -145,6 +161,8 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
         "mysql_session_time_zone = '+00:00'",
         # Else MySQL may be told to end a long read after five minutes.
         "mysql_query_timeout_enabled = false",
+        # A join holds its right side: ours are keys, while the left has whole rows.
+        "disabled_optimizers = 'build_side_probe_side'",
     ):
         instance.execute(f"set global {setting}")
     return instance

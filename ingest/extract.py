@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
@@ -29,12 +29,13 @@ from ingest import (
     window,
 )
 from ingest.duck import backticked, literal, quoted, scalar
-from ingest.errors import SeedbedError, ServiceError, first_line
+from ingest.errors import SeedbedError, ServiceError
 from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch
 from ingest.load import Loading
 from ingest.metadata import Table
+from ingest.pieces import Condition
 from ingest.standardise import Bronze, Standardisation, holds_rows
 
 
@@ -65,10 +66,13 @@ def extract(
 
 
 def _told(table: Table, error: duckdb.Error) -> SeedbedError:
-    return ServiceError(
-        f"{table.id}: reading it failed: {first_line(error)} The window is "
-        "kept and will be read again at the next run; nothing was lost."
+    said = duck.told(
+        error,
+        "The window is kept and will be read again at the next run; nothing was lost.",
     )
+    is_ours = isinstance(error, duckdb.OutOfMemoryException)
+    kind = SeedbedError if is_ours else ServiceError
+    return kind(f"{table.id}: reading it failed: {said}")
 
 
 @dataclass
@@ -158,35 +162,36 @@ class _Extraction:
             return before + dt.timedelta(microseconds=1)
         return now
 
-    def _write(self, rows: str, name: str) -> tuple[Part, ...]:
-        """Write rows of a query as raw files."""
+    def _write(self, rows: Sequence[str], name: str) -> tuple[Part, ...]:
+        """Write the rows of queries as raw files."""
         folder = self.batch.folder("raw")
-        return files.write(self.engine, self.lake, rows, folder, name)
+        return files.write_all(self.engine, self.lake, rows, folder, name)
 
     def _write_gone(self, read: _Reading, rows: str) -> None:
         """Write the keys that are gone as a raw file; none when there are none."""
         if count := scalar(self.engine, f"select count(*) from ({rows})"):
             read.keys_gone += count
-            read.parts += self._write(rows, "gone")
+            read.parts += self._write([rows], "gone")
 
-    def _write_rows(self, read: _Reading, rows: str, count: int, name: str) -> None:
-        """Add the rows of a query to `read`, of which the source counted so many."""
+    def _write_rows(
+        self, read: _Reading, rows: Sequence[str], count: int, name: str
+    ) -> None:
+        """Add the rows of queries to `read`, of which the source counted so many."""
         parts = self._write(rows, name)
         read.parts += parts
         read.source_rows += count
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
 
-    def _unread(self, rows: str, count: int, parts: tuple[Part, ...]) -> str:
-        """Some keys of the query's rows that the files lack, where they are short."""
+    def _unread(self, rows: Sequence[str], count: int, parts: tuple[Part, ...]) -> str:
+        """Some keys of the queries' rows that the files lack, where they are short."""
         if count <= _rows(parts):
             return ""
         names = casts.key(self.table)
-        there = f"select {names} from ({rows}) where false"
+        all_rows = " union all ".join(f"select {names} from ({one})" for one in rows)
+        there = f"from ({all_rows}) where false"
         if paths := [str(self.lake.local(p.key)) for p in parts]:
             there = f"select {names} from read_parquet({paths})"
-        return keys.sample(
-            self.engine, self.table, f"select {names} from ({rows})", there
-        )
+        return keys.sample(self.engine, self.table, all_rows, there)
 
     def _read(self) -> _Reading:
         """Read the batch, in one transaction and so in one snapshot of the source.
@@ -212,9 +217,10 @@ class _Extraction:
             read.source_empty = found is None
         return read
 
-    def _rows(self, condition: reading.Condition) -> str:
-        """A query for the source's rows."""
-        return reading.rows(self.engine, self.table, condition)
+    def _rows(self, condition: Condition, also: str = "") -> list[str]:
+        """Queries for the source's rows, and of those the ones that `also` leaves."""
+        found = reading.rows(self.engine, self.table, condition)
+        return [f"{query} and {also}" for query in found] if also else found
 
     def _count(self, condition: str) -> int:
         """How many rows the source itself counts, in the transaction's snapshot."""
@@ -229,7 +235,7 @@ class _Extraction:
         read.zero_dates += zero_dates
 
     def _read_rows(
-        self, read: _Reading, name: str, piece: reading.Condition
+        self, read: _Reading, name: str, piece: Condition
     ) -> tuple[tuple[Part, ...], int, int]:
         """Read the window's rows of which `piece` is true, and those without a time.
 
@@ -243,22 +249,23 @@ class _Extraction:
             )
 
         there = inside(backticked)
-        rows = self._rows(inside)
         if self.table.watermark_column:
             # A zero or incomplete date is no time, though the source compares it so.
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
             no_time = reading.no_date(backticked(self.table.watermark_column))
-            rows += f" and {watermark} is not null"
+            rows = self._rows(inside, f"{watermark} is not null")
             there = f"{there} and not {no_time}"
             if timeless := self._timeless(piece):
-                rows += f" union all {self._rows(timeless)} and {watermark} is null"
+                rows += self._rows(timeless, f"{watermark} is null")
                 there = f"({there} or {timeless(backticked)} and {no_time})"
+        else:
+            rows = self._rows(inside)
         count = self._count(there)
         parts = self._write(rows, name)
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
         return parts, count, self._zero_dates(there, parts)
 
-    def _timeless(self, piece: reading.Condition) -> reading.Condition | None:
+    def _timeless(self, piece: Condition) -> Condition | None:
         """A condition that rows without watermark meet; None when there are none."""
         if not self.table.watermark_column or self.batch.kind != "window":
             return None
@@ -329,9 +336,14 @@ class _Extraction:
             high = f" and {lead} < {piece.high}" if piece.high else ""
             return f"true{low}{high}"
 
+        def first(quote: Callable[[str], str]) -> str:
+            # A row without a key is in no range; it is to be rejected, so to be read.
+            lead = quote(self.table.key[0].source_name)
+            return f"({inside(quote)} or {lead} is null)"
+
         with reading.snapshot(self.engine):
             parts, count, zero_dates = self._read_rows(
-                read, f"range-{piece.number:04d}", inside
+                read, f"range-{piece.number:04d}", inside if piece.low else first
             )
         return dataclasses.replace(
             piece,
@@ -401,12 +413,14 @@ class _Extraction:
             return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
 
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
-        rows = (
-            f"{self._rows(inside if due else within)} "
-            f"and ({canonical}) in (select ({log.key(self.table)}) from {name})"
+        rows = self._rows(
+            inside if due else within,
+            f"({canonical}) in (select ({log.key(self.table)}) from {name})",
         )
         # Counted apart: a scan of the keys alone, nothing of which is written.
-        count = scalar(self.engine, f"select count(*) from ({rows})")
+        count = sum(
+            scalar(self.engine, f"select count(*) from ({one})") for one in rows
+        )
         self._write_rows(read, rows, count, "found")
 
     def _replaces(self) -> bool:

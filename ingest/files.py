@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
 import duckdb
 
@@ -10,7 +11,29 @@ from ingest.duck import literal, scalar
 from ingest.lake import Lake, Part
 
 FILE_BYTES = 128 << 20
-PARQUET = "format parquet, compression zstd, row_group_size 122880"
+# A group of rows is what a reader holds at once, and a writer: it is bounded by bytes
+# as well, since a row may have any number of them.
+GROUP_BYTES = 32 << 20
+PARQUET = (
+    "format parquet, compression zstd, row_group_size 122880, "
+    f"row_group_size_bytes {GROUP_BYTES}"
+)
+
+
+def write_all(
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    queries: Sequence[str],
+    key: str,
+    name: str,
+) -> tuple[Part, ...]:
+    """Write the rows of all queries, one after the other, each in files of its own."""
+    if len(queries) == 1:
+        return write(engine, lake, queries[0], key, name)
+    parts: tuple[Part, ...] = ()
+    for number, rows in enumerate(queries):
+        parts += write(engine, lake, rows, key, f"{name}-piece-{number:05d}")
+    return parts
 
 
 def write(

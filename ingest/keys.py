@@ -151,7 +151,7 @@ def compare(
     present = " union all ".join(
         f"select {casts.key(table)} from ({rows})"
         for r in ranges
-        for rows in [reading.rows(engine, table, within(table, r), table.key)]
+        for rows in reading.rows(engine, table, within(table, r), table.key)
     )
     engine.execute(f"create or replace temp table present as {present}")
     assert_distinct(engine, table, "present")

@@ -368,9 +368,10 @@ def load(
     try:
         loading.commit(batch, manifest, started)
     except duckdb.Error as error:
+        said = duck.told(error, "Run again; the batch's files are kept.")
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
-            f"{first_line(error)} Run again; the batch's files are kept."
+            f"{said}"
         ) from error
     loaded = ledger.batch(connection, batch.table_id, batch.batch_seq)
     # A COMMIT through DuckDB can fail without a word, so the outcome is read

@@ -133,8 +133,9 @@ class Options:
         _whole,
         2_000_000,
         "rows",
-        "a first load or a backfill of more rows than this is cut into ranges of the "
-        "key, so that it is resumed where it stopped; 0 for never",
+        "a first load or a backfill of more rows than this, or of more than 256 MB, "
+        "is cut into ranges of the key, so that it is resumed where it stopped; 0 for "
+        "never",
     )
     null_watermark: str = _option(
         _one_of("reject", "load"),
@@ -225,7 +226,7 @@ class Options:
         _boolean,
         False,
         "true | false",
-        "whether the table is read by a query of the source's own, in memory: for "
+        "whether the table is read by queries of the source's own, in memory: for "
         "names with a backtick, and schemas with names that differ by case only",
     )
     log_name: str = _option(

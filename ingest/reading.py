@@ -4,25 +4,24 @@ DuckDB's scan of an attached table reads the transaction's snapshot and is exact
 for three things: a decimal of more than 38 digits becomes a double, bytes of a type
 that it doesn't know become a text, and zero or incomplete dates become NULL. What the
 scan can't give is asked of the server as text, in the same snapshot; the answer is
-held in memory, so only tables that need it are read that way. Whoever compares values
-with what was read, keys above all, must read them here.
+held in memory, so only tables that need it are read that way, in pieces. Whoever
+compares values with what was read, keys above all, must read them here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
 
+from ingest import pieces
 from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.metadata import Column, Table
+from ingest.pieces import Condition, Piece
 from ingest.source import named
 from ingest.types import EXACT_DIGITS
-
-# Makes the condition of the rows to read, with names quoted for one of the servers.
-Condition = Callable[[Callable[[str], str]], str]
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
@@ -59,17 +58,23 @@ def rows(
     table: Table,
     condition: Condition,
     columns: Sequence[Column] | None = None,
-) -> str:
-    """A select of the columns, or of all, in the rows that meet `condition`.
+) -> list[str]:
+    """Selects of the columns, or of all, which together give the rows of `condition`.
 
-    To be run in the transaction in which it was made; another condition, of DuckDB's,
-    may follow after `and`. A zero or incomplete date is NULL, or what the source
-    writes where such rows are rejected.
+    To be run in the transaction in which they were made, one after the other: together
+    their answers may be more than the memory holds. Another condition, of DuckDB's, may
+    follow after `and`. A zero or incomplete date is NULL, or what the source writes
+    where such rows are rejected.
     """
-    columns = table.columns if columns is None else columns
+    wanted = table.columns if columns is None else columns
     kinds = _kinds(engine, table)
-    if table.options.by_query or _as_text(table, columns, kinds):
-        return _answer(engine, table, condition(backticked), columns, kinds)
+    by_query = table.options.by_query or bool(_as_text(table, wanted, kinds))
+    found = [Piece(condition, by_query)]
+    if columns is None:  # a few columns of it are short
+        found = pieces.cut(engine, table, condition, by_query=by_query)
+    if any(piece.by_query for piece in found):
+        conditions = [piece.condition(backticked) for piece in found]
+        return _answers(engine, table, conditions, wanted, kinds)
     relation = _scanned(table)
     # The condition, too, is of values as a raw file has them.
     changed = [
@@ -80,8 +85,11 @@ def rows(
     ]
     if changed:
         relation = f"(select * replace ({', '.join(changed)}) from {relation})"
-    names = ", ".join(quoted(c.source_name) for c in columns)
-    return f"select {names} from {relation} where {condition(quoted)}"
+    names = ", ".join(quoted(c.source_name) for c in wanted)
+    return [
+        f"select {names} from {relation} where {piece.condition(quoted)}"
+        for piece in found
+    ]
 
 
 def answer(
@@ -91,16 +99,17 @@ def answer(
     columns: Sequence[Column],
 ) -> str:
     """As `rows`, for a condition that only the source itself can judge."""
-    return _answer(engine, table, condition, columns, _kinds(engine, table))
+    kinds = _kinds(engine, table)
+    return _answers(engine, table, [condition], columns, kinds)[0]
 
 
-def _answer(
+def _answers(
     engine: duckdb.DuckDBPyConnection,
     table: Table,
-    condition: str,
+    conditions: Sequence[str],
     columns: Sequence[Column],
     kinds: Mapping[str, str],
-) -> str:
+) -> list[str]:
     as_text = _as_text(table, columns, kinds)
     selected = ", ".join(
         f"convert({name} using utf8mb4) as {name}"
@@ -110,14 +119,17 @@ def _answer(
         for c in columns
         for name in [backticked(c.source_name)]
     )
-    answered = asked(f"select {selected} from {named(table)} where {condition}")
-    given = _types(engine, f"from {answered}")
+    start = f"select {selected} from {named(table)} where"
+    given = _types(engine, f"from {asked(f'{start} false')}")
     names = ", ".join(
         f"{_answered(c, given[c.source_name], kinds[c.source_name], as_text)} "
         f"as {quoted(c.source_name)}"
         for c in columns
     )
-    return f"select {names} from {answered} where true"
+    return [
+        f"select {names} from {asked(f'{start} {condition}')} where true"
+        for condition in conditions
+    ]
 
 
 def _as_text(

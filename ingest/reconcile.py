@@ -218,9 +218,9 @@ def _compare(connection: ledger.Connection, table: Table) -> Finding:
                 "order by all limit 5"
             ).fetchall()
     except duckdb.Error as error:
+        said = duck.told(error, "Nothing was changed; try again.")
         raise ServiceError(
-            f"{table.id}: comparing it with its source failed: {first_line(error)} "
-            "Nothing was changed; try again."
+            f"{table.id}: comparing it with its source failed: {said}"
         ) from error
     if any(c.pii for c in table.key):
         samples = []
@@ -245,14 +245,15 @@ def differences(
     compared = 0
     target = "create or replace temp table difference as"
     for piece in _pieces(table):
-        rows = reading.rows(engine, table, keys.within(table, piece))
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-        canonical(engine, table, rows, now, 0)
-        engine.execute(
-            "create or replace temp table seen as "
-            f"select {names}, _row_hash, _reason is null and {due} "
-            f"and ({names}, _row_hash) not in (from aside) as _due, _op from typed"
-        )
+        into = "create or replace temp table seen as"
+        for rows in reading.rows(engine, table, keys.within(table, piece)):
+            canonical(engine, table, rows, now, 0)
+            engine.execute(
+                f"{into} select {names}, _row_hash, _reason is null and {due} "
+                f"and ({names}, _row_hash) not in (from aside) as _due, _op from typed"
+            )
+            into = "insert into seen"
         keys.assert_distinct(engine, table, "seen")
         duck.ask_warehouse(
             engine,
@@ -286,7 +287,7 @@ def _pieces(table: Table) -> list[keys.KeyRange]:
     extent = source.key_extent(table)
     if extent is None:
         return [keys.KeyRange()]
-    low, high, rows = extent
+    low, high, rows, _ = extent
     count = min(-(-rows // RANGE_KEYS), high - low + 1) or 1
     edges = [low + (high - low + 1) * n // count for n in range(1, count)]
     # The log may have keys outside what the source has now.

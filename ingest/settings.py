@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,6 +166,16 @@ def timeout_seconds() -> float:
 def gate_seconds() -> float:
     """How long the checks of one batch may take."""
     return _seconds("SEEDBED_GATE_SECONDS", 600)
+
+
+def memory() -> str:
+    """What one engine of DuckDB may hold; a table being moved has up to three."""
+    text = os.environ.get("SEEDBED_MEMORY", "") or "512MB"
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?[KMGT]i?B", text):
+        raise ConfigurationError(
+            f"SEEDBED_MEMORY is {text!r}; it takes a size such as 512MB or 2GB."
+        )
+    return text
 
 
 def _seconds(name: str, default: float) -> float:

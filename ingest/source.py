@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pymysql
@@ -143,6 +143,7 @@ def size(table: Table, where: str) -> tuple[int, int]:
     Both are the server's estimate where the condition is `true`.
     """
     with connect(table.source) as connection, connection.cursor() as cursor:
+        _ask_anew(cursor)
         cursor.execute(
             "select table_rows, data_length from information_schema.tables "
             "where table_schema = %s and table_name = %s",
@@ -156,15 +157,25 @@ def size(table: Table, where: str) -> tuple[int, int]:
     return found, found * length // max(rows, 1)
 
 
-def key_extent(table: Table) -> tuple[int, int, int] | None:
-    """Smallest and largest value of the leading key, and about how many rows.
+class Extent(NamedTuple):
+    """Smallest and largest value of a key; about how many rows and bytes there are."""
+
+    low: int
+    high: int
+    rows: int
+    length: int
+
+
+def key_extent(table: Table) -> Extent | None:
+    """What the leading key spans.
 
     None where it is no integer, has no index that begins with it, or no rows.
     """
     column = table.key[0].source_name
     with connect(table.source) as connection, connection.cursor() as cursor:
+        _ask_anew(cursor)
         cursor.execute(
-            "select t.table_rows from information_schema.tables t "
+            "select t.table_rows, t.data_length from information_schema.tables t "
             "inner join information_schema.statistics s "
             "on s.table_schema = t.table_schema and s.table_name = t.table_name "
             "where t.table_schema = %s and t.table_name = %s and s.column_name = %s "
@@ -179,4 +190,10 @@ def key_extent(table: Table) -> tuple[int, int, int] | None:
         low, high = cursor.fetchone() or (None, None)
     if not isinstance(low, int) or not isinstance(high, int):
         return None
-    return low, high, int(found[0] or 0)
+    return Extent(low, high, int(found[0] or 0), int(found[1] or 0))
+
+
+def _ask_anew(cursor: Cursor) -> None:
+    """Let MySQL look at a table's size; it tells what it saw a day ago else."""
+    with suppress(pymysql.err.MySQLError):  # MariaDB always looks
+        cursor.execute("set session information_schema_stats_expiry = 0")

@@ -15,6 +15,8 @@ from ingest.metadata import Table
 
 # A window is cut into this many ranges at most.
 MOST_RANGES = 1000
+# A range is no larger than this at the source, about, whatever its rows are.
+RANGE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ def bounds(
 def _cuts(table: Table) -> tuple[int, ...]:
     """Where the leading key is cut so that no range has many more than range_rows.
 
+    Nor many more than RANGE_BYTES.
+
     A table without an integer key that the source can look up is not cut.
     """
     most = table.options.range_rows
@@ -159,6 +163,7 @@ def _cuts(table: Table) -> tuple[int, ...]:
     extent = source.key_extent(table)
     if extent is None:
         return ()
-    low, high, rows = extent
-    pieces = min(-(-rows // most), MOST_RANGES, high - low + 1)
+    low, high, rows, length = extent
+    wanted = max(-(-rows // most), -(-length // RANGE_BYTES))
+    pieces = min(wanted, MOST_RANGES, high - low + 1)
     return tuple(low + (high - low + 1) * n // pieces for n in range(1, pieces))

@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from ingest import duck, predicate, settings
-from ingest.errors import SeedbedError, first_line
+from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Column, Table
@@ -65,11 +65,14 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
                 for group in groups
             ]
         except duckdb.Error as error:
+            said = duck.told(
+                error,
+                "It stays loaded and nothing downstream reads it. Run again; the "
+                "option profile=false in seeds/metadata/options.csv leaves the profile "
+                "out.",
+            )
             raise SeedbedError(
-                f"{table.id}: batch {batch.batch_id} could not be profiled: "
-                f"{first_line(error)} It stays loaded and nothing downstream reads it. "
-                "Run again; the option profile=false in seeds/metadata/options.csv "
-                "leaves the profile out."
+                f"{table.id}: batch {batch.batch_id} could not be profiled: {said}"
             ) from error
     rows = max(row[0] for row in found_rows if row)
     columns = [column for row in found_rows if row for column in row[1]]
@@ -152,6 +155,9 @@ def _aggregates(column: Column, exact: bool) -> str:
     spread = (value if family == "number" else None) or at
     length = f"length({name})" if family == "text" else None
     distinct = "count(distinct {})" if exact else "approx_count_distinct({})"
+    if exact and family == "text":
+        # Of texts a fingerprint is held, for they may be of any length.
+        distinct = "count(distinct hash({0})) filter (where {0} is not null)"
     parts: dict[str, Any] = {
         "column_name": duck.literal(column.name),
         "nulls": f"count(*) - count({name})",
