@@ -76,7 +76,7 @@ def run(rows: int, rounds: int, report: Callable[[str], None]) -> Outcome:
                 values = {"rows": rows} if "%(rows)s" in statement else None
                 connection.execute(statement, values)
         suite = home / "suite.json"
-        entries = [e.as_json() for e in expected]
+        entries = suites.entries(table, expected)
         suite.write_text(json.dumps({"name": "bench", "expectations": entries}))
         started = time.monotonic()
         process.ask({"do": "nothing"}, settings.gate_seconds())

@@ -6,11 +6,14 @@ the expectations on purpose: the counts of both must agree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from ingest import ledger, log
 from ingest.ledger import Batch
 from ingest.metadata import Table
+from ingest.quality import suites
 from ingest.quality.suites import Expectation
 
 # Keys that a message shows.
@@ -38,6 +41,29 @@ def failing(table: Table, batch: Batch, rule: Expectation, columns: str) -> str:
     """SQL for `columns` of the batch's rows that fail the rule."""
     inner = rows(table, batch, f"*, {rule.failing} as _fails")
     return f"select {columns} from ({inner}) as checked where _fails"
+
+
+def types(connection: ledger.Connection, table: Table) -> dict[str, str]:
+    """The log's columns and their types."""
+    rows = connection.execute(
+        f"select attname, {suites.PLAIN} from pg_attribute "
+        "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+        (log.name_of(table),),
+    )
+    return {str(name): str(kind) for name, kind in rows}
+
+
+def nulls(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    columns: Sequence[str],
+) -> dict[str, int]:
+    """How many of the batch's rows have no value in each of the columns."""
+    counts = ", ".join(f'count(*) - count("{name}")' for name in columns)
+    row = connection.execute(rows(table, batch, counts)).fetchone()
+    assert row is not None
+    return dict(zip(columns, row, strict=True))
 
 
 def keep(

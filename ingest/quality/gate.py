@@ -49,6 +49,8 @@ def decide(
     expected = suites.expectations(table)
     if needs_process(batch):
         found = _ask(table, batch, given)
+        for name in (suites.TYPES, suites.COMPLETE):
+            found["results"] |= _each(connection, table, batch, name, expected, found)
         results += _results(table, expected, found)
     else:
         results += counts.without_rows(table, expected, given)
@@ -108,6 +110,47 @@ def _told(table: Table, batch: Batch, why: str) -> str:
         "batch stays loaded and nothing downstream reads it; `./seedbed run` checks "
         "it again."
     )
+
+
+def _each(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    name: str,
+    expected: list[Expectation],
+    reply: dict[str, Any],
+) -> dict[str, Any]:
+    """The result of each rule that the expectation `name` has checked with others.
+
+    Where it failed, we ask which of them it was; GateError where that is none.
+    """
+    rules = [e for e in expected if e.group == name]
+    if not rules:
+        return {}
+    whole = reply["results"][name]
+    if whole["passed"] or whole["error"]:
+        return dict.fromkeys((e.rule_id for e in rules), whole)
+    found: dict[str, Any] = {}
+    if name == suites.TYPES:
+        kinds = {c.name: suites.plain(c.type.log) for c in table.columns}
+        there = failing.types(connection, table)
+        for rule in rules:
+            seen = there.get(rule.column)
+            found[rule.rule_id] = {
+                "passed": seen == kinds[rule.column],
+                "error": "" if seen else "the log has no such column",
+                "observed": seen,
+            }
+    else:
+        columns = [e.column for e in rules]
+        nulls = failing.nulls(connection, table, batch, columns)
+        for rule in rules:
+            rows = nulls[rule.column]
+            found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
+    if all(told["passed"] for told in found.values()):
+        why = f"it finds {name} wrong, and no column that is"
+        raise GateError(_told(table, batch, why))
+    return found
 
 
 def _results(

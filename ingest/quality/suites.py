@@ -1,14 +1,14 @@
 """Suites: what a batch of a table must be like, as Great Expectations reads it.
 
-Each column of the seed and each rule of the layer `gate` is an expectation. A suite
-is committed below `gx/suites/`, without ids, and holds no value of a row.
+Each column of the seed and each rule of the layer `gate` is an expectation; those that
+every column has are one for all columns, for Great Expectations takes its time over
+each. A suite is committed below `gx/suites/`, without ids, and holds no value of a row.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,9 @@ ROWS = "rows_written"
 BAND = ("band_low", "band_high")
 COUNT = ("count_low", "count_high")
 
+TYPES, COMPLETE = "types", "complete"
+
 _SEVERITIES = {"block": "critical", "warn": "warning"}
-# Types of the log as SQLAlchemy calls them, in the words of the seed otherwise.
-_TYPES = {
-    "time": "time without time zone",
-    "timestamp": "timestamp without time zone",
-}
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,18 @@ class Expectation:
     failing: str = ""
     counts_rows: bool = False
 
+    # The expectation that checks it together with others, if one does.
+    group: str = ""
+
     @property
     def is_shape(self) -> bool:
         """Whether it is about the log's columns and types, not about rows."""
-        return self.type in (
-            "expect_table_columns_to_match_set",
-            "expect_column_type_to_be",
-        )
+        return self.group == TYPES or self.type == "expect_table_columns_to_match_set"
+
+    @property
+    def column(self) -> str:
+        """The column that it is about, of one about a column."""
+        return str(self.arguments["column"])
 
     def as_json(self) -> dict[str, Any]:
         """The expectation as Great Expectations stores it."""
@@ -84,9 +86,67 @@ def render(table: Table) -> str:
     suite = {
         "meta": {"notes": NOTICE},
         "name": name(table),
-        "expectations": [e.as_json() for e in expectations(table)],
+        "expectations": entries(table, expectations(table)),
     }
     return json.dumps(suite, indent=2, ensure_ascii=False) + "\n"
+
+
+def entries(table: Table, expected: Sequence[Expectation]) -> list[dict[str, Any]]:
+    """The expectations as a suite has them, those of a group as one."""
+    found = [e for e in expected if not e.group]
+    kinds = {c.name: c.type.log for c in table.columns}
+    if types := [e for e in expected if e.group == TYPES]:
+        names = [e.column for e in types]
+        listed = ", ".join(f"({_text(n)}, {_text(plain(kinds[n]))})" for n in names)
+        found.append(
+            _rows_of(
+                TYPES,
+                "the type of each column is the seed's",
+                f"(values {listed}) as seed (name, kind) left join (select "
+                f"attname, {PLAIN} as kind from pg_attribute "
+                # The batch is a view of that name in the gate's own session.
+                f"where attrelid = to_regclass('pg_temp.\"{name(table)}\"')) as log "
+                "on log.attname = seed.name "
+                "where log.kind is distinct from seed.kind "
+                # Always true: Great Expectations warns of a query without a batch.
+                "and (select true from {batch} limit 1) is not false",
+            )
+        )
+    if complete := [e for e in expected if e.group == COMPLETE]:
+        condition = " or ".join(e.failing for e in complete)
+        found.append(
+            _rows_of(
+                COMPLETE,
+                f"no NULL in {', '.join(e.column for e in complete)}",
+                f"{{batch}} where {condition}",
+            )
+        )
+    return [e.as_json() for e in sorted(found, key=lambda e: e.rule_id)]
+
+
+def _rows_of(name: str, expected: str, rows: str) -> Expectation:
+    """An expectation that there are no such rows."""
+    return Expectation(
+        name,
+        "block",
+        "unexpected_rows_expectation",
+        expected,
+        # A constant: no value of a row leaves the warehouse.
+        {"unexpected_rows_query": f"select 1 as failing from {rows}"},
+    )
+
+
+# A type of Postgres's catalogue in words that `plain` makes of a type as well.
+PLAIN = (
+    "replace(replace(replace(format_type(atttypid, atttypmod), "
+    "'character varying', 'varchar'), ' without time zone', ''), ' ', '')"
+)
+
+
+def plain(kind: str) -> str:
+    """A type of the log in one word."""
+    kind = kind.replace("character varying", "varchar")
+    return kind.replace(" without time zone", "").replace(" ", "")
 
 
 def parameter(text: str) -> dict[str, str]:
@@ -150,13 +210,13 @@ def _of_table(table: Table) -> Iterator[Expectation]:
 
 
 def _of_column(table: Table, column: Column) -> Iterator[Expectation]:
-    kind = _TYPES.get(column.type.log, column.type.log)
     yield Expectation(
         f"{column.name}:type",
         "block",
-        "expect_column_type_to_be",
+        "",
         f"type {column.type.log}",
-        {"column": column.name, "type_": re.sub(r",\s*", ", ", kind).upper()},
+        {"column": column.name},
+        group=TYPES,
     )
     if not column.nullable or column.key_position:
         yield _not_null(f"{column.name}:not_null", "block", column.name, 0)
@@ -173,6 +233,7 @@ def _not_null(rule_id: str, severity: str, column: str, share: float) -> Expecta
         f"at most {share:.4%} NULL".replace(".0000", "") if share else "no NULL",
         arguments,
         failing=f'"{column}" is null',
+        group="" if share or severity != "block" else COMPLETE,
     )
 
 
