@@ -333,6 +333,18 @@ def table_lock(table: Table) -> Iterator[None]:
         yield
 
 
+def is_settled(connection: Connection, table: Table) -> bool:
+    """Whether no run has a batch of the table under way."""
+    row = connection.execute(
+        "select not exists (select from audit.batch where table_id = %(table)s "
+        "and state in ('planned', 'extracted', 'loaded')) "
+        # Given back with the statement: it only has to be free.
+        "and pg_try_advisory_xact_lock(hashtext('seedbed.table'), hashtext(%(table)s))",
+        {"table": table.id},
+    ).fetchone()
+    return bool(row and row[0])
+
+
 @contextmanager
 def build_lock(report: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of the one build at a time, waiting for it if need be."""

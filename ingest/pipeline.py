@@ -79,11 +79,7 @@ class Outcome:
 
     @property
     def is_bad(self) -> bool:
-        """Whether what follows from the table keeps its last good state.
-
-        Not so where another run is working on it: each build takes what is released
-        when it begins, so that the last of several runs leaves nothing out.
-        """
+        """Whether what follows from the table keeps its last good state."""
         return self.state in ("failed", "rejected")
 
 
@@ -516,7 +512,7 @@ def _build(
         with journal.step(connection, run_id, "build"):
             built = build.build(
                 connection,
-                [o.table for o in outcomes if o.is_bad],
+                left_out(connection, outcomes),
                 everything=everything,
                 target=HERE,
                 report=report,
@@ -524,6 +520,21 @@ def _build(
         folder = build.artifacts(HERE)
         look(connection, run_id, folder, began, HERE, report)
         return built, examine(connection, run_id, HERE, report)
+
+
+def left_out(connection: Connection, outcomes: Sequence[Outcome]) -> list[Table]:
+    """The tables whose descendants a build leaves as they are.
+
+    Those that are bad, and those that another run is still working on: it builds when
+    it is done. What another run has finished meanwhile is built, so that of several
+    runs the last one leaves nothing out.
+    """
+    return [
+        o.table
+        for o in outcomes
+        if o.is_bad
+        or (o.state == "busy" and not ledger.is_settled(connection, o.table))
+    ]
 
 
 def publish_good(
@@ -538,7 +549,7 @@ def publish_good(
         return publish.publish(
             connection,
             run_id,
-            [o.table for o in outcomes if o.is_bad],
+            left_out(connection, outcomes),
             everything=everything,
             report=report,
         )

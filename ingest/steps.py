@@ -212,7 +212,7 @@ def plan_build(run_id: str, target: str) -> dict[str, Any] | None:
         outcomes = _settled(connection, run_id)
         if outcomes and not any(o.is_good for o in outcomes):
             return None
-        left_out = [o.table for o in outcomes if o.is_bad]
+        left_out = pipeline.left_out(connection, outcomes)
         plan = build.plan(connection, left_out, everything=False, target=target)
     return dataclasses.asdict(plan)
 

@@ -1,10 +1,11 @@
 """Two runs at once share the tables, and the last one leaves nothing unbuilt."""
 
 import contextlib
+from typing import Any
 
 import pytest
 
-from ingest import ledger
+from ingest import ledger, pipeline
 from ingest.pipeline import RunResult
 from tests.clone import Clone
 from tests.faults.oracle import states
@@ -12,23 +13,33 @@ from tests.faults.oracle import states
 ORDERS = "shop.orders"
 
 
-def run_without(clone: Clone, *busy: str) -> RunResult:
-    """A run to which another one leaves all but these tables."""
-    with contextlib.ExitStack() as held:
+def run_beside(
+    clone: Clone, busy: list[str], monkeypatch: pytest.MonkeyPatch, *, ends_first: bool
+) -> RunResult:
+    """A run while another one works on `busy`, which may end before this one builds."""
+    build = pipeline._build
+    with contextlib.ExitStack() as held, monkeypatch.context() as patch:
         with clone.inside():
             for table in clone.tables(*busy):
                 held.enter_context(ledger.table_lock(table))
+
+        def build_then(*arguments: Any) -> Any:
+            if ends_first:
+                held.close()
+            return build(*arguments)
+
+        patch.setattr(pipeline, "_build", build_then)
         return clone.run()
 
 
 @pytest.mark.parametrize("orders_first", [True, False])
 def test_what_follows_from_the_tables_of_two_runs_is_built_by_the_last(
-    day_2_due: Clone, orders_first: bool
+    day_2_due: Clone, orders_first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others = [t.id for t in day_2_due.tables() if t.id != ORDERS]
     halves = [others, [ORDERS]] if orders_first else [[ORDERS], others]
-    for busy in halves:
-        result = run_without(day_2_due, *busy)
+    for busy, ends_first in zip(halves, (False, True), strict=True):
+        result = run_beside(day_2_due, busy, monkeypatch, ends_first=ends_first)
         assert {t for t, s in states(result).items() if s == "busy"} == {*busy}
         assert (result.state, result.exit_code) == ("done", 0)
         printed = day_2_due.cli("status").stdout

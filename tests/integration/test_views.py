@@ -56,9 +56,7 @@ def standing(foreign: Foreign) -> Iterator[Foreign]:
             f"create view ours.{kind}_now with (security_barrier = true) as "
             f"select id, v from silver.{kind}_things where not is_deleted"
         )
-        foreign.query(
-            f"create view ours.{kind}_above as select * from ours.{kind}_now"
-        )
+        foreign.query(f"create view ours.{kind}_above as select * from ours.{kind}_now")
     foreign.query("create view ours.things as select id, v from gold.things")
     foreign.query("create view ours.things_above as select * from gold.things_above")
     yield foreign

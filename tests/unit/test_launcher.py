@@ -84,9 +84,7 @@ def test_the_first_call_sets_up_and_hands_over_the_arguments(clone: Path) -> Non
     assert "270 MB" in done.stderr
 
 
-def test_a_warm_call_needs_no_uv_and_says_nothing(
-    clone: Path, bare_path: str
-) -> None:
+def test_a_warm_call_needs_no_uv_and_says_nothing(clone: Path, bare_path: str) -> None:
     call(clone, "status")
     done = call(clone, "status", PATH=bare_path)
     assert (done.returncode, done.stderr) == (0, "")
