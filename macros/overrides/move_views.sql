@@ -1,37 +1,29 @@
-{% macro move_views(old, new) %}
-    {{- return(adapter.dispatch('move_views')(old=old, new=new)) }}
+{% macro move_views() %}
+    {{- return(adapter.dispatch('move_views')()) }}
 {% endmacro %}
 
 {#- Elsewhere a view stands on a name, whatever that is -#}
-{% macro default__move_views(old, new) %}
+{% macro default__move_views() %}
     {{- return('') }}
 {% endmacro %}
 
-{#-
-    What a view stands on has its present name in the view's definition, and that is
-    written in full where nothing is on the search path.
--#}
-{% macro postgres__move_views(old, new) %}
+{% macro postgres__move_views() %}
     {%- set sql -%}
 do $move$
 declare
     found record;
-    path text = current_setting('search_path');
 begin
-    perform set_config('search_path', '', true);
-    for found in
-        {{- hold_views__on(old) }}
+    if to_regclass('pg_temp._held_view') is null then
+        return;
+    end if;
+    for found in select * from pg_temp._held_view
     loop
         begin
             execute format(
                 'create or replace view %s%s as %s',
-                found.oid::regclass,
-                ' with (' || array_to_string(found.reloptions, ', ') || ')',
-                replace(
-                    pg_get_viewdef(found.oid),
-                    format('%I.%I', '{{ old.schema }}', '{{ old.identifier }}'),
-                    format('%I.%I', '{{ new.schema }}', '{{ new.identifier }}')
-                )
+                found.id::regclass,
+                ' with (' || found.options || ')',
+                found.definition
             );
         exception when
             undefined_column
@@ -43,7 +35,7 @@ begin
             null;
         end;
     end loop;
-    perform set_config('search_path', path, true);
+    drop table pg_temp._held_view;
 end
 $move$
     {%- endset -%}
@@ -82,8 +74,6 @@ $aside$
         {{- default__rename_relation(from_relation, to_relation) -}}
     {%- else -%}
         {{- default__rename_relation(from_relation, to_relation) -}}
-        {{- move_views(
-            old=make_backup_relation(to_relation, 'table'), new=to_relation
-        ) -}}
+        {{- move_views() -}}
     {%- endif -%}
 {% endmacro %}
