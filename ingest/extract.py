@@ -461,13 +461,12 @@ class _Extraction:
         if found.missing or found.stale:
             self.engine.execute(
                 "create or replace temp table wrong as "
-                "from difference where what in ('missing', 'stale')"
+                "from difference where _what in ('missing', 'stale')"
             )
             self._read_keys(read, "wrong", due=False)
         if found.extra and self.table.delete_mode == "key_scan":
-            self._write_gone(
-                read, "select * exclude (what) from difference where what = 'extra'"
-            )
+            gone = "select * exclude (_what) from difference where _what = 'extra'"
+            self._write_gone(read, gone)
 
 
 def _rows(parts: tuple[Part, ...]) -> int:

@@ -72,6 +72,17 @@ RESERVED = frozenset(
     is_deleted is_current valid_from valid_to version op
     """.split()
 )
+# What a score's rows have beside the key.
+SCORES = (
+    "completeness",
+    "validity",
+    "uniqueness",
+    "consistency",
+    "timeliness",
+    "score",
+)
+# How the columns begin that dbt's snapshots add.
+OF_SNAPSHOTS = "dbt_"
 # dbt cuts a name of Postgres for the `__dbt_backup` of the relation that it replaces;
 # two models that differ only behind the cut would share their backup.
 _LONGEST = 63 - len("__dbt_backup")
@@ -645,6 +656,14 @@ class _Reader:
             tuple(self._rules(rule_rows, columns)),
             options,
         )
+        for name in (c.name for c in table.key if options.min_score):
+            if name in SCORES:
+                self.fault(
+                    row,
+                    f"{table.id}: key column {name!r} is called as a column of the "
+                    f"table's score; name it {name + '_value'!r} in columns.csv, or "
+                    "leave min_score out",
+                )
         if columns:
             self._consistency(row, table, option_rows)
             self._freshness(table, rule_rows)
@@ -667,6 +686,12 @@ class _Reader:
 
     def _column(self, row: _Row, load_type: str) -> Column:
         self._identifier(row, "name")
+        if load_type == "snapshot" and row["name"].startswith(OF_SNAPSHOTS):
+            self.fault(
+                row,
+                f"name {row['name']!r} begins as the columns that dbt adds to a "
+                f"snapshot; try {'x_' + row['name']!r}",
+            )
         try:
             kind = types.parse(row["data_type"])
         except ValueError as error:

@@ -146,7 +146,7 @@ class Side:
         return f"md5({value})"
 
     def hashes(self, relation: Relation) -> str:
-        """A relation with a hash a column, `key_hash` and `row_hash`."""
+        """A relation with a hash a column, `_hash_of_key` and `_hash_of_row`."""
         items = [
             f"{self.hashed(relation, column)} as {column}"
             for column in relation.columns
@@ -154,10 +154,10 @@ class Side:
         row = ", ".join(relation.columns)
         key = ", ".join(relation.key)
         return (
-            f"(select hashed.*, md5(concat('', {row})) as row_hash, "
-            f"md5(concat('', {key})) as key_hash "
-            f"from (select {', '.join(items)} from {self.place(relation)}) as hashed"
-            ") as hashes"
+            f"(select _hashed.*, md5(concat('', {row})) as _hash_of_row, "
+            f"md5(concat('', {key})) as _hash_of_key "
+            f"from (select {', '.join(items)} from {self.place(relation)}) as _hashed"
+            ") as _hashes"
         )
 
     def sum_of(self, column: str) -> str:
@@ -268,10 +268,10 @@ def _keys() -> dict[str, tuple[str, ...]]:
 
 
 def _compare(sides: tuple[Side, Side], relation: Relation, found: Comparison) -> None:
-    numbers = ["row_hash", "key_hash", *relation.columns]
+    numbers = ["_hash_of_row", "_hash_of_key", *relation.columns]
     ours, theirs = (
         side.ask(
-            "select count(*), count(distinct key_hash), "
+            "select count(*), count(distinct _hash_of_key), "
             f"{', '.join(map(side.sum_of, numbers))} from {side.hashes(relation)}"
         )[0]
         for side in sides
@@ -286,13 +286,13 @@ def _compare(sides: tuple[Side, Side], relation: Relation, found: Comparison) ->
     found.columns = [name for name in differ if name in relation.columns]
     if found.rows[0] != found.rows[1]:
         found.faults.append(f"{found.rows[0]:,} rows and {found.rows[1]:,}")
-    if "key_hash" in differ or found.keys[0] != found.keys[1]:
+    if "_hash_of_key" in differ or found.keys[0] != found.keys[1]:
         found.faults.append(
             f"{found.keys[0]:,} keys and {found.keys[1]:,}, not the same"
         )
     if found.columns:
         found.faults.append(f"other values in {', '.join(found.columns)}")
-    elif "row_hash" in differ and not found.faults:
+    elif "_hash_of_row" in differ and not found.faults:
         found.faults.append("the same values, in other rows")
     if found.faults and differ:
         found.differing = _differing(sides, relation)
@@ -307,7 +307,7 @@ def _differing(sides: tuple[Side, Side], relation: Relation) -> list[str]:
         {
             bucket: (int(rows), int(total))
             for bucket, rows, total in side.ask(
-                f"select substr(key_hash, 1, 2), count(*), {side.sum_of('row_hash')} "
+                f"select substr(_hash_of_key, 1, 2), count(*), {side.sum_of('_hash_of_row')} "
                 f"from {side.hashes(relation)} group by 1"
             )
         }
@@ -332,8 +332,8 @@ def _differing(sides: tuple[Side, Side], relation: Relation) -> list[str]:
 def _bucket(side: Side, relation: Relation, bucket: str) -> list[tuple[Any, ...]]:
     names = ", ".join(relation.columns)
     return side.ask(
-        f"select key_hash, {names} from {side.hashes(relation)} "
-        f"where substr(key_hash, 1, 2) = '{bucket}'"
+        f"select _hash_of_key, {names} from {side.hashes(relation)} "
+        f"where substr(_hash_of_key, 1, 2) = '{bucket}'"
     )
 
 

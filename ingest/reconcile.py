@@ -214,7 +214,7 @@ def _compare(connection: ledger.Connection, table: Table) -> Finding:
                 found = differences(engine, table, released)
             names = ", ' ', ".join(quoted(c.name) for c in table.key)
             samples = engine.execute(
-                f"select what || ' ' || concat({names}) from difference "
+                f"select _what || ' ' || concat({names}) from difference "
                 "order by all limit 5"
             ).fetchall()
     except duckdb.Error as error:
@@ -266,7 +266,7 @@ def differences(
             ),
         )
         engine.execute(
-            f"{target} select {names}, 'missing' as what "
+            f"{target} select {names}, 'missing' as _what "
             f"from seen anti join held using ({names}) "
             "where _due and _op <> 'D' union all "
             f"select {names}, 'stale' from seen join held using ({names}) "
@@ -276,7 +276,7 @@ def differences(
         target = "insert into difference"
         compared += scalar(engine, "select count(*) from held")
     counts = dict(
-        engine.execute("select what, count(*) from difference group by 1").fetchall()
+        engine.execute("select _what, count(*) from difference group by 1").fetchall()
     )
     return Differences(
         compared, *(counts.get(what, 0) for what in ("missing", "stale", "extra"))

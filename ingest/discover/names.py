@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ingest import generate, metadata
-from ingest.metadata import LONGEST_LOG, LONGEST_MODEL, RESERVED, Source, Table
+from ingest.metadata import (
+    LONGEST_LOG,
+    LONGEST_MODEL,
+    OF_SNAPSHOTS,
+    RESERVED,
+    Source,
+    Table,
+)
 
 LONGEST_COLUMN = 63
 
@@ -68,6 +75,8 @@ def column_name(name: str, taken: set[str]) -> str:
     safe = metadata.target_name(name)
     if safe in RESERVED:
         safe += "_value"
+    if safe.startswith(OF_SNAPSHOTS):
+        safe = f"x_{safe}"
     safe = free(safe, lambda n: n not in taken and n not in RESERVED, LONGEST_COLUMN)
     taken.add(safe)
     return safe

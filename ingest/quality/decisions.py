@@ -131,27 +131,27 @@ def without_quarantined(
     ask_warehouse(
         engine,
         "quarantined",
-        f"select {same}, string_agg(rule_id, ', ' order by rule_id) as rules from ("
-        f"select distinct {key or 'row_hash as _row_hash'}, rule_id "
-        f"from audit.quarantine where {here}) as rows group by {same}",
+        f"select {same}, string_agg(_rule_id, ', ' order by _rule_id) as _rules from ("
+        f"select distinct {key or 'row_hash as _row_hash'}, rule_id as _rule_id "
+        f"from audit.quarantine where {here}) as _rows group by {same}",
     )
     rows = f"read_parquet({[str(lake.local(p.key)) for p in manifest.bronze]})"
     kept = files.write(
         engine,
         lake,
-        f"select * from {rows} as rows anti join quarantined using ({same})",
+        f"select * from {rows} as _rows anti join quarantined using ({same})",
         batch.folder("bronze"),
         "kept",
     )
     shown = ", ".join(
-        f"{literal(c.source_name)}: rows.{quoted(c.name)}" for c in table.columns
+        f"{literal(c.source_name)}: _rows.{quoted(c.name)}" for c in table.columns
     )
     gone = files.write(
         engine,
         lake,
         f"select {literal(table.id)} as table_id, _batch_seq as batch_seq, "
-        f"'fails ' || rules as reason, to_json({{{shown}}}) as source_row "
-        f"from {rows} as rows join quarantined using ({same})",
+        f"'fails ' || _rules as reason, to_json({{{shown}}}) as source_row "
+        f"from {rows} as _rows join quarantined using ({same})",
         batch.folder("rejects"),
         "quarantined",
     )

@@ -76,8 +76,8 @@ def keep(
         sql.SQL(
             "insert into audit.quarantine (table_id, batch_seq, rule_id, row_hash, "
             "source_ts, row) "
-            "select {}, {}, {}, _row_hash, _source_ts, (select row_to_json(r) from "
-            f"(select {{}}) as r) from ({pairs}) as failing"
+            "select {}, {}, {}, _row_hash, _source_ts, (select row_to_json(_row) from "
+            f"(select {{}}) as _row) from ({pairs}) as failing"
         ).format(
             sql.Literal(table.id), batch.batch_seq, sql.Literal(rule.rule_id), names
         )
