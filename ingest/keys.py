@@ -218,7 +218,7 @@ def another(table: Table) -> str:
         "seeds/metadata/columns.csv (a row for each that it lacks), "
         "then type `./seedbed generate`, "
         f"`./seedbed rebuild {table.id} --from-raw` and "
-        f"`./seedbed reconcile --tables {table.id} --repair`."
+        f"`./seedbed reconcile --tables {table.id} --repair`; then run."
     )
 
 
