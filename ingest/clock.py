@@ -7,6 +7,50 @@ from zoneinfo import ZoneInfo
 
 from ingest.duck import literal
 
+# Zones of no whole hours whose clock has been the same for decades, by minutes.
+_ODD_ZONES = {
+    -570: "Pacific/Marquesas",
+    270: "Asia/Kabul",
+    330: "Asia/Kolkata",
+    345: "Asia/Kathmandu",
+    390: "Asia/Yangon",
+    570: "Australia/Darwin",
+}
+# A server that rounds to whole seconds writes a row half a second ahead of its clock.
+ROUNDING = dt.timedelta(seconds=1)
+
+
+def present(utc: dt.datetime, zone: str) -> dt.datetime:
+    """The newest time that a row may have by the clock of `zone` at the UTC time."""
+    local = utc.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return local + ROUNDING
+
+
+def offset_of(zone: str, utc: dt.datetime) -> dt.timedelta:
+    """How far the clock of `zone` is ahead of UTC at the UTC time."""
+    found = utc.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    assert found is not None
+    return found
+
+
+def fixed_zone(offset: dt.timedelta) -> str:
+    """The zone without summer time that is that far ahead of UTC.
+
+    Where there is none it is the next one that is ahead of it: on its clock no row
+    that was written is in the future.
+    """
+    minutes = round(offset.total_seconds() / 60)
+    whole = {-60 * n: f"Etc/GMT{n:+d}" for n in range(-14, 13) if n}
+    zones = whole | _ODD_ZONES | {0: "UTC"}
+    return zones[min((m for m in zones if m >= minutes), default=14 * 60)]
+
+
+def shown(offset: dt.timedelta) -> str:
+    """An offset as MySQL writes it: +05:30."""
+    minutes = round(abs(offset.total_seconds()) / 60)
+    sign = "-" if offset < dt.timedelta() else "+"
+    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+
 
 def went_back(local: dt.datetime, zone: str) -> dt.timedelta:
     """How far the clock of `zone` may have gone back since it showed `local`.

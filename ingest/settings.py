@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from ingest.errors import ConfigurationError
 from ingest.metadata import Source
@@ -19,6 +19,7 @@ CONNECT_SECONDS = 10
 APPLICATION = f"seedbed-{uuid.uuid4().hex[:8]}"
 _SSL_MODES = ("disabled", "required", "verify_ca", "verify_identity")
 _SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+ENCODED = "special characters of the password percent-encoded: %40 for @, %2F for /"
 # What libpq reads by itself, named so that each of its users gets the same.
 _PG_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
 # A runner that vanished keeps its locks for 90 s, not for the two hours that are
@@ -70,11 +71,17 @@ def source_url(source: Source) -> SourceUrl:
         port = url.port or 3306
     except ValueError:
         url, port = urlsplit(""), 0
-    if url.scheme != source.kind or not url.hostname or not url.username:
+    if (
+        url.scheme != source.kind
+        or not url.hostname
+        or not url.username
+        or _is_cut(url)
+    ):
+        # No part of it is shown: it may be one of the password.
         raise ConfigurationError(
             f"{source.url_env} is not a URL of the form "
-            f"{source.kind}://USER:PASSWORD@HOST:PORT/ (special characters of the "
-            "password percent-encoded); correct it and run again."
+            f"{source.kind}://USER:PASSWORD@HOST:PORT/ ({ENCODED}); correct it and run "
+            "again."
         )
     return SourceUrl(
         url.hostname,
@@ -83,6 +90,16 @@ def source_url(source: Source) -> SourceUrl:
         unquote(url.password or ""),
         **_tls(source, {k: v[-1] for k, v in parse_qs(url.query).items()}),
     )
+
+
+def _is_cut(url: SplitResult) -> bool:
+    """Whether a `/`, `?` or `#` of the password seems to have ended the host's part.
+
+    Then the `@` before the host comes behind it; it has a place in a file's name only.
+    """
+    files = [f"{name}=" for name in _SSL_FILES]
+    query = [p for p in url.query.split("&") if not p.startswith(tuple(files))]
+    return bool(url.fragment) or any("@" in part for part in (url.path, *query))
 
 
 def _tls(source: Source, query: dict[str, str]) -> dict[str, str]:

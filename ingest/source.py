@@ -9,11 +9,12 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pymysql
 from pymysql.cursors import Cursor
 
-from ingest import settings
-from ingest.duck import backticked
+from ingest import clock, settings
+from ingest.duck import asked, backticked, scalar
 from ingest.errors import SeedbedError, ServiceError
 from ingest.metadata import Source, Table
 from ingest.settings import SourceUrl
@@ -32,7 +33,8 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
             host=url.host,
             port=url.port,
             user=url.user,
-            password=url.password,
+            # Of a text pymysql sends Latin-1; both servers' own clients send UTF-8.
+            password=url.password.encode(),
             database=source.schema,
             connect_timeout=settings.CONNECT_SECONDS,
             read_timeout=silence,
@@ -53,8 +55,8 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
         if code in _ACCESS_DENIED:
             raise ServiceError(
                 f"{place} refused user {url.user!r}: {said}. Check the user and "
-                f"password in {source.url_env}, and that the user may SELECT from "
-                f"schema {source.schema}."
+                f"password in {source.url_env} ({settings.ENCODED}), and that the user "
+                f"may SELECT from schema {source.schema}."
             ) from None
         if "SSL" in str(said) or "insecure transport" in str(said):
             raise ServiceError(
@@ -86,6 +88,15 @@ def _tls(url: SourceUrl) -> ssl.SSLContext | None:
 def named(table: Table) -> str:
     """The table's name as MySQL quotes it."""
     return f"{backticked(table.source.schema)}.{backticked(table.name)}"
+
+
+def offset(cursor: Cursor) -> dt.timedelta:
+    """How far the server's own clock, which `now()` writes, is ahead of UTC now."""
+    cursor.execute("set time_zone = @@global.time_zone")
+    cursor.execute("select timestampdiff(second, utc_timestamp(), now())")
+    (seconds,) = cursor.fetchone() or (0,)
+    cursor.execute("set time_zone = '+00:00'")
+    return dt.timedelta(minutes=round(seconds / 60))
 
 
 def newest_watermark(table: Table) -> dt.datetime | None:
@@ -122,6 +133,12 @@ def newest_watermark(table: Table) -> dt.datetime | None:
             "Name a DATETIME or TIMESTAMP column in seeds/metadata/tables.csv."
         )
     return newest
+
+
+def present(engine: duckdb.DuckDBPyConnection, table: Table) -> dt.datetime:
+    """The source's present on the table's clock; later watermarks are in its future."""
+    now = scalar(engine, f"from {asked('select utc_timestamp(6) as now')}")
+    return clock.present(now, table.clock)
 
 
 def _seconds_behind(cursor: Cursor) -> int:

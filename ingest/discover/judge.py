@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import pymysql
 
-from ingest import catalogue, metadata, types
+from ingest import catalogue, limits, metadata, types
 from ingest.catalogue import Column, Key, SourceTable
 from ingest.discover.names import Names, column_name, described, words
 from ingest.discover.rows import Row, column_row, rule_of_values
@@ -110,7 +109,7 @@ class _Looked:
     nulls: set[str] = field(default_factory=set)
     future: set[str] = field(default_factory=set)
     texts: dict[str, list[str]] = field(default_factory=dict)
-    failed: bool = False
+    failed: str = ""  # why the rows could not be looked at
 
 
 class Judge:
@@ -129,6 +128,7 @@ class Judge:
         self.cursor = cursor
         self.warnings: list[str] = []
         self.types: dict[str, str] = {}
+        self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
 
     def propose(self, names: Names) -> Proposal:
         """The rows for the table, but for the rules that need other tables."""
@@ -163,6 +163,8 @@ class Judge:
             "enabled": "true",
             "description": described(self.table.comment, self.table.name),
         }
+        options["long_key"] = "true" if self._needs_long_key(key) else ""
+        self._tell_width(columns)
         rows = {
             "tables": [table],
             "columns": columns,
@@ -185,9 +187,8 @@ class Judge:
         It hides those of a view that is broken, or that calls a function which the
         user may not execute.
         """
-        place = f"{backticked(self.source.schema)}.{backticked(self.table.name)}"
         try:
-            self.cursor.execute(f"show columns from {place}")
+            self.cursor.execute(f"show columns from {self.place}")
         except pymysql.err.MySQLError as error:
             return str(error.args[-1])
         return "the user has no right to any of them"
@@ -213,42 +214,60 @@ class Judge:
                 judged.append((looked.nulls, column, f"{name} = 0"))
                 soon = f"{name} > utc_timestamp() + interval 1 day"
                 judged.append((looked.future, column, soon))
-        texts = [
-            column.name
-            for column in self.table.columns.values()
-            if self.types[column.name].startswith(("varchar", "text"))
-            and not column.values
-        ]
         try:
             if judged:
+                # Only what is judged: a row may have long texts, and columns that
+                # `*` leaves out or that the user may not read.
+                names = {backticked(column.name): None for _, column, _ in judged}
+                rows = f"select {', '.join(names)} from {self.place} limit {LOOKED_AT}"
                 tests = ", ".join(f"max({test})" for _, _, test in judged)
+                self.cursor.execute(f"select {tests} from ({rows}) as looked_at")
                 for (verdict, column, _), is_so in zip(
-                    judged, self._ask(tests, LOOKED_AT)[0], strict=True
+                    judged, self.cursor.fetchone() or (), strict=True
                 ):
                     if is_so:
                         verdict.add(column.name)
-            if texts:
-                parts = ", ".join(f"left({backticked(n)}, 100)" for n in texts)
-                columns = zip(*self._ask(parts, SAMPLE), strict=True)
-                looked.texts = {
-                    name: [str(v) for v in values if v]
-                    for name, values in zip(texts, columns, strict=False)
-                }
         except pymysql.err.MySQLError as error:
-            looked.failed = True
+            looked.failed = str(error.args[-1])
             looked.beyond |= {c.name for v, c, _ in judged if v is looked.beyond}
             self.warnings.append(
                 "its rows could not be looked at, so its names alone were judged: "
-                f"{error.args[-1]}"
+                f"{looked.failed}"
             )
+        looked.texts = self._sample()
         return looked
 
-    def _ask(self, columns: str, rows: int) -> list[tuple[Any, ...]]:
-        table = f"{backticked(self.source.schema)}.{backticked(self.table.name)}"
-        self.cursor.execute(
-            f"select {columns} from (select * from {table} limit {rows}) as looked_at"
-        )
-        return list(self.cursor.fetchall())
+    def _sample(self) -> dict[str, list[str]]:
+        """Some texts of each column that has any, by its name."""
+        texts = {
+            column.name: self.types[column.name]
+            for column in self.table.columns.values()
+            if self.types[column.name].startswith(("varchar", "text"))
+            and not column.values
+        }
+        # To see the beginning of a long text the server reads all of it.
+        short = [name for name, kind in texts.items() if kind != "text"]
+        error = ""
+        for names in ([*texts], short):
+            parts = ", ".join(f"left({backticked(name)}, 100)" for name in names)
+            if not parts:
+                continue
+            try:
+                self.cursor.execute(f"select {parts} from {self.place} limit {SAMPLE}")
+            except pymysql.err.MySQLError as failed:
+                error = str(failed.args[-1])
+                continue
+            columns = zip(*self.cursor.fetchall(), strict=True)
+            return {
+                name: [str(v) for v in values if v]
+                for name, values in zip(names, columns, strict=False)
+            }
+        if error:
+            self.warnings.append(
+                "its texts could not be looked at, so personal data were looked for "
+                f"by name alone: {error}"
+            )
+        return {}
 
     # -- key, load type, deletes -----------------------------------------------
     def _key(self, looked: _Looked) -> Key | None:
@@ -271,7 +290,8 @@ class Judge:
         for key in sorted(filter(is_fit, self.table.keys), key=rank):
             nullable = [n for n in key.columns if self.table.columns[n].nullable]
             if looked.nulls & {*nullable} or (nullable and looked.failed):
-                self.warnings.append(f"unique key {key.name} holds NULL: not the key")
+                why = "may hold" if looked.failed else "holds"
+                self.warnings.append(f"unique key {key.name} {why} NULL: not the key")
                 continue
             if nullable:
                 self.warnings.append(
@@ -287,7 +307,42 @@ class Judge:
         kind = self.types[column.name]
         if kind in ("", "text", "json", "double", "geometry", "duration"):
             return bool(column.values)
-        return (column.length or 0) <= 500
+        return True
+
+    def _needs_long_key(self, key: Key | None) -> bool:
+        """Whether the seed must say that the key is long; told where it may be."""
+        if key is None:
+            return False
+        columns = [self.table.columns[name] for name in key.columns]
+        kinds = [types.parse(self.types[c.name]) for c in columns]
+        # Of bytes the seed knows no length.
+        size = sum(
+            (column.length or 0) if kind.name == "binary" else limits.longest(kind) or 0
+            for column, kind in zip(columns, kinds, strict=True)
+        )
+        is_told = limits.is_too_long(kinds)
+        if not is_told and 8 + size + 8 * len(kinds) <= limits.INDEX_BYTES:
+            return False
+        self.warnings.append(
+            f"the key {', '.join(key.columns)} may have {size:,} bytes, an index of "
+            f"Postgres takes {limits.INDEX_BYTES:,}: its index holds hashes"
+        )
+        return not is_told
+
+    def _tell_width(self, columns: list[Row]) -> None:
+        """Say where the warehouse has no place for a row of the columns."""
+        out = f"Leave columns that nobody needs out of {metadata.FOLDER}/columns.csv"
+        if len(columns) > limits.MOST_COLUMNS:
+            self.warnings.append(
+                f"{len(columns):,} columns: Postgres has {limits.COLUMNS:,} for a "
+                f"table, some of them the product's own. {out}"
+            )
+        size = limits.widest(types.parse(row["data_type"]) for row in columns)
+        if size > limits.ROW_BYTES:
+            self.warnings.append(
+                f"a row may need {size:,} bytes, Postgres has {limits.ROW_BYTES:,} for "
+                f"one: the table can't be loaded while it has such a row. {out}"
+            )
 
     def _choose(self, key: Key | None, looked: _Looked) -> Choice:
         """A load type that misses nothing, and why."""
@@ -300,7 +355,10 @@ class Judge:
             name = column.name
             if not (_is_touched(column) or _UPDATED.search(words(name))):
                 continue
-            if name in looked.nulls | looked.future or looked.failed:
+            if looked.failed:
+                self.warnings.append(f"{name} could not be looked at: no watermark")
+                continue
+            if name in looked.nulls | looked.future:
                 what = "NULL or zero" if name in looked.nulls else "in the future"
                 self.warnings.append(f"{name} is {what} in some rows: no watermark")
                 continue
@@ -308,7 +366,9 @@ class Judge:
         written = [c.name for c in clocks if not c.nullable]
         written.sort(key=lambda n: not _CREATED.search(words(n)))
         for name in written:
-            if name not in looked.nulls | looked.future and self._is_log(key, name):
+            if name in looked.nulls | looked.future or looked.failed:
+                continue
+            if self._is_log(key, name):
                 return Choice(
                     "incremental", f"a log in the order of {name}", name, is_log=True
                 )
@@ -358,10 +418,9 @@ class Judge:
             or not (_LOG.search(words(table.name)) or (table.rows or 0) > MANY_ROWS)
         ):
             return False
-        place = f"{backticked(self.source.schema)}.{backticked(table.name)}"
         try:
             self.cursor.execute(
-                f"select {backticked(watermark)} from {place} "
+                f"select {backticked(watermark)} from {self.place} "
                 f"order by {backticked(number.name)} desc limit {SAMPLE * 10}"
             )
         except pymysql.err.MySQLError:

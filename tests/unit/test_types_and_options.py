@@ -155,6 +155,7 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
         ("lag_seconds", "10", 10, ["soon", "-1"]),
         ("range_rows", "0", 0, ["2e6"]),
         ("replace_window", "true", True, ["1"]),
+        ("long_key", "true", True, ["1", "yes"]),
         ("null_watermark", "load", "load", ["", "null", "Load"]),
         ("zero_date", "reject", "reject", ["", "zero"]),
         ("key_scan_minutes", "1440", 1440, ["daily"]),
@@ -214,6 +215,14 @@ def test_options_never_hold_back_rows_by_default() -> None:
         "mysql://me:secret@db:port/shop",
         "mysql://me:secret@db:99999/shop",
         "mysql://me:sec/ret@db/shop",
+        "mysql://me:p@sec/w#rd@db/shop",
+        "mysql://me:p@sec/ret@db/shop",
+        "mysql://me:p@db?sec=ret@db/shop",
+        "mysql://me:p@sec?ret@db/shop",
+        "mysql://me:p@sec#ret@db/shop",
+        "mysql://me:p@sec#ret",
+        "mysql://me:33/sec@db/shop",
+        "mysql://me:[sec@db/shop",
     ],
 )
 def test_a_bad_url_is_refused_without_telling_its_password(
@@ -225,6 +234,7 @@ def test_a_bad_url_is_refused_without_telling_its_password(
     assert caught.value.exit_code == 2
     assert "SHOP_URL" in str(caught.value)
     assert "mysql://USER:PASSWORD@HOST:PORT/" in str(caught.value)
+    assert "%40 for @" in str(caught.value)
     assert "sec" not in str(caught.value)
 
 
