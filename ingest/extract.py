@@ -24,6 +24,7 @@ from ingest import (
     log,
     reading,
     reconcile,
+    retry,
     settings,
     source,
     window,
@@ -66,10 +67,10 @@ def extract(
 
 
 def _told(table: Table, error: duckdb.Error) -> SeedbedError:
-    said = duck.told(
-        error,
-        "The window is kept and will be read again at the next run; nothing was lost.",
-    )
+    next_step = "can't be read until the cause is mended; nothing was lost."
+    if retry.is_transient(error):
+        next_step = "will be read again at the next run; nothing was lost."
+    said = duck.told(error, f"The window is kept and {next_step}")
     is_ours = isinstance(error, duckdb.OutOfMemoryException)
     kind = SeedbedError if is_ours else ServiceError
     return kind(f"{table.id}: reading it failed: {said}")
@@ -87,6 +88,9 @@ class _Reading:
     live_keys: int = 0
     zero_dates: int = 0
     unaccounted: str = ""
+    rows_beyond: int = 0
+    present: str = ""
+    server_offset: int = 0
     ranges: list[Future[Bronze]] = field(default_factory=list)
 
 
@@ -143,6 +147,9 @@ class _Extraction:
             rows_rejected=_rows(bronze.rejects),
             rows_deleted=bronze.deleted,
             zero_dates=read.zero_dates,
+            rows_beyond=read.rows_beyond,
+            present=read.present,
+            server_offset=read.server_offset,
             source_empty=read.source_empty,
             keys_scanned=read.keys_scanned,
             keys_gone=read.keys_gone,
@@ -212,6 +219,8 @@ class _Extraction:
                 self._scan_keys(read)
             elif self._replaces():
                 self._replace_window(read)
+            if self.batch.kind == "window" and self.table.watermark_column:
+                self._count_beyond(read)
             probe = f"select 1 from {source.named(self.table)} limit 1"
             found = self.engine.execute(f"from {duck.asked(probe)}").fetchone()
             read.source_empty = found is None
@@ -264,6 +273,21 @@ class _Extraction:
         parts = self._write(rows, name)
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
         return parts, count, self._zero_dates(there, parts)
+
+    def _count_beyond(self, read: _Reading) -> None:
+        """Count the rows that no window reaches before their time has come.
+
+        Those between the window and the present come with the next one.
+        """
+        present = source.present(self.engine, self.table)
+        watermark = backticked(self.table.watermark_column)
+        read.rows_beyond = self._count(f"{watermark} > timestamp {literal(present)}")
+        if not read.rows_beyond:
+            return
+        read.present = f"{present:%Y-%m-%d %H:%M:%S}"
+        with source.connect(self.table.source) as server, server.cursor() as cursor:
+            minutes = source.offset(cursor) // dt.timedelta(minutes=1)
+            read.server_offset = minutes
 
     def _timeless(self, piece: Condition) -> Condition | None:
         """A condition that rows without watermark meet; None when there are none."""

@@ -60,7 +60,10 @@ class Manifest:
     `source_rows` counts the window at the source, the other numbers what became
     of them; all were taken in one snapshot, whose time is `observed_at`.
     `unaccounted` names some rows, by key, that one of the counts lacks; `names` are
-    the source's columns that were read, by the seed's names for them.
+    the source's columns that were read, by the seed's names for them. `rows_beyond`
+    are those whose watermark was after the source's `present`, on the table's clock.
+    Where there are any, `server_offset` is how many minutes the server's own clock is
+    ahead of UTC.
     """
 
     table_id: str
@@ -87,6 +90,9 @@ class Manifest:
     keys_gone: int = 0
     unaccounted: str = ""
     names: dict[str, str] = field(default_factory=dict)
+    rows_beyond: int = 0
+    present: str = ""
+    server_offset: int = 0
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Manifest:

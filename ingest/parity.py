@@ -307,7 +307,8 @@ def _differing(sides: tuple[Side, Side], relation: Relation) -> list[str]:
         {
             bucket: (int(rows), int(total))
             for bucket, rows, total in side.ask(
-                f"select substr(_hash_of_key, 1, 2), count(*), {side.sum_of('_hash_of_row')} "
+                "select substr(_hash_of_key, 1, 2), count(*), "
+                f"{side.sum_of('_hash_of_row')} "
                 f"from {side.hashes(relation)} group by 1"
             )
         }

@@ -238,8 +238,12 @@ def differences(
     names = log.key(table)
     due = "true"
     if table.window_column:
-        due = f"{quoted(table.window_column.name)} <= timestamp "
-        due = f"(_timeless or {due}{literal(released.high)})"
+        watermark = quoted(table.window_column.name)
+        present = source.present(engine, table)
+        due = f"(_timeless or {watermark} > timestamp {literal(present)}"
+        if released.high is not None:
+            due += f" or {watermark} <= timestamp {literal(released.high)}"
+        due += ")"
     aside = log.put_aside(table, released.through)
     duck.ask_warehouse(engine, "aside", aside)
     compared = 0

@@ -263,6 +263,24 @@ LISTED: tuple[tuple[str, SourceColumn, tuple[str, ...]], ...] = (
 )
 
 
+def are_comparable(one: CanonicalType, other: CanonicalType) -> bool:
+    """Whether each warehouse can tell if a value of one is one of the other."""
+    return all(
+        _family(a) == _family(b)
+        for a, b in ((one.postgres, other.postgres), (one.snowflake, other.snowflake))
+    )
+
+
+def _family(name: str) -> str:
+    word = re.split(r"[ (_]", name)[0]
+    families = {
+        "number": ("integer", "bigint", "numeric", "double", "decimal"),
+        "text": ("varchar", "text"),
+        "time": ("date", "timestamp"),
+    }
+    return next((f for f, words in families.items() if word in words), word)
+
+
 def widens(old: str, new: str) -> bool:
     """Whether each value of Postgres type `old` is one of `new`, and the same text.
 

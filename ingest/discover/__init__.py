@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from zoneinfo import available_timezones
 
-import pymysql
 from rich.console import Console, JustifyMethod
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ingest import catalogue, metadata, seedfile, settings
+from ingest import catalogue, metadata, seedfile, settings, types
+from ingest.discover import zones
 from ingest.discover.judge import Judge, Proposal
 from ingest.discover.names import Names
+from ingest.discover.references import kinds_of, settle
 from ingest.discover.rows import Row, differences, lacking_rows
 from ingest.errors import ConfigurationError
 from ingest.metadata import Source, Table
@@ -34,7 +34,10 @@ BY_CHANCE = 4
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found: new tables, and what differs in those that are known."""
+    """What was found: new tables, and what differs in those that are known.
+
+    What is to be known of the source's clock is among `differences`.
+    """
 
     source: Source
     is_new_source: bool
@@ -76,15 +79,19 @@ def discover(
     there = {t.name: t for t in tables if t.source.name == name}
     names = Names(root, tables)
     with connect(source) as connection, connection.cursor() as cursor:
-        if name not in known:
-            source = _with_timezone(source, cursor)
+        if name in known:
+            told_of_clock = zones.compare(source, cursor)
+        else:
+            zone, told_of_clock = zones.derive(cursor)
+            source = replace(source, timezone=zone)
         proposals = [
             Judge(source, found, table, cursor).propose(names)
             for n, table in chosen.items()
             if n not in there
         ]
     _classify_copies(proposals)
-    told: list[str] = []
+    settle(proposals, there)
+    told = [f"{name}: {told_of_clock}."] if told_of_clock else []
     lacking: list[Row] = []
     for n, table in there.items():
         if n in chosen:
@@ -143,15 +150,6 @@ def _new_source(name: str, url_env: str) -> Source:
     return replace(source, schema=schema, description=f"Database {schema}")
 
 
-def _with_timezone(source: Source, cursor: pymysql.cursors.Cursor) -> Source:
-    """The source with the zone its server keeps, where that has a name."""
-    cursor.execute("select @@global.time_zone, @@system_time_zone")
-    row = cursor.fetchone() or ("", "")
-    zone = row[1] if row[0] == "SYSTEM" else row[0]
-    known = zone in available_timezones() and zone not in ("UCT", "Etc/UTC", "GMT")
-    return replace(source, timezone=zone if known else "UTC")
-
-
 def _classify_copies(proposals: list[Proposal]) -> None:
     """Give a column that holds the texts of a classified one the same class."""
     classified: list[tuple[str, set[str]]] = []
@@ -185,6 +183,7 @@ def _references(
         for p in proposals
         if p.rows
     }
+    kinds = kinds_of(proposals, tables)
     rows: dict[tuple[str, str], Row] = {}
     for proposal in (p for p in proposals if p.rows):
         own = names[proposal.table.name][1]
@@ -192,6 +191,16 @@ def _references(
             model, theirs = names.get(foreign.table, ("", {}))
             for column, other in zip(foreign.columns, foreign.references, strict=True):
                 if column in own and other in theirs:
+                    one = kinds[proposal.table.name, column]
+                    two = kinds[foreign.table, other]
+                    if not types.are_comparable(types.parse(one), types.parse(two)):
+                        proposal.warnings.append(
+                            f"{column} refers to {foreign.table}.{other}, but {one} "
+                            f"and {two} can't be compared: no rule holds it. Write a "
+                            f"data_type in {metadata.FOLDER}/columns.csv that holds "
+                            "the values of both"
+                        )
+                        continue
                     row = {
                         "source": source.name,
                         "table": proposal.table.name,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
-from ingest import ledger, rules
+from ingest import clock, ledger, rules
 from ingest.lake import Manifest
 from ingest.ledger import Batch, Released
 from ingest.metadata import Column, Table
@@ -257,6 +257,8 @@ def accounts(
                 manifest.zero_dates,
             )
         )
+    if manifest.rows_beyond:
+        results.append(_in_reach(table, manifest))
     had_rows = released.through > 0 and _had_rows(connection, table, released)
     if had_rows and not table.options.allow_empty:
         results.append(
@@ -284,6 +286,31 @@ def accounts(
             )
         )
     return results
+
+
+def _in_reach(table: Table, manifest: Manifest) -> Result:
+    """What became of rows whose watermark is in the source's future."""
+    count = manifest.rows_beyond
+    rows = f"{count:,} {'row' if count == 1 else 'rows'}"
+    told = (
+        f"{rows} with {table.watermark_column} after {manifest.present}, the source's "
+        "present: not read before that time has come, but by `./seedbed reconcile "
+        f"--tables {table.id} --repair`"
+    )
+    column = table.window_column
+    utc = dt.datetime.fromisoformat(manifest.observed_at)
+    server = dt.timedelta(minutes=manifest.server_offset)
+    is_wall_clock = column is not None and column.type.name == "timestamp"
+    if is_wall_clock and server != clock.offset_of(table.clock, utc):
+        told = (
+            f"{rows} with {table.watermark_column} after {manifest.present}, now on "
+            f"the clock of {table.clock}, which is the timezone of "
+            f"{table.source.name} in sources.csv; the server's own clock is "
+            f"{clock.shown(server)}. If the source writes that one, write its zone "
+            f"there ({clock.fixed_zone(server)}, or one with summer time), then type "
+            f"./seedbed generate and ./seedbed rebuild {table.id} --from-raw"
+        )
+    return Result("watermark_in_reach", "warn", False, told, "none", count)
 
 
 def _had_rows(connection: ledger.Connection, table: Table, released: Released) -> bool:
