@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest import metadata, settings, stop
+from ingest import limits, metadata, settings, stop
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -35,10 +35,15 @@ _parsed: dict[tuple[str, ...], Manifest] = {}
 
 @dataclass
 class Built:
-    """What dbt did: nodes by status, and a line for each that failed."""
+    """What dbt did: nodes by status, and a line for each that failed.
+
+    `unbuilt` are the models that failed or were skipped. A test that only warns and
+    could not be asked fails nothing, unless models behind it were skipped.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    unbuilt: set[str] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
@@ -333,16 +338,32 @@ def _failed(cause: BaseException | None) -> SeedbedError:
 
 def _built(results: Sequence[Any]) -> Built:
     built = Built()
+    unasked: list[str] = []
     for result in results:
         status = str(getattr(result.status, "value", result.status))
         built.counts[status] = built.counts.get(status, 0) + 1
         node = getattr(result, "node", None)  # an operation has none
         name = node.name if node else result.unique_id.rpartition(".")[2]
         line = f"{name}: {_first_lines(str(result.message or status))}"
+        if status in (*_FAILED, "skipped") and not _is_test(node):
+            built.unbuilt.add(name)
         if status in _FAILED:
             path = getattr(node, "compiled_path", None)
-            built.failures.append(line + (f" (SQL: {path})" if path else ""))
+            line += f" (SQL: {path})" if path else ""
+            if out := limits.way_out(line):
+                line += f". {out}."
+            (unasked if _only_warns(node) else built.failures).append(line)
+    if built.unbuilt:
+        built.failures += unasked
     return built
+
+
+def _is_test(node: Any) -> bool:
+    return node is not None and node.resource_type == "test"
+
+
+def _only_warns(node: Any) -> bool:
+    return _is_test(node) and str(node.config.severity).lower() == "warn"
 
 
 def _first_lines(text: str) -> str:

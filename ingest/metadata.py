@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
 
+from ingest import limits, types
 from ingest import options as table_options
 from ingest import rules as table_rules
-from ingest import types
 from ingest.errors import ConfigurationError
 from ingest.options import Options
 from ingest.types import CanonicalType
@@ -204,6 +204,13 @@ class Table:
         """The key's columns in the order of key_position."""
         keyed = [c for c in self.columns if c.key_position is not None]
         return tuple(sorted(keyed, key=lambda c: c.key_position or 0))
+
+    @property
+    def has_long_key(self) -> bool:
+        """Whether the key may be too long for an index of Postgres to hold it."""
+        kinds = [c.type for c in self.key]
+        may_be = self.options.long_key or limits.is_too_long(kinds)
+        return may_be and any(map(limits.is_long, kinds))
 
     @property
     def tracked(self) -> tuple[Column, ...]:
@@ -803,12 +810,27 @@ class _Reader:
                 self.fault(row, str(error))
 
     def _references(self, rows: list[_Row], tables: list[Table]) -> None:
-        models = {t.model: [c.name for c in t.columns] for t in tables if t.enabled}
+        models = {
+            t.model: {c.name: c.type for c in t.columns} for t in tables if t.enabled
+        }
+        own = {
+            (t.source.name, t.name, c.name): c.type for t in tables for c in t.columns
+        }
         for row in rows:
             if row["check"] != "references":
                 continue
             model, _, column = row["argument"].partition(".")
-            if model not in models or column not in models[model]:
+            kind = own.get((row["source"], row["table"], row["column"]))
+            if model in models and column in models[model]:
+                other = models[model][column]
+                if kind and not types.are_comparable(kind, other):
+                    self.fault(
+                        row,
+                        f"{row['column']} is {kind.name} and {row['argument']} is "
+                        f"{other.name}, which can't be compared; write in columns.csv "
+                        "a data_type that holds the values of both, or remove the rule",
+                    )
+            else:
                 known = [f"{m}.{c}" for m, names in models.items() for c in names]
                 self.fault(
                     row,

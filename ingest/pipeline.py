@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -173,8 +173,8 @@ def run(
             started = time.monotonic()
             with ledger.connect() as own:
                 ledger.mark_released(own, Lake(settings.ROOT))
-                is_built = built is not None and built.ok
-                balanced = balance(own, run_id, outcomes, is_built)
+                unbuilt = built.unbuilt if built is not None else None
+                balanced = balance(own, run_id, outcomes, unbuilt)
             gate.finish()
             seconds["ledger"] = time.monotonic() - started
             published, publish_error = None, None
@@ -289,8 +289,10 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
     except psycopg.Error as error:
         outcome.state = "failed"
         outcome.error = SeedbedError(
-            f"{outcome.table.id}: the warehouse refused: {first_line(error)}. What was "
-            "under way was rolled back; run again, nothing was lost."
+            f"{outcome.table.id}: the warehouse refused: {first_line(error)}. "
+            + retry.what_next(
+                error, "What was under way was rolled back; nothing was lost."
+            )
         )
     except Exception as error:
         outcome.state = "failed"
@@ -591,12 +593,21 @@ def balance(
     connection: Connection,
     run_id: str,
     outcomes: Sequence[Outcome],
-    is_built: bool,
+    unbuilt: Collection[str] | None,
 ) -> bool:
-    """Write the ledger's identities of this run; return whether all hold."""
+    """Write the ledger's identities of this run; return whether all hold.
+
+    `unbuilt` names the models that failed or were skipped: their tables' silver is
+    that of an earlier run. None where nothing was built.
+    """
     ledger.balance(connection, run_id)
     for outcome in outcomes:
         released = ledger.released(connection, outcome.table)
+        table = outcome.table
+        is_built = unbuilt is not None and not {
+            table.model,
+            *table.generated_names,
+        }.intersection(unbuilt)
         if is_built and outcome.is_good and released.through:
             found = shown.compare(connection, outcome.table, released)
             connection.execute(

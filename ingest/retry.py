@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 import pymysql
 
-from ingest import settings, stop
+from ingest import limits, settings, stop
 from ingest.errors import SeedbedError, first_line
 
 T = TypeVar("T")
@@ -58,6 +58,15 @@ def is_source_lost(error: BaseException) -> bool:
         else isinstance(error, duckdb.Error) and _SOURCE.search(str(error))
         for error in _causes(error)
     )
+
+
+def what_next(error: BaseException, kept: str) -> str:
+    """What a person does after the warehouse refused; `kept` is what is not lost."""
+    if out := limits.way_out(str(error)):
+        return f"Another run won't help. {out}. {kept}"
+    if is_transient(error):
+        return f"Run again; {kept[0].lower()}{kept[1:]}"
+    return f"It is refused so at each run until the cause is mended. {kept}"
 
 
 def persist(work: Callable[[], T], name: str, tell: Callable[[str], None]) -> T:

@@ -291,8 +291,8 @@ def end(
             if is_built:
                 build.finish(connection, done, ROOT / "target" / "manifest.json")
         ledger.mark_released(connection, Lake(ROOT))
-        is_whole = plan is not None and is_built
-        balanced = pipeline.balance(connection, run_id, outcomes, is_whole)
+        unbuilt: set[str] | None = set() if plan is not None and is_built else None
+        balanced = pipeline.balance(connection, run_id, outcomes, unbuilt)
         is_sound = balanced and not leaks and (plan is None or is_built)
         is_sound = is_sound and is_published
         state = pipeline.state_of(outcomes, is_sound)

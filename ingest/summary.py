@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ingest import ledger
-from ingest.errors import SeedbedError
+from ingest import ledger, metadata, settings
+from ingest.errors import ConfigurationError, SeedbedError
 from ingest.ledger import Connection
 
 # Where a whole schema is open, nobody reads a paragraph for each of its views.
@@ -215,7 +215,7 @@ def _show_rules(summary: Summary, console: Console) -> None:
             f"{rule['table_id']}  {rule['rule_id']}: {rule['observed']}, expected "
             f"{rule['expected']}"
         )
-        if rule["expected"].startswith("references "):
+        if _was_left_behind(summary, rule):
             line += (
                 ". (If the table was moved without the one it refers to, `./seedbed "
                 "run` reads that one as well.)"
@@ -223,6 +223,20 @@ def _show_rules(summary: Summary, console: Console) -> None:
         console.print(
             Text.assemble((f"{rule['severity']:<6}", colour), line), soft_wrap=True
         )
+
+
+def _was_left_behind(summary: Summary, rule: dict[str, Any]) -> bool:
+    """Whether rows refer to a table that the run did not move, and may be there."""
+    check, _, argument = rule["expected"].partition(" ")
+    if check != "references" or rule["failing_rows"] is None:
+        return False
+    model = argument.partition(".")[0]
+    try:
+        tables = metadata.enabled(metadata.load(settings.ROOT))
+    except ConfigurationError:
+        return False
+    moved = {line.table_id for line in summary.tables}
+    return any(t.model == model and t.id not in moved for t in tables)
 
 
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}

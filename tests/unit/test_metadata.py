@@ -541,6 +541,11 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "rules", "shop.payments.order_id", "Did you mean 'orders.order_id'?",
     ),
     (
+        "a reference between types that can't be compared",
+        [put("columns", "shop.payments.order_id", data_type="boolean")],
+        "rules", "shop.payments.order_id", "is bigint, which can't be compared",
+    ),
+    (
         "a check that another layer has",
         [put("rules", "shop.payments.order_id", layer="gate")],
         "rules", "shop.payments.order_id", "not a check of the layer gate; write model",
