@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 from psycopg import sql
 
-from ingest import duck, ledger, settings, types
+from ingest import duck, ledger, limits, retry, settings, types
 from ingest import log as log_sql
 from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
@@ -60,6 +60,33 @@ def prepare(connection: ledger.Connection, table: Table, *, anew: bool = False) 
             _fit(connection, table, stored, anew)
         else:
             _create(connection, table)
+        if table.has_long_key:
+            _index_hashes(connection, table)
+
+
+def _index_hashes(connection: ledger.Connection, table: Table) -> None:
+    """Let the index of a key that may be long hold hashes in place of its values."""
+    log = sql.Identifier("bronze", table.bronze)
+    found = connection.execute(
+        "select indexrelid::regclass::text, indexprs is not null from pg_index "
+        "inner join pg_class on pg_class.oid = indexrelid "
+        "inner join pg_am on pg_am.oid = relam and amname = 'btree' "
+        "where indrelid = %s::regclass",
+        (log.as_string(connection),),
+    ).fetchall()
+    for name, has_hashes in found:
+        if not has_hashes:
+            connection.execute(f"drop index {name}")
+    if not any(has_hashes for _, has_hashes in found):
+        parts = [
+            sql.SQL("md5({})" if limits.is_long(c.type) else "{}").format(
+                sql.Identifier(c.name)
+            )
+            for c in table.key
+        ]
+        connection.execute(
+            sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(parts))
+        )
 
 
 def assert_whole(connection: ledger.Connection, table: Table) -> None:
@@ -142,7 +169,8 @@ def _create(connection: ledger.Connection, table: Table) -> None:
     connection.execute(
         sql.SQL("create table {} ({})").format(log, sql.SQL(", ").join(columns))
     )
-    if key := [sql.Identifier(c.name) for c in table.key]:
+    if table.key and not table.has_long_key:
+        key = [sql.Identifier(c.name) for c in table.key]
         connection.execute(
             sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
         )
@@ -368,7 +396,8 @@ def load(
     try:
         loading.commit(batch, manifest, started)
     except duckdb.Error as error:
-        said = duck.told(error, "Run again; the batch's files are kept.")
+        next_step = retry.what_next(error, "The batch's files are kept.")
+        said = duck.told(error, next_step)
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
             f"{said}"

@@ -243,6 +243,14 @@ class Options:
         "columns people search by: each gets an index on Postgres, on `<model>` or, "
         "where that is a view, on `<model>_history` (not for load type snapshot)",
     )
+    long_key: bool = _option(
+        _boolean,
+        False,
+        "true | false",
+        "whether the key's values may be longer than the 2,704 bytes that an index of "
+        "Postgres takes, so that its index holds hashes of them; it is so without the "
+        "option where the lengths in data_type allow it",
+    )
     row_filter_column: str = _option(
         _identifier,
         "",

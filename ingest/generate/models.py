@@ -17,6 +17,7 @@ from ingest.generate.columns import (
 )
 from ingest.generate.scores import score_test
 from ingest.generate.text import Node, Raw, call, literal, ref, shown
+from ingest.limits import is_long
 from ingest.metadata import Table
 
 # Ways to cleanse that make NULL of a text that says nothing.
@@ -183,6 +184,15 @@ def _incremental(table: Table, calls: list[str]) -> str:
         before.append("{{ clear_old_snapshot() }}")
     elif not table.has_history and table.options.delete_action == "remove":
         after.insert(0, "delete from {{ this }} where is_deleted")
+    if table.has_long_key:
+        hashed = [c.name for c in table.key if is_long(c.type)]
+        hook = (
+            f"{{{{ index_hashes(key={literal(key)}, hashed={literal(hashed)}, "
+            f"unique={literal(not table.has_history)}) }}}}"
+        )
+        # The values that are written now may be the first long ones.
+        before.append(hook)
+        after.append(hook)
     if extra := table.options.index_columns:
         after.append(f"{{{{ index_columns(columns={literal(list(extra))}) }}}}")
     lines = {
@@ -191,7 +201,7 @@ def _incremental(table: Table, calls: list[str]) -> str:
         "unique_key": key,
         # migrate_columns has done what is to be done; dbt wants a word all the same.
         "on_schema_change": "append_new_columns",
-        "indexes": [index] if key else [],
+        "indexes": [index] if key and not table.has_long_key else [],
     }
     if clustered := table.options.cluster_columns:
         lines["cluster_by"] = list(clustered)

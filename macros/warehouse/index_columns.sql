@@ -14,10 +14,16 @@
 {% macro postgres__index_columns(columns) %}
     do $$
     declare
-        wanted text;
+        wanted record;
+        is_long boolean;
     begin
         for wanted in
-            select attname
+            select
+                attname,
+                atttypid = 'varchar'::regtype and atttypmod > 4 + 670 as is_long,
+                atttypid in (
+                    'varchar'::regtype, 'text'::regtype, 'bytea'::regtype
+                ) as may_be_long
             from pg_attribute
             where
                 attrelid = '{{ this }}'::regclass
@@ -31,7 +37,20 @@
                         and indpred is null
                 )
         loop
-            execute format('create index on {{ this }} (%I)', wanted);
+            is_long := wanted.is_long;
+            if wanted.may_be_long and not is_long then
+                execute format(
+                    'select exists (select from {{ this }} where '
+                    'octet_length(%I) > 2600)',
+                    wanted.attname
+                )
+                into is_long;
+            end if;
+            execute format(
+                'create index on {{ this }} using %s (%I)',
+                case when is_long then 'hash' else 'btree' end,
+                wanted.attname
+            );
         end loop;
     end $$
 {% endmacro %}

@@ -111,7 +111,8 @@ def test_a_table_may_have_every_name_that_our_sql_makes(foreign: Foreign) -> Non
         for table in tables:
             values = ", ".join([str(number)] * len(listed))
             foreign.ask(
-                schema, f"{statement} into {table} values ({number}, {values}, {moment})"
+                schema,
+                f"{statement} into {table} values ({number}, {values}, {moment})",
             )
         for n, columns in enumerate(keyed):
             values = ", ".join([str(number)] * len(columns))
