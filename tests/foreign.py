@@ -68,7 +68,7 @@ class Foreign(Clone):
         with self.asking(schema) as cursor:
             for statement in statements:
                 cursor.execute(statement)
-            return list(cursor.fetchall())
+            return list(cursor.fetchall()) if statements else []
 
     def create(self, schema: str, *statements: str) -> None:
         """Make the schema anew, execute statements in it, and name it as a source."""
