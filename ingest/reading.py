@@ -11,7 +11,7 @@ compares values with what was read, keys above all, must read them here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import duckdb
 
@@ -181,7 +181,17 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """
     by_query = table.options.by_query
     declared = _declared(engine, table) if by_query else {}
-    there = declared if by_query else _types(engine, f"from {_scanned(table)}")
+    there = declared
+    if not by_query:
+        # Gone between the look at the catalogue and this one, or never looked at.
+        with suppress(duckdb.CatalogException):
+            there = _types(engine, f"from {_scanned(table)}")
+    if not there:
+        raise SeedbedError(
+            f"{table.id}: there is no table {table.name!r} in schema "
+            f"{table.source.schema} of source {table.source.name}, or its user may not "
+            "SELECT from it."
+        )
     lacking = [c.source_name for c in table.columns if c.source_name not in there]
     if lacking:
         raise SeedbedError(

@@ -32,8 +32,7 @@ def writing(foreign: Foreign, schema: str) -> Iterator[None]:
         with foreign.asking(schema) as cursor:
             while not over.is_set():
                 cursor.execute(
-                    "insert into busy (v, updated_at) "
-                    "values (1, utc_timestamp(6) - interval 1 hour)"
+                    "insert into busy (v, updated_at) values (1, '2026-01-01')"
                 )
                 cursor.execute("update busy set v = v + 1 order by id desc limit 3")
 

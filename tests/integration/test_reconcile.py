@@ -1,0 +1,126 @@
+"""Reconcile: what differs, what does not, and what could not be compared."""
+
+from typing import Any
+
+import pytest
+
+from ingest import reconcile, source
+from ingest.reconcile import Finding
+from ingest.window import Request
+from tests.clone import quiet
+from tests.foreign import Foreign
+
+COLUMNS = "id int primary key, v varchar(9), d date null"
+
+
+def findings(foreign: Foreign, *patterns: str) -> dict[str, Finding]:
+    """What each table came to."""
+    with foreign.inside():
+        found = reconcile.run(foreign.tables(*patterns), quiet)
+    return {f.table.name: f for f in found}
+
+
+def test_one_tables_fault_is_its_own(
+    foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("a_dropped", "b_gone", "c_unforeseen", "d_twice", "e_equal")
+    foreign.create(
+        "compared",
+        *(
+            f"create table {name} ({COLUMNS}, updated_at datetime not null)"
+            for name in names
+        ),
+        *(f"insert into {name} values (1, 'a', null, '2026-11-01')" for name in names),
+    )
+    foreign.discover("compared")
+    assert foreign.run(with_build=False).state == "done"
+    foreign.ask(
+        "compared",
+        "alter table a_dropped drop column updated_at",
+        "drop table b_gone",
+        "alter table d_twice drop primary key",
+        "insert into d_twice values (1, 'b', null, '2026-11-01')",
+    )
+    extent = source.key_extent
+
+    def fail(table: Any) -> Any:
+        if table.name == "c_unforeseen":
+            raise KeyError("nobody")
+        return extent(table)
+
+    monkeypatch.setattr(source, "key_extent", fail)
+    found = findings(foreign)
+    told = {name: str(f.error) for name, f in found.items() if f.error}
+    assert {*told} == {*names} - {"e_equal"}
+    assert found["e_equal"].is_equal
+    assert "the source has no column updated_at" in told["a_dropped"]
+    assert "there is no table 'b_gone'" in told["b_gone"]
+    assert "KeyError: 'nobody'" in told["c_unforeseen"]
+    assert "such as 1" in told["d_twice"]
+    for name in names[:2]:
+        assert "again" not in told[name]
+
+
+def test_rows_that_are_rejected_are_no_difference(foreign: Foreign) -> None:
+    reasons = {
+        "zero": "(2, 'a', '0000-00-00', '2026-11-01')",
+        "incomplete": "(2, 'a', '2026-00-10', '2026-11-01')",
+        "untimed": "(2, 'a', null, null)",
+        "no_time": "(2, 'a', null, '0000-00-00')",
+        "too_long": "(2, 'abcdefg', null, '2026-11-01')",
+        "aside": "(2, 'bad', null, '2026-11-01')",
+    }
+    foreign.create(
+        "refused",
+        *(
+            f"create table {name} ({COLUMNS}, updated_at datetime null)"
+            for name in reasons
+        ),
+        *(
+            f"insert into {name} values (1, 'a', null, '2026-11-01'), {row}, "
+            "(3, 'c', '2026-01-01', '2026-11-01')"
+            for name, row in reasons.items()
+        ),
+    )
+    foreign.discover("refused")
+    for name in reasons:
+        here = {"source": "refused", "table": name}
+        foreign.edit(
+            "tables",
+            here,
+            load_type="scd1",
+            watermark_column="updated_at",
+            delete_mode="key_scan",
+        )
+        options = {"zero_date": "reject", "null_watermark": "reject"}
+        foreign.add(
+            "options", *(here | {"option": o, "value": v} for o, v in options.items())
+        )
+    where = {"source": "refused", "table": "too_long", "column": "v"}
+    foreign.edit("columns", where, data_type="varchar(5)")
+    foreign.add(
+        "rules",
+        {"source": "refused", "table": "aside", "column": "v"}
+        | {"check": "one_of", "argument": "a|c", "severity": "block", "layer": "gate"}
+        | {"description": "Good ones."},
+    )
+    result = foreign.run(with_build=False)
+    states = {o.table.name: o.state for o in result.outcomes}
+    assert states.pop("aside") == "rejected"
+    assert {*states.values()} == {"released"}
+    url = {"REFUSED_URL": foreign.env["REFUSED_URL"]}
+    words = ("release", "refused.aside", "--quarantine", "--reason", "known")
+    released = foreign.cli(*words, **url)
+    assert released.returncode == 0, released.stdout + released.stderr
+
+    for _ in range(2):
+        found = findings(foreign)
+        assert {name: str(f.error) for name, f in found.items() if f.error} == {}
+        assert {name: f.count for name, f in found.items()} == dict.fromkeys(reasons, 0)
+        for name in reasons:
+            foreign.query(f"delete from bronze.refused__{name} where id = 3")
+        found = findings(foreign)
+        assert {name: f.count for name, f in found.items()} == dict.fromkeys(reasons, 1)
+        repaired = foreign.run(request=Request("repair"), with_build=False)
+        assert {str(o.error) for o in repaired.outcomes if o.error} == set()
+    assert {f.count for f in findings(foreign).values()} == {0}
