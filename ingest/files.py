@@ -13,7 +13,7 @@ from ingest.lake import Lake, Part
 FILE_BYTES = 128 << 20
 # A group of rows is what a reader holds at once, and a writer: it is bounded by bytes
 # as well, since a row may have any number of them.
-GROUP_BYTES = 32 << 20
+GROUP_BYTES = 16 << 20
 PARQUET = (
     "format parquet, compression zstd, row_group_size 122880, "
     f"row_group_size_bytes {GROUP_BYTES}"

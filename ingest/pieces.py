@@ -8,12 +8,12 @@ between them. Rows that only come to many bytes together need no pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
-from ingest.duck import asked, backticked, literal, one_thread
+from ingest.duck import asked, backticked, literal, one_thread, quoted
 from ingest.metadata import Column, Table
 from ingest.source import named
 
@@ -29,6 +29,8 @@ ROW_BYTES = 8 << 10
 SHORT = 16 << 10
 # What a value costs beside a text's bytes.
 _VALUE_BYTES = 16
+# So many keys are named in a question to the warehouse.
+_MOST_KEYS = 1000
 _NO_LIMIT = ("text", "json", "binary", "geometry")
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _NUMBERS = (*_INTEGERS, "decimal", "year")
@@ -79,6 +81,31 @@ def _longest(column: Column) -> int:
     if name.startswith("varchar"):
         return _VALUE_BYTES + int(name[8:-1])
     return SHORT + 1 if name in _NO_LIMIT else _VALUE_BYTES
+
+
+def size_in_log(table: Table) -> str:
+    """The warehouse's SQL for about how many bytes a row of the log has."""
+    lengths = [
+        f"coalesce(octet_length({quoted(column.name)}"
+        f"{'' if column.type.log == 'bytea' else '::text'}), 0)::bigint"
+        for column in table.columns
+        if column.type.duckdb in ("varchar", "json", "blob")
+    ]
+    return " + ".join([str(_VALUE_BYTES * len(table.columns)), *lengths])
+
+
+def grouped(keys: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """The keys of rows with their sizes, in groups of about PIECE_BYTES."""
+    group: list[str] = []
+    total = 0
+    for key, size in keys:
+        if group and (total + size > PIECE_BYTES or len(group) == _MOST_KEYS):
+            yield group
+            group, total = [], 0
+        group.append(f"({key})")
+        total += size
+    if group:
+        yield group
 
 
 @dataclass(frozen=True)
@@ -141,10 +168,14 @@ def _edges(
     written = ", ".join(
         f"{key.written} as {name}" for key, name in zip(keys, names, strict=True)
     )
-    order = ", ".join(key.compared for key in keys)
-    least = "" if everything else f"having size > {ROW_BYTES} "
+    # By the table's column, whatever else is called so in the answer.
+    order = ", ".join(
+        key.compared.replace(backticked(key.name), f"looked_at.{backticked(key.name)}")
+        for key in keys
+    )
+    least = "" if everything else f"and {size} > {ROW_BYTES} "
     query = (
-        f"select {written}, {size} as size from {named(table)} "
+        f"select {written}, {size} as size from {named(table)} as looked_at "
         f"where {condition(backticked)} {least}order by {order}"
     )
     answer = f"mysql_query('source', {literal(query)}, stream_results = true)"

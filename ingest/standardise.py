@@ -8,12 +8,13 @@ rows, which both warehouses load.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 
-from ingest import files, keys, log
+from ingest import files, keys, log, pieces
 from ingest.casts import cast, fits, shown
 from ingest.clock import effective
 from ingest.duck import ask_warehouse, literal, quoted, scalar
@@ -119,6 +120,15 @@ def _hashed(column: Column) -> str:
     )
 
 
+def _written(column: Column) -> str:
+    """DuckDB's SQL for a key's value as a literal of the warehouse's."""
+    name = quoted(column.name)
+    text = f"replace({name}::varchar, chr(39), chr(39) || chr(39))"
+    if column.type.duckdb == "blob":
+        text = f"'\\x' || hex({name})"
+    return f"chr(39) || {text} || chr(39) || '::{column.type.log}'"
+
+
 class Standardisation:
     """One batch on its way from raw to bronze files."""
 
@@ -135,6 +145,7 @@ class Standardisation:
         self.table = table
         self.batch = batch
         self.released = released
+        self.drafts = lake.local(batch.folder("bronze")) / ".last"
         self.names = ", ".join(quoted(c.name) for c in table.columns)
         self.names_then: Mapping[str, str] = {}
         self.keys = log.key(table)
@@ -171,6 +182,7 @@ class Standardisation:
             self.batch.folder("bronze"),
             name,
         )
+        shutil.rmtree(self.drafts, ignore_errors=True)
         # What is neither written nor unchanged was rejected; none mostly.
         read = sum(p.rows for p in raw if holds_rows(p))
         written = sum(p.rows for p in parts) - deleted
@@ -324,25 +336,51 @@ class Standardisation:
                 "create or replace temp table lost as "
                 f"select {columns} from read_parquet({gone})"
             )
-            where = keys.KeyRange()
-            if quoted(self.table.key[0].name) in then:
-                (where,) = keys.extent(self.engine, self.table, "lost")
-            ask_warehouse(
-                self.engine,
-                "last",
-                log.live_rows(
-                    self.table,
-                    self.released.through,
-                    f"{self.names}, _row_hash, _effective_ts",
-                    where.condition(quoted(self.table.key[0].name)),
-                ),
-            )
+            last = self._last(then)
             rows = (
                 f"select {self.names}, 'D' as _op, "
                 f"greatest({observed}, _effective_ts) as _source_ts, "
                 f"{observed} as _observed_at, "
                 f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "
-                f"from last semi join lost using ({', '.join(then)})"
+                f"from {last} semi join lost using ({', '.join(then)})"
             )
         self.engine.execute(f"create or replace temp view tombstones as {rows}")
         return int(scalar(self.engine, "select count(*) from tombstones"))
+
+    def _last(self, then: Mapping[str, str]) -> str:
+        """The last known rows of the keys in `lost`, and perhaps of others.
+
+        `then` has the columns by which they were gone. Long rows are in files, so that
+        neither all of them nor those of the other keys are held at once.
+        """
+        columns = f"{self.names}, _row_hash, _effective_ts"
+        lead = quoted(self.table.key[0].name)
+        reach = keys.KeyRange()
+        if lead in then:
+            (reach,) = keys.extent(self.engine, self.table, "lost")
+        near = reach.condition(lead)
+        is_by_key = {*then} == {quoted(c.name) for c in self.table.key}
+        if not is_by_key or not pieces.may_be_long(self.table):
+            ask_warehouse(self.engine, "last", self._live(columns, near))
+            return "last"
+        sized = f"{self.keys}, {pieces.size_in_log(self.table)} as _size"
+        ask_warehouse(self.engine, "sized", self._live(sized, near))
+        key = ", ".join(_written(column) for column in self.table.key)
+        found = self.engine.execute(
+            f"select concat_ws(', ', {key}), _size "
+            f"from sized semi join lost using ({self.keys})"
+        ).fetchall()
+        if not found:  # a key that is deleted already
+            ask_warehouse(self.engine, "last", self._live(columns, "false"))
+            return "last"
+        self.drafts.mkdir(parents=True, exist_ok=True)
+        for number, some in enumerate(pieces.grouped(found)):
+            rows = self._live(columns, f"({self.keys}) in ({', '.join(some)})")
+            self.engine.execute(
+                f"copy (from postgres_query('warehouse', {literal(rows)})) "
+                f"to {literal(self.drafts / f'{number}.parquet')} ({files.PARQUET})"
+            )
+        return f"read_parquet({literal(self.drafts / '*.parquet')})"
+
+    def _live(self, columns: str, where: str) -> str:
+        return log.live_rows(self.table, self.released.through, columns, where)

@@ -114,8 +114,7 @@ They are counted at the gate (`rows_accepted`, or `key_not_null` for a key), and
 - **FLOAT** has 32 bits, and `double` shows all of them: 0.1 is 0.10000000149011612.
 - **DECIMAL of more than 38 digits** and **TIME** are text in Parquet, in the log and in
   Snowflake; Postgres casts them in staging. DuckDB's scan gives such a decimal as a
-  double, so its table is asked of the server, which takes memory for a whole range of
-  rows.
+  double, so its table is asked of the server, in pieces of some 16 MB of rows.
 - **Geometry** is well-known binary. An SRID other than 0 is kept in PostGIS's extended
   form, which `ST_GeomFromEWKB` and Snowflake's `TO_GEOMETRY` read.
 - **Character sets**: all text is UTF-8. A comparison is by characters: what a
