@@ -159,7 +159,10 @@ class _Bench:
         self.manifest: Any = None
 
     def measure(self, scenario: Scenario, rounds: int, report: Report) -> Outcome:
-        """Run every way `rounds` times, turn about, after one run to warm up."""
+        """Run every way `rounds` times, turn about, after one run to warm up.
+
+        A single round is a quick look, and has none.
+        """
         report(f"{scenario.name}: filling {scenario.keys * scenario.versions:,} rows")
         self._fill(scenario)
         ways: dict[str, Callable[[], float]] = {
@@ -170,13 +173,14 @@ class _Bench:
             ways["snapshot"] = lambda: self._dbt("snapshot", "peer_snapshot")
         outcome = Outcome(scenario, {way: [] for way in ways})
         results: dict[str, list[Any]] = {}
-        for number in range(rounds + 1):
+        first = 0 if rounds > 1 else 1
+        for number in range(first, rounds + 1):
             for way, build in ways.items():
                 self._restore(SNAPSHOT if way == "snapshot" else HISTORY)
                 seconds = build()
                 if number:
                     outcome.seconds[way].append(seconds)
-                elif way != "snapshot":
+                if number == first and way != "snapshot":
                     results[way] = self._content()
             last = [f"{w} {s[-1]:.2f} s" for w, s in outcome.seconds.items() if s]
             report(f"{scenario.name}: {', '.join(last) or 'warm'}")

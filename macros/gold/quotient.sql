@@ -11,7 +11,7 @@
 -#}
 {% macro default__quotient(numerator, denominator, scale) -%}
 {%- set units -%}
-({{ numerator }}) * cast({{ 10 ** scale }} as numeric(18, 0))
+({{ numerator }}) * cast({{ 10 ** scale }} as numeric(38, 0))
 {%- endset -%}
 {%- set remainder -%}
 mod({{ units }}, nullif({{ denominator }}, 0))

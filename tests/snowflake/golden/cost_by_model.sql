@@ -85,11 +85,11 @@ allocated as (
             cast(
                 (
                     cast(
-                        ((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(18, 0)) - mod((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(18, 0)), nullif(totals.run_ms, 0))) / nullif(totals.run_ms, 0)
+                        ((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(38, 0)) - mod((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(38, 0)), nullif(totals.run_ms, 0))) / nullif(totals.run_ms, 0)
                         as numeric(38, 0)
                     )
                     + case
-                        when 2 * abs(mod((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(18, 0)), nullif(totals.run_ms, 0))) < abs(totals.run_ms) then 0
+                        when 2 * abs(mod((hours.credits_used_compute * shares.run_ms) * cast(1000000000 as numeric(38, 0)), nullif(totals.run_ms, 0))) < abs(totals.run_ms) then 0
                         when (hours.credits_used_compute * shares.run_ms < 0) = (totals.run_ms < 0) then 1
                         else -1
                     end
