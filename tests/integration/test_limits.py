@@ -10,6 +10,8 @@ from ingest import build, limits, seedfile, types
 from tests.foreign import Foreign
 
 CHANGED = "updated_at datetime not null default '2026-11-01'"
+# Some collations take all rare characters for the same.
+BIN = "collate utf8mb4_bin"
 ALPHABETS = {
     "ascii": [chr(n) for n in range(33, 127)],
     "latin": [chr(n) for n in range(192, 255)],
@@ -17,15 +19,18 @@ ALPHABETS = {
 }
 # Type of the key's columns, what their values are made of, and how long they are.
 KEYS: dict[str, tuple[tuple[str, str, int], ...]] = {
-    "short": (("varchar(500)", "four_bytes", 500),),
-    "longest_there": (("varchar(768)", "four_bytes", 768),),
+    "short": ((f"varchar(500) {BIN}", "four_bytes", 500),),
+    "longest_there": ((f"varchar(768) {BIN}", "four_bytes", 768),),
     "at_the_limit": (("varchar(3000) charset latin1", "ascii", 2690),),
     "past_the_limit": (("varchar(3000) charset latin1", "ascii", 2720),),
     "doubled": (("varchar(3000) charset latin1", "latin", 3000),),
     "repeated": (("varchar(3000) charset latin1", "", 3000),),
     "raw": (("varbinary(3000)", "bytes", 3000),),
-    "two": (("varchar(500)", "four_bytes", 500), ("varchar(255)", "four_bytes", 255)),
-    "mixed": (("int", "int", 0), ("varchar(700)", "four_bytes", 700)),
+    "two": (
+        (f"varchar(500) {BIN}", "four_bytes", 500),
+        (f"varchar(255) {BIN}", "four_bytes", 255),
+    ),
+    "mixed": (("int", "int", 0), (f"varchar(700) {BIN}", "four_bytes", 700)),
 }
 LOAD_TYPES = ("scd1", "cdc", "scd2", "incremental", "snapshot")
 
@@ -168,7 +173,7 @@ def test_a_key_that_nobody_said_is_long_says_what_to_write(foreign: Foreign) -> 
 # fit, and whether this one does.
 WIDE = {
     "money": (1000, "decimal(9,2)", "1234567.89", True, False),
-    "change": (1000, "decimal(9,2)", "1.00", True, True),
+    "coins": (1000, "decimal(9,2)", "1.00", True, True),
     "numbers": (1010, "bigint", "7", True, False),
     "texts": (300, "varchar(100)", "repeat('x', 100)", False, True),
     "times": (500, "time", "'-12:34:56'", True, True),
@@ -184,7 +189,8 @@ def test_a_row_that_is_wider_than_a_page_is_told_with_the_way_out(
         columns = ", ".join(f"c{n} {kind}" for n in range(count))
         values = ", ".join([value] * count)
         statements += [
-            f"create table {name} (id int primary key, {columns})",
+            # InnoDB has a narrower limit of its own.
+            f"create table {name} (id int primary key, {columns}) engine = myisam",
             f"insert into {name} values (1, {values})",
         ]
     foreign.create(schema, *statements)
