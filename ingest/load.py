@@ -92,7 +92,7 @@ def _index_hashes(connection: ledger.Connection, table: Table) -> None:
 def assert_whole(connection: ledger.Connection, table: Table) -> None:
     """Raise SeedbedError where only a part of the log was made anew from raw."""
     if connection.execute(
-        "select from audit.replay where table_id = %s", (table.id,)
+        "select true from audit.replay where table_id = %s", (table.id,)
     ).fetchone():
         raise SeedbedError(
             f"{table.id}: `./seedbed rebuild {table.id} --from-raw` was cut off, so "
