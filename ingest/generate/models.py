@@ -285,7 +285,9 @@ def _history_doc(table: Table) -> Node:
     key = [c.name for c in table.key]
     extra = history_columns(table)
     arguments: Node = {"key": key}
-    if table.load_type == "cdc":
+    # A snapshot can't be rebuilt, and one of before may have a version that ends at
+    # the instant it begins.
+    if table.load_type in ("cdc", "snapshot"):
         arguments["allow_ties"] = True
     what = "change" if table.load_type == "cdc" else "version"
     return entry(

@@ -1,8 +1,8 @@
 {#-
     A history is consistent when each key has exactly one current version, its
     versions are numbered without holes, and each one ends where the next one
-    starts, after its own start. Versions of a change log may start at one
-    instant (`allow_ties`).
+    starts, after its own start. Versions of a change log, and those of an old
+    snapshot, may start at one instant (`allow_ties`).
 -#}
 {% test consistent_history(model, key, allow_ties=false) %}
 {%- set by_key = 'partition by ' ~ key | join(', ') -%}
