@@ -62,7 +62,7 @@ def _check(foreign: Foreign, schema: str) -> None:
 
 
 def test_a_table_may_have_every_name_that_our_sql_makes(foreign: Foreign) -> None:
-    schema = "h1_names"
+    schema = "taken_names"
     plain = "plain"
     foreign.create(
         plain,

@@ -207,22 +207,22 @@ def changed(shape: Shape) -> str:
 
 
 def test_rows_of_any_length_are_read_within_a_small_memory(foreign: Foreign) -> None:
-    fill(foreign, "h4_quick", QUICK)
-    assert_bounded(foreign, "h4_quick", QUICK, "256MB", BASE + 600 * MB)
+    fill(foreign, "long_rows_quick", QUICK)
+    assert_bounded(foreign, "long_rows_quick", QUICK, "256MB", BASE + 600 * MB)
 
 
 @pytest.mark.long
 def test_tables_of_a_gigabyte_are_read_within_the_usual_memory(
     foreign: Foreign,
 ) -> None:
-    fill(foreign, "h4_long", LONG)
-    assert_bounded(foreign, "h4_long", LONG, "", BASE + 1800 * MB)
+    fill(foreign, "long_rows_long", LONG)
+    assert_bounded(foreign, "long_rows_long", LONG, "", BASE + 1800 * MB)
 
 
 def test_where_the_memory_is_too_small_the_setting_is_named(foreign: Foreign) -> None:
-    fill(foreign, "h4_small", (Shape("one_book", 1, 20 * MB),))
+    fill(foreign, "long_rows_small", (Shape("one_book", 1, 20 * MB),))
     said, _ = run(foreign, "24MB")
     assert "SEEDBED_MEMORY (now 24MB)" in said
-    assert "h4_small.one_book failed" in said
+    assert "long_rows_small.one_book failed" in said
     said, _ = run(foreign, os.environ.get("SEEDBED_MEMORY", "512MB"))
-    assert "h4_small.one_book released" in said
+    assert "long_rows_small.one_book released" in said

@@ -22,7 +22,7 @@ PASSWORDS = (
     "\\'",
     "\x7f\x01",
 )
-USER = "h3_reader"
+USER = "column_reader"
 
 
 def reader(foreign: Foreign, schema: str, password: str, *grants: str) -> None:

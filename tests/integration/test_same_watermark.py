@@ -96,7 +96,7 @@ def _write(
 
 
 def test_back_to_an_earlier_content_under_one_watermark(foreign: Foreign) -> None:
-    schema = "h1_states"
+    schema = "again_states"
     _declare(foreign, schema)
     for content in ("open", "held", "open", "held", "open"):
         _write(foreign, schema, 1, content, MOMENTS[0])
@@ -133,9 +133,9 @@ def test_back_to_an_earlier_content_under_one_watermark(foreign: Foreign) -> Non
 
 @pytest.mark.parametrize("seed", range(2))
 def test_random_states_of_the_source(foreign: Foreign, seed: int) -> None:
-    schema = f"h1_random{seed}"
+    schema = f"again_random{seed}"
     _declare(foreign, schema)
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     there: set[int] = set()
     for _ in range(6):
         for number in IDS:
@@ -146,7 +146,9 @@ def test_random_states_of_the_source(foreign: Foreign, seed: int) -> None:
                 there.add(number)
             elif what == "delete" and number in there:
                 for kind in KINDS:
-                    foreign.ask(schema, f"delete from {schema}_{kind} where id={number}")
+                    foreign.ask(
+                        schema, f"delete from {schema}_{kind} where id={number}"
+                    )
                 there.discard(number)
         assert foreign.run(f"{schema}.*").state == "done"
         _check(foreign, schema)
@@ -160,7 +162,7 @@ def test_a_range_that_is_read_again_shows_what_the_source_shows(
     from ingest import pipeline
     from ingest.window import Request
 
-    schema = f"h1_{kind}"
+    schema = f"again_{kind}"
     _declare(foreign, schema)
     _write(foreign, schema, 1, "open", "2026-11-02 00:00:00")
     assert foreign.run(f"{schema}.*").state == "done"
