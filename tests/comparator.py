@@ -580,6 +580,18 @@ class Warehouse:
             table.id,
         )  # type: ignore[return-value]
 
+    def told_ahead(self, table: Table) -> int:
+        """The rows in the source's future that the newest run of a table told."""
+        rows = self.ask(
+            "select failing_rows from audit.dq_result where table_id = %s "
+            "and rule_id = 'watermark_in_reach' and not passed and run_id = "
+            "(select run_id from audit.run_table join audit.run using (run_id) "
+            "where table_id = %s order by started_at desc limit 1)",
+            table.id,
+            table.id,
+        )
+        return max((number or 0 for (number,) in rows), default=0)
+
     def logged(self, table: Table, columns: Sequence[Column]) -> dict[Key, Key]:
         """What the log has in columns, by key and batch."""
         names = [*table.key, *columns]
@@ -628,7 +640,9 @@ def compare(
                     or os.environ[table.source["url_env"]]
                 )
                 sources[name] = Source(url, table.source["schema"])
-            comparison = _Comparison(table, sources[name], warehouse, cleanse, in_log)
+            comparison = _Comparison(
+                table, sources[name], warehouse, cleanse, in_log, is_partial
+            )
             found += comparison.differences()
     finally:
         warehouse.close()
@@ -736,13 +750,16 @@ class _Comparison:
         high, now = self.warehouse.released_high(self.table), self._now()
         raw_log = self._raw_log()
         kept = set()
+        ahead = 0
         for row, values, unfit in expected:
             key = tuple(values.get(n) for n in names)
             is_unkeyed = any(part is None for part in key)
             found = None if is_unkeyed else live.get(key)
             kept.add(key)
+            instant = self._instant(row) if self.table.watermark else None
+            is_ahead = instant is not None and instant > now
             if self._is_marked(row):
-                if found is not None:
+                if found is not None and not is_ahead:
                     self._tell(key, "", "marked as deleted", "a live row")
                 continue
             is_timeless = bool(self.table.watermark) and row.get(
@@ -758,10 +775,13 @@ class _Comparison:
                     self._tell(key, "", f"does not fit ({why})", f"{state}, no reject")
                 continue
             wrong = self._wrong(row, key, values, found, raw_log)
+            ahead += bool(wrong) and is_ahead
             if not wrong or rejects.has(row) or self._is_rest(row, high, now):
                 continue
             for column, source, silver in wrong:
                 self._tell(key, column, source, silver)
+        if ahead > (told := self.warehouse.told_ahead(self.table)):
+            self._tell("", "", f"{ahead} rows in the future", f"{told} told")
         if self.table.shows_all_deletes and not self.is_partial:
             for key in live.keys() - kept:
                 self._tell(key, "", "no row", "a live row")

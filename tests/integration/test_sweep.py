@@ -246,7 +246,6 @@ def as_watermark(kind: Kind, load_type: str, *, at_its_ends: bool = False) -> Sw
     first = [create, *(insert(number) for number in range(3))]
     if at_its_ends:
         first += [insert(10 + n, at) for n, at in enumerate(kind.values)]
-        there.append(f"update {table} set v = 7 where n = 10")
     return Swept(table, [first, [], there, back, []], load_type, ["n"], deletes=DELETES)
 
 
@@ -335,21 +334,18 @@ def act(foreign: Foreign, schema: str, statements: Iterable[str]) -> None:
 def describe(foreign: Foreign, schema: str, tables: Sequence[Swept]) -> dict[str, str]:
     """Have the seed say what each table is for; what it refuses, and why.
 
-    A table that is refused is as discover had it.
+    A table that is refused is as discover had it; a reference, `table.column`, is
+    left out.
     """
     foreign.discover(schema)
     before = {file: foreign.rows(file) for file in ("tables", "columns", "rules")}
     refused: dict[str, str] = {}
     while True:
-        write_seed(foreign, before, [t for t in tables if t.name not in refused])
+        write_seed(foreign, before, tables, refused)
         try:
             metadata.load(foreign.root)
         except ConfigurationError as error:
-            blamed = {
-                table.name: line
-                for table, line in itertools.product(tables, str(error).splitlines())
-                if blames(foreign, line, table) and table.name not in refused
-            }
+            blamed = blames(foreign, str(error)).items() - refused.items()
             if not blamed:
                 raise
             refused |= blamed
@@ -364,9 +360,10 @@ def write_seed(
     foreign: Foreign,
     before: Mapping[str, list[dict[str, str]]],
     tables: Sequence[Swept],
+    refused: Mapping[str, str],
 ) -> None:
     """What discover proposed, with the load types, keys and rules that are wanted."""
-    wanted = {table.name: table for table in tables}
+    wanted = {table.name: table for table in tables if table.name not in refused}
     rows = {file: [dict(row) for row in lines] for file, lines in before.items()}
     for row in rows["tables"]:
         if table := wanted.get(row["table"]):
@@ -397,21 +394,24 @@ def write_seed(
         }
         for table in tables
         for column, other in table.references.items()
-        if (table.name, column) not in ruled
+        if (table.name, column) not in ruled and f"{table.name}.{column}" not in refused
     ]
     for file, lines in rows.items():
         seedfile.remove(foreign.root, file, lambda row: True)
         seedfile.append(foreign.root, file, lines)
 
 
-def blames(foreign: Foreign, line: str, table: Swept) -> bool:
-    """Whether a fault of the seed is about a table."""
-    match = re.search(r"seeds/metadata/(\w+)\.csv:(\d+)", line)
-    if not match:
-        return False
-    path = foreign.root / "seeds" / "metadata" / f"{match[1]}.csv"
-    row = path.read_text().splitlines()[int(match[2]) - 1]
-    return row.split(",")[1] == table.name
+def blames(foreign: Foreign, told: str) -> dict[str, str]:
+    """The tables, or their references, that the faults of the seed are about."""
+    found = {}
+    for line in told.splitlines():
+        if match := re.search(r"seeds/metadata/(\w+)\.csv:(\d+)", line):
+            row = foreign.rows(match[1])[int(match[2]) - 2]
+            name = row["table"]
+            if match[1] == "rules":
+                name += f".{row['column']}"
+            found[name] = line
+    return found
 
 
 # -- the runs ------------------------------------------------------------------
@@ -439,7 +439,27 @@ def sweep(foreign: Foreign, schema: str, tables: Sequence[Swept]) -> Verdict:
         with foreign.knowingly_different("each table is judged below"):
             result = foreign.run(f"{schema}.*", with_build=not unchanged)
         judge(foreign, schema, described, number, result, verdict)
+    for table in described:
+        if table.deletes and table.name not in verdict.told:
+            verdict.wrong += histories(foreign, schema, table)
     return verdict
+
+
+def histories(foreign: Foreign, schema: str, table: Swept) -> list[str]:
+    """What is wrong with the history of the two rows that went and came back."""
+    if table.load_type not in ("cdc", "scd2"):
+        return []
+    (model,) = {r["model"] for r in foreign.rows("tables") if r["table"] == table.name}
+    rows = foreign.query(
+        f"select n, v, is_deleted from silver.{model}_history where n in (0, 1) "
+        "order by n, version"
+    )
+    gone = [is_deleted for n, _, is_deleted in rows if n == 0]
+    back = [v for n, v, _ in rows if n == 1]
+    wanted = ([False, True, False], [1, 2, 1])
+    if gone == wanted[0] and back in (wanted[1], []):
+        return []
+    return [f"{schema}.{table.name}: row 0 deleted {gone}, row 1 as {back}"]
 
 
 def judge(
