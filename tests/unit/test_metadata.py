@@ -183,6 +183,19 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "tables", "shop.suppliers", "is a reserved word; try 'group_value'",
     ),
     (
+        "a column that is called as those of a snapshot",
+        [put("columns", "shop.products.sku", name="dbt_sku")],
+        "columns", "shop.products.sku", "try 'x_dbt_sku'",
+    ),
+    (
+        "a key that is called as a column of its score",
+        [
+            put("columns", "shop.suppliers.supplier_id", name="score"),
+            add("options", "shop.suppliers.min_score", value="0.9"),
+        ],
+        "tables", "shop.suppliers", "name it 'score_value'",
+    ),
+    (
         "an unknown load type",
         [put("tables", "shop.suppliers", load_type="scd3")],
         "tables", "shop.suppliers", "load_type 'scd3' is not known",
