@@ -50,7 +50,7 @@ class Shape:
     def statements(self) -> list[str]:
         """Declares and fills the table; no two of its values are alike."""
         columns = ", ".join(f"{name} {self.kind}" for name in self.names)
-        value = f"repeat(md5(concat(n, '{{}}')), {-(-self.length // 32)})"
+        value = f"repeat(sha2(concat(n, '{{}}'), 256), {-(-self.length // 64)})"
         if self.kind == "json":
             value = f"""concat('["', {value}, '", ', n, ']')"""
         if self.kind.startswith("decimal"):
@@ -143,13 +143,13 @@ def assert_whole(clone: Foreign, schema: str, shape: Shape) -> None:
         schema,
         f"select concat_ws('|', {key}), "
         + ", ".join(
-            f"cast({n} as char)" if number else f"md5({n})" for n in shape.names
+            f"cast({n} as char)" if number else f"sha2({n}, 256)" for n in shape.names
         )
         + f" from {shape.name}",
     ):
         there[str(found[0])] = found[1:]
     text = "convert_to({}::text, 'UTF8')"
-    value = f"md5({'{}' if shape.kind == 'longblob' else text})"
+    value = f"encode(sha256({'{}' if shape.kind == 'longblob' else text}), 'hex')"
     if number:
         value = "{}::text"
     keys = ", ".join(
