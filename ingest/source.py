@@ -111,21 +111,27 @@ def newest_watermark(table: Table) -> dt.datetime | None:
     zone = ZoneInfo(table.clock)
     now = dt.datetime.now(dt.UTC)
     column = backticked(table.watermark_column)
-    newest_before = (
+    # A name may hold a %, which is where a value is put in.
+    query = (
         f"select max({column}) from {backticked(table.name)} where {column} <= "
-    )
+    ).replace("%", "%%")
+    whole = f" and month({column}) <> 0 and day({column}) <> 0".replace("%", "%%")
+    newest = None
     with connect(table.source) as connection, connection.cursor() as cursor:
         cursor.execute("select utc_timestamp(6)")
         if row := cursor.fetchone():  # the source's clock, not this machine's
             now = row[0].replace(tzinfo=dt.UTC)
         now -= dt.timedelta(seconds=table.options.lag_seconds + _seconds_behind(cursor))
-        # A name may hold a %, which is where a value is put in.
-        cursor.execute(
-            newest_before.replace("%", "%%") + "%s",
-            (now.astimezone(zone).replace(tzinfo=None),),
-        )
-        row = cursor.fetchone()
-    newest = row[0] if row else None
+        # A zero or incomplete date, which comes as a text, is no watermark. To leave
+        # them out costs the index, so it is done where one is found.
+        for condition in ("%s", f"%s{whole}"):
+            cursor.execute(
+                query + condition, (now.astimezone(zone).replace(tzinfo=None),)
+            )
+            row = cursor.fetchone()
+            newest = row[0] if row else None
+            if not isinstance(newest, str):
+                break
     if newest is not None and not isinstance(newest, dt.datetime):
         raise SeedbedError(
             f"{table.id}: watermark_column {table.watermark_column!r} holds "

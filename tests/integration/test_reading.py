@@ -121,3 +121,30 @@ def test_times_that_are_none(
             counts = batch.rows_written, batch.rows_rejected, batch.rows_deleted
             assert counts == (1 if number else 8 - none, none, 0)
         assert result.state == "done"
+
+
+@pytest.mark.parametrize("newest", ["0000-00-00", "2026-05-00"])
+def test_the_newest_time_may_be_none(foreign: Foreign, newest: str) -> None:
+    """A table's largest watermark is a date that is none; others may be there."""
+    columns = "(id int primary key, updated_at datetime not null)"
+    foreign.create(
+        "newest",
+        f"create table alone {columns}",
+        f"create table others {columns}",
+        f"insert into alone values (1, '{newest}')",
+        f"insert into others values (1, '{newest}'), (2, '2026-04-01')",
+    )
+    foreign.discover("newest")
+    for table in ("alone", "others"):
+        here = {"source": "newest", "table": table}
+        cells = {"load_type": "scd1", "watermark_column": "updated_at"}
+        seedfile.change(foreign.root, "tables", here, cells)
+        option = {"option": "null_watermark", "value": "load"}
+        seedfile.append(foreign.root, "options", [here | option])
+    foreign.generate()
+    for _ in range(2):
+        result = foreign.run(with_build=False)
+        assert result.state == "done", [str(o.error) for o in result.outcomes]
+    counts = foreign.query("select 'alone', count(*) from bronze.newest__alone")
+    counts += foreign.query("select 'others', count(*) from bronze.newest__others")
+    assert dict(counts) == {"alone": 1, "others": 2}
