@@ -379,6 +379,7 @@ def write_seed(
             is_told = place < 0 and row["column"] != table.watermark
             is_tracked = table.load_type in tracking and is_told
             row["tracked"] = "true" if is_tracked else ""
+            row["pii"] = ""  # by their values some look like addresses of persons
     ruled = {(r["table"], r["column"]) for r in rows["rules"]}
     source = rows["tables"][0]["source"]
     rows["rules"] += [
