@@ -13,8 +13,8 @@
 
 {#-
     In the transaction that puts the model in its place: whoever reads the view sees
-    the old rows or the new ones, masked. A view that shows the same columns of the
-    same table as before is left alone, so that nobody waits for it.
+    the old rows or the new ones, masked. A view that is as it was made, and would be
+    made the same, is left alone, so that nobody waits for it.
 -#}
 {% macro postgres__serve(node, columns) %}
     {%- set view = adapter.quote(serving_schema()) ~ '.' ~ adapter.quote(node.alias) -%}
@@ -22,7 +22,7 @@
     {%- set readers = [role_name(role='analyst'), role_name(role='restricted_analyst')] -%}
     {%- set definition = serving_view(node=node, columns=columns) -%}
     {%- set mark = 'Masked rows of ' ~ node.schema ~ '.' ~ node.alias ~ ' (seedbed '
-        ~ local_md5(definition) ~ ')' -%}
+        ~ local_md5(definition) ~ ' ' -%}
     {%- set create -%}
 create or replace view {{ view }} with (security_barrier = true) as
 {{ definition }}
@@ -39,7 +39,8 @@ begin
             pg_depend.classid = 'pg_catalog.pg_rewrite'::regclass
             and pg_depend.refobjid = '{{ base }}'::regclass
             and pg_rewrite.ev_class = to_regclass('{{ view }}')
-            and obj_description(pg_rewrite.ev_class, 'pg_class') = '{{ mark }}'
+            and obj_description(pg_rewrite.ev_class, 'pg_class')
+            = '{{ mark }}' || md5(pg_get_viewdef(pg_rewrite.ev_class)) || ')'
     ) then
         begin
             {{ create | indent(12) }};
@@ -48,7 +49,10 @@ begin
             drop view {{ view }} cascade;
             {{ create | indent(12) }};
         end;
-        comment on view {{ view }} is '{{ mark }}';
+        execute format(
+            'comment on view {{ view }} is %L',
+            '{{ mark }}' || md5(pg_get_viewdef('{{ view }}'::regclass)) || ')'
+        );
     end if;
     for consumer in
         select rolname
