@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 import sqlglot
 from sqlglot import exp
 
@@ -17,6 +18,8 @@ MODULES = (
     "log standardise extract reconcile keys casts reading source window "
     "quality/failing quality/decisions quality/profile quality/suites parity"
 ).split()
+
+pytestmark = pytest.mark.long
 # MySQL's limit is 16 columns.
 KEY_COLUMNS = 12
 

@@ -11,6 +11,8 @@ import pytest
 from tests.foreign import Foreign
 from tests.integration.test_sweep import HISTORIES, kinds
 
+pytestmark = pytest.mark.long
+
 # Another value than the column's, by its type in Postgres.
 OTHERS = {
     "boolean": "not {0}",

@@ -16,6 +16,8 @@ from ingest.pipeline import RunResult
 from tests.clone import quiet
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.long
+
 NINES = "9" * 65
 # A key's declaration and three values of it, as SQL; the second is deleted and comes
 # back. A `+` begins what MariaDB alone knows.

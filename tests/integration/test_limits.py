@@ -9,6 +9,8 @@ import pytest
 from ingest import build, limits, seedfile, types
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.long
+
 CHANGED = "updated_at datetime not null default '2026-11-01'"
 # Some collations take all rare characters for the same.
 BIN = "collate utf8mb4_bin"

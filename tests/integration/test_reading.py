@@ -9,6 +9,8 @@ import pytest
 from ingest import seedfile
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.long
+
 LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE")
 
 

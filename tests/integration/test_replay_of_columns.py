@@ -11,6 +11,8 @@ from ingest.metadata import HEADERS
 from tests.clone import quiet
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.long
+
 NAMES = "id, name, old, tier, old_2, _op, _source_ts"
 
 

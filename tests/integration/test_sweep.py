@@ -27,6 +27,8 @@ OF_EACH_KIND = (
     "flag tiny whole big big_u money wider single bits_64 fixed by_bytes one_of "
     "bytes_any day lasting_6 moment_6 instant_6 uuid"
 ).split()
+
+pytestmark = pytest.mark.long
 BEFORE, THEN, LATER = (f"'2026-11-01 00:0{minute}:00'" for minute in (0, 1, 2))
 LONG_AGO = "'2020-01-01 00:00:00'"
 # The server's errors for a key without a length, and for one of a type that has none.

@@ -7,6 +7,8 @@ import pytest
 from ingest import build, seedfile
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.long
+
 SCHEMA = "standing"
 
 
