@@ -472,7 +472,10 @@ def _process(
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
     if child.returncode:
-        raise SeedbedError(peers.telling_line(texts[1] + texts[0]))
+        told = peers.telling_line(texts[1] + texts[0])
+        # The program's name alone: its arguments may hold a password.
+        name = Path(command[0]).name
+        raise SeedbedError(f"{name} ended with {child.returncode}: {told}")
     cpu = usage.ru_utime + usage.ru_stime
     return _Process(texts[0], seconds, cpu, usage.ru_maxrss / 1024)
 
