@@ -243,7 +243,13 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
     elif table.on_schema_change == "evolve":
         cells = new_column_row(column, taken)
         if cells:
-            action, what = "followed", f"now read as {cells['name']}"
+            action, what = (
+                "followed",
+                (
+                    f"now read as {cells['name']}, which is NULL in rows read before, "
+                    "until they change or `./seedbed backfill` reads them"
+                ),
+            )
         else:
             what = f"not read: {types.of_source(column).note}"
     told = f"column {column.name} ({column.declared}) is new: {what}"

@@ -45,7 +45,9 @@ def test_a_new_column_and_a_wider_type_come_through_to_silver(suppliers: Clone) 
         f"update shop.suppliers set `Web Site` = 'a.example', {LATER} "
         "where supplier_id = 3",
     )
-    result = suppliers.run("suppliers")
+    why = "a new column is NULL in rows read before, and that is told"
+    with suppliers.knowingly_different(why):
+        result = suppliers.run("suppliers")
     assert result.state == "done", result.built and result.built.failures
     assert column(suppliers, "name").startswith("varchar(300),false,")
     assert column(suppliers, "website").startswith("text,true,")
@@ -60,7 +62,9 @@ def test_a_new_column_and_a_wider_type_come_through_to_silver(suppliers: Clone) 
     with suppliers.inside(), ledger.connect() as connection:
         told = summary.read(connection, result.run_id).schema_changes
     assert [c["column_name"] for c in told] == ["name", "Web Site", "website"]
-    assert suppliers.run("suppliers").state == "done"
+    assert all("NULL in rows read before" in c["told"] for c in told[1:])
+    with suppliers.knowingly_different(why):
+        assert suppliers.run("suppliers").state == "done"
     assert len(changes(suppliers)) == 3, "each change is told once"
 
 
