@@ -182,12 +182,11 @@ class _Extraction:
 
     def _write_rows(
         self, read: _Reading, rows: Sequence[str], count: int, name: str
-    ) -> None:
-        """Add the rows of queries to `read`, of which the source counted so many."""
+    ) -> tuple[Part, ...]:
+        """Write the rows of queries, of which the source counted so many."""
         parts = self._write(rows, name)
-        read.parts += parts
-        read.source_rows += count
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
+        return parts
 
     def _unread(self, rows: Sequence[str], count: int, parts: tuple[Part, ...]) -> str:
         """Some keys of the queries' rows that the files lack, where they are short."""
@@ -270,8 +269,7 @@ class _Extraction:
         else:
             rows = self._rows(inside)
         count = self._count(there)
-        parts = self._write(rows, name)
-        read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
+        parts = self._write_rows(read, rows, count, name)
         return parts, count, self._zero_dates(there, parts)
 
     def _count_beyond(self, read: _Reading) -> None:
@@ -445,7 +443,8 @@ class _Extraction:
         count = sum(
             scalar(self.engine, f"select count(*) from ({one})") for one in rows
         )
-        self._write_rows(read, rows, count, "found")
+        read.parts += self._write_rows(read, rows, count, "found")
+        read.source_rows += count
 
     def _replaces(self) -> bool:
         """Whether the days that the batch reads are replaced as a whole."""

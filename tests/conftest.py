@@ -3,11 +3,11 @@
 import functools
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -20,6 +20,8 @@ from ingest.pipeline import RunResult
 from tests import mysql
 from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
 from tests.foreign import NAMED, SERVERS, Foreign
+
+C = TypeVar("C", bound=Clone)
 
 pytest_plugins = ["tests.faults.reliability"]
 
@@ -60,41 +62,38 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
     return Spread(config, log)
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Clone]:
-    """The clone that all tests share, whatever state it is in."""
+@contextmanager
+def running(kind: type[C], *, without_demo: bool = False) -> Iterator[C]:
+    """A clone of that kind with servers of its own, and its checkpoint `empty`."""
     with tempfile.TemporaryDirectory(prefix="seedbed-tests-") as folder:
         Path(folder).chmod(0o755)
         root = Path(folder) / "clone"
         root.mkdir()
         copy_project(root)
         link_mariadb(root)
-        clone = Clone(root)
+        if without_demo:
+            leave.leave(root)
+        clone = kind(root)
         try:
             clone.up()
             clone.save("empty")
             yield clone
         finally:
             clone.down()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Clone]:
+    """The clone that all tests share, whatever state it is in."""
+    with running(Clone) as clone:
+        yield clone
 
 
 @pytest.fixture(scope="session")
 def abroad() -> Iterator[Foreign]:
     """The project without the demo that tests of foreign databases share."""
-    with tempfile.TemporaryDirectory(prefix="seedbed-tests-") as folder:
-        Path(folder).chmod(0o755)
-        root = Path(folder) / "clone"
-        root.mkdir()
-        copy_project(root)
-        link_mariadb(root)
-        leave.leave(root)
-        clone = Foreign(root)
-        try:
-            clone.up()
-            clone.save("empty")
-            yield clone
-        finally:
-            clone.down()
+    with running(Foreign, without_demo=True) as clone:
+        yield clone
 
 
 @pytest.fixture(scope="session")
