@@ -218,7 +218,8 @@ def _due(connection: Connection, place: str) -> list[str]:
 def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
     """Rebuild the named models from the log, and what follows from them."""
     forget()  # a variable is part of what was parsed
-    names = " ".join(f"{name}+" for name in models)
+    # Staging as well: the seed may have columns that its views don't show yet.
+    names = " ".join(f"+{n},path:models/staging {n}+" for n in models)
     return run_dbt(
         [
             "build",

@@ -50,6 +50,11 @@ def asked(query: str) -> str:
     return f"mysql_query('source', {literal(query)}, stream_results = false)"
 
 
+def source_literal(text: str) -> str:
+    """`text` as a string literal of the source, whose backslash may be one or not."""
+    return f"convert(x'{text.encode().hex()}' using utf8mb4)"
+
+
 def told(error: duckdb.Error, otherwise: str) -> str:
     """What the error says, and what helps: more memory, or what `otherwise` says."""
     said = first_line(error)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest.duck import asked, backticked, literal, one_thread, quoted
+from ingest.duck import asked, backticked, literal, one_thread, quoted, source_literal
 from ingest.metadata import Column, Table
 from ingest.source import named
 
@@ -136,11 +136,13 @@ class _Key:
 
 
 def _keys(engine: duckdb.DuckDBPyConnection, table: Table) -> list[_Key]:
+    name = source_literal(table.name)
     query = (
         "select column_name as name, lower(data_type) as kind, is_nullable as nullable "
         "from information_schema.columns "
-        f"where table_schema = {literal(table.source.schema)} "
-        f"and table_name = {literal(table.name)}"
+        f"where table_schema = {source_literal(table.source.schema)} "
+        f"and table_name = {name} "
+        f"and cast(table_name as binary) = cast({name} as binary)"
     )
     rows = engine.execute(
         f"select name::varchar, kind::varchar, nullable::varchar from {asked(query)}"

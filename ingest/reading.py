@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 import duckdb
 
 from ingest import pieces
-from ingest.duck import asked, backticked, literal, quoted, scalar
+from ingest.duck import asked, backticked, literal, quoted, scalar, source_literal
 from ingest.errors import SeedbedError
 from ingest.metadata import Column, Table
 from ingest.pieces import Condition, Piece
@@ -208,12 +208,13 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
 
 def _declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """The same by the source's catalogue, where an answer's type is another; or ''."""
-    name = literal(table.name)
+    name = source_literal(table.name)
     query = asked(
         "select column_name as name, data_type as kind, "
         "cast(numeric_precision as signed) as digits, "
         "cast(numeric_scale as signed) as scale from information_schema.columns "
-        f"where table_schema = {literal(table.source.schema)} and table_name = {name} "
+        f"where table_schema = {source_literal(table.source.schema)} "
+        f"and table_name = {name} "
         # Here, too, names that differ by case are one.
         f"and cast(table_name as binary) = cast({name} as binary)"
     )

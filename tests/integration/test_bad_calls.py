@@ -52,7 +52,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with one model, and settings that need no warehouse to parse."""
     project = tmp_path_factory.mktemp("bad_calls") / "project"
     history = Path(__file__).parent / "history"
-    shutil.copytree(history, project, ignore=shutil.ignore_patterns("models"))
+    shutil.copytree(
+        history, project, ignore=shutil.ignore_patterns("models", "snapshots")
+    )
     (project / "models").mkdir()
     (project / "macros").symlink_to(ROOT / "macros")
     with pytest.MonkeyPatch.context() as patch:

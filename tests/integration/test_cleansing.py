@@ -270,6 +270,6 @@ def test_of_duplicates_the_first_is_kept(
             ],
         )
         cursor.execute(
-            "select id, duplicate_number from cleansing.first_of_each order by id"
+            "select id, _duplicate_number from cleansing.first_of_each order by id"
         )
         assert cursor.fetchall() == [(2, 1), (4, 1), (6, 1), (7, 1)]

@@ -419,7 +419,8 @@ class Log:
     def compare(self, cases: dict[str, Batches]) -> None:
         """Every model equals the oracle, for every key of every case."""
         found = self.contents()
-        assert self.newest_rows() == found["newest"], "runner and models differ"
+        if self.target == "postgres":  # the log that the runner reads
+            assert self.newest_rows() == found["newest"], "runner and models differ"
         expected: dict[str, dict[tuple[str, str], list[Any]]] = defaultdict(dict)
         for case, batches in cases.items():
             oracle = Oracle(batches)
