@@ -1004,6 +1004,8 @@ def _plain_text(value: Any) -> str:
             for b in value
         )
     text = str(value).replace("\0", "␀")
+    if re.match(r"\d{4}-(00-\d\d|\d\d-00)( |$)", text):
+        return ""  # zero or incomplete, as BLANK is
     if re.fullmatch(
         r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?|Z)?", text
     ):

@@ -18,7 +18,6 @@ RUN = """
 import resource
 from ingest import metadata, pipeline, settings, window
 
-pytestmark = pytest.mark.long
 tables = metadata.enabled(metadata.load(settings.ROOT))
 request = {request}
 result = pipeline.run(tables, command="run", with_build=False, request=request)
