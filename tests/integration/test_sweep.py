@@ -259,8 +259,11 @@ def as_reference(
     create = f"create table {name} (id int primary key, {columns}, "
     create += "updated_at datetime not null)"
 
+    names = ", ".join(["id", *(f"r_{column}" for column, *_ in pairs), "updated_at"])
+
     def row(number: int, at: str, values: Sequence[str]) -> str:
-        return f"insert into {name} values ({number}, {', '.join(values)}, {at})"
+        given = f"{number}, {', '.join(values)}, {at}"
+        return f"insert into {name} ({names}) values ({given})"
 
     first = [create, row(1, BEFORE, [value for *_, value in pairs])]
     first.append(row(2, BEFORE, ["null"] * len(pairs)))
@@ -610,7 +613,7 @@ def test_no_other_type_than_a_time_is_a_watermark(foreign: Foreign) -> None:
         foreign.ask(
             schema,
             f"create table {table} (n int primary key, w {kind.declaration})",
-            f"insert into {table} values (1, {kind.values[0]})",
+            f"insert into {table} (n, w) values (1, {kind.values[0]})",
         )
         tables.append(Swept(table, [[]], "scd1", ["n"], "w"))
     refused = describe(foreign, schema, tables)
