@@ -13,11 +13,12 @@ import hashlib
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
+
+from anyascii import anyascii
 
 from ingest import limits, types
 from ingest import options as table_options
@@ -289,11 +290,19 @@ class Table:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+# Where a word begins inside a name: InvoiceLine, HTMLPage, but not in IDs.
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])(?!.s(?![a-z]))")
+
+
+def words(name: str) -> str:
+    """A name's words in lower case, between underscores: InvoiceLine, invoice_line."""
+    return _WORD.sub("_", name).lower()
+
+
 def target_name(name: str) -> str:
     """A safe warehouse identifier for any source name; it may be a reserved word."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = re.sub(r"[^a-z0-9_]+", "_", plain.lower()).strip("_")
-    if not safe:  # nothing of it is Latin
+    safe = re.sub(r"[^a-z0-9_]+", "_", words(anyascii(name))).strip("_")
+    if not safe:  # signs alone
         safe = hashlib.sha256(name.encode()).hexdigest()[:8]
     return safe if safe[0].isalpha() else f"x_{safe}"
 

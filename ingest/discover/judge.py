@@ -12,10 +12,10 @@ import pymysql
 
 from ingest import catalogue, limits, metadata, types
 from ingest.catalogue import Column, Key, SourceTable
-from ingest.discover.names import Names, column_name, described, words
+from ingest.discover.names import Names, column_name, described
 from ingest.discover.rows import Row, column_row, rule_of_values
 from ingest.duck import backticked
-from ingest.metadata import Source
+from ingest.metadata import Source, words
 
 # Rows that are looked at to judge a column's values, and texts to judge their kind.
 LOOKED_AT = 100_000

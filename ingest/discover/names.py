@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -82,11 +81,6 @@ def column_name(name: str, taken: set[str]) -> str:
     return safe
 
 
-def words(name: str) -> str:
-    """A name's words in lower case, between underscores."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
 def described(comment: str, name: str) -> str:
     """A comment of the source as one line; of none, the name in words."""
 
@@ -94,5 +88,5 @@ def described(comment: str, name: str) -> str:
         printable = "".join(c if c.isprintable() else " " for c in text)
         return " ".join(printable.split()).rstrip(".")
 
-    spoken = one_line(words(name).replace("_", " ")).capitalize()
+    spoken = one_line(metadata.words(name).replace("_", " ")).capitalize()
     return one_line(comment) or spoken or metadata.target_name(name)
