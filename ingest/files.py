@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ingest.duck import literal, scalar
+from ingest.duck import literal, one_thread, scalar
 from ingest.lake import Lake, Part
 
 FILE_BYTES = 128 << 20
@@ -31,8 +31,9 @@ def write_all(
     if len(queries) == 1:
         return write(engine, lake, queries[0], key, name)
     parts: tuple[Part, ...] = ()
-    for number, rows in enumerate(queries):
-        parts += write(engine, lake, rows, key, f"{name}-piece-{number:05d}")
+    with one_thread(engine):  # each one would hold a piece's rows
+        for number, rows in enumerate(queries):
+            parts += write(engine, lake, rows, key, f"{name}-piece-{number:05d}")
     return parts
 
 

@@ -531,7 +531,7 @@ REPORTED: dict[str, str] = {
 
 def assert_right_or_reported(verdict: Verdict) -> None:
     """No table is wrong, and what is told is what is known to be told, and helps."""
-    assert verdict.wrong == []
+    assert not verdict.wrong, "\n".join(verdict.wrong)
     for name, said in verdict.told.items():
         assert re.search(REPORTED.get(name, "^(?!)"), said), (name, said)
         assert not USELESS.search(said), (name, said)
