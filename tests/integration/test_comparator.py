@@ -94,6 +94,9 @@ def test_a_row_of_each_load_type_that_is_gone_or_too_many_or_old_is_seen(
     )
     foreign.discover("compared")
     clock, mode = ("", "none") if load_type == "full" else ("updated_at", "key_scan")
+    if load_type in ("scd2", "snapshot"):
+        foreign.edit("columns", {"table": "t", "column": "v"}, tracked="true")
+        foreign.edit("columns", {"table": "t", "column": "updated_at"}, tracked="true")
     foreign.edit(
         "tables",
         {"table": "t"},
@@ -101,9 +104,6 @@ def test_a_row_of_each_load_type_that_is_gone_or_too_many_or_old_is_seen(
         watermark_column=clock,
         delete_mode=mode,
     )
-    if load_type in ("scd2", "snapshot"):
-        foreign.edit("columns", {"table": "t", "column": "v"}, tracked="true")
-        foreign.edit("columns", {"table": "t", "column": "updated_at"}, tracked="true")
     assert foreign.run().state == "done"
     assert foreign.differences() == []
     foreign.ask("compared", "update t set v = 7 where id = 1")
