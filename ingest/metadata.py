@@ -1,8 +1,8 @@
 """The metadata seed: its one reader and its one validator.
 
 `load()` reads the files of `seeds/metadata/`, checks them as a whole and
-returns typed tables, or raises `MetadataError` with every fault at once. No
-later step sees a name or a value that was not checked here.
+returns typed tables, or raises `MetadataError` with all faults but those that
+follow from others. No later step sees a name or a value that was not checked here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -335,7 +335,7 @@ def faults_of_source(name: str) -> list[str]:
 def load(root: Path) -> list[Table]:
     """Read and check the seed below `root`; tables sorted by id.
 
-    Raises MetadataError with every fault of all files.
+    Raises MetadataError with every fault of all files that follows from no other.
     """
     return _Reader(root).read()
 
@@ -408,13 +408,25 @@ class _Reader:
 
     def read(self) -> list[Table]:
         rows = {name: self.rows(name) for name in HEADERS}
+        # Much would follow from a line that is no row, or from a table that is not
+        # there: the rest is looked at once these are right.
+        self._raise_faults()
         sources = self.sources(rows["sources"])
+        before = len(self.faults)
+        self._lines_of_tables(rows, sources)
+        if len(self.faults) > before:
+            self._raise_faults()
         tables = self._tables(rows, sources)
         self.row_access(rows["row_access"])
-        if self.faults:
-            ordered = sorted(self.faults, key=lambda f: (f[0], f[1]))
-            raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
+        self._raise_faults()
         return sorted(tables, key=lambda t: t.id)
+
+    def _raise_faults(self) -> None:
+        """Raise them in the order in which the files refer to each other."""
+        files = [str(FOLDER / f"{name}.csv") for name in HEADERS]
+        ordered = sorted(self.faults, key=lambda f: (files.index(f[0]), f[1]))
+        if ordered:
+            raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
 
     def fault(self, row: _Row, text: str) -> None:
         self.faults.append((row.file, row.line, text))
@@ -534,11 +546,53 @@ class _Reader:
         found = [RowAccess(r["role"], r["column"], r["value"]) for r in rows]
         return sorted(found, key=lambda r: (r.role, r.column, r.value))
 
+    def _lines_of_tables(
+        self, rows: dict[str, list[_Row]], sources: dict[str, Source]
+    ) -> None:
+        """What tables.csv says by itself, and who refers to a table that it has not."""
+        self._unique(rows["tables"], "table", lambda r: (r["source"], r["table"]))
+        self._unique(rows["tables"], "model", lambda r: (r["model"],))
+        self._missing(rows["tables"], ("source",), sources, "source", "sources.csv")
+        for row in rows["tables"]:
+            self._identifier(row, "model")
+            self._choice(row, "load_type", LOAD_TYPES)
+            self._choice(row, "delete_mode", DELETE_MODES)
+            self._choice(row, "on_schema_change", SCHEMA_CHANGES)
+        place = ("source", "table")
+        known = {".".join(r[n] for n in place) for r in rows["tables"]}
+        for name in ("columns", "options", "rules"):
+            self._missing(rows[name], place, known, "table", "tables.csv")
+        described = {tuple(r[n] for n in place) for r in rows["columns"]}
+        for row in rows["tables"]:
+            if (row["source"], row["table"]) not in described:
+                told = f"{row['source']}.{row['table']} has no row in columns.csv"
+                self.fault(row, told)
+
+    def _missing(
+        self,
+        rows: list[_Row],
+        columns: Iterable[str],
+        known: Collection[str],
+        what: str,
+        file: str,
+    ) -> None:
+        """A fault for each name in `columns` that is not known, at its first line."""
+        strangers: dict[str, list[_Row]] = {}
+        for row in rows:
+            name = ".".join(row[column] for column in columns)
+            if name not in known:
+                strangers.setdefault(name, []).append(row)
+        for name, lines in strangers.items():
+            number = len(lines)
+            lines_too = f", which {number} lines name" if number > 1 else ""
+            self.fault(
+                lines[0],
+                f"{what} {name!r} is not in {file}{lines_too}.{_hint(name, known)}",
+            )
+
     def _tables(
         self, rows: dict[str, list[_Row]], sources: dict[str, Source]
     ) -> list[Table]:
-        self._unique(rows["tables"], "table", lambda r: (r["source"], r["table"]))
-        self._unique(rows["tables"], "model", lambda r: (r["model"],))
         self._unique(
             rows["columns"], "column", lambda r: (r["source"], r["table"], r["column"])
         )
@@ -560,14 +614,6 @@ class _Reader:
                 *([r["argument"]] if _is_repeatable(r) else []),
             ),
         )
-        known = {(r["source"], r["table"]) for r in rows["tables"]}
-        for name in ("columns", "options", "rules"):
-            for row in rows[name]:
-                if (row["source"], row["table"]) not in known:
-                    wrong = f"{row['source']}.{row['table']}"
-                    hint = _hint(wrong, (".".join(k) for k in known))
-                    self.fault(row, f"table {wrong} is not in tables.csv.{hint}")
-
         grouped: dict[tuple[str, str, str], list[_Row]] = {}
         for name in ("columns", "options", "rules"):
             for row in rows[name]:
@@ -579,15 +625,18 @@ class _Reader:
 
         tables = [
             self._table(
-                row, sources, of("columns", row), of("options", row), of("rules", row)
+                row,
+                sources[row["source"]],
+                of("columns", row),
+                of("options", row),
+                of("rules", row),
             )
             for row in rows["tables"]
         ]
-        found = [t for t in tables if t is not None]
-        self._references(rows["rules"], found)
-        self._model_names(rows["tables"], found)
-        self._bronze_names(rows["tables"], found)
-        return found
+        self._references(rows["rules"], tables)
+        self._model_names(rows["tables"], tables)
+        self._bronze_names(rows["tables"], tables)
+        return tables
 
     def _model_names(self, rows: list[_Row], tables: list[Table]) -> None:
         """No model may have the name of another one, generated ones included."""
@@ -637,35 +686,23 @@ class _Reader:
     def _table(
         self,
         row: _Row,
-        sources: dict[str, Source],
+        source: Source,
         column_rows: list[_Row],
         option_rows: list[_Row],
         rule_rows: list[_Row],
-    ) -> Table | None:
-        source = sources.get(row["source"])
-        if source is None:
-            self.fault(
-                row,
-                f"source {row['source']!r} is not in sources.csv."
-                f"{_hint(row['source'], sources)}",
-            )
-        self._identifier(row, "model")
-        load_type = self._choice(row, "load_type", LOAD_TYPES)
-        delete_mode = self._choice(row, "delete_mode", DELETE_MODES)
-        self._choice(row, "on_schema_change", SCHEMA_CHANGES)
+    ) -> Table:
+        load_type = row["load_type"]
         columns = tuple(self._column(r, load_type) for r in column_rows)
-        if not columns:
-            self.fault(row, f"{row['source']}.{row['table']} has no row in columns.csv")
         options = self._options(option_rows)
         table = Table(
-            source or Source(row["source"], "", "", "", "UTC", "", ""),
+            source,
             row["table"],
             row["model"],
             load_type,
             row["watermark_column"],
-            delete_mode,
+            row["delete_mode"],
             row["on_schema_change"],
-            row["owner"] or (source.owner if source else ""),
+            row["owner"] or source.owner,
             self._flag(row, "enabled", True),
             row["description"],
             columns,
@@ -680,10 +717,9 @@ class _Reader:
                     f"table's score; name it {name + '_value'!r} in columns.csv, or "
                     "leave min_score out",
                 )
-        if columns:
-            self._consistency(row, table, option_rows)
-            self._freshness(table, rule_rows)
-        return table if source else None
+        self._consistency(row, table, option_rows)
+        self._freshness(table, rule_rows)
+        return table
 
     def _freshness(self, table: Table, rule_rows: list[_Row]) -> None:
         """Only a whole snapshot, or a watermark, tells how new the newest value is."""

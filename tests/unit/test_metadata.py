@@ -413,7 +413,7 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
     (
         "an option of no table",
         [add("options", "shop.order.late_days.1")],
-        "options", "shop.order", "table shop.order is not in tables.csv",
+        "options", "shop.order", "table 'shop.order' is not in tables.csv",
     ),
     (
         "an unknown option",
@@ -766,7 +766,34 @@ def test_faults_of_all_files_are_told_at_once_in_order(root: Path) -> None:
     edit(root, put("tables", "shop.suppliers", watermark_column="updated"))
     found = faults(root)
     places = [re.match(r"seeds/metadata/(\w+)\.csv:\d+: ", f) for f in found]
-    assert [p and p[1] for p in places] == ["columns", "rules", "sources", "tables"]
+    assert [p and p[1] for p in places] == ["sources", "tables", "columns", "rules"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (put("tables", "shop.orders", table="order"), 4),
+        (put("tables", "shop.orders", source="shopp"), 5),
+        (put("tables", "shop.customers", load_type="scd3"), 1),
+        (put("sources", "shop", source="shopp"), 1),
+    ],
+)
+def test_what_follows_from_a_fault_is_not_told(
+    root: Path, change: Edit, told: int
+) -> None:
+    edit(root, change)
+    found = faults(root)
+    assert len(found) == told, found
+    assert re.match(r"seeds/metadata/tables\.csv:\d+: ", found[0])
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_line_that_is_no_row_is_told_alone(root: Path, name: str) -> None:
+    path = root / SEED / f"{name}.csv"
+    first, _, rest = path.read_text().partition("\n")
+    path.write_text(f"{first}\none,\n{rest}")
+    (found,) = faults(root)
+    assert found.startswith(f"seeds/metadata/{name}.csv:2: 2 cells where")
 
 
 def fault_sites() -> dict[tuple[int, int], str]:
