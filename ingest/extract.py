@@ -230,6 +230,11 @@ class _Extraction:
         found = reading.rows(self.engine, self.table, condition)
         return [f"{query} and {also}" for query in found] if also else found
 
+    def _size(self, rows: list[str]) -> int:
+        """How many rows the queries have."""
+        counts = (f"select count(*) from ({one})" for one in rows)
+        return sum(scalar(self.engine, count) for count in counts)
+
     def _count(self, condition: str) -> int:
         """How many rows the source itself counts, in the transaction's snapshot."""
         query = f"select count(*) from {source.named(self.table)} where {condition}"
@@ -435,13 +440,12 @@ class _Extraction:
             return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
 
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
-        rows = self._rows(
-            inside if due else within,
-            f"({canonical}) in (select ({log.key(self.table)}) from {name})",
-        )
+        wanted = f"({canonical}) in (select ({log.key(self.table)}) from {name})"
+        rows = self._rows(inside if due else within, wanted)
         # Counted apart: a scan of the keys alone, nothing of which is written.
-        count = sum(
-            scalar(self.engine, f"select count(*) from ({one})") for one in rows
+        count = self._size(rows)
+        keys.assert_all_found(
+            self.engine, self.table, name, self._size(self._rows(within, wanted))
         )
         read.parts += self._write_rows(read, rows, count, "found")
         read.source_rows += count

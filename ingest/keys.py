@@ -206,6 +206,25 @@ def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) 
         )
 
 
+def assert_all_found(
+    engine: duckdb.DuckDBPyConnection, table: Table, wanted: str, found: int
+) -> None:
+    """Raise SeedbedError unless each key of the relation `wanted` has its row.
+
+    The source had them in this transaction's snapshot, so it has their rows.
+    """
+    whole = " and ".join(f"{quoted(c.name)} is not null" for c in table.key)
+    count = scalar(engine, f"select count(*) from {wanted} where {whole}")
+    if found < count:
+        raise SeedbedError(
+            f"{table.id}: {count:,} keys were to be read, and {found:,} rows were "
+            "found by them. Nothing was loaded, the watermark stays. A table without "
+            "snapshots (MyISAM) may have changed meanwhile: run again. Of any other "
+            f"one, please report the types of {columns_of(table)}; until then write "
+            "delete_mode none in seeds/metadata/tables.csv."
+        )
+
+
 def columns_of(table: Table) -> str:
     """The key as a person reads it."""
     return f"the key ({', '.join(c.source_name for c in table.key)})"

@@ -126,8 +126,10 @@ def _answers(
         f"as {quoted(c.source_name)}"
         for c in columns
     )
+    # Another condition, too, is of values as a raw file has them.
     return [
-        f"select {names} from {asked(f'{start} {condition}')} where true"
+        f"select * from (select {names} from {asked(f'{start} {condition}')}) "
+        "where true"
         for condition in conditions
     ]
 

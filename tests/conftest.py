@@ -176,7 +176,7 @@ def _layers(request: pytest.FixtureRequest) -> Iterator[None]:
 def _knowingly_different(request: pytest.FixtureRequest) -> Iterator[None]:
     """Runs of a test that is marked `differs` may leave tables unlike their sources."""
     marks = list(request.node.iter_markers("differs"))
-    clones = {"stack", "abroad"} & {*request.fixturenames}
+    clones = {"stack", "abroad", "foreign"} & {*request.fixturenames}
     with ExitStack() as excuses:
         for name in clones if marks else ():
             clone: Clone = request.getfixturevalue(name)

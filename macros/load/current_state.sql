@@ -6,13 +6,8 @@
 {% endmacro %}
 
 {% macro default__current_state(history, columns, delete_action) %}
+{#- A view of all columns would show, and so keep, one that is to be removed -#}
 with
-
-history as (
-
-    select * from {{ history }}
-
-),
 
 open_versions as (
 
@@ -23,7 +18,7 @@ open_versions as (
         is_deleted,
         valid_from as _source_ts,
         _batch_seq
-    from history
+    from {{ history }}
     where is_current{{ ' and not is_deleted' if delete_action == 'remove' }}
 
 )

@@ -57,8 +57,8 @@ def _check(foreign: Foreign, schema: str) -> None:
             tuple(row[ours] for _, ours in names) for row in foreign.silver(table.model)
         ]
         assert sorted(silver, key=str) == sorted(source, key=str), table.id
-        if not table.key:
-            continue
+        if not table.key or table.load_type == "full":
+            continue  # what is live in the log, a snapshot's batch says
         columns = ", ".join(f'"{ours}"' for _, ours in names)
         live = foreign.query(log.live_rows(table, 2**62, columns))
         assert sorted(live, key=str) == sorted(source, key=str), table.id

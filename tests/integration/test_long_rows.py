@@ -207,6 +207,7 @@ def changed(shape: Shape) -> str:
     return "concat(' ', c0)" if shape.kind == "json" else "concat(c0, 'x')"
 
 
+@pytest.mark.long
 def test_rows_of_any_length_are_read_within_a_small_memory(foreign: Foreign) -> None:
     fill(foreign, "long_rows_quick", QUICK)
     assert_bounded(foreign, "long_rows_quick", QUICK, "256MB", BASE + 600 * MB)

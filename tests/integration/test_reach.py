@@ -39,7 +39,11 @@ def differing(foreign: Foreign, pattern: str) -> int:
 
 @pytest.mark.parametrize(
     ("load_type", "kind"),
-    [("scd1", "datetime(6)"), ("cdc", "timestamp"), ("incremental", "datetime")],
+    [
+        ("scd1", "datetime(6)"),
+        pytest.param("cdc", "timestamp", marks=pytest.mark.long),
+        pytest.param("incremental", "datetime", marks=pytest.mark.long),
+    ],
 )
 def test_a_row_of_the_future_is_told_at_each_run_and_can_be_repaired(
     foreign: Foreign, load_type: str, kind: str

@@ -65,10 +65,12 @@ def test_a_tinyint_that_refers_to_numbers_is_a_number_and_passes_it_on(
     ("known", "child", "expected"),
     [
         ("integer", "tinyint(1)", "integer"),
-        ("bigint", "tinyint(1)", "integer"),
+        pytest.param("bigint", "tinyint(1)", "integer", marks=pytest.mark.long),
         ("boolean", "tinyint(1)", "boolean"),
-        ("varchar(20)", "tinyint(1)", "varchar(20)"),
-        ("boolean", "tinyint(4)", "integer"),
+        pytest.param(
+            "varchar(20)", "tinyint(1)", "varchar(20)", marks=pytest.mark.long
+        ),
+        pytest.param("boolean", "tinyint(4)", "integer", marks=pytest.mark.long),
     ],
 )
 def test_what_refers_to_a_table_of_the_seed_follows_it(

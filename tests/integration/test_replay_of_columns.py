@@ -38,6 +38,7 @@ def again(foreign: Foreign) -> None:
         replay.replay(connection, foreign.tables()[0], quiet)
 
 
+@pytest.mark.differs("a new column is NULL in rows read before, and that is told")
 def test_a_replay_across_changes_of_columns(
     foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
