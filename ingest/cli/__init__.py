@@ -48,7 +48,13 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         publishing.parity,
     ),
     "A blocked table": (decisions.release,),
-    "Again": (repairs.backfill, repairs.reload, repairs.rebuild, repairs.reconcile),
+    "Again": (
+        repairs.backfill,
+        repairs.reload,
+        repairs.rebuild,
+        repairs.reconcile,
+        repairs.prune,
+    ),
     "Servers and pages": (
         servers.up,
         servers.down,

@@ -166,3 +166,34 @@ def _rebuildable(patterns: Sequence[str]) -> list[str]:
             )
         names += fitting
     return list(dict.fromkeys(names))
+
+
+@click.command()
+@click.option("--drop", is_flag=True, help="Drop what is shown.")
+def prune(drop: bool) -> int:
+    """Show, or drop, what is left of models that the project has no more.
+
+    Logs in bronze and files in the lake stay: a table that comes back goes on from
+    where it was.
+    """
+    from ingest import build as building
+
+    start_services()
+    statements = building.rendered("retired_relations", pipeline.HERE, say)
+    with ledger.connect() as connection:
+        if drop and statements:
+            connection.execute(statements.encode())
+        logs = connection.execute(
+            "select 'bronze.' || quote_ident(table_name) "
+            "from information_schema.tables "
+            "where table_schema = 'bronze' and not table_name = any(%s) order by 1",
+            ([table.bronze for table in chosen_tables(())],),
+        ).fetchall()
+    click.echo(statements or "Nothing is left of retired models.")
+    if logs:
+        say(f"logs of retired tables, which stay: {', '.join(n for (n,) in logs)}")
+    if statements and drop:
+        say("dropped")
+    elif statements:
+        say("nothing was dropped; `./seedbed prune --drop` executes these statements")
+    return 0

@@ -34,6 +34,7 @@
     {%- endfor %}
 {{ secure_roles(layers=layers) }}
 {{ secure_rows() }}
+{{ retire_views() }};
     {%- for node in graph.nodes.values() | sort(attribute='unique_id') -%}
         {%- set columns = columns_of.get(node.schema ~ '.' ~ node.alias) -%}
         {%- if columns %}
