@@ -1,0 +1,62 @@
+"""What the probe tells of models, from the manifest that dbt writes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import probe, settings
+
+
+def model(name: str, **config: Any) -> dict[str, Any]:
+    """A model as the manifest has it."""
+    columns = config.pop("columns", {"id": {}})
+    defaults = {"access": "protected", "meta": {}, "schema": "gold"}
+    return {
+        "resource_type": "model",
+        "alias": name,
+        "schema": "gold",
+        "original_file_path": f"models/gold/{name}.sql",
+        "config": defaults | {"materialized": "table"} | config,
+        "columns": {
+            column: {
+                "name": column,
+                "data_type": "text",
+                "config": {"meta": {"pii": pii} if isinstance(pii, str) else {}},
+            }
+            for column, pii in columns.items()
+        },
+    }
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest with models that are served, and some that are not."""
+    models = [
+        model("known", columns={"email": "email", "note": {}, "city": "none"}),
+        model("by_hand", columns={}),
+        model("hidden", columns={}, access="private"),
+        model("internal", columns={}, meta={"serve": False}),
+        model("inlined", columns={}, materialized="ephemeral"),
+        model("staged", columns={}, schema="staging"),
+    ]
+    (tmp_path / "target").mkdir()
+    nodes = {f"model.seedbed.{m['alias']}": m for m in models}
+    (tmp_path / "target" / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+
+
+@pytest.mark.usefixtures("manifest")
+def test_a_model_without_columns_is_told_as_served_to_nobody() -> None:
+    (told,) = probe._unserved()
+    assert told.holds, "a warning"
+    assert told.told.startswith("gold.by_hand is served to nobody")
+    assert "models/gold/by_hand.yml" in told.told
+
+
+@pytest.mark.usefixtures("manifest")
+def test_a_column_that_somebody_found_harmless_is_looked_at_as_any_other() -> None:
+    (known,) = probe.served()
+    assert known.pii == {"email": "email"}
+    assert known.text == ("note", "city")
