@@ -57,9 +57,10 @@ def _names(stems: str, whole: str = "") -> re.Pattern[str]:
     return re.compile("|".join(found))
 
 
-# Class, families of types that it is looked for in, and names. The first one holds: an
-# IP address is no address, a token of an e-mail is a secret.
-_NAMES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+# A class, families of types that it is looked for in, and names.
+_Named = tuple[str, str, re.Pattern[str]]
+# The first one holds: an IP address is no address, a token of an e-mail is a secret.
+_NAMES: tuple[_Named, ...] = (
     (
         "secret",
         "text number binary json",
@@ -243,8 +244,8 @@ _NAMES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         _names(
             """
             first name, last name, full name, given name, family name, middle name,
-            maiden name, sur name, nick name, display name, contact name, customer name,
-            user name, person name, fore name, legal name, real name, login name,
+            maiden name, sur name, nick name, nice name, display name, contact name,
+            customer name, user name, person name, fore name, legal name, real name, login name,
             screen name, employee name, patient name, card holder, account holder,
             vorname, nachname, familienname, benutzername, spitzname, ansprechpartner,
             kundenname, rufname, karteninhaber, prenom, nom famille, nom complet,
@@ -272,7 +273,7 @@ _NAMES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ),
 )
 # What the name tells where the table is one of persons.
-_IN_PEOPLE: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+_IN_PEOPLE: tuple[_Named, ...] = (
     ("name", "text", _names("", "name names nom nombre nome naam initials")),
     (
         "secret",
@@ -281,6 +282,11 @@ _IN_PEOPLE: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ),
     ("address", "text", _names("", "via cap ort")),
 )
+# And where it is one of secrets, which may call them as it likes.
+_IN_SECRETS: tuple[_Named, ...] = (
+    ("secret", "text binary json", _names("", "key value code data payload")),
+)
+_OF_SECRETS = _names("token, secret, password, passwort, credential, api key, oauth")
 # What concerns some people deeply, and is harmless elsewhere: a person decides.
 _DELICATE = _names(
     """
@@ -294,6 +300,13 @@ _DELICATE = _names(
     medizinisch, criminal, vorstrafe, credit score, schufa
     """,
     "lohn wage wages sex sexe sexo sesso genere race rasse pregnant schwanger",
+)
+# Texts that are called like a person, or say who did something.
+_WHO = re.compile(
+    r"(^|_)(actor|author|customer|user|person|employee|contact|manager|owner|client"
+    r"|member|patient|student|passenger|driver|kunde|mitarbeiter|benutzer|employe"
+    r"|auteur|cliente|empleado|usuario|autor|autore|utente|dipendente)(s|n|en|i)?$"
+    r"|(created|updated|modified|changed|assigned|reported|approved|signed)_(by|to)$"
 )
 # What is a secret, or says who somebody is, in one table and neither in another.
 _AMBIGUOUS = _names(
@@ -359,7 +372,9 @@ def class_of(table: str, column: str, kind: str, texts: Texts = ()) -> str:
     tell is `undecided`.
     """
     sure, unsure = _by_name(
-        target_name(words(column)), _family(kind), is_of_persons(table)
+        target_name(words(column)),
+        _family(kind),
+        (*(_IN_PEOPLE if is_of_persons(table) else ()), *_of_secrets(table)),
     )
     if found := sure or _class_of_texts(texts) or unsure:
         return found
@@ -369,20 +384,29 @@ def class_of(table: str, column: str, kind: str, texts: Texts = ()) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _by_name(name: str, family: str, of_persons: bool) -> tuple[str, str]:
-    """The class that a name tells, and `undecided` where it may mean one."""
+def _by_name(name: str, family: str, more: tuple[_Named, ...]) -> tuple[str, str]:
+    """The class that a name tells, and `undecided` where it may mean one.
+
+    `more` is what the table adds to what all names mean.
+    """
     is_about = bool(_ABOUT.search(name))
     is_number = family == "number"
     if is_number and _REFERS.search(name) and not _OF_PERSONS.search(name):
         return "", ""
     if not is_about:
-        for label, families, pattern in (*_NAMES, *(_IN_PEOPLE if of_persons else ())):
+        for label, families, pattern in (*_NAMES, *more):
             if family in families.split() and pattern.search(name):
                 return label, ""
     is_asked = _DELICATE.search(name) or (
-        not is_about and family in _OPEN and _AMBIGUOUS.search(name)
+        not is_about
+        and family in _OPEN
+        and (_AMBIGUOUS.search(name) or (family == "text" and _WHO.search(name)))
     )
     return "", UNDECIDED if is_asked else ""
+
+
+def _of_secrets(table: str) -> tuple[_Named, ...]:
+    return _IN_SECRETS if _OF_SECRETS.search(target_name(words(table))) else ()
 
 
 def _class_of_texts(texts: Texts) -> str:

@@ -199,6 +199,15 @@ SAMPLES = {
     ("productos", "clave", "varchar(64)"): UNDECIDED,
     ("personnes", "nom", "varchar(64)"): "name",
     ("t", "住所", "varchar(64)"): UNDECIDED,
+    ("film_list", "actors", "text"): UNDECIDED,
+    ("orders", "approved_by", "varchar(40)"): UNDECIDED,
+    ("orders", "customer_id", "varchar(40)"): "",
+    ("authtoken_token", "key", "varchar(40)"): "secret",
+    ("settings", "key", "varchar(40)"): "",
+    ("wp_users", "user_pass", "varchar(255)"): "secret",
+    ("wp_users", "user_nicename", "varchar(50)"): "name",
+    ("django_session", "session_data", "text"): "secret",
+    ("sessions", "user_agent", "text"): "id",
     ("t", "数", "integer"): "",
 }
 
