@@ -245,14 +245,15 @@ _NAMES: tuple[_Named, ...] = (
             """
             first name, last name, full name, given name, family name, middle name,
             maiden name, sur name, nick name, nice name, display name, contact name,
-            customer name, user name, person name, fore name, legal name, real name, login name,
-            screen name, employee name, patient name, card holder, account holder,
-            vorname, nachname, familienname, benutzername, spitzname, ansprechpartner,
-            kundenname, rufname, karteninhaber, prenom, nom famille, nom complet,
-            nom client, nom utilisateur, nom usage, nom jeune fille, titulaire, surnom,
-            apellido, nombre completo, nombre usuario, nombre cliente, nombre pila,
-            titular, cognome, nome completo, nome utente, nome cliente, nome battesimo,
-            nome proprio, intestatario, soprannome, pseudonym, voornaam, achternaam
+            customer name, user name, person name, fore name, legal name, real name,
+            login name, screen name, employee name, patient name, card holder,
+            account holder, vorname, nachname, familienname, benutzername, spitzname,
+            ansprechpartner, kundenname, rufname, karteninhaber, prenom, nom famille,
+            nom complet, nom client, nom utilisateur, nom usage, nom jeune fille,
+            titulaire, surnom, apellido, nombre completo, nombre usuario,
+            nombre cliente, nombre pila, titular, cognome, nome completo, nome utente,
+            nome cliente, nome battesimo, nome proprio, intestatario, soprannome,
+            pseudonym, voornaam, achternaam
             """,
             "fname lname username login logon handle apodo usuario utente utilisateur "
             "benutzer",
