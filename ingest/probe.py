@@ -42,7 +42,7 @@ ROLES = ("loader", "transformer", *rights.CONSUMERS)
 # What is noted of a view without a row filter, in the place of the filter's column.
 ALL_ROWS = "*"
 # The schemas of an environment.
-_LAYERS = ("staging", "silver", "gold", "quality", "metadata", "work", "serving")
+_LAYERS = "staging silver gold quality metadata work audit serving".split()
 # A city may have somebody's name. Of a copied column more values than these appear.
 _BY_CHANCE = 4
 
@@ -186,9 +186,9 @@ def probe(connection: Connection, run_id: str) -> list[Assertion]:
 def environments(connection: Connection) -> set[str]:
     """What the schemas of each environment begin with that the product has built.
 
-    Those are the ones that a build has left a trace of in the control tables, whose
-    serving schema is of the owner's or of somebody who may build: anybody can call a
-    schema as they like.
+    Those are the ones that a build has left a trace of, in the control tables or in
+    its own, whose serving schema is of the owner's or of somebody who may build:
+    anybody can call a schema as they like.
     """
     rows = connection.execute(
         r"""
@@ -197,6 +197,11 @@ def environments(connection: Connection) -> set[str]:
             from audit.build_state
             union
             select substring(model from '^(.*)silver\.') from audit.model_claim
+            union
+            select substring(nspname from '^(.+_)audit$')
+            from pg_namespace
+            inner join pg_class on relnamespace = pg_namespace.oid
+            where relname = 'model_claim' and relowner = nspowner
         )
         select built.prefix
         from built

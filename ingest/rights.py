@@ -168,6 +168,15 @@ things as (
         '',
         is_ours
     from schemas
+    where
+        not exists (
+            select
+            from pg_depend
+            where
+                pg_depend.classid = 'pg_namespace'::regclass
+                and pg_depend.objid = schemas.oid
+                and pg_depend.deptype = 'e'
+        )
     union all
     select
         'function',
