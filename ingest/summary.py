@@ -372,8 +372,8 @@ def show_rows(summary: Summary, console: Console) -> None:
     for row in seen:
         if row["column_name"] != ALL_ROWS:
             console.print(
-                f"rows     {row['relation']}: {row['role_name']} sees those whose "
-                f"{row['column_name']} row_access.csv allows it",
+                f"rows     {row['relation']}: {row['role_name']} sees those with a "
+                f"{row['column_name']} that row_access.csv allows",
                 soft_wrap=True,
             )
     whole = [r["relation"] for r in seen if r["column_name"] == ALL_ROWS]

@@ -323,7 +323,7 @@ _PEOPLE = re.compile(
     r"customer|user|person|people|employee|contact|staff|(^|_)(actor|author|member|guest"
     r"|client|agent|driver|reader|player|tenant|owner)s?(_|$)|patient|student|passenger"
     r"|account_?holder|applicant|candidate|subscriber|teacher|visitor|resident"
-    r"|kunde|benutzer|mitarbeiter|angestellte|mitglied|kontakt|schueler|bewerber"
+    r"|kunde|benutzer|mitarbeiter|angestellte|mitglied|kontakt|schue?ler|bewerber"
     r"|utilisateur|employe|personne|adherent|abonne|etudiant|eleve|salarie"
     r"|usuario|cliente|empleado|persona|paciente|alumno|miembro|socio|pasajero"
     r"|utente|dipendente|persone|paziente|studente|membro|contatt|passegger"

@@ -21,6 +21,7 @@ from tests.clone import Clone, Row, quiet, seed
 
 ANALYST, RESTRICTED = "seedbed_analyst", "seedbed_restricted_analyst"
 CONSUMERS = (ANALYST, RESTRICTED)
+FILTERED = ("customers", "customers_history", "dim_customer")
 # Of gold a person says what is personal data; here it is said once more.
 GOLD = {("dim_customer", "customer_name"): "name", ("dim_customer", "email"): "email"}
 
@@ -419,6 +420,21 @@ def test_a_leak_fails_the_run_with_a_paragraph_and_its_exit_code(clone: Clone) -
         (role, f"serving.{view}", column)
         for role in CONSUMERS
         for view, column, _ in personal_data()
+    }
+    # Rows are filtered where a filter is named, and nowhere else.
+    rows = clone.query(
+        "select relation, column_name from audit.probe where run_id = %s and holds "
+        "and role_name = %s and pii = '' and column_name <> ''",
+        result.run_id,
+        RESTRICTED,
+    )
+    filtered = {relation for relation, column in rows if column != probe.ALL_ROWS}
+    assert filtered == {f"serving.{view}" for view in FILTERED}
+    assert {relation for relation, _ in rows} == {
+        f"serving.{name}"
+        for (name,) in clone.query(
+            "select relname from pg_class where relnamespace = 'serving'::regnamespace"
+        )
     }
 
 

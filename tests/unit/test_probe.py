@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
-from ingest import probe, settings
+from ingest import probe, settings, summary
 
 
 def model(name: str, **config: Any) -> dict[str, Any]:
@@ -28,6 +30,32 @@ def model(name: str, **config: Any) -> dict[str, Any]:
             for column, pii in columns.items()
         },
     }
+
+
+def test_where_rows_are_filtered_is_listed_and_where_they_are_not() -> None:
+    def seen(relation: str, column: str, pii: str = "") -> dict[str, Any]:
+        return {
+            "role_name": "restricted",
+            "relation": relation,
+            "column_name": column,
+            "pii": pii,
+            "holds": True,
+        }
+
+    rows = [
+        seen("serving.customers", "email", "email"),
+        seen("serving.customers", "country"),
+        seen("serving.orders", probe.ALL_ROWS),
+        seen("serving.items", probe.ALL_ROWS),
+        seen("what is not for the role", ""),
+    ]
+    console = Console(record=True, width=200)
+    summary.show_rows(cast(summary.Summary, SimpleNamespace(probe=rows)), console)
+    assert console.export_text().splitlines() == [
+        "rows     serving.customers: restricted sees those with a country that "
+        "row_access.csv allows",
+        "         without a filter, all rows: serving.orders, serving.items",
+    ]
 
 
 @pytest.fixture
