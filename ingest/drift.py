@@ -241,13 +241,14 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
     elif table.on_schema_change == "evolve":
-        cells = new_column_row(column, taken)
+        cells = new_column_row(table, column, taken)
         if cells:
             action, what = (
                 "followed",
                 (
                     f"now read as {cells['name']}, which is NULL in rows read before, "
                     "until they change or `./seedbed backfill` reads them"
+                    + _class_told(cells["pii"])
                 ),
             )
         else:
@@ -255,6 +256,18 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
     told = f"column {column.name} ({column.declared}) is new: {what}"
     return Change(
         table, column.name, "added", None, column.declared, action, told, cells
+    )
+
+
+def _class_told(pii: str) -> str:
+    """What consumers see of a new column of that class, where it is not everything."""
+    if not pii:
+        return ""
+    if pii != metadata.UNDECIDED:
+        return f". By its name its class of personal data is {pii}"
+    return (
+        ". It may hold personal data, so consumers see nothing of it until you write a "
+        f"class, or {metadata.HARMLESS}, in its pii in columns.csv"
     )
 
 

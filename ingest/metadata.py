@@ -49,7 +49,13 @@ LOAD_TYPES = ("full", "incremental", "scd1", "scd2", "cdc", "snapshot")
 DELETE_MODES = ("none", "soft_flag", "key_scan")
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 CLEANSERS = ("trim", "lower", "upper", "email", "phone", "name", "address")
-PII_CLASSES = ("name", "email", "phone", "address", "birth_date", "free_text", "id")
+PII_CLASSES = (
+    *("secret", "name", "email", "phone", "address", "birth_date", "free_text", "id"),
+)
+# What else `pii` may say: nobody knows yet, so consumers see nothing of it; or a
+# person knows it to be harmless, which an empty cell leaves open.
+UNDECIDED = "undecided"
+HARMLESS = "none"
 SEVERITIES = ("block", "warn")
 
 # Names that one of the warehouses wants quoted, or that the log itself uses.
@@ -120,7 +126,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: `source_name` there, `name` in the warehouse."""
+    """A column of a table: `source_name` there, `name` in the warehouse.
+
+    `pii` is its class, or that it is undecided; '' also where a person wrote `none`,
+    which `is_harmless` says.
+    """
 
     source_name: str
     name: str
@@ -131,6 +141,7 @@ class Column:
     cleanse: str
     pii: str
     description: str
+    is_harmless: bool = False
 
 
 @dataclass(frozen=True)
@@ -769,7 +780,8 @@ class _Reader:
             if not kind.postgres.startswith(("varchar", "text")):
                 self.fault(row, f"cleanse works on text, not on {kind.name}")
         if row["pii"]:
-            self._choice(row, "pii", PII_CLASSES)
+            self._choice(row, "pii", (*PII_CLASSES, UNDECIDED, HARMLESS))
+        is_harmless = row["pii"] == HARMLESS
         if not row["description"]:
             self.fault(row, "description is empty; say what the column holds")
         tracked = self._flag(row, "tracked", False)
@@ -789,8 +801,9 @@ class _Reader:
             position,
             tracked,
             row["cleanse"],
-            row["pii"],
+            "" if is_harmless else row["pii"],
             row["description"],
+            is_harmless,
         )
 
     def _options(self, rows: list[_Row]) -> Options:

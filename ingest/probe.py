@@ -1,8 +1,10 @@
-"""The probe: connects as each role and asserts what it sees of what is built.
+"""The probe: what each role may do, and what it sees of what is built.
 
-It trusts neither the macros that make the views nor their grants. What personal data
-are is read from the models' columns; what a masked value looks like is written here
-once more; and clear values, taken from silver, are looked for in all other columns.
+It trusts neither the macros that make the views nor their grants: it looks at all that
+is granted in the database (`ingest/rights.py`), connects as each role, and reads the
+views of each environment. What personal data are is read from the models' columns;
+what a masked value looks like is written here once more; and clear values, taken from
+silver, are looked for in all other columns.
 """
 
 from __future__ import annotations
@@ -11,18 +13,19 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import conninfo, sql
 
-from ingest import ledger, metadata, settings
+from ingest import ledger, metadata, rights, settings
 from ingest.build import schema_of
 from ingest.errors import ConfigurationError, first_line
 from ingest.ledger import Connection
+from ingest.rights import Grant
 
 # What an analyst may see of a class, as a regular expression; of a class that is not
 # here, and of other types than these, nothing. A restricted analyst sees nothing.
@@ -35,6 +38,11 @@ _SHAPES: dict[str, LiteralString] = {
 # Rows of a view that are looked at, and clear values that are looked for in them.
 _ROWS = 100_000
 _CLEAR_VALUES = 200
+ROLES = ("loader", "transformer", *rights.CONSUMERS)
+# What is noted of a view without a row filter, in the place of the filter's column.
+ALL_ROWS = "*"
+# The schemas of an environment.
+_LAYERS = "staging silver gold quality metadata work audit serving".split()
 # A city may have somebody's name. Of a copied column more values than these appear.
 _BY_CHANCE = 4
 
@@ -60,11 +68,12 @@ class Served:
     pii: dict[str, str]
     text: tuple[str, ...]
     row_filter: str
+    serving: str
 
     @property
     def view(self) -> str:
         """The view's name, with its schema."""
-        return f"{schema_of('serving')}.{self.name}"
+        return f"{self.serving}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -83,20 +92,36 @@ class Assertion:
     holds: bool = True
 
 
-def served() -> list[Served]:
-    """The models that consumers get views of, from the manifest dbt wrote last."""
+def _for_consumers() -> Iterator[dict[str, Any]]:
+    """The models that consumers are to see, from the manifest dbt wrote last."""
     text = (settings.ROOT / "target" / "manifest.json").read_text()
-    found = []
     for node in json.loads(text)["nodes"].values():
         config = node["config"]
         if (
-            node["resource_type"] != "model"
-            or config["access"] == "private"
-            or not config["meta"].get("serve", config["schema"] in ("silver", "gold"))
+            node["resource_type"] == "model"
+            and config["access"] != "private"
+            and config["meta"].get("serve", config["schema"] in ("silver", "gold"))
         ):
-            continue
+            yield node
+
+
+def _without_columns() -> list[tuple[str, str, str]]:
+    """Of those the ones whose YAML says nothing: schema, name and path."""
+    return sorted(
+        (node["schema"], node["alias"], node["original_file_path"])
+        for node in _for_consumers()
+        if not node["columns"] and node["config"]["materialized"] != "ephemeral"
+    )
+
+
+def served() -> list[Served]:
+    """The models that consumers get views of."""
+    found = []
+    for node in (n for n in _for_consumers() if n["columns"]):
+        config = node["config"]
         columns = node["columns"].values()
         classes = {c["name"]: c["config"]["meta"].get("pii") for c in columns}
+        classes = {n: pii for n, pii in classes.items() if pii != metadata.HARMLESS}
         found.append(
             Served(
                 node["alias"],
@@ -105,40 +130,50 @@ def served() -> list[Served]:
                 tuple(
                     c["name"]
                     for c in columns
-                    if not classes[c["name"]]
+                    if not classes.get(c["name"])
                     and str(c["data_type"]).startswith(("varchar", "text"))
                 ),
                 config["meta"].get("row_filter", ""),
+                schema_of("serving"),
             )
         )
     return sorted(found, key=lambda s: (s.schema, s.name))
 
 
 def probe(connection: Connection, run_id: str) -> list[Assertion]:
-    """Connect as each role that is there and assert what it sees; write it down.
+    """Look at all rights, connect as each role and assert what it sees; write it down.
 
     `connection` is the owner's, which clear values are read by. Returns what does not
     hold.
     """
-    models = _existing(connection, served())
-    clear = _clear_values(connection, models)
-    done: list[Assertion] = []
-    for role in ("loader", "transformer", "analyst", "restricted_analyst"):
-        name = role_name(role)
-        if not _exists(connection, name):
+    known = environments(connection)
+    built = served()
+    own = _existing(connection, built)
+    models = own + [
+        model
+        for prefix in sorted(known - {schema_of("")})
+        for model in _elsewhere(connection, prefix, built)
+    ]
+    clear = _clear_values(connection, own)
+    named = {role: role_name(role) for role in ROLES}
+    there = {r: name for r, name in named.items() if _exists(connection, name)}
+    done = _rights(connection, known, there, own)
+    for role, name in named.items():
+        if role not in there:
             told = (
                 f"there is no role {name}, so what it sees could not be asserted; "
                 "without it nobody but the owner sees anything. `./seedbed security "
                 "plan` prints what whoever administers the server types."
             )
             done.append(Assertion(name, "", told=told))
-            continue
-        with _connected_as(connection, name) as own:
-            done += _closed(own, role, models)
-            if role.endswith("analyst"):
+        elif role in rights.CONSUMERS:
+            with _connected_as(connection, name) as one:
                 for model in models:
-                    done += _seen(own, role, model, clear)
-    done += _views(connection, models)
+                    done += _seen(one, role, model, clear)
+    done += _views(connection, own)
+    for prefix in sorted(known - {schema_of("")}):
+        done += _views_elsewhere(connection, f"{prefix}serving")
+    done += _unserved()
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.probe (run_id, role_name, relation, column_name, pii, "
@@ -148,9 +183,74 @@ def probe(connection: Connection, run_id: str) -> list[Assertion]:
     return [a for a in done if not a.holds]
 
 
+def environments(connection: Connection) -> set[str]:
+    """What the schemas of each environment begin with that the product has built.
+
+    Those are the ones that a build has left a trace of, in the control tables or in
+    its own, whose serving schema is of the owner's or of somebody who may build:
+    anybody can call a schema as they like.
+    """
+    rows = connection.execute(
+        r"""
+        with built as (
+            select substring(place from '^postgres\.(.*)gold$') as prefix
+            from audit.build_state
+            union
+            select substring(model from '^(.*)silver\.') from audit.model_claim
+            union
+            select substring(nspname from '^(.+_)audit$')
+            from pg_namespace
+            inner join pg_class on relnamespace = pg_namespace.oid
+            where relname = 'model_claim' and relowner = nspowner
+        )
+        select built.prefix
+        from built
+        inner join pg_namespace on nspname = built.prefix || 'serving'
+        where
+            pg_has_role(current_user, nspowner, 'member')
+            or exists (
+                select
+                from pg_roles
+                where
+                    rolname = %s and pg_has_role(nspowner, pg_roles.oid, 'member')
+            )
+        """,
+        (role_name("transformer"),),
+    )
+    return {schema_of(""), *(prefix for (prefix,) in rows)}
+
+
 def _exists(connection: Connection, role: str) -> bool:
     query = "select from pg_roles where rolname = %s"
     return connection.execute(query, (role,)).fetchone() is not None
+
+
+def _elsewhere(
+    connection: Connection, prefix: str, built: Sequence[Served]
+) -> list[Served]:
+    """The consumers' views of another environment.
+
+    Of a model that is known here its classes hold there, too; of all other columns the
+    texts are looked at.
+    """
+    known = {model.name: model for model in built}
+    serving = f"{prefix}serving"
+    texts = _columns(connection, serving, only_texts=True)
+    out = []
+    for name, columns in _columns(connection, serving).items():
+        model = known.get(name)
+        pii = model.pii if model else {}
+        out.append(
+            Served(
+                name,
+                serving,
+                {column: label for column, label in pii.items() if column in columns},
+                tuple(sorted(texts.get(name, set()) - {*pii})),
+                model.row_filter if model and model.row_filter in columns else "",
+                serving,
+            )
+        )
+    return out
 
 
 def _existing(connection: Connection, models: list[Served]) -> list[Served]:
@@ -170,14 +270,18 @@ def _existing(connection: Connection, models: list[Served]) -> list[Served]:
     ]
 
 
-def _columns(connection: Connection, schema: str) -> dict[str, set[str]]:
+def _columns(
+    connection: Connection, schema: str, *, only_texts: bool = False
+) -> dict[str, set[str]]:
     """The columns of each relation of a schema."""
     rows = connection.execute(
         "select relname, array_agg(attname) from pg_class "
         "join pg_attribute on attrelid = pg_class.oid "
-        "where relnamespace = to_regnamespace(%s) and attnum > 0 "
-        "and not attisdropped group by relname",
-        (schema,),
+        "where relnamespace = (select oid from pg_namespace where nspname = %s) "
+        "and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped "
+        "and (not %s or atttypid in ('text'::regtype, 'varchar'::regtype)) "
+        "group by relname",
+        (schema, only_texts),
     )
     return {name: {*columns} for name, columns in rows}
 
@@ -254,148 +358,74 @@ def _taken_on(role: str) -> Iterator[Connection]:
 
 # -- what must be closed -------------------------------------------------------
 
-# Everything a role may do to anything that is no part of Postgres or an extension:
-# kind, schema, name, what, and by whose grant where it was granted directly.
-_RIGHTS = """
-with
 
-schemas as (
+def _rights(
+    connection: Connection,
+    known: Collection[str],
+    named: Mapping[str, str],
+    own: Sequence[Served],
+) -> list[Assertion]:
+    """What anybody may do and should not."""
+    schemas = ["bronze", "audit", *(f"{p}{layer}" for p in known for layer in _LAYERS)]
+    serving = {f"{prefix}serving" for prefix in known}
+    views = {(model.serving, model.name) for model in own}
 
-    select oid, nspname
-    from pg_namespace
-    where nspname !~ '^pg_' and nspname <> 'information_schema'
+    def may(role: str, grant: Grant) -> bool:
+        return _may(role, grant, serving, views)
 
-),
-
-relations as (
-
-    select
-        pg_class.oid,
-        schemas.nspname,
-        pg_class.relname,
-        pg_class.relacl,
-        pg_class.relkind
-    from pg_class
-    inner join schemas on schemas.oid = pg_class.relnamespace
-    where
-        pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
-        and not exists (
-            select
-            from pg_depend
-            where pg_depend.objid = pg_class.oid and pg_depend.deptype = 'e'
-        )
-
-)
-
-select
-    'relation' as kind,
-    relations.nspname as schema,
-    relations.relname as name,
-    lower(privilege) as may,
-    exists (
-        select
-        from aclexplode(relations.relacl) as acl
-        where acl.grantee = 0 and acl.privilege_type = privilege
-    ) as is_public
-from relations
-cross join unnest(
-    array[
-        'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'
+    found = rights.leaks(rights.read(connection, schemas, named.values()), named, may)
+    out = [
+        Assertion(leak.role, leak.relation, told=leak.told, holds=False)
+        for leak in found
     ]
-) as privilege
-where
-    has_table_privilege(relations.oid, privilege)
-    or (
-        privilege in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
-        and has_any_column_privilege(relations.oid, privilege)
-    )
-union all
-select
-    'schema',
-    nspname,
-    '',
-    lower(privilege),
-    false
-from schemas
-cross join unnest(array['USAGE', 'CREATE']) as privilege
-where has_schema_privilege(oid, privilege)
-union all
--- A function that runs with its owner's rights.
-select
-    'function',
-    schemas.nspname,
-    pg_proc.proname || '(' || pg_get_function_identity_arguments(pg_proc.oid) || ')',
-    'execute',
-    true
-from pg_proc
-inner join schemas on schemas.oid = pg_proc.pronamespace
-where
-    pg_proc.prosecdef
-    and has_function_privilege(pg_proc.oid, 'EXECUTE')
-    and has_schema_privilege(schemas.oid, 'USAGE')
-order by 1, 2, 3, 4
-"""
+    for name in named.values():
+        if told := _attributes(connection, name):
+            out.append(Assertion(name, name, told=told, holds=False))
+    wrong = {assertion.role for assertion in out}
+    return out + [
+        Assertion(name, "what is not for the role")
+        for name in named.values()
+        if name not in wrong
+    ]
 
 
-def _closed(own: Connection, role: str, models: Sequence[Served]) -> list[Assertion]:
-    """What a role may do and should not."""
-    name = role_name(role)
-    views = {(schema_of("serving"), m.name) for m in models}
-    found: dict[tuple[str, str, str], list[str]] = {}
-    public: set[tuple[str, str, str]] = set()
-    for kind, schema, thing, may, is_public in own.execute(_RIGHTS):
-        if not _may(role, kind, schema, thing, may, views):
-            found.setdefault((kind, schema, thing), []).append(may)
-            if is_public:
-                public.add((kind, schema, thing))
-    if not found:
-        return [Assertion(name, "what is not for the role")]
-    leaks = []
-    for (kind, schema, thing), rights in found.items():
-        relation = f"{schema}.{thing}" if thing else schema
-        what = {"relation": "", "schema": "schema ", "function": "function "}[kind]
-        grantee = "public" if (kind, schema, thing) in public else name
-        told = (
-            f"{name} may {', '.join(rights)} {what}{relation}, which is not for it. "
-            f"Type: revoke all on {what}{relation} from {grantee}; and, if it still "
-            f"may, look at the roles that {name} is a member of (\\drg {name}). "
-            "Consumers get views in the schema "
-            f"{schema_of('serving')} only."
-        )
-        leaks.append(Assertion(name, relation, told=told, holds=False))
-    return leaks
+def _attributes(connection: Connection, role: str) -> str:
+    """What to say of a role that no right binds."""
+    row = connection.execute(
+        "select rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = %s",
+        (role,),
+    ).fetchone()
+    names = ("superuser", "bypassrls", "createrole")
+    has = [n for n, is_so in zip(names, row or (), strict=False) if is_so]
+    if not has:
+        return ""
+    statement = f"alter role {role} {' '.join(f'no{name}' for name in has)};"
+    return f"{role} has {', '.join(has)}, which is not for it. Type: {statement}"
 
 
 def _may(
-    role: str,
-    kind: str,
-    schema: str,
-    thing: str,
-    may: str,
-    views: set[tuple[str, str]],
+    role: str, grant: Grant, serving: Collection[str], views: set[tuple[str, str]]
 ) -> bool:
-    """Whether it is right that a role may do something."""
+    """Whether it is right that a role, or everybody, has a right."""
+    kind, schema, may = grant.kind, grant.schema, grant.may
     if schema == "public" and kind == "schema":
         return may == "usage"
-    # Other places' views are probed after their own builds.
-    is_serving = schema == "serving" or schema.endswith("_serving")
     control = schema in ("bronze", "audit")
     if role == "loader":
         return control
     if role == "transformer":
-        if kind == "function" or schema == "public" or is_serving:
+        if kind in ("function", "server") or schema == "public" or schema in serving:
             return False
-        if (schema, thing) == ("audit", "model_claim"):
+        if (schema, grant.name) == ("audit", "model_claim"):
             return may in ("select", "insert", "update")
-        return may in ("usage", "select")
+        return may == "select" or (kind == "schema" and may == "usage")
+    if role not in rights.CONSUMERS or schema not in serving:
+        return False
     if kind == "schema":
-        return is_serving and may == "usage"
-    own = schema == schema_of("serving")
-    return (
-        kind == "relation"
-        and may == "select"
-        and (((schema, thing) in views) if own else is_serving)
-    )
+        return may == "usage"
+    # The views of other environments are looked at one by one.
+    is_view = (schema, grant.name) in views or schema != schema_of("serving")
+    return kind == "relation" and may == "select" and is_view
 
 
 # -- what is seen --------------------------------------------------------------
@@ -460,7 +490,11 @@ def _seen(
             ),
             {"clear": values},
         ).fetchone()
-    except psycopg.errors.InsufficientPrivilege as error:
+    except psycopg.Error as error:
+        if model.serving != schema_of("serving"):
+            return []  # where nothing is seen, nothing leaks
+        if not isinstance(error, psycopg.errors.InsufficientPrivilege):
+            raise
         told = (
             f"{name} can't read {model.view}: {first_line(error)}. Type `./seedbed "
             "build`, which grants it."
@@ -490,6 +524,8 @@ def _seen(
                     "model's YAML, or `pii` in seeds/metadata/columns.csv) and type "
                     "`./seedbed build`."
                 )
+                if model.serving != schema_of("serving"):
+                    told = f"{told.partition(' Give ')[0]} {_close(model)}"
                 out.append(Assertion(name, model.view, column, told=told, holds=False))
     if model.row_filter and role == "restricted_analyst":
         allowed = {
@@ -513,6 +549,8 @@ def _seen(
                 holds=not more,
             )
         )
+    elif role == "restricted_analyst":
+        out.append(Assertion(name, model.view, ALL_ROWS))
     return out
 
 
@@ -521,10 +559,21 @@ def _of(column: str) -> sql.Composable:
 
 
 def _told_clear(name: str, model: Served, column: str, pii: str, count: int) -> str:
+    told = f"{name} sees {model.view}.{column} ({pii}) unmasked, in {count:,} rows."
+    if model.serving != schema_of("serving"):
+        return f"{told} {_close(model)}"
     return (
-        f"{name} sees {model.view}.{column} ({pii}) unmasked, in {count:,} rows. Type "
-        f"`dbt run --select {model.name}`, which makes the view anew, and "
+        f"{told} Type `dbt run --select {model.name}`, which makes the view anew, and "
         "`./seedbed security probe`."
+    )
+
+
+def _close(model: Served) -> str:
+    """What closes a view of another environment."""
+    prefix = model.serving.removesuffix("_serving")
+    return (
+        f"Type: drop view {model.view}; or let whoever builds {prefix} build it again "
+        "from this seed."
     )
 
 
@@ -554,6 +603,45 @@ def _views(connection: Connection, models: Sequence[Served]) -> list[Assertion]:
         if told:
             out.append(Assertion("public", view, told=told, holds=False))
     return out
+
+
+def _views_elsewhere(connection: Connection, serving: str) -> list[Assertion]:
+    """What is in another environment's serving schema and was not made by its build.
+
+    The comment on a view that a build makes says of which definition it is.
+    """
+    out = []
+    for name, kind in connection.execute(
+        "select relname, relkind from pg_class "
+        "where relnamespace = (select oid from pg_namespace where nspname = %s) "
+        "and not (relkind = 'v' "
+        "and coalesce('security_barrier=true' = any(reloptions), false) "
+        "and coalesce(obj_description(oid, 'pg_class'), '') "
+        "like '%%(seedbed %% ' || md5(pg_get_viewdef(oid)) || ')') order by relname",
+        (serving,),
+    ):
+        view = f"{serving}.{name}"
+        told = (
+            f"{view} is no view that a build has made: whoever may read it sees what "
+            f"it shows. Type: drop {_KINDS.get(kind, 'view')} {view};"
+        )
+        out.append(Assertion("public", view, told=told, holds=False))
+    return out
+
+
+def _unserved() -> list[Assertion]:
+    """Models that consumers get no view of, as no YAML says what they hold."""
+    return [
+        Assertion(
+            "public",
+            "",
+            told=f"{schema}.{name} is served to nobody: its YAML lists no columns, so "
+            "nothing says which of them hold personal data. List them in "
+            f"{path.removesuffix('.sql')}.yml, or write there that nobody is to be "
+            "served: `config: {meta: {serve: false}}`.",
+        )
+        for schema, name, path in _without_columns()
+    ]
 
 
 _KINDS = {"r": "table", "m": "materialized view", "v": "view", "S": "sequence"}

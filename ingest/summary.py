@@ -19,6 +19,7 @@ from rich.text import Text
 from ingest import ledger, metadata, settings
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.ledger import Connection
+from ingest.probe import ALL_ROWS
 
 # Where a whole schema is open, nobody reads a paragraph for each of its views.
 SHOWN_LEAKS = 10
@@ -362,6 +363,24 @@ def show(summary: Summary, console: Console) -> None:
         f"run      [{colour}]{summary.state}[/]  {summary.run_id}  ({steps})",
         highlight=False,
     )
+
+
+def show_rows(summary: Summary, console: Console) -> None:
+    """Where rows are filtered, and where they are not, as the probe found it."""
+    found = [r for r in summary.probe if r["holds"] and not r["pii"]]
+    seen = [r for r in found if r["column_name"]]
+    for row in seen:
+        if row["column_name"] != ALL_ROWS:
+            console.print(
+                f"rows     {row['relation']}: {row['role_name']} sees those with a "
+                f"{row['column_name']} that row_access.csv allows",
+                soft_wrap=True,
+            )
+    whole = [r["relation"] for r in seen if r["column_name"] == ALL_ROWS]
+    if whole:
+        console.print(
+            f"         without a filter, all rows: {', '.join(whole)}", soft_wrap=True
+        )
 
 
 def show_probe(summary: Summary, console: Console) -> None:

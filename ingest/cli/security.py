@@ -36,6 +36,7 @@ def probe_(as_json: bool) -> int:
         click.echo(json.dumps(told.probe, default=str, indent=2))
     else:
         summary.show_probe(told, out)
+        summary.show_rows(told, out)
     return 1 if leaks else 0
 
 

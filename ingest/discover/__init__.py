@@ -7,7 +7,7 @@ Rows are only ever added: what a person wrote stays, and differences are told.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +21,7 @@ from ingest import catalogue, metadata, seedfile, settings, types
 from ingest.discover import zones
 from ingest.discover.judge import Judge, Proposal
 from ingest.discover.names import Names
+from ingest.discover.privacy import is_of_persons, is_open
 from ingest.discover.references import kinds_of, settle
 from ingest.discover.rows import Row, differences, lacking_rows
 from ingest.errors import ConfigurationError
@@ -36,7 +37,8 @@ BY_CHANCE = 4
 class Discovery:
     """What was found: new tables, and what differs in those that are known.
 
-    What is to be known of the source's clock is among `differences`.
+    What is to be known of the source's clock is among `differences`. `questions` are
+    the columns by table of which a person has to say whether they hold personal data.
     """
 
     source: Source
@@ -44,6 +46,7 @@ class Discovery:
     proposals: list[Proposal]
     differences: list[str]
     columns_added: int
+    questions: dict[str, list[str]]
 
 
 def discover(
@@ -90,6 +93,7 @@ def discover(
             if n not in there
         ]
     _classify_copies(proposals)
+    _ask(proposals)
     settle(proposals, there)
     told = [f"{name}: {told_of_clock}."] if told_of_clock else []
     lacking: list[Row] = []
@@ -113,7 +117,10 @@ def discover(
         if proposal.table.name in children and proposal.choice.watermark:
             new.setdefault("options", []).append(_grace(proposal))
     _write(root, new)
-    return Discovery(source, name not in known, proposals, told, len(lacking))
+    questions = _undecided(metadata.load(root), name, chosen)
+    return Discovery(
+        source, name not in known, proposals, told, len(lacking), questions
+    )
 
 
 def _write(root: Path, new: dict[str, list[Row]]) -> None:
@@ -157,15 +164,50 @@ def _classify_copies(proposals: list[Proposal]) -> None:
     for proposal in proposals:
         for row in proposal.rows.get("columns", []):
             texts = {t for t in proposal.texts.get(row["column"], []) if len(t) > 5}
-            if texts and row["pii"]:
+            if texts and row["pii"] not in ("", metadata.UNDECIDED):
                 classified.append((row["pii"], texts))
-            elif texts:
+            elif texts and not row["pii"]:
                 others.append((row, texts))
     for row, texts in others:
         for label, clear in classified:
             if len(texts & clear) > min(BY_CHANCE, len(clear) // 2):
                 row["pii"] = label
                 break
+
+
+def _ask(proposals: list[Proposal]) -> None:
+    """Leave to a person what may hold anything, in tables of persons.
+
+    Those are tables with personal data, and those that refer to people.
+    """
+    for proposal in proposals:
+        keys = {name for key in proposal.table.keys for name in key.columns}
+        refer = [f for f in proposal.table.foreign_keys if is_of_persons(f.table)]
+        keys |= {n for f in proposal.table.foreign_keys for n in f.columns}
+        rows = proposal.rows.get("columns", [])
+        if not refer and not is_of_persons(
+            proposal.table.name, (row["pii"] for row in rows)
+        ):
+            continue
+        for row in rows:
+            name = row["column"]
+            is_listed = bool(proposal.table.columns[name].values)
+            if row["pii"] or name in keys or is_listed:
+                continue
+            if is_open(row["data_type"], proposal.texts.get(name, ())):
+                row["pii"] = metadata.UNDECIDED
+
+
+def _undecided(
+    tables: Iterable[Table], source: str, chosen: Collection[str]
+) -> dict[str, list[str]]:
+    """The undecided columns of the source's tables, by table."""
+    asked = {
+        t.name: [c.source_name for c in t.columns if c.pii == metadata.UNDECIDED]
+        for t in tables
+        if t.source.name == source and t.name in chosen
+    }
+    return {name: columns for name, columns in asked.items() if columns}
 
 
 def _references(
@@ -249,6 +291,7 @@ def show(result: Discovery, console: Console) -> None:
             )
     for line in result.differences:
         console.print(Text(line, "yellow"), soft_wrap=True)
+    _show_privacy(result, console)
     added = sum(bool(p.rows) for p in result.proposals)
     if not added and not result.columns_added:
         console.print(f"{result.source.name}: nothing was added to the seed.")
@@ -260,3 +303,30 @@ def show(result: Discovery, console: Console) -> None:
         f"next     ./seedbed generate   ./seedbed run --tables '{name}.*'",
         soft_wrap=True,
     )
+
+
+def _show_privacy(result: Discovery, console: Console) -> None:
+    """Print what was found of secrets and personal data, and what is to be answered."""
+    labels = [r["pii"] for p in result.proposals for r in p.rows.get("columns", [])]
+    found = sum(label not in ("", metadata.UNDECIDED) for label in labels)
+    if found:
+        secrets = labels.count("secret")
+        console.print(
+            f"\npersonal {found:,} columns have a class, {secrets:,} of them hold "
+            "secrets: consumers see them masked or not at all",
+            soft_wrap=True,
+        )
+    if not result.questions:
+        return
+    count = sum(map(len, result.questions.values()))
+    console.print(
+        f"[yellow]question[/] {count:,} columns may hold personal data. Consumers see "
+        f"nothing of them until you answer: in pii of {metadata.FOLDER}/columns.csv "
+        f"write a class ({', '.join(metadata.PII_CLASSES)}), or {metadata.HARMLESS}, "
+        f"in the place of {metadata.UNDECIDED}",
+        soft_wrap=True,
+    )
+    for table, columns in result.questions.items():
+        console.print(
+            Text(f"         {table}: {', '.join(columns)}", "yellow"), soft_wrap=True
+        )

@@ -13,6 +13,7 @@ import pymysql
 from ingest import catalogue, limits, metadata, types
 from ingest.catalogue import Column, Key, SourceTable
 from ingest.discover.names import Names, column_name, described
+from ingest.discover.privacy import class_of
 from ingest.discover.rows import Row, column_row, rule_of_values
 from ingest.duck import backticked
 from ingest.metadata import Source, words
@@ -38,31 +39,6 @@ _CREATED = re.compile(
 _LOG = re.compile(r"(^|_)(logs?|events?|audit|history|journal|trail|trace|hits?)(_|$)")
 _DELETED = re.compile(r"^(is_?)?(deleted|removed)(_?(at|on|time|date|flag))?$")
 _STATE = re.compile(r"(^|_)(status|state|stage|phase)$")
-_PII = {
-    "email": re.compile(r"e_?mail"),
-    "phone": re.compile(r"(^|_)(phone|mobile|cell|tel|fax)|phone(_|$)"),
-    "birth_date": re.compile(r"birth|(^|_)dob(_|$)"),
-    "address": re.compile(
-        r"address|street|postal|(^|_)(zip|post_?code|zip_?code)(_|$)"
-    ),
-    "id": re.compile(
-        r"(^|_)(ssn|passport|iban|tax_?id|national_?id|ip_?addr(ess)?|card_?n(o|umber))"
-    ),
-    "name": re.compile(
-        r"(first|last|full|given|family|middle|maiden|sur|nick|display|contact"
-        r"|customer|user|person)_?name"
-    ),
-    "free_text": re.compile(r"(^|_)(notes?|comments?|remarks?|message|feedback)(_|$)"),
-}
-_PEOPLE = re.compile(
-    r"customer|user|person|people|employee|contact|staff|actor|author|member|patient"
-    r"|student|passenger|client|guest"
-)
-_LOOKS_LIKE = {
-    "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
-    "phone": re.compile(r"(?=(.*\d){8})\+?[\d\s()./-]{8,20}"),
-    "id": re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}|(\d{1,3}\.){3}\d{1,3}"),
-}
 
 
 @dataclass(frozen=True)
@@ -438,32 +414,23 @@ class Judge:
             position = ""
             if key and column.name in key.columns:
                 position = str(key.columns.index(column.name) + 1)
-            row = column_row(column, column_name(column.name, taken))
+            name = column_name(column.name, taken)
+            row = column_row(self.table.name, column, name)
             row |= {
                 "data_type": self.types[column.name],
                 "key_position": position,
                 "tracked": "true" if column.name in choice.tracked else "",
-                "pii": self._pii(column, looked.texts.get(column.name, [])),
+                "pii": class_of(
+                    self.table.name,
+                    column.name,
+                    "enum" if column.values else self.types[column.name],
+                    looked.texts.get(column.name, []),
+                ),
             }
             if position:
                 row["nullable"] = "false"
             rows.append(row)
         return rows
-
-    def _pii(self, column: Column, texts: list[str]) -> str:
-        """The class of personal data by the column's name, else by its texts."""
-        name, kind = words(column.name), self.types[column.name]
-        is_text = kind.startswith(("varchar", "text")) and not column.values
-        for label, pattern in _PII.items():
-            if pattern.search(name) and (is_text or label == "birth_date"):
-                return label
-        if is_text and name == "name" and _PEOPLE.search(words(self.table.name)):
-            return "name"
-        for label, pattern in _LOOKS_LIKE.items():
-            fits = sum(bool(pattern.fullmatch(text.strip())) for text in texts)
-            if fits >= 5 and fits >= 0.8 * len(texts):
-                return label
-        return ""
 
     def _rules(self, columns: list[Row]) -> list[Row]:
         """Rules for the values that an ENUM or SET declares."""

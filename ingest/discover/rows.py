@@ -7,13 +7,14 @@ import re
 from ingest import catalogue, types
 from ingest.catalogue import Column, SourceTable
 from ingest.discover.names import column_name, described
-from ingest.metadata import Table
+from ingest.discover.privacy import class_of, is_of_persons, is_open
+from ingest.metadata import FOLDER, HARMLESS, UNDECIDED, Table
 
 Row = dict[str, str]
 
 
-def column_row(column: Column, name: str) -> Row:
-    """The row of columns.csv for a column, outside any key."""
+def column_row(table: str, column: Column, name: str) -> Row:
+    """The row of columns.csv for a column of a source's table, outside any key."""
     extra = column.extra.lower()
     description = described(column.comment, column.name)
     if "generated" in extra and "default_generated" not in extra:
@@ -24,11 +25,13 @@ def column_row(column: Column, name: str) -> Row:
         "datetime",
         "timestamp",
     )
+    kind = types.of_source(column).type
     return {
         "column": column.name,
         "name": name,
-        "data_type": types.of_source(column).type,
+        "data_type": kind,
         "nullable": "true" if is_nullable else "false",
+        "pii": class_of(table, column.name, "enum" if column.values else kind),
         "description": description,
     }
 
@@ -53,14 +56,19 @@ def rule_of_values(column: Column) -> Row:
     return {"check": "matches", "argument": f"^(({one})(,({one}))*)?$"} | rule
 
 
-def new_column_row(column: Column, taken: set[str]) -> Row:
+def new_column_row(table: Table, column: Column, taken: set[str]) -> Row:
     """The row of columns.csv that adds a column to a known table; {} where none can.
 
     `taken` are the names of the table's other columns; the new one joins them.
     """
-    row = column_row(column, column_name(column.name, taken))
+    row = column_row(table.name, column, column_name(column.name, taken))
+    if not row["data_type"]:
+        return {}
+    of_persons = is_of_persons(table.name, (c.pii for c in table.columns))
+    if not row["pii"] and of_persons and is_open(row["data_type"]):
+        row["pii"] = UNDECIDED
     # The rows that were read before have no value for it.
-    return row | {"nullable": "true"} if row["data_type"] else {}
+    return row | {"nullable": "true"}
 
 
 def lacking_rows(table: Table, found: SourceTable) -> list[Row]:
@@ -69,7 +77,7 @@ def lacking_rows(table: Table, found: SourceTable) -> list[Row]:
     taken = {c.name for c in table.columns}
     here = {"source": table.source.name, "table": table.name}
     rows = [
-        new_column_row(column, taken)
+        new_column_row(table, column, taken)
         for name, column in found.columns.items()
         if name not in known
     ]
@@ -91,5 +99,14 @@ def differences(table: Table, found: SourceTable) -> list[str]:
                 f"{table.id}: column {name} is {column.column_type}; values that "
                 f"{known[name].type.name} does not hold are rejected"
             )
+        if name in known and not (known[name].pii or known[name].is_harmless):
+            kind = "enum" if column.values else known[name].type.name
+            label = class_of(table.name, name, kind)
+            if label and label != UNDECIDED:
+                lines.append(
+                    f"{table.id}: column {name} has no class of personal data, so "
+                    f"every consumer sees it; by its name it is {label}. Write "
+                    f"{label}, or {HARMLESS}, in pii of {FOLDER}/columns.csv"
+                )
     gone = [name for name in known if name not in found.columns]
     return lines + [f"{table.id}: column {name} is gone" for name in gone]

@@ -223,7 +223,7 @@ class _Datasets:
                 told.get("data_type") or "",
                 told["description"],
                 not any(c["type"] == "not_null" for c in told["constraints"]),
-                told["meta"].get("pii", ""),
+                told["meta"].get("pii", "").replace(metadata.HARMLESS, ""),
                 [
                     (self._relation(self._every[o.node]), o.column, o.kind)
                     for o in known.get(name, ())

@@ -1,4 +1,6 @@
 {% macro pii_class(column) %}
     {%- set meta = column.get('config', {}).get('meta', {}) -%}
-    {{- return(meta.get('pii') or column.get('meta', {}).get('pii')) }}
+    {%- set pii = meta.get('pii') or column.get('meta', {}).get('pii') -%}
+    {#- `none` says that a person has looked at it. -#}
+    {{- return(none if pii == 'none' else pii) }}
 {% endmacro %}

@@ -8,6 +8,7 @@ import pytest
 from ingest.metadata import HEADERS
 from ingest.pipeline import RunResult
 from tests.foreign import Foreign
+from tests.integration.test_security import ANALYST, CONSUMERS, connected_as
 
 LONG = "n" * 63
 HOSTILE = "a\"b`c'd {{ 1/0 }} {% x %} {# --; /* \\ <script>alert(1)</script>\nend"
@@ -300,6 +301,63 @@ def test_a_copy_of_personal_data_gets_its_class_under_any_name(
     assert {
         (row["table"], row["column"]) for row in foreign.rows("columns") if row["pii"]
     } == {("staff", "name"), ("sales", "manager")}
+
+
+PEOPLE = [
+    "create table staff (staff_id int primary key, `first name` varchar(40), "
+    "`Pass-Wort` varchar(40), api_token varbinary(32), picture blob, "
+    "`zip code` varchar(10), place point, cv text, post varchar(40), salary int)",
+    "insert into staff values (1, 'Ada', '8cb2237d0679ca88', x'00ff', x'01', '1050', "
+    "ST_GeomFromText('POINT(1 2)'), 'She wrote the first program of all', 'head', 9)",
+    "create table film (film_id int primary key, plot text, poster blob)",
+    "insert into film values (1, 'A man and a woman meet', x'01')",
+    "create table rental (id int primary key, staff_id int, report text, "
+    "foreign key (staff_id) references staff (staff_id))",
+    "insert into rental values (1, 1, 'was brought back too late again')",
+]
+
+
+def test_secrets_and_what_may_be_personal_are_shown_to_nobody_until_it_is_answered(
+    foreign: Foreign,
+) -> None:
+    foreign.create("people", *PEOPLE)
+    found = foreign.discover("people")
+    pii = {(r["table"], r["column"]): r["pii"] for r in foreign.rows("columns")}
+    assert {place: label for place, label in pii.items() if label} == {
+        ("staff", "first name"): "name",
+        ("staff", "Pass-Wort"): "secret",
+        ("staff", "api_token"): "secret",
+        ("staff", "picture"): "undecided",
+        ("staff", "zip code"): "address",
+        ("staff", "place"): "undecided",
+        ("staff", "cv"): "undecided",
+        ("staff", "salary"): "undecided",
+        ("rental", "report"): "undecided",
+    }
+    questions = {
+        "rental": ["report"],
+        "staff": ["picture", "place", "cv", "salary"],
+    }
+    assert found.questions == questions
+    url = {"PEOPLE_URL": foreign.env["PEOPLE_URL"]}
+    shown = foreign.cli("discover", "people", **url).stdout
+    assert "5 columns may hold personal data" in shown, "asked again"
+    assert "staff: picture, place, cv, salary" in shown
+    assert_green(foreign.run())
+    staff = "first_name, pass_wort, api_token, picture, zip_code, place, cv, salary"
+    query = f"select {staff}, post from serving.staff"
+    for role in CONSUMERS:
+        with connected_as(foreign, role) as person:
+            (row,) = person.execute(query).fetchall()  # type: ignore[arg-type]
+            name = "A***" if role == ANALYST else None
+            assert row == (name, *[None] * 7, "head")
+            assert person.execute("select report from serving.rental").fetchall() == [
+                (None,)
+            ]
+    for column, label in {"picture": "none", "cv": "", "salary": "none"}.items():
+        foreign.edit("columns", {"table": "staff", "column": column}, pii=label)
+    foreign.edit("columns", {"table": "rental", "column": "report"}, pii="free_text")
+    assert foreign.discover("people").questions == {"staff": ["place"]}
 
 
 def test_discovering_again_adds_what_is_new_and_keeps_every_edit(

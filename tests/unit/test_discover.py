@@ -1,6 +1,7 @@
 """Names, texts and rules that are made of what a source says; and the seed's files."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import discover, metadata, seedfile
-from ingest.catalogue import Column
+from ingest.catalogue import Column, SourceTable
 from ingest.discover.names import Names, column_name, described
-from ingest.discover.rows import rule_of_values
+from ingest.discover.rows import differences, new_column_row, rule_of_values
 from ingest.errors import ConfigurationError
 from ingest.metadata import HEADERS, Source
 from tests.clone import REPOSITORY
@@ -115,6 +116,46 @@ def test_declared_values_become_a_rule_that_can_hold_them(
     column = Column("c", declared.partition("(")[0], declared)
     rule = rule_of_values(column)
     assert (rule.get("check"), rule.get("argument")) == (check, argument)
+
+
+def test_a_new_column_of_a_known_table_gets_its_class_or_is_asked_for() -> None:
+    tables = {t.id: t for t in metadata.load(REPOSITORY)}
+    customers, shipments = tables["shop.customers"], tables["shop.products"]
+    for table, name, kind, declared, pii in (
+        (customers, "Passwort-Hash", "varchar", "varchar(99)", "secret"),
+        (shipments, "api key", "varchar", "varchar(99)", "secret"),
+        (customers, "scan", "longblob", "longblob", "undecided"),
+        (customers, "colour", "varchar", "varchar(9)", ""),
+        (shipments, "scan", "longblob", "longblob", ""),
+    ):
+        column = Column(name, kind, declared, length=99 if kind == "varchar" else None)
+        row = new_column_row(table, column, set())
+        assert (row["pii"], row["nullable"]) == (pii, "true")
+
+
+def test_a_column_without_a_class_that_its_name_has_is_told_until_it_is_decided() -> (
+    None
+):
+    (table,) = (t for t in metadata.load(REPOSITORY) if t.id == "shop.customers")
+    there = {
+        c.source_name: Column(c.source_name, "varchar", "varchar(80)")
+        for c in table.columns
+    }
+    found = SourceTable("customers", False, 1, "", there)
+
+    def told(pii: str, is_harmless: bool = False) -> list[str]:
+        columns = tuple(
+            replace(c, pii=pii, is_harmless=is_harmless)
+            if c.source_name == "email"
+            else c
+            for c in table.columns
+        )
+        lines = differences(replace(table, columns=columns), found)
+        return [line for line in lines if "column email" in line and "class" in line]
+
+    (line,) = told("")
+    assert "by its name it is email. Write email, or none" in line
+    assert told("email") == told("undecided") == told("", True) == []
 
 
 TABLES = """\
