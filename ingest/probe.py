@@ -385,8 +385,6 @@ def _may(
     if role == "transformer":
         if kind == "function" or schema == "public" or is_serving:
             return False
-        if (schema, thing) == ("audit", "model_claim"):
-            return may in ("select", "insert", "update")
         return may in ("usage", "select")
     if kind == "schema":
         return is_serving and may == "usage"
