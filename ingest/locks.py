@@ -82,8 +82,8 @@ select
     session.usename,
     coalesce(session.application_name, ''),
     session.xact_start at time zone 'utc',
-    string_agg(
-        distinct lock.relation::regclass::text, ', '
+    array_agg(
+        distinct lock.relation::regclass::text
         order by lock.relation::regclass::text
     ),
     bool_or(lock.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
@@ -128,9 +128,10 @@ def held_by(
         return ""
     found = []
     for pid, user, program, since, relations, _ in rows[:3]:
+        what = ", ".join(relations[:3]) + (" and others" if relations[3:] else "")
         begun = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
         said = f" ({program})" if program else ""
-        found.append(f"{relations} by {user}{said}, pid {pid}{begun}")
+        found.append(f"{what} by {user}{said}, pid {pid}{begun}")
     return (
         f"Locked are {'; '.join(found)}: wait, or end it with "
         f"`select pg_terminate_backend({rows[0][0]})`"
