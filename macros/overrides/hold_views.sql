@@ -94,57 +94,52 @@ $hold$
     {{- return('') }}
 {% endmacro %}
 
-{#- Two tables with the same columns; the old one may have indexes more -#}
+{#-
+    Two tables with the same columns, constraints and indexes. An incremental model gets
+    its indexes when it is in its place, so one that has some waits.
+-#}
 {% macro hold_views__is_alike() -%}
 (
     select
         count(*) = 2
         and min(columns) = max(columns)
-        and (
-            select bool_and(made = any(
-                array(
-                    select substring(pg_get_indexdef(indexrelid) from ' USING .*')
-                        || indisunique
-                    from pg_catalog.pg_index
-                    where indrelid = old
-                )
-            ))
-            from (
-                select substring(pg_get_indexdef(indexrelid) from ' USING .*')
-                    || indisunique as made
-                from pg_catalog.pg_index
-                where indrelid = new
-            ) as indexes
-        ) is not false
-        and not exists (
-            select pg_get_constraintdef(oid)
-            from pg_catalog.pg_constraint
-            where conrelid = new
-            except
-            select pg_get_constraintdef(oid)
-            from pg_catalog.pg_constraint
-            where conrelid = old
-        )
+        and min(constraints) = max(constraints)
+        and min(indexes) = max(indexes)
     from (
         select
-            string_agg(
-                concat_ws(
-                    ' ',
-                    attname,
-                    format_type(atttypid, atttypmod),
-                    attnotnull
-                ),
-                ', '
-                order by attname
-            ) as columns
+            (
+                select string_agg(
+                    concat_ws(
+                        ' ',
+                        attname,
+                        format_type(atttypid, atttypmod),
+                        attnotnull
+                    ),
+                    ', '
+                    order by attname
+                )
+                from pg_catalog.pg_attribute
+                where
+                    attrelid = pg_class.oid
+                    and attnum > 0
+                    and not attisdropped
+            ) as columns,
+            array(
+                select pg_get_constraintdef(oid)
+                from pg_catalog.pg_constraint
+                where conrelid = pg_class.oid
+                order by 1
+            )::text as constraints,
+            array(
+                select
+                    substring(pg_get_indexdef(indexrelid) from ' USING .*')
+                    || indisunique
+                from pg_catalog.pg_index
+                where indrelid = pg_class.oid
+                order by 1
+            )::text as indexes
         from pg_catalog.pg_class
-        inner join pg_catalog.pg_attribute on attrelid = pg_class.oid
-        where
-            pg_class.oid in (old, new)
-            and relkind = 'r'
-            and attnum > 0
-            and not attisdropped
-        group by pg_class.oid
+        where oid in (old, new) and relkind = 'r'
     ) as tables
 )
 {%- endmacro %}

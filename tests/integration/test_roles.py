@@ -126,12 +126,12 @@ REFUSED = {
     "the allowed rows": "insert into audit.row_access values ('a', 'b', 'c')",
     "a row of the log": "delete from bronze.shop__customers",
     "a log's lock": "lock table bronze.shop__customers in share mode",
-    "a row of silver": "update silver.customers set email = ''",
+    "a row of silver": "update silver.customers_history set email = ''",
     "a row of gold": "delete from gold.dim_customer",
     "a table beside them": "create table silver.mine (id int)",
     "a table beside the control tables": "create table audit.mine (id int)",
     "a view for consumers": "create view serving.mine as select 1 as one",
-    "a grant": "grant select on silver.customers to seedbed_analyst",
+    "another owner": "alter table silver.customers_history owner to current_user",
 }
 
 
