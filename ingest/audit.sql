@@ -1,6 +1,34 @@
--- The control tables. The runner owns them; statements are safe to repeat.
-create schema if not exists audit;
+-- The control tables. The runner owns them; statements are safe to repeat. They run
+-- where `audit.schema_version` has another version or checksum of this file. An older
+-- Seedbed refuses a newer version: what it could not work with raises the number.
+-- version 1
 create schema if not exists bronze;
+
+-- Who holds what, for as long as the session lives that took it: a row is held by
+-- the session of `pid` that began at `session_start`.
+create table if not exists audit.lock (
+    name text primary key,
+    pid integer,
+    session_start timestamptz,
+    taken_at timestamptz not null default clock_timestamp()
+);
+-- dbt's commands take turns here while they make roles and rights.
+insert into audit.lock (name) values ('security') on conflict do nothing;
+
+-- Whether a session lives. Of another user's session nobody sees when it began.
+create or replace function audit.is_alive(pid integer, session_start timestamptz)
+returns boolean
+language sql
+as $$
+    select exists (
+        select
+        from pg_catalog.pg_stat_activity as session
+        where
+            session.pid = is_alive.pid
+            and coalesce(session.backend_start, is_alive.session_start)
+            = is_alive.session_start
+    )
+$$;
 
 create table if not exists audit.run (
     run_id text primary key,
@@ -389,7 +417,8 @@ begin
 end
 $$;
 
--- What a model reads, frozen in its own transaction: (after_seq, through_seq].
+-- What a model reads, frozen in its own transaction: (after_seq, through_seq]. Other
+-- environments than production have such a table of their own (`dev_ada_audit`).
 create table if not exists audit.model_claim (
     model text primary key,
     table_id text not null,
@@ -401,6 +430,29 @@ create table if not exists audit.model_claim (
     done_seq bigint not null default 0,
     claimed_at timestamptz not null default clock_timestamp()
 );
+-- Those who could write it to build an environment of their own could write all of it.
+do $$
+declare
+    grantee regrole;
+begin
+    for grantee in
+        select acl.grantee
+        from pg_class
+        cross join aclexplode(pg_class.relacl) as acl
+        where
+            pg_class.oid = 'audit.model_claim'::regclass
+            and acl.grantee not in (0, pg_class.relowner)
+        group by acl.grantee
+        having
+            bool_or(acl.privilege_type in ('INSERT', 'UPDATE'))
+            and not bool_or(acl.privilege_type = 'DELETE')
+    loop
+        execute format(
+            'revoke insert, update on audit.model_claim from %s', grantee
+        );
+    end loop;
+end
+$$;
 
 -- Which values of a row filter's column a role may see; the seed's row_access.csv.
 create table if not exists audit.row_access (
@@ -508,7 +560,8 @@ create table if not exists audit.built_table (
     primary key (place, table_id)
 );
 
--- By what definition the rows of each incremental model of gold were derived.
+-- By what definition the rows of each incremental model of gold were derived; as the
+-- claims, each environment's own.
 create table if not exists audit.model_definition (
     model text primary key,
     definition text not null

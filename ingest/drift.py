@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest import catalogue, generate, keys, metadata, seedfile, types
+from ingest import catalogue, generate, keys, locks, metadata, seedfile, types
 from ingest.catalogue import Column, Key, SourceTable
 from ingest.discover.rows import new_column_row, rule_of_values
 from ingest.errors import SeedbedError
@@ -88,7 +88,7 @@ def follow(
     looks: list[_Look] = []
     with connection.transaction():
         # Of two runs at once, the second sees what the first has followed.
-        connection.execute("select pg_advisory_xact_lock(hashtext('seedbed.drift'))")
+        locks.serialize(connection, "drift")
         current = {t.id: t for t in metadata.load(root)}
         now = [current.get(t.id, t) for t in tables]
         for name in sorted({t.source.name for t in now}):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +23,13 @@ from psycopg import conninfo, sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from ingest import journal, settings
-from ingest.errors import SeedbedError, ServiceError, first_line
+from ingest import journal, locks, settings
+from ingest.errors import (
+    ConfigurationError,
+    SeedbedError,
+    ServiceError,
+    first_line,
+)
 from ingest.lake import Lake, Manifest
 from ingest.metadata import Table
 
@@ -145,38 +151,155 @@ def cancel() -> None:
         )
 
 
-def prepare(connection: Connection) -> None:
-    """Create the control tables that are not there yet; close runs that died."""
-    script = Path(__file__).with_name("audit.sql").read_text()
+def locked_by(error: BaseException) -> str:
+    """After a time-out: who holds locks on logs and control tables, else ''."""
+    if locks.is_time_out(error):
+        with suppress(SeedbedError, psycopg.Error), connect() as connection:
+            return locks.held_by(connection, ("audit", "bronze"))
+    return ""
+
+
+class Unready(SeedbedError):
+    """There are no control tables yet, or those of an older version."""
+
+
+_SCRIPT = Path(__file__).with_name("audit.sql")
+
+
+def _wanted() -> tuple[int, str, str]:
+    """The version of the control tables, the script that makes them, its checksum."""
+    script = _SCRIPT.read_text()
+    found = re.search(r"^-- version (\d+)$", script, re.MULTILINE)
+    assert found is not None, "audit.sql says its version"
+    return int(found[1]), script, hashlib.sha256(script.encode()).hexdigest()
+
+
+def _stored(connection: Connection) -> tuple[int, str] | None:
+    """Version and checksum of the control tables; None before they have any.
+
+    Raises ConfigurationError where they are newer than this Seedbed.
+    """
     try:
-        with connection.transaction():
-            # Two first runs at once would otherwise race for the same names.
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtext('seedbed.audit'))"
-            )
-            connection.execute(script)
+        row = connection.execute(
+            "select version, checksum from audit.schema_version "
+            "order by applied_at desc limit 1"
+        ).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
     except psycopg.errors.InsufficientPrivilege as error:
-        user, database = connection.info.user, connection.info.dbname
-        raise ServiceError(
-            f"the warehouse refused user {user}: {first_line(error)}. It owns what it "
-            f"creates and needs no more than this, from the database's owner: grant "
-            f"connect, create, temporary on database {database} to {user}; and the "
-            "schemas audit and bronze, if they are there, must be its own."
-        ) from error
-    # A run holds a lock as long as its process lives.
+        raise _refused(connection, error) from error
+    if row and row[0] > _wanted()[0]:
+        raise ConfigurationError(
+            f"the control tables are of version {row[0]}, made by a newer Seedbed than "
+            f"this one, which knows version {_wanted()[0]}. Nothing was changed; "
+            "update this project and run again."
+        )
+    return row
+
+
+def _refused(connection: Connection, error: psycopg.Error) -> ServiceError:
+    user, database = connection.info.user, connection.info.dbname
+    return ServiceError(
+        f"the warehouse refused user {user}: {first_line(error)}. Seedbed runs as the "
+        "user that owns the schemas audit and bronze, or in the loader's role "
+        "(docs/roles.md); a developer builds with `dbt build --target postgres`. The "
+        "owner needs no more than this, from the database's owner: grant connect, "
+        f"create, temporary on database {database} to {user}."
+    )
+
+
+def look(connection: Connection) -> None:
+    """Make sure that the control tables can be read; nothing is made or altered.
+
+    Raises Unready where the next run has to make them first.
+    """
+    stored = _stored(connection)
+    if stored is None:
+        raise Unready("there has been no run yet; type `./seedbed run`.")
+    if stored[0] < _wanted()[0]:
+        raise Unready(
+            f"the control tables are of version {stored[0]}, and this Seedbed reads "
+            f"version {_wanted()[0]}: the next `./seedbed run` brings them up to date."
+        )
+    # Who may only read sees such a run as running.
+    with suppress(
+        psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction
+    ):
+        _close_dead_runs(connection)
+
+
+def prepare(connection: Connection) -> None:
+    """Bring the control tables up to date; close runs that died.
+
+    Of tables that are as they should be nothing is altered, so that nobody who reads
+    them is waited for.
+    """
+    version, script, checksum = _wanted()
+    try:
+        if _stored(connection) != (version, checksum):
+            _migrate(connection, version, script, checksum)
+        _close_dead_runs(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _refused(connection, error) from error
+
+
+def _migrate(connection: Connection, version: int, script: str, checksum: str) -> None:
+    """Run the script in one transaction, in turn with others.
+
+    It waits for a lock a second at a time: who reads would wait behind it.
+    """
+    (patience,) = connection.execute(
+        "select setting::int / 1000.0 from pg_settings where name = 'lock_timeout'"
+    ).fetchone() or (60,)
+    deadline = time.monotonic() + float(patience)
+    while True:
+        try:
+            with connection.transaction():
+                connection.execute("set local lock_timeout = '1s'")
+                # Two first runs at once: one waits at this name for the other.
+                connection.execute("create schema if not exists audit")
+                connection.execute(
+                    "create table if not exists audit.schema_version ("
+                    "version integer not null, checksum text not null, "
+                    "applied_at timestamptz primary key default clock_timestamp())"
+                )
+                connection.execute("lock table audit.schema_version in exclusive mode")
+                if _stored(connection) == (version, checksum):
+                    return
+                connection.execute(script)
+                connection.execute(
+                    "insert into audit.schema_version (version, checksum) "
+                    "values (%s, %s)",
+                    (version, checksum),
+                )
+                return
+        except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
+            continue  # the other one has committed
+        except psycopg.errors.LockNotAvailable as error:
+            if time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
+            who = locks.held_by(connection, ("audit", "bronze"))
+            raise ServiceError(
+                "the control tables have to be brought to version "
+                f"{version} and are locked. {who or first_line(error)}. Nothing was "
+                "changed; run again."
+            ) from error
+
+
+def _close_dead_runs(connection: Connection) -> None:
+    """Close as failed the runs whose process lives no more: its lock is free."""
     dead = connection.execute(
-        "with open_runs as materialized ("
-        "select run_id from audit.run where state = 'running' "
-        "and orchestrated_by is null) "
         "update audit.run set state = 'failed', ended_at = clock_timestamp(), "
         "error = 'its process ended before the run did; run again' "
-        "from open_runs where run.run_id = open_runs.run_id "
-        "and pg_try_advisory_xact_lock(hashtext('seedbed.run'), "
-        "hashtext(open_runs.run_id)) returning run.run_id"
+        "where state = 'running' and orchestrated_by is null and not exists ("
+        "select from audit.lock where lock.name = 'run/' || run.run_id "
+        "and audit.is_alive(lock.pid, lock.session_start)) returning run_id"
     ).fetchall()
     for (run_id,) in dead:
         journal.write("run.died", level="error", run_id=run_id)
         _close_steps(connection, run_id)
+        locks.forget(connection, f"run/{run_id}")
 
 
 def know(connection: Connection, tables: Sequence[Table]) -> None:
@@ -210,7 +333,7 @@ def know(connection: Connection, tables: Sequence[Table]) -> None:
 def begin_run(connection: Connection, command: str) -> str:
     """Open a run and return its id, which sorts by time."""
     run_id = _new_run_id()
-    try_lock(connection, "seedbed.run", run_id)
+    locks.take(connection, f"run/{run_id}")
     connection.execute(
         "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
     )
@@ -293,6 +416,7 @@ def end_run(
         (state, Jsonb(steps), error, retries, run_id),
     )
     _close_steps(connection, run_id)
+    locks.forget(connection, f"run/{run_id}")
     level = "error" if state == "failed" else "info"
     seconds = {name: round(took, 3) for name, took in steps.items()}
     facts = {"state": state, "seconds": seconds, "retries": retries, "error": error}
@@ -310,50 +434,47 @@ def _close_steps(connection: Connection, run_id: str) -> None:
     )
 
 
-def try_lock(connection: Connection, kind: str, name: str) -> bool:
-    """Take the advisory lock for as long as the session lives, if it is free."""
-    row = connection.execute(
-        "select pg_try_advisory_lock(hashtext(%s), hashtext(%s))", (kind, name)
-    ).fetchone()
-    return bool(row and row[0])
-
-
 @contextmanager
 def table_lock(table: Table) -> Iterator[None]:
-    """Hold the table's lock on a connection of its own, or raise Busy.
-
-    The lock goes with its session, so a killed run leaves none behind.
-    """
+    """Hold the table's lock on a connection of its own, or raise Busy."""
+    name = f"table/{table.id}"
     with connect() as connection:
-        if not try_lock(connection, "seedbed.table", table.id):
+        if not locks.take(connection, name):
+            who = locks.holder(connection, name) or "it has just ended"
             raise Busy(
-                f"{table.id}: another run is working on it, so this one left it "
-                "alone. Wait for that run (`./seedbed status` shows it) and run again."
+                f"{table.id}: another run is working on it ({who}), so this one left "
+                "it alone. Wait for that run (`./seedbed status` shows it) and run "
+                "again."
             )
-        yield
+        try:
+            yield
+        finally:
+            locks.give_back(connection, name)
 
 
 def is_settled(connection: Connection, table: Table) -> bool:
     """Whether no run has a batch of the table under way."""
     row = connection.execute(
-        "select not exists (select from audit.batch where table_id = %(table)s "
-        "and state in ('planned', 'extracted', 'loaded')) "
-        # Given back with the statement: it only has to be free.
-        "and pg_try_advisory_xact_lock(hashtext('seedbed.table'), hashtext(%(table)s))",
-        {"table": table.id},
+        "select not exists (select from audit.batch where table_id = %s "
+        "and state in ('planned', 'extracted', 'loaded'))",
+        (table.id,),
     ).fetchone()
-    return bool(row and row[0])
+    return bool(row and row[0]) and not locks.holder(connection, f"table/{table.id}")
 
 
 @contextmanager
 def build_lock(report: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of the one build at a time, waiting for it if need be."""
     with connect() as connection:
-        if not try_lock(connection, "seedbed.build", ""):
-            report("build: waiting for the build of another run")
-            while not try_lock(connection, "seedbed.build", ""):
+        if not locks.take(connection, "build"):
+            who = locks.holder(connection, "build")
+            report(f"build: waiting for the build of another run ({who})")
+            while not locks.take(connection, "build"):
                 time.sleep(0.2)
-        yield
+        try:
+            yield
+        finally:
+            locks.give_back(connection, "build")
 
 
 def released(connection: Connection, table: Table) -> Released:

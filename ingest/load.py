@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 from psycopg import sql
 
-from ingest import duck, ledger, limits, retry, settings, types
+from ingest import duck, ledger, limits, locks, retry, settings, types
 from ingest import log as log_sql
 from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
@@ -51,10 +51,7 @@ def prepare(connection: ledger.Connection, table: Table, *, anew: bool = False) 
     if not anew:
         assert_whole(connection, table)
     with connection.transaction():
-        connection.execute(
-            "select pg_advisory_xact_lock(hashtext('seedbed.log'), hashtext(%s))",
-            (table.bronze,),
-        )
+        locks.serialize(connection, f"log/{table.bronze}")
         stored = _stored(connection, table)
         if stored:
             _fit(connection, table, stored, anew)

@@ -19,11 +19,14 @@ def key(table: Table) -> str:
     return ", ".join(quoted(c.name) for c in table.key)
 
 
-def latest_rows(table: Table, through: int, columns: str, where: str = "true") -> str:
+def latest_rows(
+    table: Table, through: int, columns: str, where: str = "true", relation: str = ""
+) -> str:
     """SQL for `columns` of each key's newest row up to batch `through`.
 
-    `where` may narrow the keys. A row that was first read after a tombstone takes
-    effect no earlier than it: `_effective_ts`.
+    `where` may narrow the keys; `relation` shows the log's rows in another form. A row
+    that was first read after a tombstone takes effect no earlier than it:
+    `_effective_ts`.
     """
     keys = key(table)
     return (
@@ -31,15 +34,19 @@ def latest_rows(table: Table, through: int, columns: str, where: str = "true") -
         "greatest(_source_ts, max(_source_ts) filter (where _op = 'D') over ("
         f"partition by {keys} order by _batch_seq, _source_ts, _row_hash, _op "
         "rows between unbounded preceding and 1 preceding)) as _effective_ts "
-        f"from {name_of(table)} where _batch_seq <= {through} and {where}) as _log "
+        f"from {relation or name_of(table)} "
+        f"where _batch_seq <= {through} and {where}) as _log "
         f"order by {keys}, _effective_ts desc, _batch_seq desc, _row_hash desc, "
         "_op desc) as _latest"
     )
 
 
-def live_rows(table: Table, through: int, columns: str, where: str = "true") -> str:
+def live_rows(
+    table: Table, through: int, columns: str, where: str = "true", relation: str = ""
+) -> str:
     """As `latest_rows`, without the keys that are deleted."""
-    return f"{latest_rows(table, through, columns, where)} where _op <> 'D'"
+    latest = latest_rows(table, through, columns, where, relation)
+    return f"{latest} where _op <> 'D'"
 
 
 def put_aside(table: Table, through: int, columns: str = "row_hash") -> str:
@@ -47,12 +54,12 @@ def put_aside(table: Table, through: int, columns: str = "row_hash") -> str:
 
     That is, by `release --quarantine`, up to batch `through`.
     """
-    keys = ", ".join(
-        f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
+    keys = "".join(
+        f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}, "
         for c in table.key
     )
     return (
-        f"select {keys}, {columns} from audit.quarantine "
+        f"select {keys}{columns} from audit.quarantine "
         "join audit.batch using (table_id, batch_seq) "
         f"where table_id = {literal(table.id)} and state = 'released' "
         f"and batch_seq <= {through}"

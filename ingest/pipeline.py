@@ -107,7 +107,9 @@ class RunResult:
         rest_is_good = all(o.state == "released" for o in self.outcomes)
         if self.publish_error and rest_is_good and self.balanced:
             return self.publish_error.exit_code
-        return 0 if self.state == "done" else 1
+        # What is skipped for another run's sake is not done, though nothing failed.
+        is_whole = all(o.state != "busy" for o in self.outcomes)
+        return 0 if self.state == "done" and is_whole else 1
 
 
 def run(
@@ -286,10 +288,14 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
         outcome.state, outcome.error = "busy", error
     except SeedbedError as error:
         outcome.state, outcome.error = "failed", error
+        if who := ledger.locked_by(error):
+            outcome.error = type(error)(f"{error} {who}.")
     except psycopg.Error as error:
         outcome.state = "failed"
+        who = ledger.locked_by(error)
         outcome.error = SeedbedError(
             f"{outcome.table.id}: the warehouse refused: {first_line(error)}. "
+            + (f"{who}. " if who else "")
             + retry.what_next(
                 error, "What was under way was rolled back; nothing was lost."
             )

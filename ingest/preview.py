@@ -44,7 +44,14 @@ class Preview:
 
 
 def preview(connection: ledger.Connection, tables: Sequence[Table]) -> list[Preview]:
-    """Ask the sources what there is to read; nothing is written."""
+    """Ask the sources what there is to read; nothing is written.
+
+    Before the first run all of it is new.
+    """
+    try:
+        ledger.look(connection)
+    except ledger.Unready:
+        return [_preview(None, table, {}) for table in tables]
     rates = dict(
         connection.execute(
             "select table_id, sum(rows_read) / sum(seconds) from audit.batch "
@@ -56,10 +63,12 @@ def preview(connection: ledger.Connection, tables: Sequence[Table]) -> list[Prev
 
 
 def _preview(
-    connection: ledger.Connection, table: Table, rates: dict[str, float]
+    connection: ledger.Connection | None, table: Table, rates: dict[str, float]
 ) -> Preview:
-    released = ledger.released(connection, table)
-    left = ledger.pending(connection, table)
+    released, left = ledger.Released(), None
+    if connection is not None:
+        released = ledger.released(connection, table)
+        left = ledger.pending(connection, table)
     what = "window" if released.through else "first load"
     if not table.watermark_column:
         what = "whole table"

@@ -416,8 +416,6 @@ def _may(
     if role == "transformer":
         if kind in ("function", "server") or schema == "public" or schema in serving:
             return False
-        if (schema, grant.name) == ("audit", "model_claim"):
-            return may in ("select", "insert", "update")
         return may == "select" or (kind == "schema" and may == "usage")
     if role not in rights.CONSUMERS or schema not in serving:
         return False

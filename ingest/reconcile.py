@@ -1,8 +1,9 @@
 """Reconcile: the source against the latest state of the log, row by row.
 
 Both sides are read in ranges of the key and compared by key and content, inside
-one snapshot of the source. Rows newer than the released watermark are left out:
-they come with the next window.
+one snapshot of the source; then what silver shows is compared with the log. Rows newer
+than the released watermark are left out: they come with the next window. A table that
+is read whole has none, so that all that changed since its last run differs.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ingest.duck import literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.ledger import Released
 from ingest.metadata import Table
+from ingest.pieces import Condition
 from ingest.shown import Shown
 from ingest.standardise import canonical
 
@@ -55,7 +57,8 @@ class Differences:
 
     def count(self, table: Table) -> int:
         """Those that should not be: without key scan nobody follows deletes."""
-        extra = self.extra if table.delete_mode == "key_scan" else 0
+        follows = table.delete_mode == "key_scan" or table.load_type == "full"
+        extra = self.extra if follows else 0
         return self.missing + self.stale + extra
 
 
@@ -139,11 +142,8 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
     return findings
 
 
-def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
-    """Print what differs, table by table, and what to type next.
-
-    `left_out` tables have no watermark.
-    """
+def show(findings: Sequence[Finding], console: Console) -> None:
+    """Print what differs, table by table, and what to type next."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     # A long name is folded, so that no figure is cut.
     grid.add_column("table", overflow="fold")
@@ -160,11 +160,6 @@ def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
         )
     if findings:
         console.print(grid)
-    if left_out:
-        console.print(
-            f"not compared: {left_out:,} without a watermark, which each run reads "
-            "whole."
-        )
     for finding in findings:
         if finding.error:
             console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)
@@ -172,9 +167,17 @@ def show(findings: Sequence[Finding], left_out: int, console: Console) -> None:
             console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
         if finding.shown and finding.unbuilt:
             _show_unbuilt(finding.table, finding.shown, console)
-    if any(finding.count for finding in findings):
+    wrong = [f.table for f in findings if f.count]
+    whole = [t.id for t in wrong if t.load_type == "full"]
+    if len(whole) < len(wrong):
         console.print(
             "next     ./seedbed reconcile --repair   reads the rows that differ again"
+        )
+    if whole:
+        console.print(
+            f"next     ./seedbed run   reads {', '.join(whole)} whole; what changed in "
+            "the source since the last run differs until then",
+            soft_wrap=True,
         )
 
 
@@ -194,7 +197,7 @@ def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
 def _shown(
     connection: ledger.Connection, table: Table, released: Released
 ) -> Shown | None:
-    found = shown.compare(connection, table, released)
+    found = shown.compare_content(connection, table, released)
     return found if found.is_built else None
 
 
@@ -212,17 +215,16 @@ def _compare(connection: ledger.Connection, table: Table) -> Finding:
             duck.attach_source(engine, url, table.source.schema)
             with reading.snapshot(engine):
                 found = differences(engine, table, released)
-            names = ", ' ', ".join(quoted(c.name) for c in table.key)
+            names = ", ' ', ".join(["''", *(quoted(c.name) for c in table.key)])
             samples = engine.execute(
-                f"select _what || ' ' || concat({names}) from difference "
-                "order by all limit 5"
+                f"select _what || concat({names}) from difference order by all limit 5"
             ).fetchall()
     except duckdb.Error as error:
         said = duck.told(error, "Nothing was changed; try again.")
         raise ServiceError(
             f"{table.id}: comparing it with its source failed: {said}"
         ) from error
-    if any(c.pii for c in table.key):
+    if not table.key or any(c.pii for c in table.key):
         samples = []
     texts = tuple(text for (text,) in samples)
     return Finding(table, found, texts, shown=_shown(connection, table, released))
@@ -235,7 +237,8 @@ def differences(
 
     Within the caller's transaction on the attached source and warehouse.
     """
-    names = log.key(table)
+    names = "".join(f"{quoted(c.name)}, " for c in table.key)
+    is_whole = table.load_type == "full"
     due = "true"
     if table.window_column:
         watermark = quoted(table.window_column.name)
@@ -251,32 +254,18 @@ def differences(
     for piece in _pieces(table):
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         into = "create or replace temp table seen as"
-        for rows in reading.rows(engine, table, keys.within(table, piece)):
+        for rows in reading.rows(engine, table, _within(table, piece)):
             canonical(engine, table, rows, now, 0)
             engine.execute(
-                f"{into} select {names}, _row_hash, _reason is null and {due} "
-                f"and ({names}, _row_hash) not in (from aside) as _due, _op from typed"
+                f"{into} select {names} _row_hash, _reason is null and {due} "
+                f"and ({names} _row_hash) not in (from aside) as _due, _op from typed"
             )
             into = "insert into seen"
-        keys.assert_distinct(engine, table, "seen")
-        duck.ask_warehouse(
-            engine,
-            "held",
-            log.live_rows(
-                table,
-                released.through,
-                f"{names}, _row_hash",
-                piece.condition(quoted(table.key[0].name)),
-            ),
-        )
-        engine.execute(
-            f"{target} select {names}, 'missing' as _what "
-            f"from seen anti join held using ({names}) "
-            "where _due and _op <> 'D' union all "
-            f"select {names}, 'stale' from seen join held using ({names}) "
-            "where _due and seen._row_hash <> held._row_hash union all "
-            f"select {names}, 'extra' from held anti join seen using ({names})"
-        )
+        if not is_whole:
+            keys.assert_distinct(engine, table, "seen")
+        duck.ask_warehouse(engine, "held", _held(table, released, piece, names))
+        differing = _of_rows(table) if is_whole else _of_keys(table)
+        engine.execute(f"{target} {differing}")
         target = "insert into difference"
         compared += scalar(engine, "select count(*) from held")
     counts = dict(
@@ -287,8 +276,61 @@ def differences(
     )
 
 
+def _within(table: Table, piece: keys.KeyRange) -> Condition:
+    return keys.within(table, piece) if table.key else lambda quote: "true"
+
+
+def _held(table: Table, released: Released, piece: keys.KeyRange, names: str) -> str:
+    """SQL for key and hash of the log's live rows in a range of the key."""
+    columns = f"{names} _row_hash"
+    where = piece.condition(quoted(table.key[0].name)) if table.key else "true"
+    if table.load_type != "full":
+        return log.live_rows(table, released.through, columns, where)
+    return (
+        f"select {columns} from {log.name_of(table)} "
+        f"where _batch_seq = {released.snapshot_seq} and {where}"
+    )
+
+
+def _of_keys(table: Table) -> str:
+    """SQL for the keys that differ, each of which is one row at most."""
+    names = log.key(table)
+    return (
+        f"select {names}, 'missing' as _what "
+        f"from seen anti join held using ({names}) "
+        "where _due and _op <> 'D' union all "
+        f"select {names}, 'stale' from seen join held using ({names}) "
+        "where _due and seen._row_hash <> held._row_hash union all "
+        f"select {names}, 'extra' from held anti join seen using ({names})"
+    )
+
+
+def _of_rows(table: Table) -> str:
+    """The same of rows that are alike in all they say, as often as they are there."""
+    names = "".join(f"{quoted(c.name)}, " for c in table.key)
+    number = "row_number() over (partition by _row_hash) as _number"
+    sides = (
+        f"with here as (select *, {number} from seen where _due), "
+        f"there as (select *, {number} from held), "
+        "gone as (from here anti join there using (_row_hash, _number)), "
+        "more as (from there anti join here using (_row_hash, _number)) "
+    )
+    if not table.key:
+        return (
+            f"{sides} select 'missing' as _what from gone union all "
+            "select 'extra' from more"
+        )
+    key = log.key(table)
+    return (
+        f"{sides} select {names} 'stale' as _what from gone semi join more "
+        f"using ({key}) union all "
+        f"select {names} 'missing' from gone anti join more using ({key}) union all "
+        f"select {names} 'extra' from more anti join gone using ({key})"
+    )
+
+
 def _pieces(table: Table) -> list[keys.KeyRange]:
-    extent = source.key_extent(table)
+    extent = source.key_extent(table) if table.key else None
     if extent is None:
         return [keys.KeyRange()]
     low, high, rows, _ = extent

@@ -1,7 +1,8 @@
 """Whether silver shows the rows that are live in the log.
 
 Both sides are summed up as the key of each row and the batch that it came with: a
-model that missed a batch has as many keys as before, and differs all the same.
+model that missed a batch has as many keys as before, and differs all the same. Who has
+more time compares all that a row says: silver with what staging makes of the log.
 """
 
 from __future__ import annotations
@@ -42,9 +43,27 @@ class Shown:
 def compare(connection: Connection, table: Table, released: Released) -> Shown:
     """Compare the table's model with its log, as far as it is released.
 
-    A model that is not there shows no row.
+    By key and batch. A model that is not there shows no row.
     """
-    there, here = _in_log(table, released), _in_silver(table)
+    key = _key([_as_in_silver(column) for column in table.key])
+    there = _in_log(table, released, log.name_of(table), key, _batch(table))
+    return _compare(connection, table, there, _in_silver(table, _batch(table)))
+
+
+def compare_content(connection: Connection, table: Table, released: Released) -> Shown:
+    """Compare all that the model's rows say with what staging makes of the log."""
+    staging = f"{quoted(build.schema_of('staging'))}.{quoted(table.staging)}"
+    key, content = _key([quoted(c.name) for c in table.key]), _content(table)
+    there = _in_log(table, released, staging, key, content)
+    try:
+        return _compare(connection, table, there, _in_silver(table, content))
+    except psycopg.errors.UndefinedTable as error:
+        return Shown(0, 0, first_line(error), is_built=False)
+    except psycopg.errors.UndefinedColumn:  # the seed has one that is not built yet
+        return compare(connection, table, released)
+
+
+def _compare(connection: Connection, table: Table, there: str, here: str) -> Shown:
     in_log, sum_of_log = _sum(connection, there)
     try:
         in_silver, sum_of_silver = _sum(connection, here)
@@ -67,22 +86,34 @@ def compare(connection: Connection, table: Table, released: Released) -> Shown:
     return Shown(in_log, in_silver, f"{', '.join(c.name for c in table.key)} {keys}")
 
 
-def _in_log(table: Table, released: Released) -> str:
-    """SQL for key and batch of each live row of the log."""
-    key = _key([_as_in_silver(column) for column in table.key])
+def _in_log(
+    table: Table, released: Released, relation: str, key: str, version: str
+) -> str:
+    """SQL for key and version of each live row of the log, which `relation` shows."""
+    columns = f"{key} as _key, {version}"
     if table.load_type == "full":
         return (
-            f"select {key} as _key, _batch_seq from {log.name_of(table)} "
+            f"select {columns} from {relation} "
             f"where _batch_seq = {released.snapshot_seq}"
         )
-    return log.live_rows(table, released.through, f"{key} as _key, {_batch(table)}")
+    return log.live_rows(table, released.through, columns, relation=relation)
 
 
-def _in_silver(table: Table) -> str:
+def _in_silver(table: Table, version: str) -> str:
     """The same of silver."""
     model = f"{quoted(build.schema_of('silver'))}.{quoted(table.model)}"
     key = _key([quoted(column.name) for column in table.key])
-    return f"select {key} as _key, {_batch(table)} from {model} where not is_deleted"
+    return f"select {key} as _key, {version} from {model} where not is_deleted"
+
+
+def _content(table: Table) -> str:
+    """All that a row says; dbt's snapshots follow the tracked columns alone."""
+    columns = [
+        quoted(c.name)
+        for c in table.columns
+        if c.tracked or c.key_position or table.load_type != "snapshot"
+    ]
+    return f"md5(row({', '.join(columns)})::text)"
 
 
 def _batch(table: Table) -> str:

@@ -309,7 +309,10 @@ def show(summary: Summary, console: Console) -> None:
                 highlight=False,
             )
     for table in summary.busy:
-        skipped = f"{table} was skipped: another run is loading it and builds after."
+        skipped = (
+            f"{table} was skipped: another run is loading it and builds after. Run "
+            "again once that has ended."
+        )
         console.print(Text(skipped, "yellow"), soft_wrap=True)
     for change in summary.schema_changes:
         if change["action"] != "blocked":

@@ -6,9 +6,10 @@ import os
 import sys
 
 import click
+import psycopg
 from rich.console import Console
 
-from ingest import stop
+from ingest import ledger, stop
 from ingest.cli import (
     airflow,
     bench,
@@ -27,7 +28,7 @@ from ingest.cli import (
     trial,
 )
 from ingest.cli.common import escaped
-from ingest.errors import ConfigurationError, SeedbedError
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 
 # Help shows the five to start with, then the rest in groups.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
@@ -123,6 +124,16 @@ def main() -> None:
             f"[red]error[/]: {escaped(str(error))}", soft_wrap=True
         )
         code = error.exit_code
+    except psycopg.errors.LockNotAvailable as error:
+        if debug:
+            raise
+        told = ledger.locked_by(error) or "Whoever held it has ended"
+        Console(stderr=True, highlight=False).print(
+            "[red]error[/]: the warehouse has waited for a lock for too long. "
+            f"{escaped(told)}. What was under way was rolled back; run again.",
+            soft_wrap=True,
+        )
+        code = ServiceError.exit_code
     except Exception as error:
         if debug:
             raise

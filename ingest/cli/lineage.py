@@ -26,7 +26,7 @@ def lineage_events(run_id: str | None) -> int:
     """Print the OpenLineage events of a RUN, else of the last one, as JSON lines."""
     start_services(())
     with ledger.connect() as connection:
-        ledger.prepare(connection)
+        ledger.look(connection)
         click.echo(events.text(connection, run_id), nl=False)
     return 0
 

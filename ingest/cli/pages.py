@@ -40,7 +40,7 @@ def docs(serve: bool, port: int) -> int:
 
     start_services()
     with ledger.connect() as connection:
-        ledger.prepare(connection)
+        ledger.look(connection)
         index = site.write(connection, chosen_tables(()), say)
     out.print(f"docs     {index}", soft_wrap=True)
     if serve:
@@ -56,6 +56,6 @@ def write_report(path: Path | None = None, run_id: str | None = None) -> Path:
     from ingest.pages import site
 
     with ledger.connect() as connection:
-        ledger.prepare(connection)
+        ledger.look(connection)
         target = path or site.folder() / "report.html"
         return run_report.write(connection, chosen_tables(()), target, run_id)

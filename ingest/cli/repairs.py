@@ -77,25 +77,32 @@ def reconcile(
 ) -> int:
     """Compare source, log and silver, row by row; exit 1 if they differ.
 
-    Tables without a watermark are left out: each run reads them whole.
+    A table without a watermark is compared by all its rows; what changed in the source
+    since its last run differs, and a run reads it whole.
     """
     from ingest import reconcile as reconciling
 
-    chosen = chosen_tables(patterns)
-    tables = [t for t in chosen if t.watermark_column]
+    tables = chosen_tables(patterns)
     start_services(tables)
     found = reconciling.run(tables, say)
     is_equal = all(f.is_equal for f in found)
     wrong = [f.table for f in found if f.count or f.error]
     if repair and wrong:
         request = Request("repair")
-        return run_pipeline(
-            "repair", [t.id for t in wrong], as_json, target=target, request=request
-        )
+        by_key = [t.id for t in wrong if t.watermark_column]
+        whole = [t.id for t in wrong if not t.watermark_column]
+        codes = [0]
+        if by_key:
+            codes.append(
+                run_pipeline("repair", by_key, as_json, target=target, request=request)
+            )
+        if whole:
+            codes.append(run_pipeline("run", whole, as_json, target=target))
+        return max(codes)
     if as_json:
         click.echo(json.dumps([f.as_json() for f in found], indent=2))
     else:
-        reconciling.show(found, len(chosen) - len(found), out)
+        reconciling.show(found, out)
     return 0 if is_equal else 1
 
 

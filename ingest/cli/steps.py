@@ -69,7 +69,6 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     tables = some_tables(patterns)
     start_services(tables)
     with ledger.connect() as connection:
-        ledger.prepare(connection)
         previews = preview.preview(connection, tables)
     if as_json:
         told = [p.as_json() for p in previews]
@@ -86,7 +85,7 @@ def status(as_json: bool) -> int:
     """The last run: rows, states and the ledger's verdict."""
     start_services()
     with ledger.connect() as connection:
-        ledger.prepare(connection)
+        ledger.look(connection)
         told = summary.read(connection)
     if as_json:
         click.echo(json.dumps(told.as_json(), default=str, indent=2))

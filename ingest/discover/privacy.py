@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ingest.discover.names import words
+from ingest.metadata import words
 from ingest.metadata import UNDECIDED, target_name
 
 Texts = Sequence[str]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import class_row
 
-from ingest import journal, ledger
+from ingest import journal, locks
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 from ingest.operations.channels import Channel, Message, configured
@@ -123,7 +123,7 @@ def send(connection: Connection, pauses: Sequence[float] = PAUSES) -> dict[str, 
     One process at a time does so; another one's messages are taken along.
     """
     faults: dict[str, str] = {}
-    if not ledger.try_lock(connection, "seedbed.alerts", ""):
+    if not locks.take(connection, "alerts"):
         return faults
     for channel in configured():
         messages = waiting(connection, channel)

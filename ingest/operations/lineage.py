@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from psycopg.rows import dict_row
 
-from ingest import build, journal, ledger, metadata, settings, snowflake
+from ingest import build, journal, locks, metadata, settings, snowflake
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -417,7 +417,7 @@ def send(connection: Connection, pauses: Sequence[float] = (1, 5)) -> str | None
     once, in order: after a fault the next call goes on with the event that it met.
     """
     url = os.environ.get("OPENLINEAGE_URL", "")
-    if not url or not ledger.try_lock(connection, "seedbed.lineage", ""):
+    if not url or not locks.take(connection, "lineage"):
         return None
     rows = connection.execute(
         "select run.run_id, coalesce(delivery.parts, 0) from audit.run "

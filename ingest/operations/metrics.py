@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,7 @@ class Exporter(Collector):
     """Asks the warehouse anew each time it is asked.
 
     While the warehouse is out of reach there is `seedbed_up 0` and nothing else.
+    Nothing is made or altered, so a scrape and a run never wait for each other.
     """
 
     def describe(self) -> list[Metric]:
@@ -119,8 +121,11 @@ class Exporter(Collector):
         started = time.monotonic()
         try:
             with ledger.connect() as connection:
-                ledger.prepare(connection)
-                samples = read(connection)
+                samples = []
+                # Before the first run, the one that is behind an update as well.
+                with suppress(ledger.Unready):
+                    ledger.look(connection)
+                    samples = read(connection)
         except (SeedbedError, psycopg.Error):
             return _families([Sample("seedbed_up", {}, 0)])
         logins = failed_logins()

@@ -85,9 +85,17 @@ delay as (
 
 compared as (
 
-    select distinct on (table_id) *
+    select distinct on (reconciliation.table_id)
+        reconciliation.*,
+        -- A later run has read the table whole.
+        source_table.load_type = 'full'
+        and table_state.released_at > reconciliation.compared_at as is_over
     from audit.reconciliation
-    order by table_id asc, compared_at desc
+    left join audit.source_table
+        on source_table.table_id = reconciliation.table_id
+    left join audit.table_state
+        on table_state.table_id = reconciliation.table_id
+    order by reconciliation.table_id asc, reconciliation.compared_at desc
 
 ),
 
@@ -370,7 +378,7 @@ samples (metric, labels, value) as (
     select
         'seedbed_reconciliation_keys',
         jsonb_build_object('source_table', table_id, 'difference', part.name),
-        part.keys
+        case when is_over then 0 else part.keys end
     from compared
     cross join lateral (
         values ('missing', missing), ('stale', stale), ('extra', extra)

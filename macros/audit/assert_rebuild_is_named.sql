@@ -10,7 +10,7 @@
     {%- endif -%}
     {%- if exists and is_incremental() -%}
         {%- set stored = run_query(
-            "select fingerprint from " ~ audit_table('model_claim')
+            "select fingerprint from " ~ environment_table('model_claim')
             ~ " where model = '" ~ this.schema ~ "." ~ this.identifier ~ "'"
         ) -%}
         {%- if stored.rows | length > 0 and stored.rows[0][0] != fingerprint -%}

@@ -8,7 +8,7 @@
 {% endmacro %}
 
 {% macro default__claim_batches(table, fingerprint) %}
-    merge into {{ audit_table('model_claim') }} as claim
+    merge into {{ environment_table('model_claim') }} as claim
     using (
         select
             '{{ this.schema }}.{{ this.identifier }}' as model,
@@ -40,7 +40,7 @@
 {% endmacro %}
 
 {% macro postgres__claim_batches(table, fingerprint) %}
-    insert into {{ audit_table('model_claim') }} as claim (
+    insert into {{ environment_table('model_claim') }} as claim (
         model,
         table_id,
         fingerprint,

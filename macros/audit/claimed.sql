@@ -6,7 +6,7 @@
     {%- set expression -%}
     (
         select {{ bound }}
-        from {{ audit_table('model_claim') }}
+        from {{ environment_table('model_claim') }}
         where model = '{{ this.schema }}.{{ this.identifier }}'
     )
     {%- endset -%}

@@ -3,7 +3,7 @@
 {% endmacro %}
 
 {% macro default__close_claim() %}
-    update {{ audit_table('model_claim') }}
+    update {{ environment_table('model_claim') }}
     set done_seq = through_seq
     where
         model = '{{ this.schema }}.{{ this.identifier }}'

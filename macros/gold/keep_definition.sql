@@ -4,7 +4,7 @@
 
 {% macro default__keep_definition() %}
     {%- if model.config.materialized == 'incremental' -%}
-    merge into {{ audit_table('model_definition') }} as stored
+    merge into {{ environment_table('model_definition') }} as stored
     using (
         select
             '{{ this.schema }}.{{ this.identifier }}' as model,

@@ -43,6 +43,12 @@ $move$
     {{- return('') }}
 {% endmacro %}
 
+{% macro move_views__is_there(relation) %}
+    {%- set name = relation.include(database=false) -%}
+    {%- set found = run_query("select to_regclass('" ~ name ~ "') is not null") -%}
+    {{- return(found.rows[0][0]) }}
+{% endmacro %}
+
 {#- An old relation that a view keeps in place makes room for the next -#}
 {% macro move_views__set_aside(relation) %}
     {%- set sql -%}
@@ -66,12 +72,24 @@ $aside$
     only once the tests between have passed, and others never are. So all are put on
     the new relation where it comes to be, in its transaction, and stay what they were:
     owner, rights, options and comments.
+
+    The old one stays in its place where it is a view that would be made the same, or a
+    table that somebody reads for long and that has got the new rows: nobody waits.
 -#}
 {% macro postgres__rename_relation(from_relation, to_relation) %}
     {%- if to_relation.identifier.endswith('__dbt_backup') -%}
-        {{- hold_views(relation=from_relation) -}}
-        {{- move_views__set_aside(to_relation) -}}
-        {{- default__rename_relation(from_relation, to_relation) -}}
+        {%- set replacement = make_intermediate_relation(from_relation) -%}
+        {%- if not hold_views__is_same(from_relation, replacement) -%}
+            {{- hold_views(relation=from_relation, replacement=replacement) -}}
+            {%- if move_views__is_there(replacement) -%}
+                {{- move_views__set_aside(to_relation) -}}
+                {{- default__rename_relation(from_relation, to_relation) -}}
+            {%- endif -%}
+        {%- endif -%}
+    {%- elif move_views__is_there(to_relation) -%}
+        {%- do run_query(
+            'drop view if exists ' ~ from_relation
+        ) if move_views__is_there(from_relation) -%}
     {%- else -%}
         {{- default__rename_relation(from_relation, to_relation) -}}
         {{- move_views() -}}

@@ -18,7 +18,9 @@
 -#}
 {% macro postgres__secure() %}
     {%- set layers = [] -%}
-    {%- for layer in ['staging', 'silver', 'gold', 'quality', 'metadata'] -%}
+    {%- for layer in [
+        'staging', 'silver', 'gold', 'quality', 'metadata', 'audit'
+    ] -%}
         {%- do layers.append(generate_schema_name(layer, none) | trim) -%}
     {%- endfor -%}
     {%- set columns_of = {} -%}

@@ -7,8 +7,9 @@
 {% endmacro %}
 
 {#-
-    Loader: writes bronze and audit. Transformer: reads both, claims batches and
-    reads what is built. Analysts: the serving schema, whose views grant themselves.
+    Loader: writes bronze and audit. Transformer: reads both and what is built, and
+    writes what it owns alone: an environment with its own claims. Analysts: the
+    serving schema, whose views grant themselves.
     Who may not create roles gets none, and nobody sees anything.
 -#}
 {% macro postgres__secure_roles(layers) %}
@@ -20,7 +21,15 @@
     {%- set serving = serving_schema() -%}
     {%- set sql -%}
 begin;
-select pg_advisory_xact_lock(hashtext('seedbed.security'));
+do $turn$
+begin
+    -- Those who build production take turns; an environment is one person's.
+    if has_table_privilege('audit.lock', 'update') then
+        perform from audit.lock where name = 'security' for update;
+    end if;
+end
+$turn$;
+{{ environment_tables(layers=layers) }}
 create schema if not exists {{ adapter.quote(serving) }};
 do $roles$
 declare
@@ -91,9 +100,6 @@ begin
                 'grant all on tables to {{ loader }}',
                 place
             );
-        end if;
-        if place = 'audit' then
-            grant insert, update on audit.model_claim to {{ transformer }};
         end if;
     end loop;
 end

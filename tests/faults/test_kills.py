@@ -134,7 +134,7 @@ def test_a_killed_run_leaves_no_lock_behind(day_2_due: Clone) -> None:
     deadline = time.monotonic() + 10
     while True:
         held = day_2_due.value(
-            "select count(*) from pg_locks where locktype = 'advisory'"
+            "select count(*) from audit.lock where audit.is_alive(pid, session_start)"
         )
         if not held or time.monotonic() > deadline:
             break

@@ -41,7 +41,7 @@ def test_what_follows_from_the_tables_of_two_runs_is_built_by_the_last(
     for busy, ends_first in zip(halves, (False, True), strict=True):
         result = run_beside(day_2_due, busy, monkeypatch, ends_first=ends_first)
         assert {t for t, s in states(result).items() if s == "busy"} == {*busy}
-        assert (result.state, result.exit_code) == ("done", 0)
+        assert (result.state, result.exit_code) == ("done", 1)
         printed = day_2_due.cli("status").stdout
         assert "error" not in printed
         for table in busy:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest import reconcile, source
+from ingest import build, reconcile, seedfile, source
 from ingest.reconcile import Finding
 from ingest.window import Request
 from tests.clone import quiet
@@ -124,3 +124,90 @@ def test_rows_that_are_rejected_are_no_difference(foreign: Foreign) -> None:
         repaired = foreign.run(request=Request("repair"), with_build=False)
         assert {str(o.error) for o in repaired.outcomes if o.error} == set()
     assert {f.count for f in findings(foreign).values()} == {0}
+
+
+def test_each_row_is_followed_to_silver_whatever_its_table(foreign: Foreign) -> None:
+    """A cell of silver that says something else, of each load type, with key or not."""
+    timed = ("scd1", "scd2", "cdc", "incremental", "snapshot")
+    foreign.create(
+        "followed",
+        "create table whole (id int primary key, v varchar(9), f float, j json, "
+        "b blob)",
+        "insert into whole values (1, 'a', 0.1, '{\"k\": [1]}', x'00ff'), "
+        "(2, null, null, null, null), (3, 'c', 3, 'null', '')",
+        "create table heap (v varchar(9), n int)",
+        "insert into heap values ('a', 1), ('a', 1), ('b', null), (null, null)",
+        *(
+            f"create table {name} ({COLUMNS}, updated_at datetime not null)"
+            for name in timed
+        ),
+        *(
+            f"insert into {name} values (1, 'a', null, '2026-11-01'), "
+            "(2, null, '2026-01-01', '2026-11-02')"
+            for name in timed
+        ),
+    )
+    foreign.discover("followed")
+    for name in timed:
+        where = {"source": "followed", "table": name}
+        cells = {"load_type": name, "watermark_column": "updated_at"}
+        seedfile.change(foreign.root, "tables", where, cells)
+        if name in ("scd2", "snapshot"):
+            cells = {"tracked": "true"}
+            seedfile.change(foreign.root, "columns", where | {"column": "v"}, cells)
+    foreign.generate()
+    build.forget()
+    assert foreign.run().state == "done"
+    # What is not tracked makes no version, and is what the source has all the same.
+    foreign.ask(
+        "followed",
+        *(
+            f"update {name} set d = '2026-05-05', updated_at = '2026-11-03' "
+            "where id = 2"
+            for name in timed
+        ),
+    )
+    assert foreign.run().state == "done"
+    assert {n for n, f in findings(foreign).items() if not f.is_equal} == set()
+
+    # A model of a history is a view of it.
+    relations = [
+        name
+        for (name,) in foreign.query(
+            "select relname from pg_class where relkind = 'r' "
+            "and relnamespace = 'silver'::regnamespace"
+        )
+    ]
+    assert len(relations) == 7
+    for relation in relations:
+        foreign.query(
+            f"update silver.{relation} set v = 'other' where ctid = "
+            f"(select ctid from silver.{relation} where v = 'a' limit 1)"
+        )
+    found = findings(foreign)
+    assert {n for n, f in found.items() if f.is_equal or not f.unbuilt} == set()
+    assert {n for n, f in found.items() if f.count or f.error} == set(), (
+        "logs are right"
+    )
+    for relation in relations:
+        foreign.query(f"update silver.{relation} set v = 'a' where v = 'other'")
+    assert {n for n, f in findings(foreign).items() if not f.is_equal} == set()
+
+    foreign.ask(
+        "followed",
+        "update whole set f = 0.2 where id = 1",
+        "delete from whole where id = 2",
+        "insert into whole values (4, 'd', 4, null, null)",
+        "delete from heap where v = 'a' limit 1",
+        "insert into heap values ('b', null), ('c', 3)",
+    )
+    found = findings(foreign, "followed.whole", "followed.heap")
+    told = {
+        name: (f.differences.missing, f.differences.stale, f.differences.extra)
+        for name, f in found.items()
+        if f.differences
+    }
+    assert told == {"whole": (1, 1, 1), "heap": (2, 0, 1)}
+    assert {*found["whole"].samples} == {"extra 2", "missing 4", "stale 1"}
+    assert foreign.run("followed.whole", "followed.heap").state == "done"
+    assert {n for n, f in findings(foreign).items() if not f.is_equal} == set()

@@ -265,7 +265,7 @@ def test_a_signal_stops_the_run_cleanly_and_the_next_one_heals(
     assert f"stopped by signal {number.name}" in error
     wait_for(
         day_2_due,
-        "select count(*) = 0 from pg_locks where locktype = 'advisory'",
+        "select count(*) = 0 from audit.lock where audit.is_alive(pid, session_start)",
     )
     result = day_2_due.run("suppliers", "customers")
     assert (result.state, result.balanced) == ("done", True)

@@ -104,6 +104,7 @@ def test_a_slim_build_defers_to_prod_and_leaves_it_alone(slim: Slim) -> None:
     }
     assert built == {"suppliers"}
     # What prod claimed of the log is its own; the next run goes on from there.
-    claims = "select count(*) from audit.model_claim where model = %s"
-    assert clone.value(claims, "ci_1_silver.suppliers") == 1
-    assert clone.value(claims, "silver.suppliers") == 1
+    claims = "select count(*) from %s.model_claim where model = '%s.suppliers'"
+    assert clone.value(claims % ("ci_1_audit", "ci_1_silver")) == 1
+    assert clone.value(claims % ("audit", "silver")) == 1
+    assert clone.value(claims % ("audit", "ci_1_silver")) == 0

@@ -1,0 +1,14 @@
+{% macro environment_table(name) %}
+    {{- return(adapter.dispatch('environment_table')(name=name)) }}
+{% endmacro %}
+
+{% macro default__environment_table(name) %}
+    {{- return(audit_table(name)) }}
+{% endmacro %}
+
+{#- Whoever builds an environment writes its tables, and nobody else's -#}
+{% macro postgres__environment_table(name) %}
+    {{- return(
+        adapter.quote(generate_schema_name('audit', none) | trim) ~ '.' ~ name
+    ) }}
+{% endmacro %}
