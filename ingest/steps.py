@@ -284,8 +284,10 @@ def validate(run_id: str, report: Report) -> None:
         work = functools.partial(pipeline.decide, outcome, run_id)
         pipeline.isolate(outcome, work, report)
         report(pipeline.line(outcome))
-        if why := outcome.error or outcome.batches[-1].reason:
-            report(str(why))
+        if outcome.error:
+            report(str(outcome.error))
+        elif reason := outcome.batches[-1].reason:
+            report(f"{outcome.table.id} is blocked: {reason}")
     _note(run_id, loaded)
     gate.document(b for o in loaded for b in o.batches)
     gate.finish()

@@ -55,9 +55,10 @@ def tell(line: str) -> None:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Fail of what another try can't mend at once, and of anything in one line.
+    """Fail at once of what another try can't mend.
 
-    What it was is kept for the run's end, which tells people.
+    What it was is in the log before Airflow's traceback, and is kept for the run's end,
+    which tells people.
     """
     import psycopg
 
@@ -67,6 +68,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except (SeedbedError, psycopg.Error) as error:
+        tell(str(error))
         get_current_context()["ti"].xcom_push(key=WHY, value=str(error))
         kind = AirflowException if retry.may_pass(error) else AirflowFailException
         raise kind(str(error)) from None

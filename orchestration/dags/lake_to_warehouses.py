@@ -36,7 +36,6 @@ class Manifest(S3KeySensor):
 
     def execute(self, context: Any) -> None:
         """Wait for as long as the batch is worth it."""
-        context["table"] = self.table_id
         self.timeout = self.patience
         if self.bucket_key:
             super().execute(context)
@@ -64,7 +63,7 @@ with DAG(
         """A table by itself: one whose manifest never comes holds up no other one."""
         come = Manifest(
             task_id="manifest",
-            map_index_template="{{ table }}",
+            map_index_template="{{ task.table_id }}",
             table_id=table_id,
             patience=patience,
             bucket_key=manifest,
