@@ -710,7 +710,7 @@ as $$
             'block',
             format(
                 '%s failed: %s',
-                command,
+                command || coalesce(' (' || orchestrated_by || ')', ''),
                 coalesce(nullif(split_part(error, E'\n', 1), ''), 'see its log')
             ),
             started_at

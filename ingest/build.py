@@ -58,7 +58,7 @@ class Built:
 
 def schema_of(layer: str) -> str:
     """The schema a layer is built in, as the macro generate_schema_name says."""
-    place = os.environ.get("SEEDBED_SCHEMA", "prod")
+    place = settings.variable("SEEDBED_SCHEMA", "prod")
     return layer if place == "prod" else f"{place}_{layer}"
 
 

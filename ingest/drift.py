@@ -385,7 +385,7 @@ def _write_seed(root: Path, looks: Sequence[_Look]) -> None:
     except (OSError, SeedbedError) as error:
         with suppress(OSError, SeedbedError):
             for path, content in before.items():
-                path.write_bytes(content)
+                seedfile.put(path, content)
             _generate(root)
         why = f"; but the seed could not be written ({error}), so it is not followed"
         for look in looks:

@@ -23,6 +23,10 @@ class ConfigurationError(SeedbedError):
     exit_code = 2
 
 
+class NotDoneError(SeedbedError):
+    """A run, or what it publishes, came to its end and is not good; all is noted."""
+
+
 class ServiceError(SeedbedError):
     """A server could not be reached or refused what it was asked."""
 

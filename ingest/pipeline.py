@@ -293,13 +293,15 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
     except psycopg.Error as error:
         outcome.state = "failed"
         who = ledger.locked_by(error)
-        outcome.error = SeedbedError(
+        told = SeedbedError(
             f"{outcome.table.id}: the warehouse refused: {first_line(error)}. "
             + (f"{who}. " if who else "")
             + retry.what_next(
                 error, "What was under way was rolled back; nothing was lost."
             )
         )
+        told.__cause__ = error
+        outcome.error = told
     except Exception as error:
         outcome.state = "failed"
         outcome.error = journal.unforeseen(outcome.table.id, error)
@@ -442,7 +444,7 @@ def move(
     `is_read` is called once the source is done with.
     """
     table = outcome.table
-    batch = _resume(connection, table, run_id)
+    batch = _resume(connection, table, run_id, "extract" in steps)
     if batch is not None:
         # An older one's rows are not yet those that a parent has to wait for.
         told = is_read if batch.batch_seq == outcome.planned else _nothing
@@ -462,8 +464,13 @@ def move(
     outcome.state = outcome.batches[-1].state if outcome.batches else "released"
 
 
-def _resume(connection: Connection, table: Table, run_id: str) -> Batch | None:
-    """The batch that an earlier run left, unless it must be read anew."""
+def _resume(
+    connection: Connection, table: Table, run_id: str, is_reading: bool
+) -> Batch | None:
+    """The batch that an earlier run left, unless it must be read anew.
+
+    A run that reads nothing leaves such a batch as it is, and fails.
+    """
     batch = ledger.pending(connection, table)
     if batch is None:
         return None
@@ -472,6 +479,18 @@ def _resume(connection: Connection, table: Table, run_id: str) -> Batch | None:
         Lake(settings.ROOT).manifest(batch.manifest_key) is None
     )
     if batch.state != "loaded" and (seed_changed or lost):
+        if batch.state == "extracted" and not is_reading:
+            why = (
+                f"its manifest {batch.manifest_key} is not in the lake"
+                if lost
+                else "it was read as the metadata seed was before"
+            )
+            raise SeedbedError(
+                f"{table.id}: batch {batch.batch_seq} can't be loaded: {why}. What was "
+                "loaded before stays as it is. The next run that reads from the source "
+                "reads the batch's window again: `./seedbed run`, or the DAG "
+                "source_to_lake."
+            )
         ledger.discard(connection, batch)
         return None
     ledger.adopt(connection, batch, run_id)

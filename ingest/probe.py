@@ -10,7 +10,6 @@ silver, are looked for in all other columns.
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ _BY_CHANCE = 4
 
 def role_name(role: str) -> str:
     """The warehouse's name of loader, transformer, analyst or restricted_analyst."""
-    prefix = os.environ.get("SEEDBED_ROLES", "seedbed")
+    prefix = settings.variable("SEEDBED_ROLES", "seedbed")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", prefix):
         raise ConfigurationError(
             f"SEEDBED_ROLES is {prefix!r}: it is the beginning of the roles' names, a "

@@ -18,7 +18,7 @@ import psycopg
 import pymysql
 
 from ingest import limits, settings, stop
-from ingest.errors import SeedbedError, first_line
+from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, first_line
 
 T = TypeVar("T")
 
@@ -48,6 +48,19 @@ _SOURCE = re.compile("lost connection|gone away|can't connect to|MySQL", re.I)
 def is_transient(error: BaseException) -> bool:
     """Whether the error, or the one it tells of, may be gone at the next try."""
     return any(map(_is_transient, _causes(error)))
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another try, minutes later, may end otherwise.
+
+    Not where a server has refused, where the configuration or the seed is wrong, or
+    where all was done and is not good. Of anything else it is not known, so that it
+    is worth the try: another run was in the way, or a process died.
+    """
+    if isinstance(error, ConfigurationError | NotDoneError):
+        return False
+    answers = [e for e in _causes(error) if _is_answer(e)]
+    return not answers or any(map(_is_transient, answers))
 
 
 def is_source_lost(error: BaseException) -> bool:
@@ -106,6 +119,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while found is not None:
         yield found
         found = found.__cause__ or found.__context__
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether it says what a server, or a library in its stead, thinks of a request."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):  # 5xx: the store is the one in trouble
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status < 500
+    return isinstance(error, pymysql.MySQLError | psycopg.Error | duckdb.Error)
 
 
 def _is_transient(error: BaseException) -> bool:

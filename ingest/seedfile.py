@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -56,6 +58,19 @@ def remove(root: Path, file: str, is_meant: Callable[[Row], bool]) -> None:
     _write(root, file, "".join(kept))
 
 
+def put(path: Path, content: bytes) -> None:
+    """Write a file by a rename: whoever reads it sees the old one or the new one."""
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _line(file: str, row: Row) -> str:
     out = io.StringIO()
     cells = [row.get(name, "") for name in HEADERS[file]]
@@ -70,6 +85,4 @@ def _read(root: Path, file: str) -> str:
 
 
 def _write(root: Path, file: str, text: str) -> None:
-    path = root / FOLDER / f"{file}.csv"
-    with path.open("w", encoding="utf-8", newline="") as out:
-        out.write(text)
+    put(root / FOLDER / f"{file}.csv", text.encode())

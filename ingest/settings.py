@@ -52,6 +52,11 @@ class SourceUrl:
         return f"{self.user}@{self.host}:{self.port}"
 
 
+def variable(name: str, default: str) -> str:
+    """A variable of the environment; `default` where it is not set, or empty."""
+    return os.environ.get(name, "") or default
+
+
 def _need(name: str, what: str) -> str:
     value = os.environ.get(name, "")
     if not value:
@@ -187,7 +192,7 @@ def gate_seconds() -> float:
 
 def memory() -> str:
     """What one engine of DuckDB may hold; a table being moved has up to three."""
-    text = os.environ.get("SEEDBED_MEMORY", "") or "512MB"
+    text = variable("SEEDBED_MEMORY", "512MB")
     if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?[KMGT]i?B", text):
         raise ConfigurationError(
             f"SEEDBED_MEMORY is {text!r}; it takes a size such as 512MB or 2GB."
@@ -214,7 +219,7 @@ def warehouse() -> dict[str, str]:
     tls = {name: os.environ.get(f"PG{name.upper()}", "") for name in _PG_TLS}
     return {
         "host": _need("PGHOST", "the host of the Postgres warehouse"),
-        "port": os.environ.get("PGPORT", "5432"),
+        "port": variable("PGPORT", "5432"),
         "user": _need("PGUSER", "the user of the Postgres warehouse"),
         "password": os.environ.get("PGPASSWORD", ""),
         "dbname": _need("PGDATABASE", "the database of the Postgres warehouse"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ingest import settings
 from ingest.embedded.snowflake import ACCOUNT as EMULATED
 from ingest.errors import ConfigurationError, ServiceError, first_line
 
@@ -76,7 +77,7 @@ def lane() -> str:
 
 def database() -> str:
     """The database that everything is in."""
-    return os.environ.get("SNOWFLAKE_DATABASE") or "seedbed"
+    return settings.variable("SNOWFLAKE_DATABASE", "seedbed")
 
 
 @contextmanager

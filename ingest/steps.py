@@ -11,11 +11,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from ingest import (
     build,
@@ -23,22 +25,29 @@ from ingest import (
     ledger,
     metadata,
     outbox,
+    packages,
     pipeline,
     runs,
+    schedule,
     settings,
     silence,
     snowflake,
     window,
 )
-from ingest.errors import ConfigurationError, SeedbedError
+from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, first_line
 from ingest.lake import Lake
+from ingest.operations import alerts
 from ingest.pipeline import Outcome, Report
 from ingest.quality import gate
-from ingest.settings import ROOT
 
 # States of a table that is not moved yet, and never will be: of a source that the
 # seed can't follow.
 _WAITING, _UNFOLLOWED = "waiting", "unfollowed"
+# Of a table that the seed lost, or disabled, while the run was under way.
+_DISABLED = "disabled"
+# Seconds that a manifest is waited for: of a batch that is in the lake, and of one
+# that another run is still reading.
+_SOON, _LATER = 120, 1800
 
 
 def begin(
@@ -57,7 +66,7 @@ def begin(
     first. A table whose source can't be followed is noted as failed.
     """
     everyone = pipeline.assert_generated()
-    tables = metadata.enabled(metadata.load(ROOT), patterns)
+    tables = metadata.enabled(metadata.load(settings.ROOT), patterns)
     outcomes = [Outcome(table, state=_WAITING) for table in tables]
     for table in tables if request else ():
         window.assert_possible(table, request.kind if request else "")
@@ -92,7 +101,18 @@ def move(
     table is decided on before. Raises what the table fails of, once it is noted.
     """
     with ledger.connect() as connection:
-        noted = {o.table.id: o for o in _outcomes(connection, run_id)}[table_id]
+        ids = ledger.noted_tables(connection, run_id)
+        found = {o.table.id: o for o in _outcomes(connection, run_id)}
+    if table_id not in ids:
+        raise ConfigurationError(
+            f"{table_id} is not a table of run {run_id}, which has {', '.join(ids)}. "
+            "What was added to the metadata seed after a run had begun is in the next "
+            "one."
+        )
+    if table_id not in found:
+        report(f"{table_id} {_DISABLED}: the seed has it no more, so it is left out")
+        return _DISABLED
+    noted = found[table_id]
     if noted.error and noted.state == _UNFOLLOWED:
         raise ConfigurationError(str(noted.error))
     outcome = Outcome(noted.table)
@@ -127,9 +147,27 @@ def _is_of_another(outcome: Outcome) -> bool:
 
 
 def table_ids(run_id: str) -> list[str]:
-    """The ids of the run's tables."""
+    """The ids of the run's tables that the seed still has."""
     with ledger.connect() as connection:
-        return list(ledger.noted_tables(connection, run_id))
+        return [o.table.id for o in _outcomes(connection, run_id)]
+
+
+def due(run_id: str, source: str, level: int) -> list[str]:
+    """The ids of the run's tables of a source that are read in that level, from 1.
+
+    Children are in a lower one than their parents.
+    """
+    with ledger.connect() as connection:
+        tables = [o.table for o in _outcomes(connection, run_id)]
+    at = dict(enumerate(schedule.levels(tables), 1))
+    return [t.id for t in at.get(level, ()) if t.source.name == source]
+
+
+def unread(run_id: str) -> list[str]:
+    """The ids of the run's tables that no task has brought anywhere yet."""
+    with ledger.connect() as connection:
+        outcomes = _outcomes(connection, run_id)
+    return [o.table.id for o in outcomes if o.state == _WAITING]
 
 
 def extracted(run_id: str) -> dict[str, str]:
@@ -143,43 +181,91 @@ def extracted(run_id: str) -> dict[str, str]:
         return dict(rows)
 
 
-def awaited(run_id: str) -> list[str]:
-    """The manifests that the run's tables wait for, as s3 URLs.
+def awaited(run_id: str) -> list[dict[str, Any]]:
+    """The manifest that each of the run's tables waits for, and for how long.
 
-    Those of batches that are in the lake, or that another run is reading just now.
+    It is that of a batch that is in the lake, or that another run is reading just now:
+    its s3 URL, or nothing where there is none.
     """
     lake = settings.lake()
+    ids = table_ids(run_id)
     with ledger.connect() as connection:
         rows = connection.execute(
-            "select batch.manifest_key from audit.batch as batch "
-            "inner join audit.run as run using (run_id) "
-            "inner join audit.run_table as noted "
-            "on noted.table_id = batch.table_id and noted.run_id = %s "
+            "select batch.table_id, batch.manifest_key, batch.state "
+            "from audit.batch as batch inner join audit.run as run using (run_id) "
             "where batch.state = 'extracted' "
-            "or batch.state = 'planned' and run.state = 'running' "
-            "order by batch.table_id",
-            (run_id,),
+            "or batch.state = 'planned' and run.state = 'running'"
         )
-        return [f"s3://{lake.bucket}/{lake.prefix}{key}" for (key,) in rows]
+        found = {table_id: (key, state) for table_id, key, state in rows}
+    waits = []
+    for table_id in ids:
+        key, state = found.get(table_id, ("", ""))
+        url = f"s3://{lake.bucket}/{lake.prefix}{key}" if key else ""
+        patience = _LATER if state == "planned" else _SOON
+        waits.append({"table_id": table_id, "manifest": url, "patience": patience})
+    return waits
 
 
-def late(dag: str, name: str, told: str) -> None:
+def late(dag: str, name: str, told: str, report: Report) -> None:
     """Raise the alert that the orchestrator's run `name` of `dag` missed a deadline."""
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
-        row = connection.execute(
-            "select run_id from audit.run where orchestrated_by = %s",
-            (f"{dag}/{name}",),
-        ).fetchone()
-        run_id = row[0] if row else None
-        if run_id is None:  # it could not even begin
-            run_id = ledger.begin_orchestrated_run(connection, dag, dag, name)
+    message = f"{dag} has missed its deadline: {told} ({name})"
+
+    def note(connection: ledger.Connection) -> None:
+        found = _of_orchestrator(connection, dag, name)
+        # Without one it could not even begin.
+        run_id = found[0] if found else _open(connection, dag, name)
         connection.execute(
             "insert into audit.alert (run_id, kind, severity, message) "
             "values (%s, 'deadline_missed', 'block', %s) on conflict do nothing",
-            (run_id, f"{dag} has missed its deadline: {told} ({name})"),
+            (run_id, message),
         )
-    outbox.send_later()
+        outbox.send_later()
+
+    _note_or_tell(note, message, report)
+
+
+def fail(dag: str, name: str, why: str, report: Report) -> None:
+    """See to it that people are told of the orchestrator's run, which has failed.
+
+    It is closed, unless its end was noted, and with that its alert is raised. Where
+    the warehouse can't be reached the channels are told directly.
+    """
+
+    def note(connection: ledger.Connection) -> None:
+        found = _of_orchestrator(connection, dag, name)
+        if not found or found[1] == "running":
+            run_id = _open(connection, dag, name)
+            runs.close(connection, run_id, "failed", {}, why)
+
+    _note_or_tell(note, f"{dag} failed: {why} ({name})", report)
+
+
+def _of_orchestrator(
+    connection: ledger.Connection, dag: str, name: str
+) -> tuple[str, str] | None:
+    """Id and state of the run that the orchestrator calls `name` of its `dag`."""
+    return connection.execute(
+        "select run_id, state from audit.run where orchestrated_by = %s",
+        (f"{dag}/{name}",),
+    ).fetchone()
+
+
+def _open(connection: ledger.Connection, dag: str, name: str) -> str:
+    return ledger.begin_orchestrated_run(connection, dag, dag, name)
+
+
+def _note_or_tell(
+    note: Callable[[ledger.Connection], None], message: str, report: Report
+) -> None:
+    """Note it in the control tables, or tell the channels if that can't be done."""
+    try:
+        with ledger.connect() as connection:
+            ledger.prepare(connection)
+            note(connection)
+    except (SeedbedError, psycopg.Error) as error:
+        report(f"the control tables can't be written: {first_line(error)}")
+        for name, fault in alerts.tell_now("warehouse_down", message).items():
+            report(f"{name} was not told: {fault}")
 
 
 def validate(run_id: str, report: Report) -> None:
@@ -198,6 +284,10 @@ def validate(run_id: str, report: Report) -> None:
         work = functools.partial(pipeline.decide, outcome, run_id)
         pipeline.isolate(outcome, work, report)
         report(pipeline.line(outcome))
+        if outcome.error:
+            report(str(outcome.error))
+        elif reason := outcome.batches[-1].reason:
+            report(f"{outcome.table.id} is blocked: {reason}")
     _note(run_id, loaded)
     gate.document(b for o in loaded for b in o.batches)
     gate.finish()
@@ -224,7 +314,11 @@ def selectors(plan: dict[str, Any], layer: str) -> dict[str, str]:
 
 @contextmanager
 def building(run_id: str, report: Report) -> Iterator[None]:
-    """A build, by whatever runs dbt: one at a time, and noted as a step."""
+    """A build, by whatever runs dbt: one at a time, and noted as a step.
+
+    The packages that it needs are there then.
+    """
+    packages.install(settings.ROOT, report)
     with (
         ledger.connect() as connection,
         ledger.build_lock(report),
@@ -237,9 +331,9 @@ def look(run_id: str, folder: Path, since: datetime, target: str) -> list[str]:
     """Keep what dbt wrote to `folder`; selectors of what follows from its failures."""
     behind = build.behind_failures(folder, since)
     # Where dbt leaves them when it is typed, and where others look for them.
-    (ROOT / "target").mkdir(exist_ok=True)
+    (settings.ROOT / "target").mkdir(exist_ok=True)
     for name in ("manifest.json", "run_results.json"):
-        shutil.copy(folder / name, ROOT / "target")
+        shutil.copy(folder / name, settings.ROOT / "target")
     with ledger.connect() as connection:
         pipeline.look(connection, run_id, folder, since, target, _silent)
     return behind
@@ -253,13 +347,13 @@ def is_publishing() -> bool:
 def publish(run_id: str, report: Report) -> str:
     """Publish what the run has built to Snowflake; what it came to, in a line.
 
-    Raises SeedbedError unless all of it was done; the next publish goes on from there.
+    Raises NotDoneError unless all of it was; the next publish goes on from there.
     """
     with ledger.connect() as connection:
         outcomes = _settled(connection, run_id)
     published = pipeline.publish_good(run_id, outcomes, False, report)
     if not published.ok:
-        raise SeedbedError(
+        raise NotDoneError(
             f"{published}. {'; '.join(published.built.failures)}. Snowflake is as its "
             "last good build left it where that failed; the next run, or `./seedbed "
             "publish`, goes on from there."
@@ -274,12 +368,14 @@ def end(
     report: Report,
     *,
     is_published: bool = True,
+    faults: Sequence[str] = (),
 ) -> str:
     """Look at what was built, balance the ledger and close the run; its state.
 
     `plan` is None where nothing was to be built, `is_built` whether all of it was.
-    `is_published` is false where Snowflake lacks what it should have by now.
-    Raises SeedbedError, with what a person has to know, unless the run is done.
+    `is_published` is false where Snowflake lacks what it should have by now, and
+    `faults` are those that the orchestrator knows of.
+    Raises NotDoneError, with what a person has to know, unless the run is done.
     """
     with ledger.connect() as connection:
         outcomes = _settled(connection, run_id)
@@ -289,22 +385,35 @@ def end(
             with ledger.build_lock(report):
                 leaks = pipeline.examine(connection, run_id, done.target, report)
             if is_built:
-                build.finish(connection, done, ROOT / "target" / "manifest.json")
-        ledger.mark_released(connection, Lake(ROOT))
+                build.finish(
+                    connection, done, settings.ROOT / "target" / "manifest.json"
+                )
+        ledger.mark_released(connection, Lake(settings.ROOT))
+        # An end that was cut off may have balanced before.
+        connection.execute("delete from audit.ledger where run_id = %s", (run_id,))
         unbuilt: set[str] | None = set() if plan is not None and is_built else None
         balanced = pipeline.balance(connection, run_id, outcomes, unbuilt)
         is_sound = balanced and not leaks and (plan is None or is_built)
         is_sound = is_sound and is_published
         state = pipeline.state_of(outcomes, is_sound)
-        errors = "\n".join(str(o.error) for o in outcomes if o.error and o.is_bad)
+        failed = [str(o.error) for o in outcomes if o.error and o.is_bad]
+        errors = "\n".join([*faults, *failed])
         noted = ledger.noted_tables(connection, run_id)
         retries = sum(n for _, _, n in noted.values())
+        blocked = [
+            f"{table_id} is blocked: {reason}"
+            for table_id, reason in connection.execute(
+                "select table_id, reason from audit.batch where run_id = %s "
+                "and state = 'rejected' order by table_id, batch_seq",
+                (run_id,),
+            )
+        ]
         runs.close(connection, run_id, state, {}, errors, retries)
     if state != "done":
-        bad = [pipeline.line(o) for o in outcomes if o.is_bad]
-        raise SeedbedError(
-            f"run {run_id} is {state}: {'; '.join(bad) or 'see its build'}. "
-            "`./seedbed status` says why and what to type."
+        told = [*faults, *failed, *blocked]
+        raise NotDoneError(
+            f"run {run_id} is {state}: {'; '.join(told) or 'see its build'}. "
+            "`./seedbed status` has all of it, and what to type."
         )
     return state
 
@@ -317,7 +426,7 @@ def _outcomes(connection: ledger.Connection, run_id: str) -> list[Outcome]:
     """The run's tables as they were noted last; their retries are noted already."""
     noted = ledger.noted_tables(connection, run_id)
     found = []
-    for table in metadata.enabled(metadata.load(ROOT)):
+    for table in metadata.enabled(metadata.load(settings.ROOT)):
         if table.id in noted:
             state, error, _ = noted[table.id]
             told = SeedbedError(error) if error else None
@@ -336,6 +445,12 @@ def _settled(connection: ledger.Connection, run_id: str) -> list[Outcome]:
                 "task says why."
             )
             pipeline.note(connection, run_id, outcome)
+    # Of what the seed has no more, nothing is waited for.
+    connection.execute(
+        "update audit.run_table set state = %s where run_id = %s and state = %s "
+        "and table_id <> all(%s)",
+        (_DISABLED, run_id, _WAITING, [o.table.id for o in outcomes]),
+    )
     return outcomes
 
 

@@ -358,12 +358,12 @@ def show(summary: Summary, console: Console) -> None:
         told = Text(f"{alert['table_id']}: {alert['message']}", "red")
         console.print(Text("         alert is open: ") + told, soft_wrap=True)
     show_probe(summary, console)
-    steps = ", ".join(f"{name} {took:.1f} s" for name, took in summary.steps.items())
-    if summary.retries:
-        steps += f", {summary.retries} retries"
+    facts = [f"{name} {took:.1f} s" for name, took in summary.steps.items()]
+    facts += [f"{summary.retries} retries"] if summary.retries else []
+    steps = f"  ({', '.join(facts)})" if facts else ""
     colour = _COLOURS.get(summary.state, "red")
     console.print(
-        f"run      [{colour}]{summary.state}[/]  {summary.run_id}  ({steps})",
+        f"run      [{colour}]{summary.state}[/]  {summary.run_id}{steps}",
         highlight=False,
     )
 

@@ -55,7 +55,7 @@ async def missed(context: dict[str, Any], told: str) -> None:
     from ingest import steps
 
     run = context["dag_run"]
-    await asyncio.to_thread(steps.late, run["dag_id"], run["dag_run_id"], told)
+    await asyncio.to_thread(steps.late, run["dag_id"], run["dag_run_id"], told, print)
 
 
 def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:

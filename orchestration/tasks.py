@@ -6,19 +6,25 @@ Modules of the pipeline are imported when a task runs: a DAG's file is parsed of
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from airflow.sdk import Asset, TaskGroup, get_current_context, task
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+)
 from cosmos import ProfileConfig
 from cosmos.operators.local import DbtBuildLocalOperator
 
-from ingest import metadata, schedule, snowflake
-from ingest.errors import ConfigurationError
-from ingest.metadata import Table
+from ingest import snowflake
+from ingest.errors import NotDoneError
 from ingest.settings import ROOT
 from ingest.window import Request
 
@@ -37,11 +43,6 @@ RETRIES = {
 WHATEVER = "all_done"
 
 
-def tables() -> list[Table]:
-    """The enabled tables of the seed."""
-    return metadata.enabled(metadata.load(ROOT))
-
-
 def asset(table_id: str) -> Asset:
     """What a finished batch of the table updates."""
     return Asset(name=f"lake/{table_id}", uri=f"seedbed://lake/{table_id}")
@@ -50,6 +51,27 @@ def asset(table_id: str) -> Asset:
 def tell(line: str) -> None:
     """A line in the task's log."""
     print(line)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Fail at once of what another try can't mend.
+
+    What it was is in the log before Airflow's traceback, and is kept for the run's end,
+    which tells people.
+    """
+    import psycopg
+
+    from ingest import retry
+    from ingest.errors import SeedbedError
+
+    try:
+        yield
+    except (SeedbedError, psycopg.Error) as error:
+        tell(str(error))
+        get_current_context()["ti"].xcom_push(key=WHY, value=str(error))
+        kind = AirflowException if retry.may_pass(error) else AirflowFailException
+        raise kind(str(error)) from None
 
 
 def begun(run: str | None) -> str:
@@ -71,7 +93,7 @@ def begin(
 
     context = get_current_context()
     named = patterns.split(",") if isinstance(patterns, str) else patterns
-    try:
+    with told():
         return steps.begin(
             command,
             context["dag"].dag_id,
@@ -81,8 +103,6 @@ def begin(
             is_reading=is_reading,
             request=Request.read(**request) if request else None,
         )
-    except ConfigurationError as error:
-        raise AirflowFailException(str(error)) from error
 
 
 @task(trigger_rule=WHATEVER, map_index_template="{{ table }}")
@@ -98,35 +118,58 @@ def move(
     run = begun(run)
     context = get_current_context()
     context["table"] = table_id  # type: ignore[typeddict-unknown-key]
-    asked = Request.read(**request) if request else None
-    try:
+    with told():
+        asked = Request.read(**request) if request else None
         return steps.move(run, table_id, through, tell, asked)
-    except ConfigurationError as error:  # another try would find the same
-        raise AirflowFailException(str(error)) from error
 
 
-def read_sources(run: Any, through: list[str]) -> Any:
-    """A mapped task a source and level: children are read before their parents."""
+@task
+def due(run: str, source: str, level: int) -> list[str]:
+    """The ids of the run's tables of a source that are read in that level."""
+    from ingest import steps
+
+    with told():
+        return steps.due(run, source, level)
+
+
+@task(trigger_rule=WHATEVER)
+def unread(run: str | None) -> list[str]:
+    """The ids of the run's tables that no task before has read.
+
+    There are some where the seed was changed while the run was under way, and with it
+    the levels.
+    """
+    from ingest import steps
+
+    with told():
+        return steps.unread(begun(run))
+
+
+def read_sources(run: Any, groups: Sequence[tuple[int, str]], through: Any) -> Any:
+    """A mapped task a source and level: children are read before their parents.
+
+    Which tables a task reads, the run says; a last one reads what is left.
+    """
+
+    def read(name: str, ids: Any) -> Any:
+        moved = move.override(task_id=name, max_active_tis_per_dag=AT_ONCE)
+        return moved.partial(run=run, through=through).expand(table_id=ids)
+
     last: list[Any] = []
     with TaskGroup("read"):
-        for number, level in enumerate(schedule.levels(tables()), 1):
+        for number in sorted({number for number, _ in groups}):
             here: list[Any] = []
-            for source in sorted({table.source.name for table in level}):
-                ids = [t.id for t in level if t.source.name == source]
-                moved = move.override(
-                    task_id=f"{source}_{number}", max_active_tis_per_dag=AT_ONCE
-                )
-                read = moved.partial(run=run, through=through)
-                here.append(read.expand(table_id=ids))
-            for one in here:
-                _after(one, last)
+            for source in (name for n, name in groups if n == number):
+                name = f"{source}_{number}"
+                ids = due.override(task_id=f"{name}_tables")(run, source, number)
+                here.append(read(name, ids))
+                if last:
+                    last >> here[-1]
             last = here
-    return last
-
-
-def _after(one: Any, before: list[Any]) -> None:
-    if before:
-        before >> one
+        left: Any = unread.override(task_id="left_tables")(run)
+        if last:
+            last >> left
+        return read("left", left)
 
 
 @task(trigger_rule=WHATEVER)
@@ -135,35 +178,46 @@ def validate(run: str | None) -> dict[str, Any] | None:
     from ingest import steps
 
     run = begun(run)
-    steps.validate(run, tell)
-    plan = steps.plan_build(run, TARGET)
+    with told():
+        steps.validate(run, tell)
+        plan = steps.plan_build(run, TARGET)
     if plan is None:
         return None
     layers = {name: steps.selectors(plan, name) for name in ("silver", "gold")}
     return {"run_id": run, "plan": plan, **layers}
 
 
-@task(trigger_rule=WHATEVER)
+def unended(context: Any) -> None:
+    """Let people be told of a run whose end has failed, as of one without a begin."""
+    from ingest import steps
+
+    run, why = context["dag_run"], context.get("exception") or "its end was cut off"
+    steps.fail(run.dag_id, run.run_id, str(why), tell)
+
+
+@task(trigger_rule=WHATEVER, on_failure_callback=unended)
 def end(run: str | None) -> str:
     """Close the run; fails, and so the DAG's run does, unless it is done."""
     from ingest import steps
-    from ingest.errors import SeedbedError
 
-    if run is None:
-        raise AirflowFailException("the run could not begin")
     ti = get_current_context()["ti"]
+    if run is None:
+        raise AirflowFailException(_fault(ti, "begin"))
     planned = ti.xcom_pull(task_ids="validate")
     plan = planned["plan"] if planned else None
     is_built = _is_built(ti)
     is_due = planned is not None and is_built and steps.is_publishing()
     is_published = not is_due or bool(ti.xcom_pull(task_ids="publish"))
-    try:
-        return steps.end(run, plan, is_built, tell, is_published=is_published)
-    except SeedbedError as error:
-        raise AirflowFailException(str(error)) from error
+    faults = list(_faults(ti)) if planned else []
+    if not is_published:
+        faults.append(_fault(ti, "publish"))
+    with told():
+        return steps.end(
+            run, plan, is_built, tell, is_published=is_published, faults=faults
+        )
 
 
-@task(trigger_rule=WHATEVER, retries=0)
+@task(trigger_rule=WHATEVER)
 def publish(run: str | None) -> str:
     """Publish what was built to Snowflake; left out where not all of it was."""
     from ingest import steps
@@ -172,24 +226,47 @@ def publish(run: str | None) -> str:
     ti = get_current_context()["ti"]
     if not ti.xcom_pull(task_ids="validate") or not _is_built(ti):
         raise AirflowSkipException("not all was built, so nothing is published")
-    return steps.publish(run, tell)
+    with told():
+        return steps.publish(run, tell)
 
 
 def _is_built(ti: Any) -> bool:
     """Whether both layers were built, and nothing had to be left out."""
-    behind = [ti.xcom_pull(task_ids=n, key=BEHIND) for n in ("silver", "gold")]
+    behind = [ti.xcom_pull(task_ids=n, key=BEHIND) for n in LAYERS]
     return behind == [[], []]
 
 
-BEHIND = "behind"
+def _faults(ti: Any) -> Iterator[str]:
+    """What came of the layers that are not built as they should be, and its log."""
+    for layer in LAYERS:
+        if ti.xcom_pull(task_ids=layer, key=BEHIND) != []:
+            yield _fault(ti, layer)
+            return  # the next one stands on it
+
+
+def _fault(ti: Any, task_id: str) -> str:
+    """What a task of the same run failed of, and where its log is; in one line."""
+    why = ti.xcom_pull(task_ids=task_id, key=WHY) or "it was cut off."
+    page = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    log = f"{page}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}/tasks/{task_id}"
+    return f"task {task_id} failed: {' '.join(why.split())} Its log: {log}"
+
+
+LAYERS = ("silver", "gold")
+# Among a task's XComs: what a layer leaves to be built, and what a task failed of.
+BEHIND, WHY = "behind", "why"
 _PLANNED = "(ti.xcom_pull(task_ids='validate') or {})"
 
 
 class Build(DbtBuildLocalOperator):  # type: ignore[misc]
     """One dbt build of a layer; what it compiled is among its rendered fields.
 
-    It fails if a node does. What may not be built on that is left to the next layer.
+    It fails if a node does, and is not tried again then. What may not be built on that
+    is left to the next layer.
     """
+
+    select: Any
+    exclude: Any
 
     def __init__(self, *, layer: str, **options: Any) -> None:
         chosen = f"{_PLANNED}.get('{layer}', {{}})"
@@ -218,7 +295,6 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             # What was parsed last, so that a task parses only what has changed.
             cache_dir=ROOT / ".seedbed" / "airflow" / "dbt",
             emit_datasets=False,
-            retries=0,
             trigger_rule=WHATEVER,
             **options,
         )
@@ -236,8 +312,17 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             raise AirflowSkipException("silver could not be built, so gold is not")
         self.began = datetime.now(UTC)
         self.callback = self.keep
-        with steps.building(self.run, tell):
-            super().execute(context)
+        # dbt takes a space too many for a selector that fits nothing.
+        self.select = " ".join(str(self.select).split())
+        self.exclude = " ".join(str(self.exclude).split())
+        self.is_looked_at = False
+        with told(), steps.building(self.run, tell):
+            try:
+                super().execute(context)
+            except Exception as error:
+                if not self.is_looked_at:
+                    raise  # dbt did not come to its end
+                raise NotDoneError(str(error)) from None
 
     def keep(self, folder: str, context: Any) -> None:
         """Keep what the tests saw, while dbt's files are there."""
@@ -245,6 +330,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
         behind = steps.look(self.run, Path(folder) / "target", self.began, TARGET)
         context["ti"].xcom_push(key=BEHIND, value=behind)
+        self.is_looked_at = True
         tell(json.dumps({"left out from here on": behind}))
 
 
@@ -268,7 +354,8 @@ def chosen(run: str) -> list[str]:
     """The ids of the run's tables."""
     from ingest import steps
 
-    return steps.table_ids(run)
+    with told():
+        return steps.table_ids(run)
 
 
 def read_again(kind: str, patterns: str, start: str, end: str = "") -> None:

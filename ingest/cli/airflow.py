@@ -28,6 +28,8 @@ def environment(root: Path) -> dict[str, str]:
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__COSMOS__PROPAGATE_LOGS": "false",
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "false",
+        # Airflow starts its parts by name.
+        "PATH": f"{root / '.venv' / 'bin'}:{os.environ.get('PATH', os.defpath)}",
         "PYTHONPATH": str(root),
         **{n: v for n, v in os.environ.items() if n.startswith("AIRFLOW__")},
     }

@@ -132,7 +132,7 @@ def _write(root: Path, new: dict[str, list[Row]]) -> None:
         metadata.load(root)
     except BaseException:
         for path, content in before.items():
-            path.write_bytes(content)
+            seedfile.put(path, content)
         raise
 
 

@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ingest.metadata import words
-from ingest.metadata import UNDECIDED, target_name
+from ingest.metadata import UNDECIDED, target_name, words
 
 Texts = Sequence[str]
 

@@ -135,6 +135,19 @@ def send(connection: Connection, pauses: Sequence[float] = PAUSES) -> dict[str, 
     return faults
 
 
+def tell_now(kind: str, text: str) -> dict[str, str]:
+    """Tell each channel directly; by channel, why one was not told.
+
+    For what happens where the control tables, which else remember what was told,
+    can't be reached.
+    """
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    facts = (f"seedbed/{kind}/", "opened", kind, "", "block", text, "", at)
+    message = Message(f"now/{kind}/{at}", *facts)
+    told = {one.name: _tell(one, [message], PAUSES) for one in configured()}
+    return {name: fault for name, fault in told.items() if fault}
+
+
 def _tell(
     channel: Channel, messages: Sequence[Message], pauses: Sequence[float]
 ) -> str | None:

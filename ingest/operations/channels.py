@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from ingest import settings
 from ingest.errors import ConfigurationError, ServiceError
 from ingest.outbox import CHANNELS
 
@@ -129,7 +130,7 @@ class PagerDuty:
     states: tuple[str, ...] = ("opened", "closed")  # nobody is paged for a success
 
     def send(self, messages: Sequence[Message]) -> None:
-        url = os.environ.get(
+        url = settings.variable(
             "SEEDBED_PAGERDUTY_URL", "https://events.pagerduty.com/v2/enqueue"
         )
         for one in messages:
@@ -162,7 +163,7 @@ class Mail:
             )
         mail = EmailMessage()
         mail["Subject"] = _headline(messages).replace("\n", " ")
-        mail["From"] = os.environ.get("SEEDBED_MAIL_FROM", "seedbed@localhost")
+        mail["From"] = settings.variable("SEEDBED_MAIL_FROM", "seedbed@localhost")
         mail["To"] = to
         mail.set_content(_text(messages))
         try:

@@ -57,7 +57,7 @@ class Events:
         self._run_id = run_id
         self._columns = columns.known()
         self._tables = {t.id: t for t in metadata.load(settings.ROOT)}
-        self._namespace = os.environ.get("OPENLINEAGE_NAMESPACE", "seedbed")
+        self._namespace = settings.variable("OPENLINEAGE_NAMESPACE", "seedbed")
         (self._run,) = self._rows("select * from audit.run where run_id = %s")
         self._assertions = self._rows(
             "select table_id, batch_seq, rule_id, severity, passed, observed, expected "
@@ -478,7 +478,7 @@ def _send(
 
 
 def _post(url: str, event: str) -> None:
-    place = os.environ.get("OPENLINEAGE_ENDPOINT", "api/v1/lineage")
+    place = settings.variable("OPENLINEAGE_ENDPOINT", "api/v1/lineage")
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get("OPENLINEAGE_API_KEY"):
         headers["Authorization"] = f"Bearer {key}"

@@ -1,5 +1,5 @@
 {% macro role_name(role) %}
-    {%- set prefix = env_var('SEEDBED_ROLES', 'seedbed') -%}
+    {%- set prefix = env_var('SEEDBED_ROLES', '') or 'seedbed' -%}
     {%- if not modules.re.fullmatch('[a-z][a-z0-9_]{0,39}', prefix) -%}
         {{ exceptions.raise_compiler_error(
             "SEEDBED_ROLES is '" ~ prefix ~ "': it is the beginning of the roles' "

@@ -7,7 +7,7 @@
     sleep after a minute; the monitor stops them when the month's credits are used up.
 -#}
 {% macro default__account_warehouses() %}
-    {%- set quota = env_var('SNOWFLAKE_CREDIT_QUOTA', '50') | int -%}
+    {%- set quota = (env_var('SNOWFLAKE_CREDIT_QUOTA', '') or '50') | int -%}
     {%- set sql -%}
 -- Warehouses, and a monitor that stops them. Run as ACCOUNTADMIN.
 create resource monitor if not exists seedbed with

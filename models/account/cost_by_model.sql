@@ -113,7 +113,7 @@ final as (
         round(sum(credits), 6) as credits,
         round(
             sum(credits)
-            * {{ env_var('SNOWFLAKE_CREDIT_PRICE', '3.00') }},
+            * {{ env_var('SNOWFLAKE_CREDIT_PRICE', '') or '3.00' }},
             2
         ) as cost
     from allocated

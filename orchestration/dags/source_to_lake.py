@@ -1,15 +1,15 @@
 """Reads each table's next window into the lake, once a day."""
 
-import os
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, get_current_context, task
+from airflow.sdk import DAG, AssetAlias, get_current_context, task
 
-from orchestration import tasks
+from orchestration import known, tasks
 from orchestration.deadlines import deadlines
 
 ANNOUNCED = AssetAlias("lake")
+KNOWN = known.look()
 
 
 @task(trigger_rule=tasks.WHATEVER, outlets=[ANNOUNCED])
@@ -21,24 +21,24 @@ def announce(run: str | None) -> None:
     from ingest import steps
 
     events = get_current_context()["outlet_events"][ANNOUNCED]
-    for table_id, batch_id in steps.extracted(tasks.begun(run)).items():
+    with tasks.told():
+        found = steps.extracted(tasks.begun(run))
+    for table_id, batch_id in found.items():
         events.add(tasks.asset(table_id), extra={"batch_id": batch_id})
 
 
 with DAG(
     "source_to_lake",
     description="Each table's next window, from its source into the lake",
-    schedule=CronTriggerTimetable(
-        os.environ.get("SEEDBED_SCHEDULE", "0 2 * * *"), timezone="UTC"
-    ),
+    schedule=KNOWN.cron("SEEDBED_SCHEDULE", "0 2 * * *"),
     start_date=pendulum.datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
     default_args=tasks.RETRIES,
     deadline=deadlines(by_morning=True),
     tags=["seedbed"],
-    doc_md=__doc__,
+    doc_md=KNOWN.doc(__doc__),
 ):
     opened: Any = tasks.begin("extract")
-    read = tasks.read_sources(opened, ["extract"])
+    read = tasks.read_sources(opened, KNOWN.groups, ["extract"])
     read >> announce(opened) >> tasks.end(opened)

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,10 @@ import pytest
 from ingest import embedded
 from ingest.cli import airflow as command
 from tests.clone import Clone, neutral_environment
+
+# Where Airflow writes when it is imported here, rather than beneath the person's home.
+_HOME = tempfile.TemporaryDirectory(prefix="seedbed-airflow-")
+os.environ["AIRFLOW_HOME"] = _HOME.name
 
 # Seconds before a task that failed is tried again. Long enough, doubled twice, for
 # a table that another run works on to be free.

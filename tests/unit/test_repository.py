@@ -71,6 +71,22 @@ def test_no_model_leaves_the_digits_of_a_quotient_to_the_warehouse() -> None:
     assert not left, "what divides is the macro quotient"
 
 
+def test_a_variable_that_is_empty_counts_as_one_that_is_not_set() -> None:
+    """As containers have it where .env leaves a value out."""
+    code = re.compile(r"""environ\.get\(\s*"(?!PATH")\w+",\s*(?!"")\S""")
+    sql = re.compile(r"""env_var\(\s*['"]\w+['"],\s*['"](?!['"]|false)""")
+    kept = {ROOT / "ingest" / "bench", ROOT / "dbt_packages"}
+    found = []
+    for folder in ("ingest", "orchestration", "macros", "models", "snapshots"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".sql", ".yml") and not kept & {*path.parents}:
+                pattern = code if path.suffix == ".py" else sql
+                found += [f"{path}: {f[0]}" for f in pattern.finditer(path.read_text())]
+    for name in ("profiles.yml", "dbt_project.yml"):
+        found += [f"{name}: {f[0]}" for f in sql.finditer((ROOT / name).read_text())]
+    assert not found, "use settings.variable, or env_var(NAME, '') or DEFAULT"
+
+
 def test_no_secret_and_no_registry_host_is_committed() -> None:
     hosts = "py" + r"pi\.org|python" + r"hosted|npm" + r"js\.|quay" + r"\.io"
     found = run("git", "grep", "-nIE", f"({hosts})|BEGIN [A-Z ]*PRIVATE KEY")

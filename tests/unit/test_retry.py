@@ -1,13 +1,22 @@
 """Only what may pass by itself is tried again, and not for ever."""
 
+from typing import Any
+
 import duckdb
 import psycopg
 import pymysql
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from psycopg import errors
 
 from ingest import retry, stop
-from ingest.errors import SeedbedError, ServiceError
+from ingest.errors import (
+    ConfigurationError,
+    NotDoneError,
+    SeedbedError,
+    ServiceError,
+)
+from ingest.ledger import Busy
 
 PASSING = [
     pymysql.OperationalError(
@@ -81,6 +90,48 @@ def test_an_error_counts_as_what_it_was_made_of() -> None:
         fail()
     assert retry.is_transient(told.value)
     assert retry.is_source_lost(told.value)
+
+
+def answer(status: int) -> ClientError:
+    """What the lake's store answers with that status."""
+    told: Any = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(told, "PutObject")
+
+
+HOPELESS = [
+    *(error for error in LASTING if not isinstance(error, SeedbedError)),
+    answer(403),
+    ConfigurationError("the metadata seed has 1 fault"),
+    NotDoneError("run 1 is blocked"),
+]
+HOPEFUL = [
+    *PASSING,
+    answer(503),
+    EndpointConnectionError(endpoint_url="http://lake"),
+    Busy("another run is working on it"),
+    SeedbedError("its process died"),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_worth"),
+    [(e, False) for e in HOPELESS] + [(e, True) for e in HOPEFUL],
+    ids=str,
+)
+def test_an_orchestrator_tries_again_what_no_server_has_refused(
+    error: Exception, is_worth: bool
+) -> None:
+    def fail() -> None:
+        try:
+            raise error
+        except Exception:
+            raise ServiceError("it can't be done") from None
+
+    assert retry.may_pass(error) is is_worth
+    if not isinstance(error, SeedbedError):
+        with pytest.raises(ServiceError) as told:
+            fail()
+        assert retry.may_pass(told.value) is is_worth
 
 
 def test_a_lost_warehouse_is_not_a_lost_source() -> None:

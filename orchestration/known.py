@@ -1,0 +1,85 @@
+"""What the daily DAGs are made of: the seed's tables, and their schedules.
+
+A DAG that can't be made is taken off Airflow's list, and nothing of it is scheduled.
+So a seed with a fault leaves the DAGs as it was before: what was known last is kept in
+a file. The DAG's page says so, and each run fails of the fault until it is mended.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from airflow.sdk import CronTriggerTimetable
+from airflow.timetables.trigger import CronTriggerTimetable as Timetable
+
+from ingest import metadata, schedule, seedfile, settings
+from ingest.errors import ConfigurationError
+
+
+@dataclass
+class Known:
+    """The ids of the enabled tables, and the levels and sources that they are read in.
+
+    `faults` say what is not as it should be, and what is done instead.
+    """
+
+    tables: list[str] = field(default_factory=list)
+    groups: list[tuple[int, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def doc(self, text: str | None) -> str:
+        """The text of the DAG's page, with the faults in front of it."""
+        told = [f"**Not as it should be:** {fault}\n\n" for fault in self.faults]
+        return "".join(told) + (text or "")
+
+    def cron(self, variable: str, default: str) -> CronTriggerTimetable:
+        """The schedule that a variable holds, a cron expression in UTC."""
+        text = settings.variable(variable, default)
+        try:
+            Timetable(text, timezone="UTC").validate()
+        except Exception as error:
+            self._note(f"{variable} is {text!r} ({error}), so {default!r} is used.")
+            text = default
+        return CronTriggerTimetable(text, timezone="UTC")
+
+    def _note(self, fault: str) -> None:
+        self.faults.append(fault)
+        warnings.warn(fault, stacklevel=3)
+
+
+def look(root: Path = settings.ROOT) -> Known:
+    """The seed's tables, or those that it had when it was last without a fault.
+
+    Raises MetadataError where it never was.
+    """
+    file = root / ".seedbed" / "airflow" / "tables.json"
+    kept = _kept(file)
+    try:
+        tables = metadata.enabled(metadata.load(root))
+    except ConfigurationError as error:
+        if kept is None:
+            raise
+        kept._note(f"{error} The tables are those from before.")
+        return kept
+    groups = [
+        (number, source)
+        for number, level in enumerate(schedule.levels(tables), 1)
+        for source in sorted({table.source.name for table in level})
+    ]
+    found = Known([table.id for table in tables], groups)
+    if found != kept:
+        with suppress(OSError):  # it may be another's to write
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            seedfile.put(file, json.dumps(asdict(found)).encode())
+    return found
+
+
+def _kept(file: Path) -> Known | None:
+    with suppress(OSError, ValueError, KeyError):
+        told = json.loads(file.read_text())
+        return Known(told["tables"], [(n, name) for n, name in told["groups"]])
+    return None

@@ -1,0 +1,169 @@
+"""The steps that an orchestrator calls, where something comes in between."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import ledger, retry, seedfile, steps
+from ingest.errors import ConfigurationError, NotDoneError, SeedbedError
+from tests.clone import Clone, quiet
+
+TABLES = ["shop.payments", "shop.suppliers"]
+RUN = "scheduled__2026-03-01"
+
+
+@pytest.fixture(scope="module")
+def due(stack: Clone) -> Clone:
+    """The clone with the first day in its sources, and some bad rows."""
+    stack.restore("empty")
+    stack.day(1)
+    stack.change("update shop.payments set amount = -1 order by payment_id limit 3")
+    stack.save("steps_due")
+    return stack
+
+
+@pytest.fixture
+def clone(due: Clone) -> Clone:
+    """The same with a batch of two tables in the lake, read step by step."""
+    due.restore("steps_due")
+    with due.inside():
+        run_id = begin("source_to_lake", is_reading=True)
+        assert steps.unread(run_id) == TABLES
+        levels = {n: steps.due(run_id, "shop", n) for n in (1, 2)}
+        assert levels == {1: TABLES, 2: []}
+        assert steps.due(run_id, "crm", 1) == []
+        for table in TABLES:
+            assert steps.move(run_id, table, ["extract"], quiet) == "extracted"
+        assert steps.unread(run_id) == []
+        assert steps.end(run_id, None, False, quiet) == "done"
+    return due
+
+
+def begin(dag: str = "lake_to_warehouses", *, is_reading: bool = False) -> str:
+    return steps.begin("load", dag, RUN, TABLES, quiet, is_reading=is_reading)
+
+
+def noted(clone: Clone, run_id: str) -> dict[str, str]:
+    text = "select table_id, state from audit.run_table where run_id = %s"
+    return dict(clone.query(text, run_id))
+
+
+def test_a_table_that_is_none_of_the_run_is_told_and_not_tried_again(
+    due: Clone,
+) -> None:
+    with due.inside():
+        run_id = begin()
+        for name in ("shop.orders", "shop.vouchers"):
+            with pytest.raises(ConfigurationError, match="next one") as told:
+                steps.move(run_id, name, ["load"], quiet)
+            assert str(told.value).startswith(f"{name} is not a table of run {run_id}")
+            assert not retry.may_pass(told.value)
+
+
+def test_a_table_that_is_disabled_in_flight_is_left_out_and_the_rest_goes_on(
+    clone: Clone,
+) -> None:
+    lines: list[str] = []
+    with clone.inside():
+        run_id = begin()
+        row = {"source": "shop", "table": "payments"}
+        assert seedfile.change(clone.root, "tables", row, {"enabled": "false"})
+        assert steps.table_ids(run_id) == steps.unread(run_id) == ["shop.suppliers"]
+        assert [w["table_id"] for w in steps.awaited(run_id)] == ["shop.suppliers"]
+        state = steps.move(run_id, "shop.payments", ["load"], lines.append)
+        assert state == "disabled"
+        assert steps.move(run_id, "shop.suppliers", ["load"], quiet) == "loaded"
+        assert steps.end(run_id, None, False, quiet) == "done"
+    assert "shop.payments disabled" in lines[0]
+    assert noted(clone, run_id) == {
+        "shop.payments": "disabled",
+        "shop.suppliers": "loaded",
+    }
+
+
+def test_a_batch_whose_manifest_is_gone_fails_its_table_and_is_read_again(
+    clone: Clone,
+) -> None:
+    (key,) = clone.query(
+        "select manifest_key from audit.batch where table_id = 'shop.suppliers'"
+    )[0]
+    clone.s3().delete_object(Bucket="lake", Key=key)
+    (clone.root / ".seedbed" / "lake" / key).unlink(missing_ok=True)
+    with clone.inside():
+        run_id = begin()
+        waits = {w["table_id"]: w for w in steps.awaited(run_id)}
+        assert waits["shop.suppliers"]["manifest"] == f"s3://lake/{key}"
+        assert steps.move(run_id, "shop.payments", ["load"], quiet) == "loaded"
+        for _ in range(2):  # nothing is dropped, so another try finds the same
+            with pytest.raises(SeedbedError, match=rf"{key} is not in the lake"):
+                steps.move(run_id, "shop.suppliers", ["load"], quiet)
+        with pytest.raises(NotDoneError, match="batch 1 can't"):
+            steps.end(run_id, None, False, quiet)
+    assert noted(clone, run_id)["shop.suppliers"] == "failed"
+    (message,) = clone.query(
+        "select message from audit.alert where kind = 'run_failed' "
+        "and closed_at is null"
+    )[0]
+    for part in ("shop.suppliers", key, f"lake_to_warehouses/{RUN}"):
+        assert part in message
+    with clone.inside():
+        run_id = begin("source_to_lake", is_reading=True)
+        assert steps.move(run_id, "shop.suppliers", ["extract"], quiet) == "extracted"
+        run_id = begin("backfill")
+        assert steps.move(run_id, "shop.suppliers", ["load"], quiet) == "loaded"
+
+
+def test_a_blocked_batch_is_told_with_rule_and_rows(clone: Clone) -> None:
+    lines: list[str] = []
+    with clone.inside():
+        run_id = begin()
+        for table in TABLES:
+            steps.move(run_id, table, ["load"], quiet)
+        steps.validate(run_id, lines.append)
+        for _ in range(2):  # an end that is tried again says the same
+            with pytest.raises(NotDoneError) as told:
+                steps.end(run_id, None, False, quiet)
+            assert not retry.may_pass(told.value)
+            for text in (str(told.value), "\n".join(lines)):
+                assert "amount:between" in text
+                assert "3 rows" in text
+                assert "payment_id" in text
+
+
+def alerts_of(file: Path) -> list[dict[str, Any]]:
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("what", ["fail", "late"])
+def test_people_are_told_where_the_warehouse_can_not_be_reached(
+    due: Clone, tmp_path: Path, what: str
+) -> None:
+    file = tmp_path / "alerts.jsonl"
+    tell = getattr(steps, what)
+    wrong = {"PGPASSWORD": "wrong", "SEEDBED_ALERT_FILE": str(file)}
+    with due.inside(**wrong):
+        with pytest.raises(SeedbedError) as told:
+            begin("source_to_lake")
+        assert not retry.may_pass(told.value)
+        tell("source_to_lake", RUN, "its reason", quiet)
+    (message,) = alerts_of(file)
+    assert (message["kind"], message["state"]) == ("warehouse_down", "opened")
+    for part in ("source_to_lake", RUN, "its reason"):
+        assert part in message["text"]
+    assert (due.root / message["runbook"]).exists()
+    with due.inside(PGPORT="1"), pytest.raises(SeedbedError) as told:
+        ledger.connect()
+    assert retry.may_pass(told.value)
+
+
+def test_a_run_that_could_not_begin_raises_an_alert_once(due: Clone) -> None:
+    with due.inside():
+        for _ in range(2):
+            steps.fail("source_to_lake", "by hand", "the seed has a fault", quiet)
+    assert due.query(
+        "select message from audit.alert where kind = 'run_failed' "
+        "and closed_at is null"
+    ) == [("source_to_lake (source_to_lake/by hand) failed: the seed has a fault",)]
