@@ -110,6 +110,10 @@ class House:
             )
         return done.stdout
 
+    def write(self, path: Path, text: str) -> None:
+        """Write a file that only the service's account may read."""
+        self.run(["sh", "-c", 'cat > "$0"', self.inside(path)], stdin=text)
+
     def spawn(
         self, argv: Sequence[str], pid_file: Path, log: Path, **environment: str
     ) -> subprocess.Popen[bytes]:
