@@ -8,7 +8,7 @@ import sys
 import click
 from rich.console import Console
 
-from ingest import stop
+from ingest import private, stop
 from ingest.cli import (
     airflow,
     bench,
@@ -98,6 +98,7 @@ for _commands in GROUPS.values():
 def main() -> None:
     """Run the command line; errors become one paragraph and an exit code."""
     debug = "--debug" in sys.argv
+    private.begin()
     stop.listen()
     try:
         code = cli.main(prog_name="./seedbed", standalone_mode=False)

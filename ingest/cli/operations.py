@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ingest import ledger, outbox
+from ingest import ledger, outbox, private
 from ingest.cli.common import escaped, out, say, start_services
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.settings import ROOT
@@ -37,6 +37,7 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     start_services(())
     if textfile:
         exporter.write(textfile)
+        private.share(textfile)  # whoever scrapes it is another user
     elif port is None:
         click.echo(exporter.text(), nl=False)
     if port is None:
@@ -75,8 +76,9 @@ def dashboards(check: bool) -> int:
     ]
     if not check:
         for path, text in changed:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(path.parent)
             path.write_text(text)
+            private.share(path)
         for path in orphans:
             path.unlink()
     done = "differ" if check else "written"
