@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ingest import settings
+from ingest import settings, tidy
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class Lake:
     def forget(self, manifest: Manifest) -> None:
         """Drop the local copies of a decided batch."""
         for part in (*manifest.raw, *manifest.bronze, *manifest.rejects):
-            self.local(part.key).unlink(missing_ok=True)
+            tidy.drop(self.local(part.key))
 
     def _refuse(self, error: Exception, verb: str) -> NoReturn:
         from botocore.exceptions import ClientError, NoCredentialsError

@@ -169,12 +169,19 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--to", "file", type=_FILE, help="A file; else below .seedbed/backups.")
-def backup(file: Path | None) -> int:
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="How many of those below .seedbed/backups stay, the newest; 0: all.",
+)
+def backup(file: Path | None, keep: int) -> int:
     """Write the warehouse with its control tables to a file."""
     from ingest.operations import drill as drills
 
     start_services(())
-    made = drills.backup(file)
+    made = drills.backup(file, keep)
     size = made.stat().st_size
     out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
     out.print("next     ./seedbed drill restores it beside the warehouse and compares")

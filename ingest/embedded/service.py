@@ -15,7 +15,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ingest.embedded.process import House, Report, alive, log_tail, stop
+from ingest.embedded.process import House, Report, alive, log_tail, shorten, stop
 from ingest.errors import ConfigurationError, ServiceError
 
 HOST = "127.0.0.1"
@@ -192,6 +192,7 @@ class Service:
         """Start it unless it runs; ServiceError with its log's tail if it dies."""
         if self.running():
             if self.is_current():
+                shorten(self.log)
                 return
             self.report(f"{self.title} runs as {self.state()['version']}: renewing it")
             self.stop()
@@ -217,6 +218,7 @@ class Service:
         """Stop it cleanly; nothing happens when it does not run."""
         if alive(self.pid_file):
             self.report(f"stopping {self.title}")
+            self.stack.update(self.name, up=False)
         args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
         stop(*args, self.report)
 

@@ -27,6 +27,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ingest import embedded
+from ingest.embedded import process
 from ingest.embedded.mariadb import MariaDB
 from ingest.embedded.service import HOST, Stack, answers, as_caller
 from ingest.embedded.store import Store
@@ -323,6 +324,23 @@ def test_a_lake_of_a_store_that_kept_it_in_memory_is_taken_over(own_root: Path) 
     embedded.down(own_root, quiet)
     embedded.up(own_root, quiet, ["s3"])
     assert (home / "lake" / "later").exists()
+
+
+def test_the_log_of_a_server_that_runs_does_not_grow_for_ever(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.up(root, quiet)
+    logs = root / ".seedbed" / "log"
+    monkeypatch.setattr(process, "LARGEST_LOG", 1)
+    before = {n: (logs / f"{n}.log").read_bytes() for n in embedded.SERVICES}
+    embedded.up(root, quiet)
+    for name, text in before.items():
+        assert (logs / f"{name}.log.1").read_bytes().startswith(text)
+        assert (logs / f"{name}.log").stat().st_size < len(text)
+    began = time.monotonic()
+    embedded.down(root, quiet)
+    assert time.monotonic() - began < 10
+    assert b"shut" in (logs / "postgres.log").read_bytes()
 
 
 def test_up_twice_starts_nothing_and_says_nothing(root: Path) -> None:
