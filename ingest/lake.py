@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ingest import settings
+from ingest import settings, tidy
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ class Manifest:
 class Lake:
     """The bucket, with a local folder of the same layout in front of it.
 
-    Below an embedded store the local files are the durable copy; before a
-    bucket of one's own they are dropped when their batch is decided.
+    A batch's local files are dropped when it is decided.
     """
 
     def __init__(self, root: Path) -> None:
@@ -188,11 +187,6 @@ class Lake:
             **self._settings.encryption,
             **condition,
         )
-        path = self.local(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_bytes(body)
-        draft.rename(path)
 
     def mark_released(self, manifest_key: str, mark: dict[str, Any]) -> None:
         """Write `_released.json` beside the batch's manifest."""
@@ -263,11 +257,9 @@ class Lake:
         return path
 
     def forget(self, manifest: Manifest) -> None:
-        """Drop the local copies of a decided batch, unless they are the store."""
-        if "s3" in os.environ.get("SEEDBED_EMBEDDED", "").split():
-            return
+        """Drop the local copies of a decided batch."""
         for part in (*manifest.raw, *manifest.bronze, *manifest.rejects):
-            self.local(part.key).unlink(missing_ok=True)
+            tidy.drop(self.local(part.key))
 
     def _refuse(self, error: Exception, verb: str) -> NoReturn:
         from botocore.exceptions import ClientError, NoCredentialsError

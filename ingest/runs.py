@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest import ledger, outbox
+from ingest import ledger, outbox, tidy
 from ingest.ledger import Connection
 from ingest.operations import lineage
 
@@ -21,4 +21,5 @@ def close(
     """
     ledger.end_run(connection, run_id, state, seconds, error, retries)
     lineage.keep(connection, run_id)
+    tidy.after_run(connection)
     outbox.send_later()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,16 @@ import pytest
 from botocore.config import Config
 from psycopg import sql
 
-from ingest import build, demo, embedded, metadata, packages, pipeline, settings
+from ingest import (
+    build,
+    demo,
+    embedded,
+    metadata,
+    packages,
+    pipeline,
+    private,
+    settings,
+)
 from ingest.embedded.mariadb import MariaDB
 from ingest.embedded.postgres import Postgres, binaries
 from ingest.embedded.service import Stack
@@ -186,7 +195,7 @@ class Clone:
     @contextmanager
     def inside(self, **env: str) -> Iterator[None]:
         """Let this process be a ./seedbed of the clone."""
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
             for name in os.environ:
                 if _FOREIGN.fullmatch(name):
                     patch.delenv(name)
@@ -194,6 +203,8 @@ class Clone:
             for name, value in (self.env | own | env).items():
                 patch.setenv(name, value)
             patch.setattr(settings, "ROOT", self.root)
+            before = private.begin()
+            stack.callback(os.umask, before)
             if not self.gold:
                 patch.setattr(build, "NEVER", f"{build.NEVER} {build.GOLD}")
             patch.chdir(self.root)
@@ -530,8 +541,8 @@ class Clone:
     def _empty_lake(self) -> None:
         client = self.s3()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket="lake"):
-            for entry in page.get("Contents", []):
-                client.delete_object(Bucket="lake", Key=entry["Key"])
+            if found := [{"Key": entry["Key"]} for entry in page.get("Contents", [])]:
+                client.delete_objects(Bucket="lake", Delete={"Objects": found})
         for path in (self.root / ".seedbed" / "lake").iterdir():
             shutil.rmtree(path)
 

@@ -9,7 +9,7 @@ import click
 import psycopg
 from rich.console import Console
 
-from ingest import ledger, stop
+from ingest import ledger, private, stop
 from ingest.cli import (
     airflow,
     bench,
@@ -105,6 +105,7 @@ for _commands in GROUPS.values():
 def main() -> None:
     """Run the command line; errors become one paragraph and an exit code."""
     debug = "--debug" in sys.argv
+    private.begin()
     stop.listen()
     try:
         code = cli.main(prog_name="./seedbed", standalone_mode=False)

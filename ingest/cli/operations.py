@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ingest import ledger, outbox
+from ingest import ledger, outbox, private
 from ingest.cli.common import escaped, out, say, start_services
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.settings import ROOT
@@ -37,6 +37,7 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     start_services(())
     if textfile:
         exporter.write(textfile)
+        private.share(textfile)  # whoever scrapes it is another user
     elif port is None:
         click.echo(exporter.text(), nl=False)
     if port is None:
@@ -75,8 +76,9 @@ def dashboards(check: bool) -> int:
     ]
     if not check:
         for path, text in changed:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(path.parent)
             path.write_text(text)
+            private.share(path)
         for path in orphans:
             path.unlink()
     done = "differ" if check else "written"
@@ -167,12 +169,19 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--to", "file", type=_FILE, help="A file; else below .seedbed/backups.")
-def backup(file: Path | None) -> int:
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="How many of those below .seedbed/backups stay, the newest; 0: all.",
+)
+def backup(file: Path | None, keep: int) -> int:
     """Write the warehouse with its control tables to a file."""
     from ingest.operations import drill as drills
 
     start_services(())
-    made = drills.backup(file)
+    made = drills.backup(file, keep)
     size = made.stat().st_size
     out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
     out.print("next     ./seedbed drill restores it beside the warehouse and compares")

@@ -120,7 +120,7 @@ def wipe(root: Path, report: Report) -> None:
             if alive(service.pid_file):
                 raise ServiceError(f"{service.title} still runs; type ./seedbed down.")
         for folder in (
-            *(f"{name}/data" for name in ("postgres", "mariadb", "snowflake")),
+            *(f"{name}/data" for name in _SERVICES),
             *("lake", "state", "spill"),
         ):
             shutil.rmtree(stack.home / folder, ignore_errors=True)

@@ -88,6 +88,7 @@ class Packages:
                 env={n: os.environ[n] for n in _PROXIES if n in os.environ}
                 | {"APT_CONFIG": "apt.conf", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
                 timeout=SECONDS,
+                umask=0o022,  # the servers' account reads the programs
             )
         except subprocess.TimeoutExpired:
             raise ServiceError(

@@ -11,7 +11,7 @@ from ingest.embedded.mariadb import WAYS_OUT, MariaDB, on_path
 from ingest.embedded.postgres import Postgres, binaries
 from ingest.embedded.process import House, alive, log_tail
 from ingest.embedded.service import Service, Stack
-from ingest.embedded.store import Store
+from ingest.embedded.store import Store, program
 from ingest.errors import SeedbedError
 
 _DISK_GB = 3
@@ -96,6 +96,7 @@ def _folders(stack: Stack) -> Iterator[Finding]:
     for service, needs in (
         (Postgres(stack), [binaries().parents[2]]),
         (MariaDB(stack), []),
+        (Store(stack), [program().parent]),
     ):
         house = House(service.folder, needs)
         who = house.account.pw_name if house.account else "you"

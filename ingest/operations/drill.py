@@ -44,6 +44,10 @@ class Drill:
     seconds: dict[str, float]
 
 
+# Those that are named by the time at which they were made.
+_NAMES = "2???????T??????Z.dump"
+
+
 def _folder() -> Path:
     return settings.ROOT / ".seedbed" / "backups"
 
@@ -53,16 +57,28 @@ def newest() -> Path | None:
     return max(_folder().glob("*.dump"), default=None)
 
 
-def backup(file: Path | None = None) -> Path:
-    """Write the warehouse with its control tables to a file, as of one moment."""
+def backup(file: Path | None = None, keep: int = 0) -> Path:
+    """Write the warehouse with its control tables to a file, as of one moment.
+
+    Without a `file` it goes to .seedbed/backups, where only the newest `keep` stay if
+    that is not 0.
+    """
+    is_ours = file is None
     if file is None:
-        _folder().mkdir(parents=True, exist_ok=True)
+        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
         file = _folder() / f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.dump"
     draft = file.with_name(file.name + ".draft")
     words = ["--format=custom", "--compress=1", "--no-password", f"--file={draft}"]
-    _postgres("pg_dump", *words)
-    draft.chmod(0o600)
-    draft.rename(file)
+    draft.unlink(missing_ok=True)
+    draft.touch(0o600)  # which pg_dump writes into
+    try:
+        _postgres("pg_dump", *words)
+        draft.rename(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    if is_ours and keep:
+        for old in sorted(_folder().glob(_NAMES))[:-keep]:
+            old.unlink(missing_ok=True)
     return file
 
 
@@ -177,7 +193,8 @@ def _beside(report: Report) -> Iterator[None]:
     root = settings.ROOT / ".seedbed" / "drill"
     embedded.down(root, report)
     shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(mode=0o755)
+    root.mkdir()
+    root.chmod(0o755)  # the server's account passes through
     before = dict(os.environ)
     try:
         there = embedded.up(root, report, ["postgres"])

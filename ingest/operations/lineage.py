@@ -37,6 +37,8 @@ _IDS = uuid.UUID("5eedbed0-0000-4000-8000-000000000000")
 _ENDS = {"done": "COMPLETE", "blocked": "COMPLETE", "failed": "FAIL"}
 # Requests that one delivery may need, and how long each may take.
 SECONDS = 10
+# Some 1 MB each.
+KEPT_RUNS = 100
 
 
 def folder() -> Path:
@@ -382,6 +384,7 @@ def keep(connection: Connection, run_id: str) -> None:
     """Write the events of a run that has ended, and of those that others have ended.
 
     Those are the runs of a week whose process died. No fault of this is one of the run.
+    Only the newest KEPT_RUNS of a week keep theirs; `events` makes others anew.
     """
     try:
         # A run that an orchestrator opened again has other ends now.
@@ -391,8 +394,14 @@ def keep(connection: Connection, run_id: str) -> None:
         )
         ended = connection.execute(
             "select run_id from audit.run "
-            "where ended_at > clock_timestamp() - interval '7 days'"
+            "where ended_at > clock_timestamp() - interval '7 days' "
+            "order by ended_at desc limit %s",
+            (KEPT_RUNS,),
         ).fetchall()
+        kept = {run_id, *(other for (other,) in ended)}
+        for file in folder().glob("2*"):  # as run IDs begin
+            if file.stem not in kept:
+                file.unlink(missing_ok=True)
         _write(connection, run_id)
         for (other,) in ended:
             if not _file(other).exists():

@@ -58,6 +58,13 @@ def test_env_exports_what_psql_and_scripts_need_and_nothing_else(
     assert asked.stdout.strip() == "seedbed", asked.stderr
 
 
+def test_a_login_set_after_the_exports_is_the_one_that_acts(stack: Clone) -> None:
+    own = "PGUSER=somebody PGPASSWORD=wrong"
+    done = shell(stack, f'eval "$($SEEDBED env)"; {own} $SEEDBED status')
+    assert done.returncode != 0
+    assert "somebody" in done.stderr
+
+
 @pytest.mark.parametrize("target", ["postgres", "snowflake"])
 def test_the_project_parses_without_a_warning(stack: Clone, target: str) -> None:
     done = stack.dbt(

@@ -1,27 +1,36 @@
 """The embedded servers, for real: kept data, kills, faults, and foreign folders."""
 
+import contextlib
+import http.client
+import itertools
 import os
 import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import psycopg
 import pymysql
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from ingest import embedded
+from ingest.embedded import process
 from ingest.embedded.mariadb import MariaDB
-from ingest.embedded.service import Stack, answers
+from ingest.embedded.service import HOST, Stack, answers, as_caller
+from ingest.embedded.store import Store
 from ingest.errors import ConfigurationError, ServiceError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -85,17 +94,21 @@ def postgres(env: dict[str, str]) -> psycopg.Connection:
     )
 
 
-def lake_object(env: dict[str, str], key: str) -> bytes:
-    """The bytes of one object of the lake."""
-    client = boto3.client(
+def lake(env: dict[str, str], key: str = "", secret: str = "", **config: Any) -> Any:
+    """A client of the store: its owner's, or that of other keys."""
+    return boto3.client(
         "s3",
         endpoint_url=env["AWS_ENDPOINT_URL_S3"],
         region_name=env["AWS_REGION"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}),
+        aws_access_key_id=key or env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=secret or env["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}, **config),
     )
-    body: bytes = client.get_object(Bucket="lake", Key=key)["Body"].read()
+
+
+def lake_object(env: dict[str, str], key: str) -> bytes:
+    """The bytes of one object of the lake."""
+    body: bytes = lake(env).get_object(Bucket="lake", Key=key)["Body"].read()
     return body
 
 
@@ -113,9 +126,8 @@ def test_what_was_written_outlives_a_sigkill_of_every_server(root: Path) -> None
     with mysql(embedded.admin_url(root)) as writer:
         writer.cursor().execute("create table if not exists kept (i int)")
         writer.cursor().execute("insert into kept values (1), (2), (3)")
-    file = root / ".seedbed" / "lake" / "raw" / "a file.bin"
-    file.parent.mkdir(exist_ok=True)
-    file.write_bytes(b"\x00" * 20_000_000)
+    large = os.urandom(1000) * 20_000  # in several pieces
+    lake(env).put_object(Bucket="lake", Key="raw/a file.bin", Body=large)
 
     killed = pids(root)
     assert set(killed) == {"postgres", "mariadb", "s3"}
@@ -133,7 +145,202 @@ def test_what_was_written_outlives_a_sigkill_of_every_server(root: Path) -> None
     with mysql(env["SHOP_URL"]).cursor() as cursor:
         cursor.execute("select count(*), sum(i) from kept")
         assert cursor.fetchone() == (3, 6)
-    assert lake_object(env, "raw/a file.bin") == file.read_bytes()
+    assert lake_object(env, "raw/a file.bin") == large
+
+
+def refusal(call: Callable[..., Any], **arguments: Any) -> str:
+    """The code with which the store refuses a call; nothing if it does it."""
+    try:
+        call(Bucket="lake", **arguments)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def test_the_store_asks_for_a_key_and_a_reader_s_only_reads(root: Path) -> None:
+    env = embedded.up(root, quiet, ["s3"])
+    owner = lake(env)
+    owner.put_object(Bucket="lake", Key="raw/rows", Body=b"rows")
+    kept = Store(Stack(root)).state()
+    reader = lake(env, kept["reader_access_key"], kept["reader_secret_key"])
+    strangers = {
+        "nobody": lake(env, signature_version=UNSIGNED),
+        "another's key": lake(env, "x", "x"),
+        "another's secret": lake(env, env["AWS_ACCESS_KEY_ID"], "x"),
+    }
+    for who, client in strangers.items():
+        for call, more in (
+            (client.list_objects_v2, {}),
+            (client.get_object, {"Key": "raw/rows"}),
+            (client.put_object, {"Key": "raw/rows", "Body": b"other"}),
+            (client.delete_object, {"Key": "raw/rows"}),
+            (client.get_bucket_versioning, {}),
+        ):
+            assert refusal(call, **more), (who, call.__name__)
+    assert refusal(reader.list_objects_v2) == ""
+    assert refusal(reader.get_object, Key="raw/rows") == ""
+    on = {"VersioningConfiguration": {"Status": "Enabled"}}
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("put_object", {"Key": "raw/rows", "Body": b"other"}),
+        ("delete_object", {"Key": "raw/rows"}),
+        ("put_bucket_versioning", on),
+        ("delete_bucket", {}),
+    ]
+    for name, more in changes:
+        assert refusal(getattr(reader, name), **more) == "AccessDenied", name
+    assert lake_object(env, "raw/rows") == b"rows"
+    # The owner's keys are for the one bucket; another is made by nobody.
+    with pytest.raises(ClientError, match="AccessDenied"):
+        owner.create_bucket(Bucket="misspelt")
+    with pytest.raises(ClientError):
+        owner.put_object(Bucket="misspelt", Key="k", Body=b"")
+
+
+def test_the_store_keeps_versions_rules_and_what_is_encrypted(root: Path) -> None:
+    env = embedded.up(root, quiet, ["s3"])
+    owner = lake(env)
+    on = {"Status": "Enabled"}
+    owner.put_bucket_versioning(Bucket="lake", VersioningConfiguration=on)
+    rule = {
+        "ID": "seedbed /",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "raw/"},
+        "Expiration": {"Days": 30},
+    }
+    owner.put_bucket_lifecycle_configuration(
+        Bucket="lake", LifecycleConfiguration={"Rules": [rule]}
+    )
+    new = {"Bucket": "lake", "Key": "twice", "ServerSideEncryption": "AES256"}
+    owner.put_object(**new, Body=b"first", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        owner.put_object(**new, Body=b"second", IfNoneMatch="*")
+    owner.put_object(**new, Body=b"third")
+    os.kill(pids(root)["s3"], signal.SIGKILL)
+    time.sleep(0.2)
+    owner = lake(env := embedded.up(root, quiet, ["s3"]))
+    found = owner.list_object_versions(Bucket="lake", Prefix="twice")["Versions"]
+    bodies = [
+        owner.get_object(Bucket="lake", Key="twice", VersionId=v["VersionId"])
+        for v in found
+    ]
+    assert {b["Body"].read() for b in bodies} == {b"first", b"third"}
+    assert {b["ServerSideEncryption"] for b in bodies} == {"AES256"}
+    rules = owner.get_bucket_lifecycle_configuration(Bucket="lake")["Rules"]
+    assert [(r["ID"], r["Expiration"]) for r in rules] == [
+        (rule["ID"], rule["Expiration"])
+    ]
+
+
+def listening(pid: int) -> set[int]:
+    """The TCP ports of this machine's loopback that a process listens on.
+
+    AssertionError if it listens where other machines reach it.
+    """
+    sockets = set()
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            sockets.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+    ports = set()
+    for kind in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and f"socket:[{inode}]" in sockets:
+                host, _, port = local.partition(":")
+                assert host == "0100007F", f"{local}, which is not the loopback"
+                ports.add(int(port, 16))
+    return ports
+
+
+def test_no_other_port_of_the_store_gives_or_takes_anything(root: Path) -> None:
+    env = embedded.up(root, quiet, ["s3"])
+    lake(env).put_object(Bucket="lake", Key="raw/rows", Body=b"rows of people")
+    ports = listening(pids(root)["s3"])
+    assert len(ports) == 10
+    assert urlsplit(env["AWS_ENDPOINT_URL_S3"]).port in ports
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    paths = (
+        *("/", "/buckets/lake/raw/rows", "/lake/raw/rows", "/buckets/lake/?pretty=y"),
+        *("/dir/assign", "/dir/status", "/dir/lookup?volumeId=1", "/vol/grow"),
+        *("/1,01637037d6", "/stats/disk", "/metrics", "/ui/index.html", "/login"),
+        *("/.tus/buckets/lake/x", "/api/s3/buckets", "/debug/pprof/"),
+    )
+    said = []
+    for port in ports:
+        with contextlib.suppress(OSError):  # those of gRPC: the certificate is asked
+            with anyone.wrap_socket(socket.create_connection((HOST, port), 5)) as tls:
+                tls.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 9)
+                assert not tls.recv(100), f"port {port} talks to whoever comes"
+        for path, method in itertools.product(paths, ("GET", "POST", "DELETE")):
+            line = http.client.HTTPConnection(HOST, port, timeout=5)
+            line.request(method, path, headers={"Tus-Resumable": "1.0.0"})
+            try:
+                said.append((line.getresponse().status, port, method, path))
+            except (OSError, http.client.HTTPException):
+                continue  # it is no HTTP
+    served = [a for a in said if a[0] not in (400, 401, 403, 404, 405)]
+    assert {status for status, *_ in said} >= {400, 401, 403}
+    assert served == []
+    for part, number in Store(Stack(root)).state()["inner_ports"].items():
+        path = Path(f"/tmp/seaweedfs-{part}-grpc-{number + 10_000}.sock")
+        assert path.stat().st_mode & 0o077 == 0, "others may not connect to it"
+    embedded.down(root, quiet)
+    assert not [*Path("/tmp").glob(f"seaweedfs-*-grpc-{number + 10_000}.sock")]
+
+
+def test_a_lake_of_a_store_that_kept_it_in_memory_is_taken_over(own_root: Path) -> None:
+    home = own_root / ".seedbed"
+    files = {"raw/a/part-0.parquet": b"rows", "raw/a/_manifest.json": b"{}"}
+    for key, content in files.items():
+        (home / "lake" / key).parent.mkdir(parents=True, exist_ok=True)
+        (home / "lake" / key).write_bytes(content)
+    (home / "lake" / "raw" / "a" / "part-1.draft").write_bytes(b"half of")
+    stack = Stack(own_root)
+    stack.prepare()
+    old = {"access_key": "old", "secret_key": "old", "passwords_set": True}
+    # Such a store may still run while its successor is installed.
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
+    (home / "s3").mkdir()
+    server = [sys.executable, "-m", "http.server", "-b", HOST, str(port)]
+    memory = as_caller(home / "s3").spawn(
+        server, home / "run" / "s3.pid", home / "log" / "s3.log"
+    )
+    while not answers(port):
+        time.sleep(0.02)
+    stack.update("s3", port=port, up=True, version="moto 5.2.5", **old)
+    lines: list[str] = []
+    env = embedded.up(own_root, lines.append, ["s3"])
+    assert memory.poll() is not None
+    assert any("runs as moto 5.2.5" in line for line in lines)
+    assert any("2 files" in line for line in lines)
+    for key, content in files.items():
+        assert lake_object(env, key) == content
+    found = lake(env).list_objects_v2(Bucket="lake")["Contents"]
+    assert {entry["Key"] for entry in found} == files.keys()
+    assert not any((home / "lake").iterdir())
+    # What is local later is the cache of a run, which a start leaves alone.
+    (home / "lake" / "later").write_bytes(b"")
+    embedded.down(own_root, quiet)
+    embedded.up(own_root, quiet, ["s3"])
+    assert (home / "lake" / "later").exists()
+
+
+def test_the_log_of_a_server_that_runs_does_not_grow_for_ever(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.up(root, quiet)
+    logs = root / ".seedbed" / "log"
+    monkeypatch.setattr(process, "LARGEST_LOG", 1)
+    before = {n: (logs / f"{n}.log").read_bytes() for n in embedded.SERVICES}
+    embedded.up(root, quiet)
+    for name, text in before.items():
+        assert (logs / f"{name}.log.1").read_bytes().startswith(text)
+        assert (logs / f"{name}.log").stat().st_size < len(text)
+    began = time.monotonic()
+    embedded.down(root, quiet)
+    assert time.monotonic() - began < 10
+    assert b"shut" in (logs / "postgres.log").read_bytes()
 
 
 def test_up_twice_starts_nothing_and_says_nothing(root: Path) -> None:
@@ -328,6 +535,7 @@ def test_secrets_are_in_no_log_no_command_line_and_no_open_file(root: Path) -> N
     secrets = [
         env["PGPASSWORD"],
         env["AWS_SECRET_ACCESS_KEY"],
+        Store(Stack(root)).state()["reader_secret_key"],
         urlsplit(env["SHOP_URL"]).password,
         urlsplit(embedded.admin_url(root)).password,
     ]
@@ -345,9 +553,9 @@ def test_a_folder_that_only_its_owner_may_enter_works(own_root: Path) -> None:
     with mysql(env["SHOP_URL"]).cursor() as cursor:
         assert cursor.execute("select 1") == 1
     for server in embedded.status(own_root):
-        if server.name in ("postgres", "mariadb"):
+        if server.name in embedded.SERVICES:
             assert server.pid
-            assert os.stat(f"/proc/{server.pid}").st_uid != 0, "no database as root"
+            assert os.stat(f"/proc/{server.pid}").st_uid != 0, "no server as root"
     embedded.down(own_root, quiet)
     assert pids(own_root) == {}
 

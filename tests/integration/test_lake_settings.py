@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from ingest import pipeline, retention
 from ingest.lake import Lake
@@ -17,18 +18,28 @@ OTHERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def other_store() -> Iterator[str]:
+    """The address of an S3 that has keys of KMS, which the embedded store has not."""
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
 @pytest.fixture
-def bucket(stack: Clone) -> Iterator[Any]:
+def bucket(
+    stack: Clone, other_store: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
     """A client whose bucket `kept` is new and has a rule of somebody else's."""
     stack.start()
+    monkeypatch.setitem(stack.env, "AWS_ENDPOINT_URL_S3", other_store)
     client = stack.s3()
     client.create_bucket(Bucket="kept")
     client.put_bucket_lifecycle_configuration(
         Bucket="kept", LifecycleConfiguration={"Rules": [OTHERS]}
     )
     yield client
-    for entry in client.list_objects_v2(Bucket="kept").get("Contents", []):
-        client.delete_object(Bucket="kept", Key=entry["Key"])
     versions = client.list_object_versions(Bucket="kept")
     for entry in versions.get("Versions", []) + versions.get("DeleteMarkers", []):
         client.delete_object(
@@ -118,12 +129,18 @@ def test_the_manifest_is_encrypted_as_well(day_2_due: Clone, bucket: Any) -> Non
 
 
 def test_the_command_says_what_it_would_do_and_then_that_all_is_well(
-    stack: Clone, bucket: Any
+    stack: Clone,
 ) -> None:
-    env = {**stack.env, "SEEDBED_LAKE": "s3://kept"}
-    done = stack.cli("lake", "--plan", **env)
-    assert done.returncode == 0, done.stderr
-    assert "+ versioning of bucket kept" in done.stdout
-    assert "Nothing was changed" in done.stdout
-    assert stack.cli("lake", **env).returncode == 0
-    assert "as the seed says" in stack.cli("lake", **env).stdout
+    stack.start()
+    store = stack.s3()
+    try:
+        done = stack.cli("lake", "--plan", **stack.env)
+        assert done.returncode == 0, done.stderr
+        assert "+ versioning of bucket lake" in done.stdout
+        assert "Nothing was changed" in done.stdout
+        assert stack.cli("lake", **stack.env).returncode == 0
+        assert "as the seed says" in stack.cli("lake", **stack.env).stdout
+    finally:
+        store.delete_bucket_lifecycle(Bucket="lake")
+        off = {"Status": "Suspended"}
+        store.put_bucket_versioning(Bucket="lake", VersioningConfiguration=off)

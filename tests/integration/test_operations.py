@@ -149,8 +149,13 @@ def test_the_metrics_are_the_control_tables(stack: Clone, story: Story) -> None:
     assert healed["seedbed_table_age_seconds", TABLE] < 600
     assert healed["seedbed_up", ""] == 1
     for layer in ("raw", "bronze"):
-        folder = stack.root / ".seedbed" / "lake" / layer
-        kept = sum(file.stat().st_size for file in folder.rglob("*.parquet"))
+        pages = stack.s3().get_paginator("list_objects_v2")
+        kept = sum(
+            entry["Size"]
+            for page in pages.paginate(Bucket="lake", Prefix=f"{layer}/")
+            for entry in page.get("Contents", [])
+            if entry["Key"].endswith(".parquet")
+        )
         assert 0 < healed["seedbed_lake_bytes_total", layer] == kept
 
 

@@ -316,7 +316,12 @@ def geometry(blob: bytes) -> str:
 
 def lake_rows(clone: Clone, layer: str, table: str, names: dict[str, str]) -> list[Any]:
     """The rows of a table's only batch, sorted by id."""
-    folder = clone.root / ".seedbed" / "lake" / layer / "shop" / table
+    folder = clone.root.parent / "fetched" / layer / table
+    folder.mkdir(parents=True, exist_ok=True)
+    store, prefix = clone.s3(), f"{layer}/shop/{table}/"
+    found = store.list_objects_v2(Bucket="lake", Prefix=prefix)["Contents"]
+    for key in (entry["Key"] for entry in found):
+        store.download_file("lake", key, str(folder / key.rpartition("/")[2]))
     with duckdb.connect() as engine:
         engine.execute("set timezone = 'UTC'")
         columns = ", ".join(
@@ -325,7 +330,7 @@ def lake_rows(clone: Clone, layer: str, table: str, names: dict[str, str]) -> li
             for name, kind in names.items()
         )
         return engine.execute(
-            f"select {columns} from '{folder}/**/part-*.parquet' order by id"
+            f"select {columns} from '{folder}/part-*.parquet' order by id"
         ).fetchall()
 
 

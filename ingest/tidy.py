@@ -1,0 +1,81 @@
+"""What runs leave behind, on this machine and in the control tables, and for how long.
+
+docs/operations.md lists all that grows, with what becomes of it; the lake's bucket has
+rules of its own (ingest/retention.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest import journal, settings
+
+if TYPE_CHECKING:
+    from ingest.ledger import Connection
+
+# What is in a bucket as well, or was of use to a process that is gone.
+CACHE_DAYS = 7
+CACHES = ("lake", "spill", "tmp")
+# What was seen of a run; what it moved stays in audit.batch. As many runs keep
+# theirs whatever their age.
+DETAIL_DAYS = 400
+DETAIL_RUNS = 100
+DETAILS = (
+    *("dq_result", "ledger", "model_run", "probe", "quality_score", "run_table"),
+    "step",
+)
+
+
+def after_run(connection: Connection) -> None:
+    """Delete what is older than it is kept; no fault of this is one of the run."""
+    try:
+        caches(settings.ROOT / ".seedbed")
+        details(connection)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        journal.write("tidy.failed", level="error", error=told)
+
+
+def caches(home: Path) -> None:
+    """Delete local files that nothing has touched for CACHE_DAYS."""
+    before = time.time() - CACHE_DAYS * 86_400
+    for name in CACHES:
+        for top, _, files in os.walk(home / name, topdown=False):
+            for file in (Path(top, name) for name in files):
+                with contextlib.suppress(OSError):  # or it has just gone
+                    if file.lstat().st_mtime < before:
+                        drop(file)
+            # Its date is in no new batch's path, so that nobody is about to use it.
+            if "ingestion_date=" in top and os.stat(top).st_mtime < before:
+                with contextlib.suppress(OSError):
+                    os.rmdir(top)
+
+
+def drop(file: Path) -> None:
+    """Delete a local file of the lake, and the folders of its batch and date."""
+    file.unlink(missing_ok=True)
+    for folder in list(file.parents)[:2]:
+        if "ingestion_date=" in str(folder):
+            with contextlib.suppress(OSError):  # they are in use
+                folder.rmdir()
+
+
+def details(connection: Connection) -> None:
+    """Delete what was seen of old runs, and alerts that were closed as long ago."""
+    for table in DETAILS:
+        connection.execute(
+            f"delete from audit.{table} where run_id in (select run_id from audit.run "
+            "where ended_at < clock_timestamp() - make_interval(days => %s) "
+            "order by started_at desc offset %s)",
+            (DETAIL_DAYS, DETAIL_RUNS),
+        )
+    for table, over in (("alert", "closed_at"), ("delivery", "sent_at")):
+        connection.execute(
+            f"delete from audit.{table} "
+            f"where {over} < clock_timestamp() - make_interval(days => %s)",
+            (DETAIL_DAYS,),
+        )
