@@ -99,7 +99,7 @@ set scram_iterations = 1;
 create role seedbed login;
 alter role seedbed password '{state["password"]}';
 create database seedbed;
-grant connect, create, temporary on database seedbed to seedbed;
+grant connect, create, temporary on database seedbed to seedbed with grant option;
 grant pg_checkpoint to seedbed;
 alter role seedbed createrole;
 """

@@ -24,7 +24,7 @@ begin;
 do $turn$
 begin
     -- Those who build production take turns; an environment is one person's.
-    if has_table_privilege('audit.lock', 'update') then
+    if has_table_privilege(to_regclass('audit.lock'), 'update') then
         perform from audit.lock where name = 'security' for update;
     end if;
 end
