@@ -246,10 +246,11 @@ def _faults(ti: Any) -> Iterator[str]:
 
 def _fault(ti: Any, task_id: str) -> str:
     """What a task of the same run failed of, and where its log is; in one line."""
-    why = ti.xcom_pull(task_ids=task_id, key=WHY) or "it was cut off."
+    told = ti.xcom_pull(task_ids=task_id, key=WHY) or "it was cut off"
+    why = " ".join(told.split()).rstrip(".")
     page = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     log = f"{page}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}/tasks/{task_id}"
-    return f"task {task_id} failed: {' '.join(why.split())} Its log: {log}"
+    return f"task {task_id} failed: {why}. Its log: {log}"
 
 
 LAYERS = ("silver", "gold")

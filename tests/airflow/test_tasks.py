@@ -136,7 +136,7 @@ def test_what_another_try_can_not_mend_fails_at_once_and_is_kept(
     [
         ([], [], []),
         (None, None, ["task silver failed: it was cut off."]),
-        (["a+"], None, ["task silver failed: a: it fails"]),
+        (["a+"], None, ["task silver failed: a: it fails."]),
         ([], None, ["task gold failed: it was cut off."]),
     ],
 )

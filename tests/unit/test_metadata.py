@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ingest import metadata
+from ingest import metadata, seedfile
 from ingest.errors import ConfigurationError
 from ingest.metadata import HEADERS, MetadataError
 from tests.clone import REPOSITORY, neutral_environment
@@ -973,3 +973,22 @@ def test_fingerprints_follow_what_changes_bytes_and_meaning_and_nothing_else(
         meaning_changes,
     )
     assert fingerprints(root, "crm.contacts") == others
+
+
+def test_who_reads_a_seed_file_sees_it_as_it_was_or_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / metadata.FOLDER / "tables.csv"
+    file.parent.mkdir(parents=True)
+    header = ",".join(metadata.HEADERS["tables"]) + "\n"
+    file.write_text(header)
+    file.chmod(0o640)
+    row = {"source": "shop", "table": "orders"}
+    with file.open() as reader:
+        seedfile.append(tmp_path, "tables", [row])
+        assert reader.read() == header
+    with file.open() as reader:
+        before = file.read_text()
+        assert seedfile.change(tmp_path, "tables", row, {"enabled": "false"})
+        assert reader.read() == before
+    assert "false" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in file.parent.iterdir()] == ["tables.csv"]
