@@ -50,8 +50,8 @@ def caches(home: Path) -> None:
                     if file.lstat().st_mtime < before:
                         drop(file)
             # Its date is in no new batch's path, so that nobody is about to use it.
-            if "ingestion_date=" in top and os.stat(top).st_mtime < before:
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if "ingestion_date=" in top and os.stat(top).st_mtime < before:
                     os.rmdir(top)
 
 
@@ -68,10 +68,11 @@ def details(connection: Connection) -> None:
     """Delete what was seen of old runs, and alerts that were closed as long ago."""
     for table in DETAILS:
         connection.execute(
-            f"delete from audit.{table} where run_id in (select run_id from audit.run "
-            "where ended_at < clock_timestamp() - make_interval(days => %s) "
-            "order by started_at desc offset %s)",
-            (DETAIL_DAYS, DETAIL_RUNS),
+            f"delete from audit.{table} where run_id in (select run_id from "
+            "(select run_id, ended_at from audit.run order by started_at desc "
+            "offset %s) as older "
+            "where ended_at < clock_timestamp() - make_interval(days => %s))",
+            (DETAIL_RUNS, DETAIL_DAYS),
         )
     for table, over in (("alert", "closed_at"), ("delivery", "sent_at")):
         connection.execute(

@@ -38,14 +38,14 @@ def test_all_that_commands_leave_is_their_owner_s(day_2_due: Clone) -> None:
             for file in path.rglob("*"):
                 file.chmod(stat.S_IMODE(file.stat().st_mode) & 0o700)
     for words in (
-        ("extract", "--tables", "suppliers"),
-        ("validate", "--tables", "suppliers"),
+        *((step, "--tables", "suppliers") for step in ("extract", "load", "validate")),
+        ("extract", "--tables", "customers"),
         ("backup",),
         ("report", "--out", str(out)),
         ("lineage", "events"),
     ):
         done = day_2_due.cli(*words)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
     made = {path.name for path in home.iterdir()}
     assert {"lake", "backups", "log", "s3"} <= made
     assert open_to_others(home) == []
