@@ -2,6 +2,7 @@
 -- where `audit.schema_version` has another version or checksum of this file. An older
 -- Seedbed refuses a newer version: what it could not work with raises the number.
 -- version 1
+create schema if not exists audit;
 create schema if not exists bronze;
 
 -- Who holds what, for as long as the session lives that took it: a row is held by

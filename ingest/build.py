@@ -268,19 +268,20 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     from dbt_common.events.base_types import EventMsg
 
     target = arguments[arguments.index("--target") + 1]
-    done, said = 0, ""
+    done, total, said = 0, 0, ""
 
     def follow(event: EventMsg) -> None:
-        nonlocal done, said
+        nonlocal done, total, said
         if event.info.name == "PrintEvent":
             printed.append(event.data.msg)
         # An operation's result has no message; what failed is an event.
         if event.info.name.startswith("RunningOperation"):
             said = event.data.exc
+        total = getattr(event.data, "total", 0) or total
         if event.info.name == "NodeFinished":
             done += 1
             if done % 20 == 0:
-                report(f"{arguments[0]}: {done} nodes done")
+                report(f"{arguments[0]}: {done} of {total} nodes done")
 
     log = settings.ROOT / ".seedbed" / "log"
     common = [

@@ -1,5 +1,25 @@
 """The errors a person sees: one paragraph each, with the exit code to end on."""
 
+from __future__ import annotations
+
+import errno
+
+import psycopg
+
+# What helps where the operating system refuses a file.
+_OF_FILES = {
+    errno.EACCES: "Check its owner and mode (`ls -ld`), or name another place",
+    errno.EPERM: "Check its owner and mode (`ls -ld`), or name another place",
+    errno.EROFS: "Name a place that can be written to",
+    errno.ENOENT: "Check the path; a folder is not made for it",
+    errno.ENOTDIR: "Check the path",
+    errno.EISDIR: "Name a file in it",
+    errno.ENOSPC: "Free some space and type the same again; nothing was lost",
+    errno.EDQUOT: "Free some space and type the same again; nothing was lost",
+    errno.EADDRINUSE: "Choose another port, or end what listens there",
+    errno.EMFILE: "Raise the number of open files (`ulimit -n`)",
+}
+
 
 class SeedbedError(Exception):
     """A failure told in one paragraph: what, where, and what to type next.
@@ -31,3 +51,34 @@ class ServiceError(SeedbedError):
     """A server could not be reached or refused what it was asked."""
 
     exit_code = 3
+
+
+def ordinary(error: Exception) -> SeedbedError | None:
+    """What a library's error means to a person; None for one that nobody foresaw."""
+    if isinstance(error, SeedbedError):
+        return error
+    if isinstance(error, OSError) and error.errno in _OF_FILES:
+        place = f"{error.filename}: " if error.filename else ""
+        return ConfigurationError(f"{place}{error.strerror}. {_OF_FILES[error.errno]}.")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ConfigurationError(
+            f"the warehouse refused: {first_line(error)}. The user of PGUSER lacks a "
+            "right; docs/roles.md says which role may do what."
+        )
+    if isinstance(error, psycopg.OperationalError):
+        return ServiceError(
+            f"the warehouse ended what was under way: {first_line(error)}. It was "
+            "rolled back; `./seedbed doctor` shows whether the server answers. Then "
+            "type the same again."
+        )
+    if type(error).__module__.startswith(("botocore", "boto3")):
+        return ServiceError(
+            f"the lake's store refused, or can't be reached: {first_line(error)}. "
+            "Check S3_ENDPOINT_URL, S3_BUCKET and the keys, or run `./seedbed doctor`."
+        )
+    if type(error).__module__.startswith("pymysql"):
+        return ServiceError(
+            f"a source refused, or can't be reached: {first_line(error)}. Check its "
+            "URL in the environment, or run `./seedbed doctor`."
+        )
+    return None

@@ -130,7 +130,7 @@ def connect() -> Connection:
             conninfo.make_conninfo(**warehouse), autocommit=True
         )
     except psycopg.OperationalError as error:
-        said = str(error).strip().splitlines()[-1]
+        said = first_line(error).removeprefix("connection failed: ").rstrip(".")
         raise ServiceError(
             f"the warehouse at {warehouse['host']}:{warehouse['port']} (database "
             f"{warehouse['dbname']}, user {warehouse['user']}) can't be reached: "

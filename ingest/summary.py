@@ -147,6 +147,10 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             "order by started_at desc limit 1",
             {"run_id": run_id},
         ).fetchone()
+    if run is None and run_id:
+        raise SeedbedError(
+            f"there is no run {run_id!r}; `./seedbed status` shows the newest one's id."
+        )
     if run is None:
         raise SeedbedError("there has been no run yet; type `./seedbed run`.")
     with connection.cursor(row_factory=class_row(Line)) as cursor:

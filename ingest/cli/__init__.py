@@ -28,7 +28,12 @@ from ingest.cli import (
     trial,
 )
 from ingest.cli.common import escaped
-from ingest.errors import ConfigurationError, SeedbedError, ServiceError
+from ingest.errors import (
+    ConfigurationError,
+    SeedbedError,
+    ServiceError,
+    ordinary,
+)
 
 # Help shows the five to start with, then the rest in groups.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
@@ -105,6 +110,8 @@ for _commands in GROUPS.values():
 def main() -> None:
     """Run the command line; errors become one paragraph and an exit code."""
     debug = "--debug" in sys.argv
+    # What is ended by a signal leaves semaphores to this tracker, which frees them.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     private.begin()
     stop.listen()
     try:
@@ -118,31 +125,31 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = ConfigurationError.exit_code
-    except SeedbedError as error:
-        if debug:
-            raise
-        Console(stderr=True, highlight=False).print(
-            f"[red]error[/]: {escaped(str(error))}", soft_wrap=True
-        )
-        code = error.exit_code
-    except psycopg.errors.LockNotAvailable as error:
-        if debug:
-            raise
-        told = ledger.locked_by(error) or "Whoever held it has ended"
-        Console(stderr=True, highlight=False).print(
-            "[red]error[/]: the warehouse has waited for a lock for too long. "
-            f"{escaped(told)}. What was under way was rolled back; run again.",
-            soft_wrap=True,
-        )
-        code = ServiceError.exit_code
     except Exception as error:
         if debug:
             raise
+        told = _locked(error) or ordinary(error)
+        text = str(told) if told else _unforeseen(error)
         Console(stderr=True, highlight=False).print(
-            f"[red]error[/]: this should not have happened: {type(error).__name__}: "
-            f"{escaped(str(error))}. The same command after `./seedbed --debug` shows "
-            "where; please report it.",
-            soft_wrap=True,
+            f"[red]error[/]: {escaped(text)}", soft_wrap=True
         )
-        code = 1
+        code = told.exit_code if told else SeedbedError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _locked(error: Exception) -> SeedbedError | None:
+    """Who holds the lock that was waited for in vain."""
+    if not isinstance(error, psycopg.errors.LockNotAvailable):
+        return None
+    who = ledger.locked_by(error) or "Whoever held it has ended"
+    return ServiceError(
+        f"the warehouse has waited for a lock for too long. {who}. What was under way "
+        "was rolled back; run again."
+    )
+
+
+def _unforeseen(error: Exception) -> str:
+    return (
+        f"this should not have happened: {type(error).__name__}: {error}. The same "
+        "command after `./seedbed --debug` shows where; please report it."
+    )

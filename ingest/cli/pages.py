@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from ingest import ledger
+from ingest import ledger, stop
 from ingest.cli.common import chosen_tables, out, say, start_services
 
 
@@ -46,7 +47,8 @@ def docs(serve: bool, port: int) -> int:
     if serve:
         server = site.serve(port)
         out.print(f"serving  http://127.0.0.1:{server.server_port}/  (stop: Ctrl-C)")
-        server.serve_forever()
+        with suppress(stop.Stopped):
+            server.serve_forever()
     return 0
 
 
