@@ -181,7 +181,7 @@ def backup(file: Path | None, keep: int) -> int:
     from ingest.operations import drill as drills
 
     start_services(())
-    made = drills.backup(file, keep)
+    made = drills.backup(file, keep, say)
     size = made.stat().st_size
     out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
     out.print("next     ./seedbed drill restores it beside the warehouse and compares")

@@ -57,7 +57,9 @@ def newest() -> Path | None:
     return max(_folder().glob("*.dump"), default=None)
 
 
-def backup(file: Path | None = None, keep: int = 0) -> Path:
+def backup(
+    file: Path | None = None, keep: int = 0, report: Report = lambda line: None
+) -> Path:
     """Write the warehouse with its control tables to a file, as of one moment.
 
     Without a `file` it goes to .seedbed/backups, where only the newest `keep` stay if
@@ -79,6 +81,7 @@ def backup(file: Path | None = None, keep: int = 0) -> Path:
     if is_ours and keep:
         for old in sorted(_folder().glob(_NAMES))[:-keep]:
             old.unlink(missing_ok=True)
+            report(f"removed {old.name}, as {keep} newer ones are kept (--keep)")
     return file
 
 
