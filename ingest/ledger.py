@@ -442,8 +442,8 @@ def table_lock(table: Table) -> Iterator[None]:
         if not locks.take(connection, name):
             who = locks.holder(connection, name) or "it has just ended"
             raise Busy(
-                f"{table.id}: another run is working on it ({who}), so this one left "
-                "it alone. Wait for that run (`./seedbed status` shows it) and run "
+                f"{table.id}: skipped, as another run is loading this table ({who}). "
+                "Wait for that run (`./seedbed status` shows it) and run "
                 "again."
             )
         try:

@@ -588,8 +588,8 @@ def _views(connection: Connection, models: Sequence[Served]) -> list[Assertion]:
         told = ""
         if name not in names:
             told = (
-                f"{view} is none of the views that the models have: whoever may read "
-                f"it sees what it shows. Type: drop {_KINDS.get(kind, 'view')} {view};"
+                f"{view} belongs to no model, and whoever may read it sees what it "
+                f"shows. Type: drop {_KINDS.get(kind, 'view')} {view};"
             )
         elif kind != "v" or not is_barrier:
             told = (

@@ -257,14 +257,15 @@ def _blocked(line: Line, is_unbalanced: bool) -> str:
         leave_out = "--quarantine "
     if is_unbalanced:
         return escape(
-            f"{line.reason}. Its last good state and all that follows from it were "
-            "kept.\nType ./seedbed run: the window is read again."
+            f"{line.reason}. The last good data, and every model built from it, stay "
+            "as they were.\nType ./seedbed run: the window is read again."
         )
     return escape(
-        f"{line.reason}. Its last good state and all that follows from it were kept.\n"
+        f"{line.reason}. The last good data, and every model built from it, stay as "
+        "they were.\n"
         f"See the rows:     {look}\n"
-        "Repair the source and type ./seedbed run: the window is read again. Or let "
-        f"it pass{' without these rows' if leave_out else ''}:\n"
+        "Repair the source and type ./seedbed run: the window is read again. Or "
+        f"release the batch{' without these rows' if leave_out else ''}:\n"
         f"                  ./seedbed release {line.batch_id} {leave_out}"
         "--reason '…'"
     )
@@ -401,8 +402,8 @@ def show_probe(summary: Summary, console: Console) -> None:
         console.print(f"security [red]{leaks} assertions do not hold[/]:")
     elif roles:
         console.print(
-            f"security [green]closed[/]: {len(roles)} roles see what is theirs, "
-            f"{columns} times a column of personal data was looked at"
+            f"security [green]ok[/]: {len(roles)} roles checked, {columns} columns of "
+            "personal data masked"
         )
     found = [row for row in summary.probe if row["told"]]
     for row in found[:SHOWN_LEAKS]:

@@ -3,7 +3,7 @@
 The demo's shop is read by `./seedbed run`, again and again after the same change, in a
 copy of the project with servers of its own. In turn nobody is configured, all endpoints
 refuse (lineage, Slack, PagerDuty, mail), and all take the call and stay silent. The
-metrics need no way of their own: they are fetched, and a run tells them to nobody.
+metrics need no way of their own: they are fetched, and a run pushes none.
 """
 
 from __future__ import annotations

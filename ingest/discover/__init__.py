@@ -299,7 +299,7 @@ def show(result: Discovery, console: Console) -> None:
     name, columns = result.source.name, result.columns_added
     console.print(
         f"\nadded    {added:,} tables, {columns:,} columns of known tables to "
-        f"{metadata.FOLDER}: rows to look at and edit\n"
+        f"{metadata.FOLDER}: review the proposed rows\n"
         f"next     ./seedbed generate   ./seedbed run --tables '{name}.*'",
         soft_wrap=True,
     )

@@ -348,7 +348,7 @@ class Judge:
                 return Choice(
                     "incremental", f"a log in the order of {name}", name, is_log=True
                 )
-        return Choice("full", "no column tells when a row changed")
+        return Choice("full", "no last-modified column")
 
     def _with_watermark(self, key: Key, watermark: str) -> Choice:
         flag = self._soft_delete()

@@ -101,10 +101,10 @@ def _find(connection: ledger.Connection, name: str) -> tuple[Table, Batch]:
         waiting = connection.execute(
             "select batch_id from audit.batch where state = 'rejected' order by 1"
         ).fetchall()
-        there = ", ".join(str(row[0]) for row in waiting) or "none"
+        there = ", ".join(str(row[0]) for row in waiting)
         raise ConfigurationError(
-            f"{name!r} is no batch, and no table with a rejected one. Rejected are: "
-            f"{there}."
+            f"no rejected batch, and no table with one, is named {name!r}; "
+            + (f"rejected are: {there}." if there else "there are none.")
         )
     return table, ledger.batch(connection, table.id, int(rows[0][1]))
 

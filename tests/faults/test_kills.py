@@ -179,7 +179,7 @@ def test_a_table_that_another_run_works_on_is_left_alone(day_2_due: Clone) -> No
         result = day_2_due.run("suppliers", "customers")
     assert states(result) == {"shop.customers": "released", "shop.suppliers": "busy"}
     (busy,) = [str(o.error) for o in result.outcomes if o.error]
-    assert "another run is working on it" in busy
+    assert "another run is loading this table" in busy
     assert day_2_due.relation("silver", "suppliers") == before
     assert day_2_due.run("suppliers").state == "done"
     assert day_2_due.relation("silver", "suppliers") != before

@@ -122,7 +122,7 @@ def test_a_backfill_beside_an_increment_gives_what_a_full_load_gives(
         assert codes == [int("busy" in text) for text in told], told
         if "busy" not in runs[1].told:
             break
-        assert "another run is working on it" in runs[1].told
+        assert "another run is loading this table" in runs[1].told
     assert_heals(day_2_due, "order_items")
     assert differing(day_2_due, "order_items") == 0
 

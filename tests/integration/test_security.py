@@ -214,7 +214,7 @@ PLANTED = {
     ),
     "a plain view in the serving schema": (
         "create view serving.everything as select * from silver.customers",
-        "serving.everything is none of the views",
+        "serving.everything belongs to no model",
     ),
     "a plain view elsewhere": (
         "create view reports.people as select * from silver.customers; "

@@ -108,7 +108,7 @@ HOPEFUL = [
     *PASSING,
     answer(503),
     EndpointConnectionError(endpoint_url="http://lake"),
-    Busy("another run is working on it"),
+    Busy("another run is loading this table"),
     SeedbedError("its process died"),
 ]
 
