@@ -396,13 +396,13 @@ def show_probe(summary: Summary, console: Console) -> None:
     if not summary.probe:
         return
     leaks = sum(not row["holds"] for row in summary.probe)
-    columns = sum(bool(row["pii"]) for row in summary.probe)
+    masked = {(r["relation"], r["column_name"]) for r in summary.probe if r["pii"]}
     roles = {row["role_name"] for row in summary.probe if row["relation"]} - {"public"}
     if leaks:
         console.print(f"security [red]{leaks} assertions do not hold[/]:")
     elif roles:
         console.print(
-            f"security [green]ok[/]: {len(roles)} roles checked, {columns} columns of "
+            f"security [green]ok[/]: {len(roles)} roles checked, {len(masked)} columns of "
             "personal data masked"
         )
     found = [row for row in summary.probe if row["told"]]
