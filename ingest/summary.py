@@ -402,8 +402,8 @@ def show_probe(summary: Summary, console: Console) -> None:
         console.print(f"security [red]{leaks} assertions do not hold[/]:")
     elif roles:
         console.print(
-            f"security [green]ok[/]: {len(roles)} roles checked, {len(masked)} columns of "
-            "personal data masked"
+            f"security [green]ok[/]: {len(roles)} roles checked, {len(masked)} columns "
+            "of personal data masked"
         )
     found = [row for row in summary.probe if row["told"]]
     for row in found[:SHOWN_LEAKS]:
