@@ -1,5 +1,6 @@
 """Tables that are taken off the seed, or put back on it."""
 
+from tests.faults.oracle import states
 from tests.foreign import Foreign
 
 SCHEMA = "retiring"
@@ -19,7 +20,8 @@ def test_a_retired_table_fails_no_run_and_comes_back_whole(foreign: Foreign) -> 
     foreign.discover(SCHEMA)
     for name in ("goes", "stays"):
         foreign.edit("tables", {"table": name}, load_type="cdc")
-    assert foreign.run().state == "done"
+    first = foreign.run()
+    assert first.state == "done", (states(first), first.built and first.built.failures)
     assert foreign.query("select id, v from serving.goes") == [(1, 1)]
     foreign.query("create view public.mine as select * from serving.goes_history")
 
