@@ -28,7 +28,8 @@ def _client(endpoint: str | None) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    # A session of its own: the default one keeps the first keys that it has seen.
+    return boto3.Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=os.environ.get("AWS_REGION"),

@@ -428,7 +428,7 @@ class _Bench:
                 connection.execute(f"drop schema if exists {schema} cascade")
             connection.execute("checkpoint")
         bucket = urlsplit(os.environ["SEEDBED_LAKE"]).netloc
-        boto3.resource("s3").Bucket(bucket).objects.delete()
+        boto3.Session().resource("s3").Bucket(bucket).objects.delete()
         shutil.rmtree(self.home / ".seedbed" / "lake", ignore_errors=True)
 
     def _count(self, relation: str) -> int:
