@@ -166,7 +166,8 @@ def test_of_two_runs_at_once_both_end_well_and_no_row_is_lost(
     ]
     told = [p.communicate(timeout=240)[0] for p in processes]
     for process, text in zip(processes, told, strict=True):
-        assert process.returncode == 0, text
+        # Who left a table to the other says so.
+        assert process.returncode == int(" busy" in text), text
         assert "Traceback" not in text
     assert_undisturbed(day_2_due, played)
 
