@@ -298,7 +298,6 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
         "--log-level-file",
         "info",
     ]
-    _interruptible()
     # What a variable changes is parsed for that command alone.
     manifest = None if "--vars" in arguments else _manifest(target, common)
     runner = dbtRunner(manifest=manifest, callbacks=[follow])
@@ -310,17 +309,6 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     for result in results:
         result.message = result.message or said
     return results
-
-
-def _interruptible() -> None:
-    """Let a signal end a statement that dbt waits for in the main thread: a hook's.
-
-    Otherwise the signal would be seen only once the warehouse has answered.
-    """
-    import psycopg2.extensions  # type: ignore[import-untyped]
-    import psycopg2.extras  # type: ignore[import-untyped]
-
-    psycopg2.extensions.set_wait_callback(psycopg2.extras.wait_select)
 
 
 def _manifest(target: str, common: list[str]) -> Manifest:

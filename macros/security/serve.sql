@@ -14,7 +14,8 @@
 {#-
     In the transaction that puts the model in its place: whoever reads the view sees
     the old rows or the new ones, masked. A view that is as it was made, and would be
-    made the same, is left alone, so that nobody waits for it.
+    made the same, is left alone, so that nobody waits for it. That is seen by its
+    parsed form: pg_get_viewdef would wait for whoever has locked the model.
 -#}
 {% macro postgres__serve(node, columns) %}
     {%- set view = adapter.quote(serving_schema()) ~ '.' ~ adapter.quote(node.alias) -%}
@@ -40,7 +41,7 @@ begin
             and pg_depend.refobjid = '{{ base }}'::regclass
             and pg_rewrite.ev_class = to_regclass('{{ view }}')
             and obj_description(pg_rewrite.ev_class, 'pg_class')
-            = '{{ mark }}' || md5(pg_get_viewdef(pg_rewrite.ev_class)) || ')'
+            = '{{ mark }}' || md5(pg_rewrite.ev_action::text) || ')'
     ) then
         begin
             {{ create | indent(12) }};
@@ -51,7 +52,11 @@ begin
         end;
         execute format(
             'comment on view {{ view }} is %L',
-            '{{ mark }}' || md5(pg_get_viewdef('{{ view }}'::regclass)) || ')'
+            (
+                select '{{ mark }}' || md5(ev_action::text) || ')'
+                from pg_catalog.pg_rewrite
+                where ev_class = '{{ view }}'::regclass and rulename = '_RETURN'
+            )
         );
     end if;
     for consumer in
