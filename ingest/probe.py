@@ -614,7 +614,9 @@ def _views_elsewhere(connection: Connection, serving: str) -> list[Assertion]:
         "and not (relkind = 'v' "
         "and coalesce('security_barrier=true' = any(reloptions), false) "
         "and coalesce(obj_description(oid, 'pg_class'), '') "
-        "like '%%(seedbed %% ' || md5(pg_get_viewdef(oid)) || ')') order by relname",
+        "like '%%(seedbed %% ' || (select md5(ev_action::text) from pg_rewrite "
+        "where ev_class = pg_class.oid and rulename = '_RETURN') || ')') "
+        "order by relname",
         (serving,),
     ):
         view = f"{serving}.{name}"
