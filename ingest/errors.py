@@ -74,7 +74,8 @@ def ordinary(error: Exception) -> SeedbedError | None:
     if type(error).__module__.startswith(("botocore", "boto3")):
         return ServiceError(
             f"the lake's store refused, or can't be reached: {first_line(error)}. "
-            "Check S3_ENDPOINT_URL, S3_BUCKET and the keys, or run `./seedbed doctor`."
+            "Check SEEDBED_LAKE, AWS_ENDPOINT_URL_S3 and the keys, or run `./seedbed "
+            "doctor`."
         )
     if type(error).__module__.startswith("pymysql"):
         return ServiceError(
