@@ -434,19 +434,18 @@ class _Extraction:
         high = self.batch.window_high
 
         def inside(quote: Callable[[str], str]) -> str:
-            if not self.table.watermark_column:
-                return within(quote)
             watermark = quote(self.table.watermark_column)
             return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
 
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
         wanted = f"({canonical}) in (select ({log.key(self.table)}) from {name})"
-        rows = self._rows(inside if due else within, wanted)
+        rows = self._rows(within, wanted)
         # Counted apart: a scan of the keys alone, nothing of which is written.
         count = self._size(rows)
-        keys.assert_all_found(
-            self.engine, self.table, name, self._size(self._rows(within, wanted))
-        )
+        keys.assert_all_found(self.engine, self.table, name, count)
+        if due and self.table.watermark_column:
+            rows = self._rows(inside, wanted)
+            count = self._size(rows)
         read.parts += self._write_rows(read, rows, count, "found")
         read.source_rows += count
 

@@ -159,6 +159,9 @@ def locked_by(error: BaseException) -> str:
     return ""
 
 
+NO_RUN = "there has been no run yet; type `./seedbed run`."
+
+
 class Unready(SeedbedError):
     """There are no control tables yet, or those of an older version."""
 
@@ -215,7 +218,7 @@ def look(connection: Connection) -> None:
     """
     stored = _stored(connection)
     if stored is None:
-        raise Unready("there has been no run yet; type `./seedbed run`.")
+        raise Unready(NO_RUN)
     if stored[0] < _wanted()[0]:
         raise Unready(
             f"the control tables are of version {stored[0]}, and this Seedbed reads "

@@ -68,6 +68,16 @@ class Leak:
 _GRANTS = r"""
 with recursive
 
+of_extensions as (
+
+    select
+        classid,
+        objid
+    from pg_depend
+    where deptype = 'e'
+
+),
+
 schemas as (
 
     select
@@ -95,13 +105,11 @@ relations as (
     inner join schemas on schemas.oid = pg_class.relnamespace
     where
         pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-        and not exists (
+        and ('pg_class'::regclass, pg_class.oid) not in (
             select
-            from pg_depend
-            where
-                pg_depend.classid = 'pg_class'::regclass
-                and pg_depend.objid = pg_class.oid
-                and pg_depend.deptype = 'e'
+                classid,
+                objid
+            from of_extensions
         )
 
 ),
@@ -169,13 +177,11 @@ things as (
         is_ours
     from schemas
     where
-        not exists (
+        ('pg_namespace'::regclass, schemas.oid) not in (
             select
-            from pg_depend
-            where
-                pg_depend.classid = 'pg_namespace'::regclass
-                and pg_depend.objid = schemas.oid
-                and pg_depend.deptype = 'e'
+                classid,
+                objid
+            from of_extensions
         )
     union all
     select

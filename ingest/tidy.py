@@ -24,10 +24,7 @@ CACHES = ("lake", "spill", "tmp")
 # theirs whatever their age.
 DETAIL_DAYS = 400
 DETAIL_RUNS = 100
-DETAILS = (
-    *("dq_result", "ledger", "model_run", "probe", "quality_score", "run_table"),
-    "step",
-)
+DETAILS = "dq_result ledger model_run probe quality_score run_table step".split()
 
 
 def after_run(connection: Connection) -> None:

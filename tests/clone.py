@@ -312,16 +312,29 @@ class Clone:
         )
 
     # -- the warehouse ---------------------------------------------------------
-    def connect(self, database: str = "seedbed") -> psycopg.Connection[Row]:
-        """A connection to the warehouse."""
+    def connect(
+        self, database: str = "seedbed", user: str = "", password: str = ""
+    ) -> psycopg.Connection[Row]:
+        """A connection to the warehouse, as its owner or as another user."""
         return psycopg.connect(
             host=self.env["PGHOST"],
             port=self.env["PGPORT"],
-            user=self.env["PGUSER"],
-            password=self.env["PGPASSWORD"],
+            user=user or self.env["PGUSER"],
+            password=password or self.env["PGPASSWORD"],
             dbname=database,
             autocommit=True,
         )
+
+    @contextmanager
+    def connected_as(self, role: str) -> Iterator[psycopg.Connection[Row]]:
+        """A person in the role, with a password and a session of their own."""
+        user, password = f"person_{secrets.token_hex(4)}", secrets.token_hex(8)
+        self.query(f"create role {user} login password '{password}' in role {role}")
+        try:
+            with self.connect(user=user, password=password) as connection:
+                yield connection
+        finally:
+            self.query(f"drop role {user}")
 
     def query(self, text: str, *values: object) -> list[Row]:
         """Rows of a query; [] for a statement."""

@@ -1,12 +1,10 @@
 """Nobody who reads, scrapes or backs up stops the platform, nor is stopped by it."""
 
 import contextlib
-import secrets
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import pytest
@@ -21,25 +19,6 @@ from tests.clone import Clone, neutral_environment
 LOCKED_BEFORE = ("audit", "run", "table", "build", "security", "drift", "log")
 
 
-@contextmanager
-def somebody(clone: Clone, role: str) -> Iterator[psycopg.Connection[Any]]:
-    """A person in the role, with a session of their own."""
-    user, password = f"person_{secrets.token_hex(4)}", secrets.token_hex(8)
-    clone.query(f"create role {user} login password '{password}' in role {role}")
-    try:
-        with psycopg.connect(
-            host=clone.env["PGHOST"],
-            port=clone.env["PGPORT"],
-            user=user,
-            password=password,
-            dbname="seedbed",
-            autocommit=True,
-        ) as connection:
-            yield connection
-    finally:
-        clone.query(f"drop role {user}")
-
-
 @pytest.fixture(scope="module")
 def built(stack: Clone, played: object) -> Clone:
     """The demo after its first day, which these tests leave as it is."""
@@ -51,8 +30,8 @@ def test_no_lock_that_anybody_can_take_stops_anything(built: Clone) -> None:
     """A developer reads the control tables, and locks them as little as an analyst."""
     tables = [t.id for t in built.tables()]
     with (
-        somebody(built, "seedbed_transformer") as developer,
-        somebody(built, "seedbed_analyst") as person,
+        built.connected_as("seedbed_transformer") as developer,
+        built.connected_as("seedbed_analyst") as person,
     ):
         for name in LOCKED_BEFORE:
             person.execute(f"select pg_advisory_lock(hashtext('seedbed.{name}'))")
@@ -270,7 +249,7 @@ def test_nobody_waits_for_another_for_longer_than_two_seconds(
         contextlib.ExitStack() as open_,
         watched(day_2_due) as waits,
     ):
-        analyst = open_.enter_context(somebody(day_2_due, "seedbed_analyst"))
+        analyst = open_.enter_context(day_2_due.connected_as("seedbed_analyst"))
         analyst.execute("begin")
         for (name,) in views:
             analyst.execute(f"select from serving.{name} limit 1")

@@ -8,7 +8,7 @@ import pytest
 from ingest.metadata import HEADERS
 from ingest.pipeline import RunResult
 from tests.foreign import Foreign
-from tests.integration.test_security import ANALYST, CONSUMERS, connected_as
+from tests.integration.test_security import ANALYST, CONSUMERS
 
 LONG = "n" * 63
 HOSTILE = "a\"b`c'd {{ 1/0 }} {% x %} {# --; /* \\ <script>alert(1)</script>\nend"
@@ -347,7 +347,7 @@ def test_secrets_and_what_may_be_personal_are_shown_to_nobody_until_it_is_answer
     staff = "first_name, pass_wort, api_token, picture, zip_code, place, cv, salary"
     query = f"select {staff}, post from serving.staff"
     for role in CONSUMERS:
-        with connected_as(foreign, role) as person:
+        with foreign.connected_as(role) as person:
             (row,) = person.execute(query).fetchall()  # type: ignore[arg-type]
             name = "A***" if role == ANALYST else None
             assert row == (name, *[None] * 7, "head")

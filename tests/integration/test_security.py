@@ -3,7 +3,6 @@
 import functools
 import os
 import re
-import secrets
 import signal
 import threading
 import time
@@ -56,25 +55,6 @@ def masked(value: Any, pii: str) -> Any:
     return None
 
 
-@contextmanager
-def connected_as(clone: Clone, role: str) -> Iterator[psycopg.Connection[Row]]:
-    """A person in the role, with a password."""
-    user, password = f"person_{secrets.token_hex(4)}", secrets.token_hex(8)
-    clone.query(f"create role {user} login password '{password}' in role {role}")
-    try:
-        with psycopg.connect(
-            host=clone.env["PGHOST"],
-            port=clone.env["PGPORT"],
-            user=user,
-            password=password,
-            dbname="seedbed",
-            autocommit=True,
-        ) as connection:
-            yield connection
-    finally:
-        clone.query(f"drop role {user}")
-
-
 def leaks(clone: Clone) -> list[str]:
     """What `./seedbed security probe` tells."""
     with clone.inside(), ledger.connect() as connection:
@@ -107,7 +87,7 @@ def test_each_column_of_personal_data_is_masked_for_each_role_in_every_row(
     for view, column, pii in personal_data():
         kinds.setdefault(view, {})[column] = pii
     assert len(kinds) == 8
-    with connected_as(clone, role) as person:
+    with clone.connected_as(role) as person:
         for view, classes in kinds.items():
             schema = "gold" if view.startswith("dim_") else "silver"
             rows = clone.relation(schema, view)
@@ -141,7 +121,7 @@ def test_nothing_but_what_is_a_role_s_own_can_be_read_or_written(
         "any(array['bronze', 'audit', 'staging', 'silver', 'gold', 'serving'])"
     )
     assert len(relations) > 60
-    with connected_as(clone, role) as person:
+    with clone.connected_as(role) as person:
         for schema, name in relations:
             if schema in own:
                 person.execute(f"select from {schema}.{name} limit 1")  # type: ignore[arg-type]
@@ -160,7 +140,7 @@ def test_a_function_of_a_restricted_analyst_sees_no_row_that_is_hidden(
     clone: Clone,
 ) -> None:
     told: list[str] = []
-    with connected_as(clone, RESTRICTED) as person:
+    with clone.connected_as(RESTRICTED) as person:
         person.add_notice_handler(lambda n: told.append(n.message_primary or ""))
         person.execute(
             "create function pg_temp.spy(text) returns boolean language plpgsql "
@@ -462,7 +442,7 @@ def test_a_column_that_becomes_personal_data_is_masked_before_its_model_is_built
     with clone.edited("columns", f"{line},,City", f"{line},address,City of residence"):
         done = clone.dbt("run", "--select", "dim_date")
         assert done.returncode == 0, done.stdout
-        with connected_as(clone, ANALYST) as person:
+        with clone.connected_as(ANALYST) as person:
             for view in ("customers", "customers_history"):
                 query = f"select count(*), count(city) from serving.{view}"
                 rows, cities = person.execute(query).fetchone()  # type: ignore
@@ -483,7 +463,7 @@ def test_readers_see_masked_rows_all_the_time_while_a_table_is_rebuilt(
 
     def read() -> None:
         nonlocal looked
-        with connected_as(clone, ANALYST) as person:
+        with clone.connected_as(ANALYST) as person:
             while not done.is_set():
                 try:
                     row = person.execute(
