@@ -492,9 +492,9 @@ class Clone:
                     cursor.executemany(f"insert into {table} values ({marks})", rows)
 
     # -- checkpoints -----------------------------------------------------------
-    @property
-    def _state(self) -> Path:
-        return self.root / ".seedbed" / "state"
+    def _kept_beside(self) -> list[Path]:
+        """What the product keeps on this machine of runs that the warehouse knows."""
+        return [self.root / ".seedbed" / name for name in ("state", "lineage")]
 
     def save(self, name: str) -> None:
         """Remember everything under `name`."""
@@ -502,8 +502,9 @@ class Clone:
         self._copy_database("seedbed", database)
         state = self.root.parent / database
         shutil.rmtree(state, ignore_errors=True)
-        if self._state.exists():
-            shutil.copytree(self._state, state)
+        for folder in self._kept_beside():
+            if folder.exists():
+                shutil.copytree(folder, state / folder.name)
         self.checkpoints[name] = Checkpoint(database, self._dump(), state)
 
     def restore(self, name: str, source: str | None = None) -> None:
@@ -514,9 +515,10 @@ class Clone:
         self._copy_database(checkpoint.database, "seedbed")
         self._undump(self.checkpoints[source or name].source)
         self._empty_lake()
-        shutil.rmtree(self._state, ignore_errors=True)
-        if checkpoint.state.exists():
-            shutil.copytree(checkpoint.state, self._state)
+        for folder in self._kept_beside():
+            shutil.rmtree(folder, ignore_errors=True)
+            if (kept := checkpoint.state / folder.name).exists():
+                shutil.copytree(kept, folder)
 
     def restore_seed(self) -> None:
         """Have the seed as it was: a run follows its sources by writing it."""

@@ -113,7 +113,8 @@ def test_a_warehouse_of_the_user_s_own_is_not_replaced_by_the_embedded_one(
 
 def test_a_bucket_that_does_not_exist(day_2_due: Clone) -> None:
     done = run(day_2_due, "suppliers", SEEDBED_LAKE="s3://nowhere")
-    assert_told(day_2_due, done, 3, "s3://nowhere", "NoSuchBucket", "bucket")
+    # A store says NoSuchBucket, or AccessDenied to keys that are not for it.
+    assert_told(day_2_due, done, 3, "s3://nowhere", "Check that the bucket exists")
     assert_heals(day_2_due, "suppliers")
 
 

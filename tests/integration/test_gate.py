@@ -461,7 +461,7 @@ def test_a_batch_is_released_as_it_is(day_2_due: Clone) -> None:
     assert day_2_due.released("shop.orders") == day_2_due.held("shop.orders")
     refused = day_2_due.cli("release", "shop.orders", "--reason", "again")
     assert refused.returncode == 2
-    assert "no table with a rejected one" in refused.stderr
+    assert "no rejected batch, and no table with one" in refused.stderr
 
 
 @pytest.mark.long
