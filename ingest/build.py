@@ -22,7 +22,9 @@ from ingest.ledger import Connection
 from ingest.metadata import Table
 
 if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
 
 Report = Callable[[str], None]
 
@@ -262,11 +264,21 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
     return _built(_invoke(arguments, report, []))
 
 
+def runner(
+    manifest: Manifest | None = None, follow: Callable[[EventMsg], None] | None = None
+) -> dbtRunner:
+    """dbt in this process, with a manifest that it need not parse again."""
+    from dbt.cli.main import dbtRunner
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    # For each flag of an adapter dbt looks for the module that declares it, through
+    # the source text of every frame of the stack: up to a second, for a word in a log.
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]
+    return dbtRunner(manifest=manifest, callbacks=[follow] if follow else [])
+
+
 def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequence[Any]:
     """Run a dbt command; its results. What macros print is added to `printed`."""
-    from dbt.cli.main import dbtRunner
-    from dbt_common.events.base_types import EventMsg
-
     target = arguments[arguments.index("--target") + 1]
     done, total, said = 0, 0, ""
 
@@ -300,8 +312,7 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     ]
     # What a variable changes is parsed for that command alone.
     manifest = None if "--vars" in arguments else _manifest(target, common)
-    runner = dbtRunner(manifest=manifest, callbacks=[follow])
-    answer = runner.invoke([*arguments, *common])
+    answer = runner(manifest, follow).invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
         raise _failed(answer.exception)
@@ -313,13 +324,12 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
 
 def _manifest(target: str, common: list[str]) -> Manifest:
     """The project as dbt parsed it: once in a process, until `forget`."""
-    from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
     # Schemas are part of what is parsed.
     place = (str(settings.ROOT), target, schema_of("gold"))
     if place not in _parsed:
-        answer = dbtRunner().invoke(["parse", "--target", target, *common])
+        answer = runner().invoke(["parse", "--target", target, *common])
         stop.check()
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)

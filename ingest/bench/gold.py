@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from ingest import load, metadata, settings
+from ingest import build, load, metadata, settings
 from ingest.bench import HOME, servers
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
@@ -132,7 +132,6 @@ def _built(connection: Connection, tables: list[metadata.Table], through: int) -
 
 def _dbt() -> float:
     """Run all models and snapshots; seconds of the statements they sent."""
-    from dbt.cli.main import dbtRunner
     from dbt_common.events.base_types import EventMsg
 
     seconds = 0.0
@@ -148,7 +147,7 @@ def _dbt() -> float:
     # Not where the product looks for what was built last.
     place += ["--target-path", str(HOME / "target"), "--log-path", str(HOME / "log")]
     kinds = ["--resource-type", "model", "--resource-type", "snapshot"]
-    answer = dbtRunner(callbacks=[follow]).invoke(["build", *place, *kinds])
+    answer = build.runner(follow=follow).invoke(["build", *place, *kinds])
     if not answer.success:
         found = getattr(answer.result, "results", [])
         why = [str(r.message) for r in found if str(r.status) != "success"]

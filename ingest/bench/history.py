@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from ingest import generate, load, metadata, settings
+from ingest import build, generate, load, metadata, settings
 from ingest.bench import seed, servers
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
@@ -175,9 +175,9 @@ class _Bench:
         results: dict[str, list[Any]] = {}
         first = 0 if rounds > 1 else 1
         for number in range(first, rounds + 1):
-            for way, build in ways.items():
+            for way, measure in ways.items():
                 self._restore(SNAPSHOT if way == "snapshot" else HISTORY)
-                seconds = build()
+                seconds = measure()
                 if number:
                     outcome.seconds[way].append(seconds)
                 if number == first and way != "snapshot":
@@ -272,7 +272,6 @@ class _Bench:
         hand-written one is timed here. The server's own clock
         (pg_stat_statements) would leave out the commit and the way there.
         """
-        from dbt.cli.main import dbtRunner
         from dbt_common.events.base_types import EventMsg
 
         seconds = 0.0
@@ -286,7 +285,7 @@ class _Bench:
         place = ["--project-dir", str(self.project), "--log-level", "none"]
         place += ["--profiles-dir", str(settings.ROOT), "--target", "postgres"]
         place += ["--log-path", str(self.project / "log")]
-        runner = dbtRunner(manifest=self.manifest, callbacks=[follow])
+        runner = build.runner(self.manifest, follow)
         answer = runner.invoke([command, *place, "--select", select])
         if not answer.success:
             found = getattr(answer.result, "results", [])

@@ -324,7 +324,7 @@ def test_every_count_is_guarded(loaded: Clone) -> None:
 
 @pytest.mark.up_to_silver
 def test_good_days_are_never_blocked(day_4: Clone, nightly: bool) -> None:
-    for day in range(20 if nightly else 6):
+    for day in range(20 if nightly else 3):
         trade(day_4, day, random.Random(day))
         result = day_4.run(with_build=False)
         assert result.state == "done", (

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from ingest import build
 from ingest.log import latest_rows
 from ingest.metadata import Column, Source, Table
 from ingest.options import Options
@@ -374,9 +375,7 @@ class Log:
 
     def dbt(self, *words: str) -> Any:
         """The result of a command of dbt's."""
-        from dbt.cli.main import dbtRunner
-
-        runner = dbtRunner(manifest=self.manifest)
+        runner = build.runner(self.manifest)
         place = ["--project-dir", str(self.project), "--profiles-dir"]
         place += [str(self.project), "--log-level", "none", "--target", self.target]
         result = runner.invoke([*words, *place])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ingest import build
 from tests.clone import LAYERS, Clone
 
 OLD = "shop,suppliers,name,name,varchar(120),false,,,trim,"
@@ -24,11 +25,9 @@ class Slim:
 
     def dbt(self, *words: str) -> Any:
         """A dbt command's result, in this process."""
-        from dbt.cli.main import dbtRunner
-
         quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
         with self.clone.inside():
-            answer = dbtRunner().invoke([*words, "--target", "postgres", *quiet])
+            answer = build.runner().invoke([*words, "--target", "postgres", *quiet])
         assert answer.exception is None, answer.exception
         return answer
 
