@@ -107,7 +107,14 @@ class Foreign(Clone):
 
     def edit(self, file: str, where: Mapping[str, str], **cells: str) -> None:
         """Change cells of the one row of a seed file in which `where` holds."""
-        seedfile.change(self.root, file, where, cells)
+        self.edit_all((file, where, cells))
+
+    def edit_all(
+        self, *changes: tuple[str, Mapping[str, str], Mapping[str, str]]
+    ) -> None:
+        """Such changes that are right together only: file, where, cells."""
+        for file, where, cells in changes:
+            seedfile.change(self.root, file, where, cells)
         self.generate()
         build.forget()
 

@@ -94,15 +94,14 @@ def test_a_row_of_each_load_type_that_is_gone_or_too_many_or_old_is_seen(
     )
     foreign.discover("compared")
     clock, mode = ("", "none") if load_type == "full" else ("updated_at", "key_scan")
-    if load_type in ("scd2", "snapshot"):
-        foreign.edit("columns", {"table": "t", "column": "v"}, tracked="true")
-        foreign.edit("columns", {"table": "t", "column": "updated_at"}, tracked="true")
-    foreign.edit(
-        "tables",
-        {"table": "t"},
-        load_type=load_type,
-        watermark_column=clock,
-        delete_mode=mode,
+    cells = {"watermark_column": clock, "delete_mode": mode}
+    tracked = ("v", "updated_at") if load_type in ("scd2", "snapshot") else ()
+    foreign.edit_all(
+        ("tables", {"table": "t"}, {"load_type": load_type, **cells}),
+        *(
+            ("columns", {"table": "t", "column": column}, {"tracked": "true"})
+            for column in tracked
+        ),
     )
     assert foreign.run().state == "done"
     assert foreign.differences() == []
