@@ -130,6 +130,12 @@ def value(kind: str, row: int) -> str:
     return values[0] if values[row] == "null" else values[row]
 
 
+def held(kind: str, row: int) -> str:
+    """That value as the source keeps it: CHAR has no blanks at its end."""
+    found = value(kind, row)
+    return f"rtrim({found})" if KEYS[kind][0].startswith("char") else found
+
+
 def row_of(kinds: list[str], row: int, said: str) -> str:
     """A table's row as SQL."""
     values = [value(kind, row) for kind in kinds]
@@ -232,7 +238,7 @@ def test_a_key_of_any_type(foreign: Foreign, by_query: bool, nightly: bool) -> N
     every = {table: rows_of(kinds) for table, kinds in tables.items()}
     run(rows_read=every, rows_written=every, rows_deleted=0, rows_rejected=0)
     run(rows_written=0, rows_deleted=0, rows_rejected=0)
-    last = [f"{kinds[-1]} = {value(kinds[-1], 1)}" for kinds in tables.values()]
+    last = [f"{kinds[-1]} = {held(kinds[-1], 1)}" for kinds in tables.values()]
     foreign.ask(
         schema,
         *(f"delete from {t} where {w}" for t, w in zip(tables, last, strict=True)),
