@@ -1,11 +1,5 @@
-{% macro deduplicate(source, key, order_by) %}
-    {{- return(adapter.dispatch('deduplicate')(
-        source=source, key=key, order_by=order_by
-    )) }}
-{% endmacro %}
-
 {#- NULLs are alike, as row_number takes them -#}
-{% macro default__deduplicate(source, key, order_by) -%}
+{% macro deduplicate(source, key, order_by) -%}
     select *
     from (
         select
