@@ -27,6 +27,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         "ruff format --check .",
         "mypy --strict",
         "sqlfluff lint models analyses tests/data",
+        "sqlfluff lint --templater placeholder ingest",
         "python -m ingest generate --check",
     ],
 )
