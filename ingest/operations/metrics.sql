@@ -1,6 +1,6 @@
--- Every metric that the control tables give: name, labels and value, a row a sample.
--- Names ending in _total only grow; all others are as of now. What each means is in
--- METRICS of metrics.py.
+-- Every metric that the control tables give: name, labels and value, a row a
+-- sample. Names ending in _total only grow; all others are as of now. What each
+-- means is in METRICS of metrics.py.
 with
 
 tables as (
@@ -13,7 +13,7 @@ tables as (
         table_state.observed_at,
         table_state.released_high
     from audit.source_table
-    left join audit.table_state on table_state.table_id = source_table.table_id
+    left join audit.table_state on source_table.table_id = table_state.table_id
 
 ),
 
@@ -59,7 +59,7 @@ checked as (
             order by run.started_at desc
         ) as age
     from audit.dq_result as result
-    inner join audit.run on run.run_id = result.run_id
+    inner join audit.run on result.run_id = run.run_id
 
 ),
 
@@ -77,7 +77,7 @@ delay as (
         batch.table_id,
         run.ended_at - batch.observed_at at time zone 'utc' as delay
     from audit.batch
-    inner join audit.run on run.run_id = batch.run_id
+    inner join audit.run on batch.run_id = run.run_id
     where batch.state = 'released' and run.ended_at is not null
     order by batch.table_id asc, batch.batch_seq desc
 
@@ -92,9 +92,9 @@ compared as (
         and table_state.released_at > reconciliation.compared_at as is_over
     from audit.reconciliation
     left join audit.source_table
-        on source_table.table_id = reconciliation.table_id
+        on reconciliation.table_id = source_table.table_id
     left join audit.table_state
-        on table_state.table_id = reconciliation.table_id
+        on reconciliation.table_id = table_state.table_id
     order by reconciliation.table_id asc, reconciliation.compared_at desc
 
 ),
@@ -186,15 +186,16 @@ samples (metric, labels, value) as (
         jsonb_build_object('source_table', counted.table_id, 'kind', kind.name),
         sum(kind.rows)
     from counted
-    cross join lateral (
-        values
-        ('read', rows_read),
-        ('written', rows_written),
-        ('unchanged', rows_unchanged),
-        ('rejected', rows_rejected),
-        ('deleted', rows_deleted),
-        ('loaded', rows_loaded)
-    ) as kind (name, rows)
+    cross join
+        lateral (
+            values
+            ('read', rows_read),
+            ('written', rows_written),
+            ('unchanged', rows_unchanged),
+            ('rejected', rows_rejected),
+            ('deleted', rows_deleted),
+            ('loaded', rows_loaded)
+        ) as kind (name, rows)
     where kind.rows is not null
     group by counted.table_id, kind.name
 
@@ -202,12 +203,15 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_lake_bytes_total',
-        jsonb_build_object('source_table', counted.table_id, 'layer', layer.name),
+        jsonb_build_object(
+            'source_table', counted.table_id, 'layer', layer.name
+        ),
         sum(layer.bytes)
     from counted
-    cross join lateral (
-        values ('raw', raw_bytes), ('bronze', bronze_bytes)
-    ) as layer (name, bytes)
+    cross join
+        lateral (
+            values ('raw', raw_bytes), ('bronze', bronze_bytes)
+        ) as layer (name, bytes)
     where layer.bytes is not null
     group by counted.table_id, layer.name
 
@@ -261,7 +265,7 @@ samples (metric, labels, value) as (
         jsonb_build_object('source_table', tables.table_id),
         coalesce((newest_batch.state = 'rejected')::integer, 0)
     from tables
-    left join newest_batch on newest_batch.table_id = tables.table_id
+    left join newest_batch on tables.table_id = newest_batch.table_id
 
     union all
 
@@ -279,9 +283,10 @@ samples (metric, labels, value) as (
         jsonb_build_object('source_table', table_id, 'severity', sla.severity),
         sla.minutes * 60
     from tables
-    cross join lateral (
-        values ('warn', warn_minutes), ('block', error_minutes)
-    ) as sla (severity, minutes)
+    cross join
+        lateral (
+            values ('warn', warn_minutes), ('block', error_minutes)
+        ) as sla (severity, minutes)
 
     union all
 
@@ -296,7 +301,9 @@ samples (metric, labels, value) as (
     select
         'seedbed_watermark_age_seconds',
         jsonb_build_object('source_table', table_id),
-        extract(epoch from clock_timestamp() - released_high at time zone timezone)
+        extract(
+            epoch from clock_timestamp() - released_high at time zone timezone
+        )
     from tables
     where released_high is not null
 
@@ -334,25 +341,28 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_quality_score',
-        jsonb_build_object('source_table', score.table_id, 'dimension', part.name),
+        jsonb_build_object(
+            'source_table', score.table_id, 'dimension', part.name
+        ),
         part.value
     from score
-    cross join lateral (
-        values
-        ('completeness', completeness),
-        ('validity', validity),
-        ('uniqueness', uniqueness),
-        ('consistency', consistency),
-        ('timeliness', timeliness),
-        ('all', score)
-    ) as part (name, value)
+    cross join
+        lateral (
+            values
+            ('completeness', completeness),
+            ('validity', validity),
+            ('uniqueness', uniqueness),
+            ('consistency', consistency),
+            ('timeliness', timeliness),
+            ('all', score)
+        ) as part (name, value)
 
     union all
 
     select
         'seedbed_quarantine_rows',
         jsonb_build_object('source_table', table_id),
-        count(distinct (batch_seq, row_hash))
+        count(distinct row(batch_seq, row_hash))
     from audit.quarantine
     group by table_id
 
@@ -361,7 +371,10 @@ samples (metric, labels, value) as (
     select
         'seedbed_ledger_identities_total',
         jsonb_build_object('result', result.name),
-        (select count(*) from audit.ledger where holds = result.holds)
+        (
+            select count(*) from audit.ledger
+            where holds = result.holds
+        )
     from (values ('holds', true), ('broken', false)) as result (name, holds)
 
     union all
@@ -371,7 +384,11 @@ samples (metric, labels, value) as (
         '{}',
         count(*) filter (where not holds)
     from audit.probe
-    where run_id = (select run_id from audit.probe order by probed_at desc limit 1)
+    where
+        run_id = (
+            select run_id from audit.probe
+            order by probed_at desc limit 1
+        )
 
     union all
 
@@ -380,16 +397,20 @@ samples (metric, labels, value) as (
         jsonb_build_object('source_table', table_id, 'difference', part.name),
         case when is_over then 0 else part.keys end
     from compared
-    cross join lateral (
-        values ('missing', missing), ('stale', stale), ('extra', extra)
-    ) as part (name, keys)
+    cross join
+        lateral (
+            values ('missing', missing), ('stale', stale), ('extra', extra)
+        ) as part (name, keys)
 
     union all
 
     select
         'seedbed_schema_changes_total',
         jsonb_build_object('action', action.name),
-        (select count(*) from audit.schema_change where action = action.name)
+        (
+            select count(*) from audit.schema_change
+            where action = action.name
+        )
     from (values ('followed'), ('told'), ('blocked')) as action (name)
 
     union all
@@ -419,7 +440,7 @@ samples (metric, labels, value) as (
         jsonb_build_object('schema', pg_namespace.nspname),
         sum(pg_total_relation_size(pg_class.oid))
     from pg_class
-    inner join pg_namespace on pg_namespace.oid = pg_class.relnamespace
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
     where
         pg_class.relkind in ('r', 'm', 'p')
         and pg_namespace.nspname !~ '^(pg_|information_schema)'

@@ -1,8 +1,9 @@
--- How unusual a batch is for its table. A value is held against those of the table's
--- released batches by a robust z-score: its distance from their median, in units of
--- what such values differ by. That unit is made of the spread of the past (the median
--- of the distances from the median, which one bad batch does not move), of what
--- chance does to a batch of so few rows, and of a part that is never worth a word.
+-- How unusual a batch is for its table. A value is held against those of the
+-- table's released batches by a robust z-score: its distance from their median,
+-- in units of what such values differ by. That unit is made of the spread of
+-- the past (the median of the distances from the median, which one bad batch
+-- does not move), of what chance does to a batch of so few rows, and of a part
+-- that is never worth a word.
 with
 
 past as (
@@ -37,7 +38,11 @@ volume as (
         ln(1 + rows_read) as value,
         1 / (1 + rows_read::double precision) + 0.0025 as noise,
         rows_read::double precision as shown
-    from (select * from past union all select * from present) as batches
+    from (
+        select * from past
+        union all
+        select * from present
+    ) as batches
 
 ),
 
@@ -46,9 +51,14 @@ freshness as (
 
     select
         batch_seq,
-        extract(epoch from observed_at - window_high)::double precision / 60 as value,
+        extract(epoch from observed_at - window_high)::double precision
+        / 60 as value,
         1::double precision as noise
-    from (select * from past union all select * from present) as batches
+    from (
+        select * from past
+        union all
+        select * from present
+    ) as batches
     where window_high is not null
 
 ),
@@ -95,7 +105,8 @@ measures as (
         column_name,
         batch_seq,
         nulls / rows::double precision,
-        (nulls + 1) * (rows - nulls + 1) / (rows + 2::double precision) ^ 3 + 0.0001,
+        (nulls + 1) * (rows - nulls + 1) / (rows + 2::double precision) ^ 3
+        + 0.0001,
         100 * nulls / rows::double precision
     from profiles
 
@@ -177,7 +188,8 @@ scores as (
 
 ),
 
--- Of a table's columns the worst is told; data that are fresher than usual are well.
+-- Of a table's columns the worst is told; data that are fresher than usual are
+-- well.
 worst as (
 
     select distinct on (kind)
@@ -185,11 +197,14 @@ worst as (
         column_name,
         shown,
         usual,
-        case kind when 'freshness' then greatest(score, 0) else abs(score) end as score
+        case kind when 'freshness' then greatest(score, 0) else abs(score) end
+            as score
     from scores
     order by
-        kind,
-        case kind when 'freshness' then greatest(score, 0) else abs(score) end desc,
+        kind asc,
+        case kind
+            when 'freshness' then greatest(score, 0) else abs(score)
+        end desc,
         column_name
 
 )

@@ -1,8 +1,4 @@
 {% macro built_through(table) %}
-    {{- return(adapter.dispatch('built_through')(table=table)) }}
-{% endmacro %}
-
-{% macro default__built_through(table) %}
     {%- set place = target.name ~ '.' ~ generate_schema_name('gold', model) -%}
     {%- set expression -%}
     (

@@ -1,8 +1,4 @@
 {% macro claimed(bound) %}
-    {{- return(adapter.dispatch('claimed')(bound=bound)) }}
-{% endmacro %}
-
-{% macro default__claimed(bound) %}
     {%- set expression -%}
     (
         select {{ bound }}

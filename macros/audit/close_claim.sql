@@ -1,8 +1,4 @@
 {% macro close_claim() %}
-    {{- return(adapter.dispatch('close_claim')()) }}
-{% endmacro %}
-
-{% macro default__close_claim() %}
     update {{ environment_table('model_claim') }}
     set done_seq = through_seq
     where

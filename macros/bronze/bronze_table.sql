@@ -1,10 +1,4 @@
 {% macro bronze_table(identifier, columns) %}
-    {{- return(adapter.dispatch('bronze_table')(
-        identifier=identifier, columns=columns
-    )) }}
-{% endmacro %}
-
-{% macro default__bronze_table(identifier, columns) %}
     {%- set relation = api.Relation.create(
         database=target.database, schema='bronze', identifier=identifier
     ) -%}

@@ -1,15 +1,9 @@
-{% macro copy_batches(relation, run_id, table) %}
-    {{- return(adapter.dispatch('copy_batches')(
-        relation=relation, run_id=run_id, table=table
-    )) }}
-{% endmacro %}
-
 {#-
     One transaction: rows, what is known of their batches, and how far the table is
     released. What a publish that died had copied is rolled back; what is copied
     again replaces itself, whatever the log held of these batches, so FORCE is safe.
 -#}
-{% macro default__copy_batches(relation, run_id, table) %}
+{% macro copy_batches(relation, run_id, table) %}
     {%- set sequences = table.batches | map(attribute='batch_seq') | join(', ') -%}
     {%- set files = table.batches | map(attribute='files') | sum(start=[]) -%}
     {%- set expected = table.batches | map(attribute='rows') | sum -%}

@@ -1,8 +1,4 @@
 {% macro prepare_bronze(lake) %}
-    {{- return(adapter.dispatch('prepare_bronze')(lake=lake)) }}
-{% endmacro %}
-
-{% macro default__prepare_bronze(lake) %}
     {%- for schema in ('audit', 'bronze') -%}
         {%- do run_query(
             'create schema if not exists ' ~ target.database ~ '.' ~ schema

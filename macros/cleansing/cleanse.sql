@@ -1,10 +1,4 @@
 {% macro cleanse(expression, how, country=none) %}
-    {{- return(adapter.dispatch('cleanse')(
-        expression=expression, how=how, country=country
-    )) }}
-{% endmacro %}
-
-{% macro default__cleanse(expression, how, country=none) %}
     {%- if how == 'trim' -%}
         {{- return("trim(" ~ expression ~ ")") }}
     {%- elif how == 'lower' -%}

@@ -1,9 +1,5 @@
-{% macro cleanse_address(expression) %}
-    {{- return(adapter.dispatch('cleanse_address')(expression=expression)) }}
-{% endmacro %}
-
 {#- Lines are parts, as what stands between commas is; empty parts are gone -#}
-{% macro default__cleanse_address(expression) %}
+{% macro cleanse_address(expression) %}
     {%- set one_line = replace_all(
         expression=expression, pattern='[\n\r]+', replacement=', '
     ) -%}

@@ -1,9 +1,5 @@
-{% macro cleanse_email(expression) %}
-    {{- return(adapter.dispatch('cleanse_email')(expression=expression)) }}
-{% endmacro %}
-
 {#- `Ada <mailto:ada@example.org>;` is ada@example.org -#}
-{% macro default__cleanse_email(expression) %}
+{% macro cleanse_email(expression) %}
     {%- set around = '^([^<>]*<|mailto:)+|[>.,;]+$' -%}
     {%- set address = replace_all(
         expression="lower(" ~ squeeze(expression=expression) ~ ")",

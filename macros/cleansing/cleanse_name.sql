@@ -1,9 +1,5 @@
-{% macro cleanse_name(expression) %}
-    {{- return(adapter.dispatch('cleanse_name')(expression=expression)) }}
-{% endmacro %}
-
 {#- Only who shouts or whispers is corrected: McDonald and de Gaulle stay. -#}
-{% macro default__cleanse_name(expression) %}
+{% macro cleanse_name(expression) %}
     {%- set name = squeeze(expression=expression) -%}
     {%- set capitals = namespace(name=initial_capitals(expression=name)) -%}
     {%- for word in [

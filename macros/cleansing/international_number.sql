@@ -1,12 +1,8 @@
-{% macro international_number(typed, plan) %}
-    {{- return(adapter.dispatch('international_number')(typed=typed, plan=plan)) }}
-{% endmacro %}
-
 {#-
     A number begins with +, or with what is dialled to leave the country, or with
     nothing or the trunk prefix inside it. What is no number in the end is NULL.
 -#}
-{% macro default__international_number(typed, plan) %}
+{% macro international_number(typed, plan) %}
     {%- set code = "rtrim(substr(" ~ plan ~ ", 1, 3))" -%}
     {%- set trunk = "rtrim(substr(" ~ plan ~ ", 4, 2))" -%}
     {%- set abroad = "rtrim(substr(" ~ plan ~ ", 6, 4))" -%}

@@ -1,13 +1,9 @@
-{% macro phone_plans() %}
-    {{- return(adapter.dispatch('phone_plans')()) }}
-{% endmacro %}
-
 {#-
     Facts of the national numbering plans. By trunk prefix (dialled before a number
     inside the country) and international prefix: country (ISO 3166-1 alpha-2) and
     calling code.
 -#}
-{% macro default__phone_plans() %}
+{% macro phone_plans() %}
     {%- set groups = [
         ('0', '00', 'AE971 AF93 AL355 AM374 AR54 AT43 AX358 AZ994 BA387 BD880 BE32 '
             ~ 'BG359 BL590 BO591 BR55 CD243 CH41 CN86 CO57 DE49 DZ213 EC593 '

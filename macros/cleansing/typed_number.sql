@@ -1,9 +1,5 @@
-{% macro typed_number(expression) %}
-    {{- return(adapter.dispatch('typed_number')(expression=expression)) }}
-{% endmacro %}
-
 {#- Most numbers are plain ASCII, and need no look at what other scripts have -#}
-{% macro default__typed_number(expression) %}
+{% macro typed_number(expression) %}
     {%- set digits = '0123456789' -%}
     {%- set written = '＋０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹' -%}
     {%- set meant = '+' ~ digits ~ digits ~ digits -%}

@@ -1,8 +1,4 @@
 {% macro keep_definition() %}
-    {{- return(adapter.dispatch('keep_definition')()) }}
-{% endmacro %}
-
-{% macro default__keep_definition() %}
     {%- if model.config.materialized == 'incremental' -%}
     merge into {{ environment_table('model_definition') }} as stored
     using (

@@ -1,8 +1,4 @@
-{% macro kpi_columns() %}
-    {{- return(adapter.dispatch('kpi_columns')()) }}
-{% endmacro %}
-
-{% macro default__kpi_columns() -%}
+{% macro kpi_columns() -%}
 currency,
 cast(revenue as numeric(18, 2)) as revenue,
 cast(order_count as bigint) as order_count,

@@ -1,8 +1,4 @@
 {% macro kpis_in_rows(wide, period) %}
-    {{- return(adapter.dispatch('kpis_in_rows')(wide=wide, period=period)) }}
-{% endmacro %}
-
-{% macro default__kpis_in_rows(wide, period) %}
 {%- set kpis = [
     'revenue', 'order_count', 'average_order_value', 'customer_count',
     'new_customer_count', 'returning_customer_count', 'refunded_amount',

@@ -1,15 +1,9 @@
-{% macro quotient(numerator, denominator, scale) %}
-    {{- return(adapter.dispatch('quotient')(
-        numerator=numerator, denominator=denominator, scale=scale
-    )) }}
-{% endmacro %}
-
 {#-
     Warehouses give a quotient of decimals digits by rules of their own, and round to
     those before anybody can. What is divided here leaves no remainder, so that it has
     no digits to lose; then the remainder says whether to round up.
 -#}
-{% macro default__quotient(numerator, denominator, scale) -%}
+{% macro quotient(numerator, denominator, scale) -%}
 {%- set units -%}
 ({{ numerator }}) * cast({{ 10 ** scale }} as numeric(38, 0))
 {%- endset -%}

@@ -1,15 +1,11 @@
 {% macro replaced(key, changed, changed_key=none) %}
-    {{- return(adapter.dispatch('replaced')(
-        key=key, changed=changed, changed_key=changed_key or key
-    )) }}
-{% endmacro %}
-
-{% macro default__replaced(key, changed, changed_key) %}
     {#- Only to tell dbt which model has to be built before -#}
     {%- if not execute -%}
         {%- do ref(changed) -%}
     {%- endif -%}
     {{- return({
-        'replaced': {'key': key, 'changed': changed, 'changed_key': changed_key}
+        'replaced': {
+            'key': key, 'changed': changed, 'changed_key': changed_key or key,
+        }
     }) }}
 {% endmacro %}

@@ -1,13 +1,4 @@
-{% macro as_of(history, at, columns=none, include_deleted=false) %}
-    {{- return(adapter.dispatch('as_of')(
-        history=history,
-        at=at,
-        columns=columns,
-        include_deleted=include_deleted
-    )) }}
-{% endmacro %}
-
-{% macro default__as_of(history, at, columns, include_deleted) -%}
+{% macro as_of(history, at, columns=none, include_deleted=false) -%}
     {%- set instant = 'cast(' ~ at ~ ' as ' ~ warehouse_type('timestamp') ~ ')' -%}
     select
         {%- for column in columns or ['*'] %}

@@ -1,13 +1,5 @@
-{% macro valid_at(versions, instant, first_reaches_back=false) %}
-    {{- return(adapter.dispatch('valid_at')(
-        versions=versions,
-        instant=instant,
-        first_reaches_back=first_reaches_back
-    )) }}
-{% endmacro %}
-
 {#- Inclusive at the start, exclusive at the end: one version an instant -#}
-{% macro default__valid_at(versions, instant, first_reaches_back) -%}
+{% macro valid_at(versions, instant, first_reaches_back=false) -%}
     (
         {%- if first_reaches_back %}
         (

@@ -1,11 +1,5 @@
 {% macro cdc(source, key, columns) %}
-    {{- assert_columns(macro='cdc', columns=columns, key=key) -}}
-    {{- return(adapter.dispatch('cdc')(
-        source=source, key=key, columns=columns
-    )) }}
-{% endmacro %}
-
-{% macro default__cdc(source, key, columns) %}
+{%- do assert_columns(macro='cdc', columns=columns, key=key) %}
 {%- set keys = key | join(', ') -%}
 {%- set by_time -%}
 partition by {{ keys }} order by _effective_ts, _batch_seq, _row_hash, _op

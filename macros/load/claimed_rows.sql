@@ -1,16 +1,10 @@
-{% macro claimed_rows(source, key, from_log=true) %}
-    {{- return(adapter.dispatch('claimed_rows')(
-        source=source, key=key, from_log=from_log
-    )) }}
-{% endmacro %}
-
 {#-
     CTEs that end in `placed`: the log rows to derive from, each with the time it
     takes effect. On an increment these are all rows of every key that has a new
     row; on the first run and on a rebuild, all rows. A row that was first
     observed after a tombstone takes effect no earlier than it.
 -#}
-{% macro default__claimed_rows(source, key, from_log) %}
+{% macro claimed_rows(source, key, from_log=true) %}
 {%- set keys = key | join(', ') -%}
 {%- if is_incremental() and from_log %}
 touched as (

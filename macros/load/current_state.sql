@@ -1,11 +1,5 @@
 {% macro current_state(history, columns, delete_action='mark') %}
-    {{- assert_columns(macro='current_state', columns=columns) -}}
-    {{- return(adapter.dispatch('current_state')(
-        history=history, columns=columns, delete_action=delete_action
-    )) }}
-{% endmacro %}
-
-{% macro default__current_state(history, columns, delete_action) %}
+{%- do assert_columns(macro='current_state', columns=columns) %}
 {#- A view of all columns would show, and so keep, one that is to be removed -#}
 with
 

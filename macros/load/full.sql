@@ -1,9 +1,5 @@
 {% macro full(source, columns) %}
-    {{- assert_columns(macro='full', columns=columns) -}}
-    {{- return(adapter.dispatch('full')(source=source, columns=columns)) }}
-{% endmacro %}
-
-{% macro default__full(source, columns) %}
+{%- do assert_columns(macro='full', columns=columns) %}
 with
 
 snapshot as (

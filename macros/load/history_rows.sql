@@ -1,10 +1,3 @@
-{% macro history_rows(source, key, columns, operation, seen_through) %}
-    {{- return(adapter.dispatch('history_rows')(
-        source=source, key=key, columns=columns, operation=operation,
-        seen_through=seen_through
-    )) }}
-{% endmacro %}
-
 {#-
     CTEs that end in `placed`: the rows to derive a history from. A key that has
     new rows is either extended or derived again. Extended: all its new rows are
@@ -14,7 +7,7 @@
     batch, and only the whole log can tell what it means. So is every stored key
     while the history lacks a column that was added.
 -#}
-{% macro default__history_rows(source, key, columns, operation, seen_through) %}
+{% macro history_rows(source, key, columns, operation, seen_through) %}
 {%- set keys = key | join(', ') -%}
 {%- set kept = columns + ['_op', '_batch_seq', '_row_hash'] -%}
 {%- set claim -%}

@@ -1,11 +1,5 @@
-{% macro latest_rows(source, key, columns) %}
-    {{- return(adapter.dispatch('latest_rows')(
-        source=source, key=key, columns=columns
-    )) }}
-{% endmacro %}
-
 {#- CTE `latest` from CTE `source`: the newest row of each key -#}
-{% macro default__latest_rows(source, key, columns) %}
+{% macro latest_rows(source, key, columns) %}
 ranked as (
 
     select

@@ -1,10 +1,4 @@
 {% macro migrate_columns(on_schema_change, source=none) %}
-    {{- return(adapter.dispatch('migrate_columns')(
-        on_schema_change=on_schema_change, source=source
-    )) }}
-{% endmacro %}
-
-{% macro default__migrate_columns(on_schema_change, source) %}
     {%- set is_snapshot = model.resource_type == 'snapshot' -%}
     {%- if not execute or load_relation(this) is none
         or not (is_snapshot or is_incremental()) -%}

@@ -1,8 +1,4 @@
-{% macro placed_rows(source, key) %}
-    {{- return(adapter.dispatch('placed_rows')(source=source, key=key)) }}
-{% endmacro %}
-
-{% macro default__placed_rows(source, key) -%}
+{% macro placed_rows(source, key) -%}
     select
         *,
         greatest(

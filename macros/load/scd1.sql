@@ -1,11 +1,5 @@
 {% macro scd1(source, key, columns) %}
-    {{- assert_columns(macro='scd1', columns=columns, key=key) -}}
-    {{- return(adapter.dispatch('scd1')(
-        source=source, key=key, columns=columns
-    )) }}
-{% endmacro %}
-
-{% macro default__scd1(source, key, columns) %}
+{%- do assert_columns(macro='scd1', columns=columns, key=key) %}
 with
 {{ claimed_rows(source=source, key=key) }}
 {{ latest_rows(source='placed', key=key, columns=columns) }}

@@ -1,14 +1,8 @@
-{% macro scd2(source, key, columns, tracked) %}
-    {{- assert_columns(
-        macro='scd2', columns=columns, key=key, tracked=tracked
-    ) -}}
-    {{- return(adapter.dispatch('scd2')(
-        source=source, key=key, columns=columns, tracked=tracked
-    )) }}
-{% endmacro %}
-
 {#- All windows but the first follow one order, so one sort serves them all -#}
-{% macro default__scd2(source, key, columns, tracked) %}
+{% macro scd2(source, key, columns, tracked) %}
+{%- do assert_columns(
+    macro='scd2', columns=columns, key=key, tracked=tracked
+) %}
 {%- set by_time -%}
 partition by {{ key | join(', ') }} order by _effective_ts
 {%- endset -%}

@@ -1,11 +1,5 @@
 {% macro snapshot_history(snapshot, key, columns) %}
-    {{- assert_columns(macro='snapshot_history', columns=columns, key=key) -}}
-    {{- return(adapter.dispatch('snapshot_history')(
-        snapshot=snapshot, key=key, columns=columns
-    )) }}
-{% endmacro %}
-
-{% macro default__snapshot_history(snapshot, key, columns) %}
+{%- do assert_columns(macro='snapshot_history', columns=columns, key=key) %}
 with
 
 snapshot as (

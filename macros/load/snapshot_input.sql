@@ -1,17 +1,11 @@
-{% macro snapshot_input(source, key, columns) %}
-    {{- assert_columns(macro='snapshot_input', columns=columns, key=key) -}}
-    {{- return(adapter.dispatch('snapshot_input')(
-        source=source, key=key, columns=columns
-    )) }}
-{% endmacro %}
-
 {#-
     dbt's snapshot tells the versions of a key apart by their time, so what takes
     effect together is parted: each row takes effect a microsecond after the one
     before it at the earliest. The rows n and m, m - n apart, are then m - n
     microseconds apart at least, which one running maximum sees to.
 -#}
-{% macro default__snapshot_input(source, key, columns) %}
+{% macro snapshot_input(source, key, columns) %}
+{%- do assert_columns(macro='snapshot_input', columns=columns, key=key) %}
 {%- set by_time -%}
 partition by {{ key | join(', ') }}
                 order by _effective_ts, _batch_seq, _row_hash, _op

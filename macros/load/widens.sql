@@ -1,9 +1,5 @@
-{% macro widens(old, new) %}
-    {{- return(adapter.dispatch('widens')(old=old, new=new)) }}
-{% endmacro %}
-
 {#- The same rule as that of ingest/types.py, which widens the logs -#}
-{% macro default__widens(old, new) %}
+{% macro widens(old, new) %}
     {%- set sized = '(varchar|numeric|number)[(]([0-9]+)(?:,([0-9]+))?[)]' -%}
     {%- set was = modules.re.fullmatch(sized, old) -%}
     {%- set now = modules.re.fullmatch(sized, new) -%}

@@ -1,9 +1,5 @@
-{% macro rule_holds(rule) %}
-    {{- return(adapter.dispatch('rule_holds')(rule=rule)) }}
-{% endmacro %}
-
 {#- What is unknown because of a NULL fails no rule -#}
-{% macro default__rule_holds(rule) %}
+{% macro rule_holds(rule) %}
     {%- if rule.pattern is defined -%}
         {%- set found = matching(expression=rule.column, pattern=rule.pattern) -%}
         {%- set holds = rule.column ~ " is null or " ~ found ~ " is not null" -%}

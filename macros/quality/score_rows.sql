@@ -2,17 +2,6 @@
     relation, table, key, complete, unique, valid, consistent, warn_minutes,
     error_minutes
 ) %}
-    {{- return(adapter.dispatch('score_rows')(
-        relation=relation, table=table, key=key, complete=complete, unique=unique,
-        valid=valid, consistent=consistent, warn_minutes=warn_minutes,
-        error_minutes=error_minutes
-    )) }}
-{% endmacro %}
-
-{% macro default__score_rows(
-    relation, table, key, complete, unique, valid, consistent, warn_minutes,
-    error_minutes
-) %}
 {%- set dimensions = {
     'completeness': [], 'validity': [], 'uniqueness': [], 'consistency': [],
 } -%}

@@ -1,11 +1,5 @@
-{% macro share_of_time(age, table, warn_minutes, error_minutes) %}
-    {{- return(adapter.dispatch('share_of_time')(
-        age=age, table=table, warn_minutes=warn_minutes, error_minutes=error_minutes
-    )) }}
-{% endmacro %}
-
 {#- 1 until freshness warns, then in a straight line to 0, where it fails -#}
-{% macro default__share_of_time(age, table, warn_minutes, error_minutes) -%}
+{% macro share_of_time(age, table, warn_minutes, error_minutes) -%}
     (
         select
             case

@@ -1,8 +1,4 @@
 {% macro account_plan() %}
-    {{- return(adapter.dispatch('account_plan')()) }}
-{% endmacro %}
-
-{% macro default__account_plan() %}
     {%- set sql -%}
 {{ account() }}
 

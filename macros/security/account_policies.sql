@@ -1,12 +1,8 @@
-{% macro account_policies() %}
-    {{- return(adapter.dispatch('account_policies')()) }}
-{% endmacro %}
-
 {#-
     A policy for each type, attached to the tag, and the tag to the schemas: whatever
     arrives there shows nothing until a view says of its column that it may.
 -#}
-{% macro default__account_policies() %}
+{% macro account_policies() %}
     {%- set place = target.database ~ '.security' -%}
     {%- set tag = place ~ '.pii' -%}
     {%- set transformer = role_name(role='transformer') -%}

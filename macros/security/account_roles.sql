@@ -1,12 +1,8 @@
-{% macro account_roles() %}
-    {{- return(adapter.dispatch('account_roles')()) }}
-{% endmacro %}
-
 {#-
     With managed access a table's owner can't grant it: what consumers may read is
     decided by whoever runs this, and that is the views of the serving schema.
 -#}
-{% macro default__account_roles() %}
+{% macro account_roles() %}
     {%- set database = target.database -%}
     {%- set loader = role_name(role='loader') -%}
     {%- set transformer = role_name(role='transformer') -%}

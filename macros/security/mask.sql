@@ -1,11 +1,5 @@
-{% macro mask(column, data_type, pii) %}
-    {{- return(adapter.dispatch('mask')(
-        column=column, data_type=data_type, pii=pii
-    )) }}
-{% endmacro %}
-
 {#- A class or a type that is not listed here shows nothing. -#}
-{% macro default__mask(column, data_type, pii) %}
+{% macro mask(column, data_type, pii) %}
     {%- set family = data_type.split('(')[0] | lower -%}
     {%- set masked = none -%}
     {%- if family in ['varchar', 'text'] -%}

@@ -1,9 +1,5 @@
-{% macro protected_view(node) %}
-    {{- return(adapter.dispatch('protected_view')(node=node)) }}
-{% endmacro %}
-
 {#- Tags and row filter come with the view: there is no moment without them. -#}
-{% macro default__protected_view(node) %}
+{% macro protected_view(node) %}
     {%- set place = node.database ~ '.security' -%}
     {%- set view = node.database ~ '.' ~ serving_schema() ~ '.' ~ node.alias -%}
     {%- set row_filter = node.config.meta.get('row_filter') -%}

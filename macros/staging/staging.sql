@@ -1,14 +1,8 @@
-{% macro staging(source, table, columns) %}
-    {{- return(adapter.dispatch('staging')(
-        source=source, table=table, columns=columns
-    )) }}
-{% endmacro %}
-
 {#-
     One plain select: Postgres merges no view that has a WITH into the query that
     reads it, and then can't look the rows of a key up by the log's index.
 -#}
-{% macro default__staging(source, table, columns) %}
+{% macro staging(source, table, columns) %}
 select
     {%- for column in columns %}
     {%- set expression = cleanse(

@@ -1,12 +1,8 @@
-{% macro account_warehouses() %}
-    {{- return(adapter.dispatch('account_warehouses')()) }}
-{% endmacro %}
-
 {#-
     Apart, so that a load never waits for a report, and each shows in the bill. They
     sleep after a minute; the monitor stops them when the month's credits are used up.
 -#}
-{% macro default__account_warehouses() %}
+{% macro account_warehouses() %}
     {%- set quota = (env_var('SNOWFLAKE_CREDIT_QUOTA', '') or '50') | int -%}
     {%- set sql -%}
 -- Warehouses, and a monitor that stops them. Run as ACCOUNTADMIN.

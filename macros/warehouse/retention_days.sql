@@ -1,9 +1,5 @@
-{% macro retention_days(schema) %}
-    {{- return(adapter.dispatch('retention_days')(schema=schema)) }}
-{% endmacro %}
-
 {#- The layer is the schema's last word: prod's schemas have no prefix -#}
-{% macro default__retention_days(schema) %}
+{% macro retention_days(schema) %}
     {%- set layer = (schema | lower).split('_')[-1] -%}
     {{- return(var('retention_days').get(layer, 0)) }}
 {% endmacro %}

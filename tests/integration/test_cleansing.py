@@ -193,10 +193,6 @@ def connection(
             "create table cleansing.written "
             "(id int primary key, how text, written text, country text)"
         )
-        found.execute(
-            "create table cleansing.written_twice "
-            "(id int primary key, key_id text, part text, written_at int)"
-        )
         with pytest.MonkeyPatch.context() as patch:
             for name, value in warehouse.items():
                 patch.setenv(name, value)
@@ -251,25 +247,3 @@ def test_cleansing_twice_is_cleansing_once(
 ) -> None:
     once = cleansed(connection, [(how, written, None) for written, _ in TEXTS[how]])
     assert cleansed(connection, [(how, text, None) for text in once]) == once
-
-
-def test_of_duplicates_the_first_is_kept(
-    connection: psycopg.Connection[tuple[Any, ...]],
-) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into cleansing.written_twice values (%s, %s, %s, %s)",
-            [
-                (1, "a", "x", 1),
-                (2, "a", "x", 3),
-                (3, "a", "x", 3),  # as late as 2: the lower id is first
-                (4, "a", "y", 1),
-                (5, None, "x", 1),
-                (6, None, "x", 2),  # NULLs are alike
-                (7, "", "x", 1),
-            ],
-        )
-        cursor.execute(
-            "select id, _duplicate_number from cleansing.first_of_each order by id"
-        )
-        assert cursor.fetchall() == [(2, 1), (4, 1), (6, 1), (7, 1)]

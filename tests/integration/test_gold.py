@@ -73,7 +73,7 @@ def quotient(numerator: str, denominator: str, scale: int) -> str:
     """The macro's SQL, which is the same on every warehouse."""
     source = (REPOSITORY / "macros" / "gold" / "quotient.sql").read_text()
     macros: Any = jinja2.Environment().from_string(source).module
-    return str(macros.default__quotient(numerator, denominator, scale))
+    return str(macros.quotient(numerator, denominator, scale))
 
 
 def dividends(seed: int = 1) -> list[tuple[Decimal, int | Decimal]]:

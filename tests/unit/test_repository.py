@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dbt
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -25,6 +27,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         "ruff format --check .",
         "mypy --strict",
         "sqlfluff lint models analyses tests/data",
+        "sqlfluff lint --templater placeholder ingest",
         "python -m ingest generate --check",
     ],
 )
@@ -34,9 +37,11 @@ def test_nothing_to_complain_about(command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_public_macro_is_documented_with_its_modes() -> None:
-    import yaml
+def _macros_in(path: Path) -> list[str]:
+    return re.findall(r"{%-? *(?:macro|test) +(\w+)", path.read_text())
 
+
+def test_every_public_macro_is_documented_with_its_modes() -> None:
     undocumented = []
     for macro in sorted((ROOT / "macros").rglob("*.sql")):
         listed = yaml.safe_load((macro.parent / "_macros.yml").read_text())["macros"]
@@ -48,9 +53,34 @@ def test_every_public_macro_is_documented_with_its_modes() -> None:
 
 def test_every_macro_file_holds_one_public_macro_of_its_name() -> None:
     for path in (ROOT / "macros").rglob("*.sql"):
-        names = re.findall(r"{%-? (?:macro|test) (\w+)\(", path.read_text())
-        public = [n for n in names if "__" not in n]
+        names = _macros_in(path)
+        public = [n for n in names if "__" not in n or n == path.stem]
         assert public == [path.stem], path
+
+
+def test_a_macro_dispatches_only_where_there_are_two_of_it() -> None:
+    lone = []
+    for path in (ROOT / "macros").rglob("*.sql"):
+        names = _macros_in(path)
+        for name in re.findall(r"dispatch\('(\w+)'", path.read_text()):
+            if len([n for n in names if n.endswith(f"__{name}")]) < 2:
+                lone.append(name)
+    assert not lone, "the macro itself can have the body"
+
+
+def test_what_replaces_a_macro_of_dbt_s_own_stands_in_overrides() -> None:
+    included = [path for root in dbt.__path__ for path in Path(root).glob("include")]
+    own = {n for root in included for p in root.rglob("*.sql") for n in _macros_in(p)}
+    assert {"generate_schema_name", "default__rename_relation"} <= own
+    overriding = {
+        name: path.parent.name
+        for path in (ROOT / "macros").rglob("*.sql")
+        for name in _macros_in(path)
+        if name in own or re.sub("^(default|postgres|snowflake)__", "", name) in own
+    }
+    assert set(overriding.values()) == {"overrides"}, overriding
+    files = {path.stem for path in (ROOT / "macros" / "overrides").glob("*.sql")}
+    assert files == set(overriding)
 
 
 # What another warehouse gives other digits; a float's quotient it does not.

@@ -7,12 +7,13 @@ select
     dq_result.failing_rows
 from audit.dq_result
 inner join audit.batch
-    on batch.table_id = dq_result.table_id
-    and batch.batch_seq = dq_result.batch_seq
+    on
+        dq_result.table_id = batch.table_id
+        and dq_result.batch_seq = batch.batch_seq
 where
     dq_result.run_id = %(run_id)s
     and batch.run_id = dq_result.run_id
     and batch.state in ('rejected', 'superseded')
     and dq_result.severity = 'block'
     and not dq_result.passed
-order by dq_result.table_id, dq_result.failing_rows desc nulls last
+order by dq_result.table_id asc, dq_result.failing_rows desc nulls last

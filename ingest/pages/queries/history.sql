@@ -4,9 +4,11 @@ with
 runs as (
 
     select * from audit.run
-    where started_at <= (
-        select started_at from audit.run where run_id = %(run_id)s
-    )
+    where
+        started_at <= (
+            select started_at from audit.run
+            where run_id = %(run_id)s
+        )
     order by started_at desc
     limit 30
 

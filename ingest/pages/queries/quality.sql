@@ -1,4 +1,5 @@
--- Each table in each of the last runs that asked anything of it: its worst result.
+-- Each table in each of the last runs that asked anything of it: its worst
+-- result.
 with
 
 runs as (
@@ -9,10 +10,12 @@ runs as (
     from audit.run
     where
         started_at <= (
-            select started_at from audit.run where run_id = %(run_id)s
+            select started_at from audit.run
+            where run_id = %(run_id)s
         )
         and exists (
-            select 1 from audit.dq_result where dq_result.run_id = run.run_id
+            select 1 from audit.dq_result
+            where dq_result.run_id = run.run_id
         )
 
 )
@@ -33,4 +36,4 @@ from audit.dq_result
 inner join runs using (run_id)
 where runs.ago <= 12
 group by dq_result.table_id, runs.run_id, runs.ago
-order by dq_result.table_id, runs.ago desc
+order by dq_result.table_id asc, runs.ago desc

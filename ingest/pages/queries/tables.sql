@@ -1,5 +1,5 @@
--- Each table that has been released: how old its data are now, and how good they
--- were found to be in this run and by the last score.
+-- Each table that has been released: how old its data are now, and how good
+-- they were found to be in this run and by the last score.
 with
 
 rules as (
@@ -22,7 +22,7 @@ scores as (
         score
     from audit.quality_score
     where run_id <= %(run_id)s
-    order by table_id, scored_at desc
+    order by table_id asc, scored_at desc
 
 ),
 
@@ -36,7 +36,7 @@ rows as (
     where
         ledger.identity = 'live keys of the log = live keys of silver'
         and ledger.run_id <= %(run_id)s
-    order by ledger.table_id, run.started_at desc
+    order by ledger.table_id asc, run.started_at desc
 
 )
 

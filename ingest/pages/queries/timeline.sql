@@ -1,10 +1,11 @@
--- A bar a row, in seconds since the run began: the steps of each table, and what dbt
--- built, by layer. A step under way ends now.
+-- A bar a row, in seconds since the run began: the steps of each table, and
+-- what dbt built, by layer. A step under way ends now.
 with
 
 run as (
 
-    select * from audit.run where run_id = %(run_id)s
+    select * from audit.run
+    where run_id = %(run_id)s
 
 ),
 
@@ -51,4 +52,4 @@ select
     )::double precision as ended
 from bars
 cross join run
-order by bars.lanes desc, began, bars.name
+order by bars.lanes desc, began asc, bars.name asc

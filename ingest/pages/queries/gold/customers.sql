@@ -22,7 +22,7 @@ select
     monthly.new_customer_count as new_customers,
     monthly.returning_customer_count as returning_customers
 from monthly
-inner join book on book.currency = monthly.currency
+inner join book on monthly.currency = book.currency
 where monthly.customer_count > 0
 order by monthly.month_start desc
 limit 18

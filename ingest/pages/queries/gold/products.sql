@@ -23,10 +23,11 @@ select
     sum(performance.margin_amount) as margin,
     sum(performance.net_amount) as revenue
 from performance
-inner join book on book.currency = performance.currency
+inner join book on performance.currency = book.currency
 inner join {gold}.dim_product as product
-    on product.product_id = performance.product_id
-group by performance.currency, performance.product_id, product.product_name,
+    on performance.product_id = product.product_id
+group by
+    performance.currency, performance.product_id, product.product_name,
     product.category
-order by margin desc, performance.product_id
+order by margin desc, performance.product_id asc
 limit 10

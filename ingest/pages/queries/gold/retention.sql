@@ -23,7 +23,7 @@ select
     cohorts.cohort_customer_count as customers,
     cohorts.retention_rate as rate
 from cohorts
-inner join book on book.currency = cohorts.currency
+inner join book on cohorts.currency = book.currency
 where
     cohorts.cohort_month > (
         select max(cohort_month) from cohorts

@@ -3,10 +3,6 @@
     definition beside rows of the new one would be neither.
 -#}
 {% macro should_full_refresh() %}
-    {{- return(adapter.dispatch('should_full_refresh')()) }}
-{% endmacro %}
-
-{% macro default__should_full_refresh() %}
     {%- set configured = config.get('full_refresh') -%}
     {%- if configured is not none -%}
         {{- return(configured) -}}

@@ -1,8 +1,3 @@
-{% macro create_schema(relation) %}
-    {{- adapter.dispatch('create_schema', 'dbt')(relation) -}}
-{% endmacro %}
-
-{#- Tables inherit their schema's Time Travel -#}
 {% macro snowflake__create_schema(relation) %}
     {%- set schema = relation.without_identifier() -%}
     {%- do run_query('create schema if not exists ' ~ schema) -%}

@@ -1,13 +1,5 @@
-{% macro drop_replaced(relation) %}
-    {{- return(adapter.dispatch('drop_replaced')(relation=relation)) }}
-{% endmacro %}
-
-{% macro default__drop_replaced(relation) %}
-    {{- return(default__drop_relation(relation)) }}
-{% endmacro %}
-
 {#- A view that could not be put on the new relation keeps the old one in place -#}
-{% macro postgres__drop_replaced(relation) %}
+{% macro drop_replaced(relation) %}
     {%- call statement('drop_relation', auto_begin=False) -%}
 do $drop$
 declare
@@ -70,13 +62,4 @@ $drop$
             database=relation.database, schema=schema, identifier=name, type='view'
         )) -%}
     {%- endfor -%}
-{% endmacro %}
-
-{#- dbt's own drops all views that stand on what it has replaced -#}
-{% macro postgres__drop_relation(relation) %}
-    {%- if relation.identifier.endswith('__dbt_backup') -%}
-        {{- drop_replaced(relation=relation) -}}
-    {%- else -%}
-        {{- default__drop_relation(relation) -}}
-    {%- endif -%}
 {% endmacro %}

@@ -1,13 +1,3 @@
-{% macro hold_views(relation, replacement) %}
-    {{- return(adapter.dispatch('hold_views')(
-        relation=relation, replacement=replacement
-    )) }}
-{% endmacro %}
-
-{% macro default__hold_views(relation, replacement) %}
-    {{- return('') }}
-{% endmacro %}
-
 {#-
     A reader locks a view, then the table. A build that locked the table first, and the
     view when it has it show the new table, would wait for a reader that waits for it.
@@ -20,7 +10,7 @@
     waited for a second. Then the table stays in place and gets the rows of the other,
     if it is made alike; that locks nobody out. One that is made differently waits.
 -#}
-{% macro postgres__hold_views(relation, replacement) %}
+{% macro hold_views(relation, replacement) %}
     {%- set sql -%}
 do $hold$
 declare
@@ -143,14 +133,3 @@ $hold$
     ) as tables
 )
 {%- endmacro %}
-
-{#- Whether a view would be made as it is: then it is left alone -#}
-{% macro hold_views__is_same(relation, replacement) %}
-    {%- set found = run_query(
-        "select count(*) = 2 and count(distinct (pg_get_viewdef(oid), reloptions)) = 1 "
-        ~ "from pg_catalog.pg_class where relkind = 'v' and oid in (to_regclass('"
-        ~ relation.include(database=false) ~ "'), to_regclass('"
-        ~ replacement.include(database=false) ~ "'))"
-    ) -%}
-    {{- return(found.rows[0][0]) }}
-{% endmacro %}
