@@ -39,7 +39,6 @@ _COPIED = (
     "packages.yml",
     "package-lock.yml",
     "profiles.yml",
-    "selectors.yml",
 )
 
 

@@ -39,7 +39,7 @@ WAYS = ("none configured", "all refuse", "all are silent")
 # What a run needs of the project; the rest of its folder is the user's.
 _NEEDED = (
     *("ingest", "macros", "models", "snapshots", "seeds", "analyses", "tests", "gx"),
-    *("docs", "dbt_packages", "dbt_project.yml", "packages.yml", "selectors.yml"),
+    *("docs", "dbt_packages", "dbt_project.yml", "packages.yml"),
     *("package-lock.yml", "packages", "profiles.yml"),
 )
 _TOLD = (*outbox.CHANNELS.values(), "OPENLINEAGE_URL")
