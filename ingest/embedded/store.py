@@ -30,6 +30,7 @@ PARALLEL = 4
 # The last one's HTTP port is the store's own, so that only its other port is taken.
 _PARTS = ("master", "volume", "filer", "admin", "s3")
 _GRPC = 10_000
+_BUCKET_SECONDS = 60
 _ACTIONS = ("Read", "List", "Write", "Tagging", "Admin")
 
 
@@ -146,11 +147,11 @@ class Store(Service):
             config=Config(s3={"addressing_style": "path"}, proxies={}),
         )
 
-    def _wait_for_bucket(self, client: Any, seconds: float = 60.0) -> None:
+    def _wait_for_bucket(self, client: Any) -> None:
         """Wait till the store, which listens, has made the bucket and serves it."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _BUCKET_SECONDS
         while True:
             try:
                 client.head_bucket(Bucket=BUCKET)
@@ -159,8 +160,9 @@ class Store(Service):
                 if time.monotonic() > deadline:
                     self.stop()
                     raise ServiceError(
-                        f"{self.title} has no bucket '{BUCKET}' after {seconds:.0f} s "
-                        f"({error}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
+                        f"{self.title} has no bucket '{BUCKET}' after "
+                        f"{_BUCKET_SECONDS} s ({error}). Its log, {self.log}, ends:\n"
+                        f"{log_tail(self.log)}\n"
                         "Mend that and type ./seedbed up."
                     ) from error
             time.sleep(0.05)

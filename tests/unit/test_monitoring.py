@@ -17,7 +17,6 @@ from tests.clone import REPOSITORY
 from tests.monitoring import FOLDER
 
 RULES = FOLDER / "prometheus" / "rules.yml"
-DAY = 86400
 # Each alert: series with values a minute, as promtool writes them, and the minutes at
 # which it fires and has cleared. Nothing else may fire at the first, and nothing at all
 # at the second.
