@@ -294,7 +294,7 @@ def fresh(folder: Path) -> Path:
 class _AsCaller(House):
     def __init__(self) -> None:
         self.account = None
-        self._binds = {}
+        self.shown = ()
 
 
 def as_caller(folder: Path) -> House:

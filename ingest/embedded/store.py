@@ -79,7 +79,7 @@ class Store(Service):
         self.lake.mkdir(mode=0o700, exist_ok=True)
         if not self.data.exists():
             self.stack.update(self.name, filled=False)
-            house.run(["mkdir", house.inside(self.data)])
+            house.run(["mkdir", str(self.data)])
         return house
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
@@ -87,18 +87,18 @@ class Store(Service):
         inner = _inner_ports()
         self.stack.update(self.name, inner_ports=inner)
         house.write(self.folder / "tls.pem", _certificate())
-        house.write(self.folder / "security.toml", _security(house, self.folder))
+        house.write(self.folder / "security.toml", _security(self.folder))
         house.write(self.folder / "identities.json", json.dumps(_identities(state)))
         options = {
             "ip": HOST,
             "ip.bind": HOST,
-            "dir": house.inside(self.data),
+            "dir": str(self.data),
             "bucket": BUCKET,
             "admin.ui": "false",
             "webdav": "false",
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": "256",
-            "s3.config": house.inside(self.folder / "identities.json"),
+            "s3.config": str(self.folder / "identities.json"),
             # A bucket of a misspelt name is an error.
             "s3.autoCreateBucket": "false",
             "s3.port.iceberg": "0",
@@ -110,9 +110,9 @@ class Store(Service):
             **{f"{p}.port.grpc": str(number + _GRPC) for p, number in inner.items()},
             "s3.port": str(port),
         }
-        argv = [house.inside(program()), "-logtostderr=true", "-config_dir=."]
+        argv = [str(program()), "-logtostderr=true", "-config_dir=."]
         argv += ["mini", *(f"-{name}={value}" for name, value in options.items())]
-        folder = shlex.quote(house.inside(self.folder))
+        folder = shlex.quote(str(self.folder))
         return ["sh", "-c", f"cd {folder} && exec {shlex.join(argv)}"], {}
 
     def version(self) -> str:
@@ -228,13 +228,13 @@ def _certificate() -> str:
     return "".join(pem.bytes().decode() for pem in pems)
 
 
-def _security(house: House, folder: Path) -> str:
+def _security(folder: Path) -> str:
     """security.toml: certificates where parts connect, tokens where they can't.
 
     The parts that hold data read each other's HTTP ports without TLS, with a token
     for each request; nothing reads the HTTP ports of the others.
     """
-    file = json.dumps(house.inside(folder / "tls.pem"))
+    file = json.dumps(str(folder / "tls.pem"))
     pair = f"cert = {file}\nkey = {file}\n"
     lines = [f"[grpc]\nca = {file}\n"]
     lines += [f"[grpc.{p}]\n{pair}" for p in (*_PARTS, "client", "worker")]
