@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest import limits, metadata, settings, stop
+from ingest import artifacts, limits, metadata, settings, stop
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -64,15 +63,6 @@ def schema_of(layer: str) -> str:
     return layer if place == "prod" else f"{place}_{layer}"
 
 
-def artifacts(target: str) -> Path:
-    """Where dbt keeps what it parsed and compiled for a target.
-
-    Each has a folder of its own, as dbt parses all anew for another target.
-    """
-    folder = settings.ROOT / "target"
-    return folder if target == "postgres" else folder / target
-
-
 def _place(target: str) -> str:
     """What is built where: the target, which account of it, and the schemas."""
     if target == "snowflake":
@@ -101,7 +91,7 @@ def build(
         arguments += ["--select", due.select, "--state", due.state]
     built = run_dbt(arguments, report)
     if built.ok:
-        finish(connection, due, artifacts(target) / "manifest.json")
+        finish(connection, due, artifacts.folder(target) / "manifest.json")
     return built
 
 
@@ -180,12 +170,9 @@ def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
     Read from the files that dbt wrote to `folder` after `since`; SeedbedError if it
     has not written them, so could not run.
     """
-    try:
-        ran = json.loads((folder / "run_results.json").read_text())
-        nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
-    except FileNotFoundError:
-        ran = None
-    if not ran or dt.datetime.fromisoformat(ran["metadata"]["generated_at"]) < since:
+    ran = artifacts.written(folder / "run_results.json", since)
+    nodes = artifacts.nodes(folder)
+    if not ran or not nodes:
         raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
     behind = set()
     for result in ran["results"]:
@@ -302,7 +289,7 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
         "--profiles-dir",
         str(settings.ROOT),
         "--target-path",
-        str(artifacts(target)),
+        str(artifacts.folder(target)),
         "--log-path",
         str(log),
         "--log-level",

@@ -91,8 +91,7 @@ where table_schema = %s and table_type in ('BASE TABLE', 'SYSTEM VERSIONED', 'VI
 _COLUMNS = """
 select
     table_name, column_name, data_type, column_type, is_nullable = 'YES',
-    character_maximum_length, numeric_precision, numeric_scale, datetime_precision,
-    character_set_name, extra, column_comment
+    character_maximum_length, numeric_precision, numeric_scale, extra, column_comment
 from information_schema.columns
 where table_schema = %s
 order by table_name, ordinal_position
@@ -153,7 +152,7 @@ def _read(cursor: Cursor, schema: str) -> dict[str, SourceTable]:
     }
     json = _json_columns(cursor, schema)
     for table, name, kind, declared, nullable, *facts in _ask(cursor, _COLUMNS, schema):
-        length, precision, scale, fraction, charset, extra, comment = facts
+        length, precision, scale, extra, comment = facts
         if table in tables:
             tables[table].columns[name] = Column(
                 name,
@@ -163,8 +162,6 @@ def _read(cursor: Cursor, schema: str) -> dict[str, SourceTable]:
                 length,
                 precision,
                 scale,
-                fraction,
-                charset,
                 (table, name) in json,
                 extra or "",
                 comment or "",

@@ -97,7 +97,6 @@ where
     )
     and pg_class.relkind in ('r', 'p', 'v', 'm')
     and pg_class.relnamespace::regnamespace::text = any(%(schemas)s)
-    and (pg_class.relname = any(%(names)s) or %(names)s = '{}')
     and session.application_name <> %(own)s
     and session.pid <> pg_backend_pid()
     and session.state is distinct from 'idle'
@@ -111,16 +110,13 @@ def is_time_out(error: BaseException) -> bool:
     return isinstance(error, psycopg.errors.LockNotAvailable) or _TIME_OUT in str(error)
 
 
-def held_by(
-    connection: Connection, schemas: Sequence[str], names: Sequence[str] = ()
-) -> str:
+def held_by(connection: Connection, schemas: Sequence[str]) -> str:
     """Who holds locks on relations of the schemas, and how to end it; '' if nobody.
 
-    `names` are those of some relations. Asked after a time-out, who holds one then.
+    Asked after a time-out, who holds one then.
     """
     rows = connection.execute(
-        _HOLDERS,
-        {"schemas": [*schemas], "names": [*names], "own": settings.APPLICATION},
+        _HOLDERS, {"schemas": [*schemas], "own": settings.APPLICATION}
     ).fetchall()
     if any(is_strong for *_, is_strong in rows):
         rows = [row for row in rows if row[-1]]

@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -341,12 +341,22 @@ def faults_of_source(name: str) -> list[str]:
     return faults
 
 
+_loaded: dict[Path, tuple[Sequence[object], list[Table]]] = {}
+
+
 def load(root: Path) -> list[Table]:
     """Read and check the seed below `root`; tables sorted by id.
 
     Raises MetadataError with every fault of all files that follows from no other.
+    What was read is kept: many ask for it in one run, and it is read again once a file
+    is another.
     """
-    return _Reader(root).read()
+    files = sorted((root / FOLDER).glob("*.csv"))
+    stats = [(file, file.stat()) for file in files]
+    is_of = [(f, s.st_ino, s.st_size, s.st_mtime_ns) for f, s in stats]
+    if root not in _loaded or _loaded[root][0] != is_of:
+        _loaded[root] = is_of, _Reader(root).read()
+    return [*_loaded[root][1]]
 
 
 def load_sources(root: Path) -> dict[str, Source]:

@@ -59,29 +59,23 @@ def which(root: Path) -> Kind | Literal["missing"]:
     return kind if current else "missing"
 
 
-def install(
-    root: Path, report: Callable[[str], None], *, refresh: bool = False
-) -> None:
+def install(root: Path, report: Callable[[str], None]) -> None:
     """Put the packages that the lock names into `root/dbt_packages`.
 
-    Does nothing when they are there, unless `refresh` asks to fetch them from
-    the hub again. What it did goes to `report` in one line. Where the hub is
-    out of reach it keeps what is there, or installs the stand-ins; raises
-    ServiceError when the lock names a package that has none.
+    Does nothing when they are there. What it did goes to `report` in one line.
+    Where the hub is out of reach it installs the stand-ins; raises ServiceError
+    when the lock names a package that has none.
     """
     scratch = root / SCRATCH
     with _alone(root):
         shutil.rmtree(scratch, ignore_errors=True)  # A killed install's.
-        before = which(root)
-        if before != "missing" and not refresh:
+        if which(root) != "missing":
             return
         try:
             trouble = _from_hub(root, scratch)
             if not trouble:
                 _swap(root, scratch, "hub")
                 report(f"Installed from the dbt package hub: {_listing(root)}.")
-            elif before != "missing":
-                report(f"{trouble} Kept the {before} packages in {INSTALLED}/.")
             else:
                 _from_stand_ins(root, scratch, trouble)
                 _swap(root, scratch, "stand-in")

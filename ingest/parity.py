@@ -8,7 +8,6 @@ they differ are keys fetched, and only those of the buckets that differ.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from ingest import build, ledger, snowflake
+from ingest import artifacts, build, ledger, snowflake
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 
@@ -238,10 +237,7 @@ def _columns(side: Side, layer: str) -> dict[str, dict[str, str]]:
 
 def _keys() -> dict[str, tuple[str, ...]]:
     """The key of each model, as its tests or its configuration say."""
-    manifest = build.artifacts("postgres") / "manifest.json"
-    if not manifest.exists():
-        return {}
-    nodes = json.loads(manifest.read_text())["nodes"].values()
+    nodes = artifacts.nodes(artifacts.folder("postgres")).values()
     keys: dict[str, tuple[str, ...]] = {}
     for node in nodes:
         if node["resource_type"] in ("model", "snapshot"):

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 
 from ingest import (
+    artifacts,
     build,
     catalogue,
     drift,
@@ -45,7 +46,7 @@ from ingest.killpoints import reach
 from ingest.lake import Lake
 from ingest.ledger import Batch, Connection
 from ingest.metadata import Source, Table
-from ingest.operations import columns, lineage
+from ingest.operations import columns
 from ingest.publish import Published
 from ingest.quality import gate, process, results
 
@@ -544,7 +545,7 @@ def _build(
                 target=HERE,
                 report=report,
             )
-        folder = build.artifacts(HERE)
+        folder = artifacts.folder(HERE)
         look(connection, run_id, folder, began, HERE, report)
         return built, examine(connection, run_id, HERE, report)
 
@@ -596,8 +597,8 @@ def look(
     """
     everyone = metadata.enabled(metadata.load(settings.ROOT))
     found = results.record(connection, run_id, everyone, folder, since, target)
+    columns.keep(artifacts.manifest(folder))
     results.store_failures(connection, found, target, report)
-    columns.keep(lineage.read_manifest(folder))
 
 
 def examine(
@@ -608,7 +609,7 @@ def examine(
     if results.is_something_stale(connection, everyone):
         began = datetime.now(UTC)
         build.run_dbt(["source", "freshness", "--target", target], report)
-        folder = build.artifacts(target)
+        folder = artifacts.folder(target)
         results.record(connection, run_id, everyone, folder, began, target)
     results.score(connection, run_id, everyone)
     return probe.probe(connection, run_id)

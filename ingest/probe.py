@@ -9,7 +9,6 @@ silver, are looked for in all other columns.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import conninfo, sql
 
-from ingest import ledger, metadata, rights, settings
+from ingest import artifacts, ledger, metadata, rights, settings
 from ingest.build import schema_of
 from ingest.errors import ConfigurationError, first_line
 from ingest.ledger import Connection
@@ -93,8 +92,7 @@ class Assertion:
 
 def _for_consumers() -> Iterator[dict[str, Any]]:
     """The models that consumers are to see, from the manifest dbt wrote last."""
-    text = (settings.ROOT / "target" / "manifest.json").read_text()
-    for node in json.loads(text)["nodes"].values():
+    for node in artifacts.manifest(artifacts.folder("postgres"))["nodes"].values():
         config = node["config"]
         if (
             node["resource_type"] == "model"

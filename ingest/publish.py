@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from ingest import build, journal, ledger, metadata, runs, settings, snowflake
+from ingest import (
+    artifacts,
+    build,
+    journal,
+    ledger,
+    metadata,
+    runs,
+    settings,
+    snowflake,
+)
 from ingest.errors import SeedbedError
 from ingest.killpoints import reach
 from ingest.lake import Lake
@@ -309,7 +318,7 @@ def _copy(run_id: str, loads: Sequence[Load], report: Report) -> None:
 
 def _look(connection: Connection, run_id: str, since: dt.datetime) -> None:
     """Keep what became of each model there."""
-    results.record_models(connection, run_id, build.artifacts(TARGET), since, TARGET)
+    results.record_models(connection, run_id, artifacts.folder(TARGET), since, TARGET)
 
 
 def _note(connection: Connection, run_id: str, loads: Sequence[Load]) -> None:

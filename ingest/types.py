@@ -58,8 +58,6 @@ class SourceColumn:
     length: int | None = None
     precision: int | None = None
     scale: int | None = None
-    datetime_precision: int | None = None
-    charset: str | None = None
     is_json: bool = False
 
 

@@ -164,9 +164,9 @@ class Clone:
         embedded.down(self.root, quiet)
         server = Postgres(Stack(self.root), quiet)
         house = server.prepare()
-        program = house.inside(binaries() / "postgres")
+        program = str(binaries() / "postgres")
         house.run(
-            [program, "--single", "-D", house.inside(server.data), "postgres"],
+            [program, "--single", "-D", str(server.data), "postgres"],
             stdin="alter role seedbed createdb;\n"
             "alter database seedbed owner to seedbed;\n",
         )

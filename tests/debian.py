@@ -11,6 +11,39 @@ from ingest.embedded.debian import Packages
 from ingest.errors import ServiceError
 from tests.clone import REPOSITORY
 
+# Where Debian has the keys of all its suites.
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+class OfSuite(Packages):
+    """Packages of another suite than the system's own, such as sid.
+
+    It is on the Debian mirror that the system uses; where it uses none (on Ubuntu,
+    say) the system's own packages are asked.
+    """
+
+    def __init__(self, work: Path, what: str, ways_out: str, suite: str) -> None:
+        self._suite = suite
+        super().__init__(work, what, ways_out)
+
+    def _configure(self, options: Iterable[str]) -> None:
+        super()._configure(options)
+        if line := self._on_mirror():
+            sources = self.work / "sources.list"
+            sources.write_text(line)
+            own = f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=/dev/null"
+            super()._configure([*options, *own])
+
+    def _on_mirror(self) -> str:
+        """The line of a sources.list for the suite, on the system's Debian mirror."""
+        told = self.ask(
+            *("apt-get", "indextargets", "--no-release-info"),
+            *("--format", "$(REPO_URI)", "Created-By: Packages"),
+        )
+        mirrors = (n for n in told.splitlines() if n.rstrip("/").endswith("/debian"))
+        signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+        return next((f"deb {signed}{uri} {self._suite} main\n" for uri in mirrors), "")
+
 
 def unpacked(
     name: str,
@@ -30,7 +63,12 @@ def unpacked(
         if root.exists():
             return root
         try:
-            packages = Packages(root.with_name("download"), name, wish, suite)
+            work = root.with_name("download")
+            packages = (
+                OfSuite(work, name, wish, suite)
+                if suite
+                else Packages(work, name, wish)
+            )
             packages.unpack(wanted(packages), root)
         except ServiceError as error:
             told = f"{name} is missing: {error}"

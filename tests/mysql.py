@@ -70,8 +70,8 @@ class MySQL(Service):
         house = House(self.folder, [self.root])
         if not self._data.exists():
             new = self.folder / "new"
-            house.run(["rm", "-rf", house.inside(new)])
-            house.run([*self._argv(house, new), "--initialize-insecure"])
+            house.run(["rm", "-rf", str(new)])
+            house.run([*self._argv(new), "--initialize-insecure"])
             self.adopt(new, self._data)
         return house
 
@@ -83,21 +83,20 @@ class MySQL(Service):
             f"alter user {account} identified by '{state['password']}';\n"
             f"grant all on *.* to {account} with grant option;\n"
         )
-        place = house.inside(self._script)
-        house.run(["sh", "-c", f"umask 077 && cat > '{place}'"], stdin=script)
+        house.write(self._script, script)
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
         return [
-            *self._argv(house, self._data),
+            *self._argv(self._data),
             *SETTINGS,
             f"--port={port}",
-            f"--socket={house.inside(self.folder / 'socket')}",
-            f"--init-file={house.inside(self._script)}",
+            f"--socket={self.folder / 'socket'}",
+            f"--init-file={self._script}",
         ], {}
 
     def version(self) -> str:
         house = House(self.folder, [self.root])
-        told = house.run([*self._program(house), "--version"])
+        told = house.run([*self._program(), "--version"])
         return told.split("Ver", 1)[1].split()[0]
 
     def ready(self) -> bool:
@@ -112,23 +111,23 @@ class MySQL(Service):
     def _script(self) -> Path:
         return self.folder / "users.sql"
 
-    def _program(self, house: House) -> list[str]:
+    def _program(self) -> list[str]:
         (loader,) = sorted(self.root.glob("usr/lib/**/ld-linux-*.so.*"))[:1]
-        folders = ":".join(house.inside(folder) for folder in libraries(self.root))
+        folders = ":".join(str(folder) for folder in libraries(self.root))
         return [
-            *(house.inside(loader), "--library-path", folders),
-            house.inside(self.root / "usr" / "sbin" / "mysqld"),
+            *(str(loader), "--library-path", folders),
+            str(self.root / "usr" / "sbin" / "mysqld"),
         ]
 
-    def _argv(self, house: House, data: Path) -> list[str]:
+    def _argv(self, data: Path) -> list[str]:
         share = self.root / "usr" / "share" / "mysql"
         return [
-            *self._program(house),
+            *self._program(),
             "--no-defaults",
-            f"--basedir={house.inside(self.root / 'usr')}",
-            f"--lc-messages-dir={house.inside(share)}",
-            f"--character-sets-dir={house.inside(share / 'charsets')}",
-            f"--datadir={house.inside(data)}",
+            f"--basedir={self.root / 'usr'}",
+            f"--lc-messages-dir={share}",
+            f"--character-sets-dir={share / 'charsets'}",
+            f"--datadir={data}",
         ]
 
 

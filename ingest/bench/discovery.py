@@ -8,65 +8,58 @@ generation, and dbt's parse: of a new project, and of one that has not changed.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest import demo, embedded, generate, metadata, settings
+from ingest import demo, embedded, generate, metadata
 from ingest import discover as discovery
-from ingest.bench import HOME, servers
+from ingest.bench import HOME, Goal, Report, copy_project, servers
 from ingest.demo import leave
 
-Report = Callable[[str], None]
 # Seconds for 500 tables.
 LIMITS = {"discover": 20.0, "generate": 10.0, "parse": 120.0, "unchanged parse": 15.0}
 _ROWS = 20
-_COPIED = (
-    "analyses",
-    "dbt_packages",
-    "ingest",
-    "macros",
-    "models",
-    "packages",
-    "seeds",
-    "snapshots",
-    "tests/data",
-    "dbt_project.yml",
-    "packages.yml",
-    "package-lock.yml",
-    "profiles.yml",
-    "selectors.yml",
-)
 
 
-def run(tables: int, report: Report) -> dict[str, float]:
+@dataclass
+class Outcome:
     """Seconds of each step for a database of so many tables."""
+
+    tables: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run(tables: int, report: Report) -> Outcome:
+    """Measure each step for a database of so many tables."""
     with servers(report, ["mariadb"]) as home:
         report(f"creating {tables} tables")
         _create(tables)
         root = home / "project"
-        _copy(root)
-        seconds = _measure(root, report)
+        root.mkdir()
+        copy_project(root)
+        leave.leave(root)
+        outcome = Outcome(tables)
+        _measure(root, outcome.seconds, report)
         assert len(metadata.load(root)) == tables
-        return seconds
+        return outcome
 
 
-def lines(tables: int, seconds: dict[str, float]) -> Iterator[str]:
+def lines(outcome: Outcome) -> Iterator[str]:
     """Figures and goals, for a person."""
-    yield f"{tables} tables"
-    for step, took in seconds.items():
-        goal = LIMITS[step] * tables / 500
-        verdict = "reached" if took <= goal else "missed"
-        yield f"{step:16} {took:7.1f} s   {verdict}: at most {goal:.0f} s"
+    yield f"{outcome.tables} tables"
+    for step, took in outcome.seconds.items():
+        goal = Goal(step, took, LIMITS[step] * outcome.tables / 500)
+        yield f"{step:16} {took:7.1f} s   {goal.verdict}: at most {goal.limit:.0f} s"
 
 
-def as_json(tables: int, seconds: dict[str, float]) -> dict[str, Any]:
+def as_json(outcome: Outcome) -> dict[str, Any]:
     """All figures, for a script."""
-    return {"tables": tables, "seconds": seconds, "limits_at_500": LIMITS}
+    return {**vars(outcome), "limits_at_500": LIMITS}
 
 
 def _create(tables: int) -> None:
@@ -95,21 +88,7 @@ def _create(tables: int) -> None:
             )
 
 
-def _copy(root: Path) -> None:
-    """The project without the demo's tables and what stands on them."""
-    for name in _COPIED:
-        source, target = settings.ROOT / name, root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target)
-        else:
-            shutil.copy(source, target)
-    leave.leave(root)
-
-
-def _measure(root: Path, report: Report) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-
+def _measure(root: Path, seconds: dict[str, float], report: Report) -> None:
     def timed(step: str, action: Callable[[], object]) -> None:
         report(step)
         started = time.monotonic()
@@ -120,7 +99,6 @@ def _measure(root: Path, report: Report) -> dict[str, float]:
     timed("generate", lambda: _generate(root))
     timed("parse", lambda: _parse(root))
     timed("unchanged parse", lambda: _parse(root))
-    return seconds
 
 
 def _generate(root: Path) -> None:

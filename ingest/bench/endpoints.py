@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,22 +25,14 @@ from typing import Any
 import psycopg
 
 from ingest import demo, embedded, outbox
-from ingest.bench import servers
+from ingest.bench import Goal, Report, Timed, copy_project, servers
 from ingest.errors import SeedbedError
-from ingest.settings import ROOT
 
-Report = Callable[[str], None]
 LIMIT = 2.0
 # Seconds after a run in which the process that tells others starts; what it waits for
 # from then on takes no processor.
 START = 5
 WAYS = ("none configured", "all refuse", "all are silent")
-# What a run needs of the project; the rest of its folder is the user's.
-_NEEDED = (
-    *("ingest", "macros", "models", "snapshots", "seeds", "analyses", "tests", "gx"),
-    *("docs", "dbt_packages", "dbt_project.yml", "packages.yml", "selectors.yml"),
-    *("package-lock.yml", "packages", "profiles.yml"),
-)
 _TOLD = (*outbox.CHANNELS.values(), "OPENLINEAGE_URL")
 _CHANGE = """
 update shop.orders
@@ -77,7 +68,7 @@ order by noted.table_id
 
 
 @dataclass
-class Outcome:
+class Outcome(Timed):
     """Seconds of one way, run by run, and what its runs came to."""
 
     way: str
@@ -86,17 +77,12 @@ class Outcome:
     processor: list[float] = field(default_factory=list)
     came: list[list[tuple[Any, ...]]] = field(default_factory=list)
 
-    @property
-    def median(self) -> float:
-        """The median of the runs."""
-        return statistics.median(self.seconds)
-
 
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
     """Measure each way `rounds` times, one after the other, with `rows` orders."""
     outcomes = [Outcome(way) for way in WAYS]
     with servers(report) as home, ExitStack() as stack:
-        _copy(home)
+        copy_project(home)
         variables = {
             WAYS[0]: dict[str, str](),
             WAYS[1]: _variables(1),
@@ -131,23 +117,24 @@ def is_same(outcomes: list[Outcome]) -> bool:
     return all(found == came[0] for found in came)
 
 
-def longer(outcomes: list[Outcome]) -> float:
-    """Seconds by which the slowest way of being down is longer than none."""
+def goal(outcomes: list[Outcome]) -> Goal:
+    """Seconds by which the slowest way of being down may be longer than none."""
     none, *down = outcomes
-    return max(outcome.median for outcome in down) - none.median
+    found = max(outcome.median for outcome in down) - none.median
+    return Goal("seconds longer", found, LIMIT)
 
 
 def as_json(outcomes: list[Outcome]) -> dict[str, Any]:
     """Seconds and the goal, for a script."""
-    found = longer(outcomes)
+    found, same = goal(outcomes), is_same(outcomes)
     return {
         "ways": {
             o.way: {"seconds": o.seconds, "processor": o.processor} for o in outcomes
         },
-        "longer": found,
+        "longer": found.found,
         "limit": LIMIT,
-        "same": is_same(outcomes),
-        "reached": found <= LIMIT and is_same(outcomes),
+        "same": same,
+        "reached": found.reached and same,
     }
 
 
@@ -160,19 +147,10 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
             f"{o.way:15}  {o.median:6.2f} s  ({least:.2f} to {most:.2f}), "
             f"{own:.2f} s of the processor"
         )
-    verdict = "reached" if as_json(outcomes)["reached"] else "missed"
-    told = "the same result" if is_same(outcomes) else "another result"
-    yield f"{verdict}: {longer(outcomes):+.2f} s, at most {LIMIT:.2f}; {told}"
-
-
-def _copy(home: Path) -> None:
-    """Copy what a run needs into the servers' folder."""
-    for name in _NEEDED:
-        there, here = ROOT / name, home / name
-        if there.is_dir():
-            shutil.copytree(there, here)
-        elif there.exists():
-            shutil.copy(there, here)
+    found, same = goal(outcomes), is_same(outcomes)
+    verdict = found.verdict if same else "missed"
+    told = "the same result" if same else "another result"
+    yield f"{verdict}: {found.found:+.2f} s, at most {LIMIT:.2f}; {told}"
 
 
 def _variables(port: int) -> dict[str, str]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ingest import ledger, metadata, settings
-from ingest.bench import servers
+from ingest.bench import Report, servers
 from ingest.metadata import Rule, Table
 from ingest.quality import gate, process, suites
 
@@ -64,7 +64,7 @@ def _table() -> tuple[Table, list[suites.Expectation]]:
     return table, [e for e in suites.expectations(table) if e.rule_id in wanted]
 
 
-def run(rows: int, rounds: int, report: Callable[[str], None]) -> Outcome:
+def run(rows: int, rounds: int, report: Report) -> Outcome:
     """Check a batch of so many rows, `rounds` times each way."""
     table, expected = _table()
     outcome = Outcome(rows, len(expected))

@@ -17,16 +17,16 @@ from typing import Any
 
 import psycopg
 
-from ingest import build, generate, load, metadata, settings
-from ingest.bench import seed, servers
+from ingest import load, metadata, settings
+from ingest.bench import Dbt, Goal, Report, own_project, release, servers, turns
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
 
-Report = Callable[[str], None]
 HERE = Path(__file__).parent
 TABLE = "bench.customers"
 HISTORY = "silver.customers_history"
 SNAPSHOT = "silver.peer_snapshot"
+_PEER = ("snapshot", "--select", "peer_snapshot")
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,6 @@ class Outcome:
     def ratio(self, way: str) -> float:
         """How many times as long the product takes."""
         return self.median("seedbed") / self.median(way)
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A ratio that was promised, and what came out."""
-
-    name: str
-    found: float
-    limit: float
-
-    @property
-    def reached(self) -> bool:
-        """Whether the promise is kept."""
-        return self.found <= self.limit
 
 
 def scenarios(rows: int) -> list[Scenario]:
@@ -124,7 +110,7 @@ def as_json(outcomes: list[Outcome]) -> dict[str, Any]:
     """Seconds and goals, for a script."""
     return {
         "scenarios": [{**vars(o.scenario), "seconds": o.seconds} for o in outcomes],
-        "goals": [{**vars(g), "reached": g.reached} for g in goals(outcomes)],
+        "goals": [g.as_json() for g in goals(outcomes)],
     }
 
 
@@ -138,17 +124,16 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
                 line += f"{outcome.median(way):7.3f} ({outcome.ratio(way):.2f})"
         yield line
     for goal in goals(outcomes):
-        verdict = "reached" if goal.reached else "missed"
-        yield f"{verdict:8} {goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
+        told = f"{goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
+        yield f"{goal.verdict:8} {told}"
 
 
 def _project(home: Path) -> Path:
     """The dbt project, with models as `./seedbed generate` writes them."""
     project = home / "project"
     shutil.copytree(HERE / "project", project)
-    seed(project, HERE / "project" / metadata.FOLDER)
     (project / "macros").symlink_to(settings.ROOT / "macros")
-    generate.apply(project, generate.plan(project, metadata.load(project)))
+    own_project(project, HERE / "project" / metadata.FOLDER)
     return project
 
 
@@ -156,31 +141,27 @@ class _Bench:
     def __init__(self, project: Path, connection: Connection) -> None:
         self.project = project
         self.connection = connection
-        self.manifest: Any = None
+        self.dbt = Dbt(project, project)
 
     def measure(self, scenario: Scenario, rounds: int, report: Report) -> Outcome:
-        """Run every way `rounds` times, turn about, after one run to warm up.
-
-        A single round is a quick look, and has none.
-        """
+        """Run every way `rounds` times, turn about, after one run to warm up."""
         report(f"{scenario.name}: filling {scenario.keys * scenario.versions:,} rows")
         self._fill(scenario)
         ways: dict[str, Callable[[], float]] = {
             "hand_written": lambda: self._hand_written(scenario),
-            "seedbed": lambda: self._dbt("run", "customers_history"),
+            "seedbed": lambda: self.dbt.run("run", "--select", "customers_history"),
         }
         if scenario.with_snapshot:
-            ways["snapshot"] = lambda: self._dbt("snapshot", "peer_snapshot")
+            ways["snapshot"] = lambda: self.dbt.run(*_PEER)
         outcome = Outcome(scenario, {way: [] for way in ways})
         results: dict[str, list[Any]] = {}
-        first = 0 if rounds > 1 else 1
-        for number in range(first, rounds + 1):
-            for way, measure in ways.items():
+        for number in turns(rounds):
+            for way, build in ways.items():
                 self._restore(SNAPSHOT if way == "snapshot" else HISTORY)
-                seconds = measure()
+                seconds = build()
                 if number:
                     outcome.seconds[way].append(seconds)
-                if number == first and way != "snapshot":
+                if way not in results and way != "snapshot":
                     results[way] = self._content()
             last = [f"{w} {s[-1]:.2f} s" for w, s in outcome.seconds.items() if s]
             report(f"{scenario.name}: {', '.join(last) or 'warm'}")
@@ -202,23 +183,15 @@ class _Bench:
         load.prepare(self.connection, table)
         self._execute((HERE / "log.sql").read_text(), vars(scenario))
         self._execute("vacuum analyze bronze.bench__customers")
-        self._release(scenario.versions)
-        self._dbt("run", "stg_bench__customers customers_history")
+        release(self.connection, [TABLE], scenario.versions)
+        self.dbt.run("run", "--select", "stg_bench__customers customers_history")
         self._save(HISTORY)
         if scenario.with_snapshot:
             self._present(scenario.versions)
-            self._dbt("snapshot", "peer_snapshot")
+            self.dbt.run(*_PEER)
             self._save(SNAPSHOT)
             self._present(scenario.versions + 1)
-        self._release(scenario.versions + 1)
-
-    def _release(self, through: int) -> None:
-        self._execute(
-            "insert into audit.table_state (table_id, released_through, observed_at) "
-            "values (%s, %s, now()) on conflict (table_id) do update "
-            "set released_through = excluded.released_through",
-            (TABLE, through),
-        )
+        release(self.connection, [TABLE], scenario.versions + 1)
 
     def _present(self, through: int) -> None:
         """The table as the source would show it, for dbt's snapshot."""
@@ -264,35 +237,6 @@ class _Bench:
         started = time.perf_counter()
         self._execute(statements)  # sent at once, so one transaction
         return time.perf_counter() - started
-
-    def _dbt(self, command: str, select: str) -> float:
-        """Run a node; seconds of the statements it sent, its COMMIT among them.
-
-        dbt's adapter times each statement from sending it to its answer, as the
-        hand-written one is timed here. The server's own clock
-        (pg_stat_statements) would leave out the commit and the way there.
-        """
-        from dbt_common.events.base_types import EventMsg
-
-        seconds = 0.0
-
-        def follow(event: EventMsg) -> None:
-            nonlocal seconds
-            data: Any = event.data
-            if event.info.name == "SQLQueryStatus" and data.node_info.unique_id:
-                seconds += data.elapsed
-
-        place = ["--project-dir", str(self.project), "--log-level", "none"]
-        place += ["--profiles-dir", str(settings.ROOT), "--target", "postgres"]
-        place += ["--log-path", str(self.project / "log")]
-        runner = build.runner(self.manifest, follow)
-        answer = runner.invoke([command, *place, "--select", select])
-        if not answer.success:
-            found = getattr(answer.result, "results", [])
-            why = [str(r.message) for r in found] or [str(answer.exception)]
-            raise SeedbedError(f"dbt could not build the benchmark's models: {why}")
-        self.manifest = runner.manifest or self.manifest
-        return seconds
 
     def _execute(self, statement: str, values: Any = None) -> None:
         self.connection.execute(statement, values)

@@ -28,13 +28,12 @@ import duckdb
 import psycopg
 import pymysql
 
-from ingest import duck, embedded, generate, load, metadata, settings
-from ingest.bench import peers, seed, servers
+from ingest import duck, embedded, load, metadata, settings
+from ingest.bench import Goal, Report, Timed, own_project, peers, servers, turns
 from ingest.embedded import mariadb
 from ingest.embedded.postgres import binaries
 from ingest.errors import SeedbedError
 
-Report = Callable[[str], None]
 TABLES = Path(__file__).parent / "tables"
 MILLION = 1_000_000
 AT_ONCE = MILLION  # rows of an insert at the source
@@ -42,7 +41,7 @@ PAGE = settings.ROOT / "docs" / "benchmarks.md"
 
 
 @dataclass
-class Way:
+class Way(Timed):
     """What one way took, round by round: wall and CPU seconds, peak memory in MB.
 
     CPU and memory are those of the process that was started, not of the servers.
@@ -54,11 +53,6 @@ class Way:
     cpu: list[float] = field(default_factory=list)
     peak_mb: list[float] = field(default_factory=list)
     failure: str = ""
-
-    @property
-    def median(self) -> float:
-        """The median of the wall seconds."""
-        return statistics.median(self.seconds)
 
 
 @dataclass
@@ -77,23 +71,6 @@ class Measured:
         """Other tools that moved the table, with what they took."""
         names = [p.name for p in peers.PEERS]
         return [(n, w) for n, w in self.ways.items() if n in names and not w.failure]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A ratio that was promised, and what came out."""
-
-    name: str
-    found: float
-    limit: float
-    at_least: bool = False
-
-    @property
-    def reached(self) -> bool:
-        """Whether the promise is kept."""
-        if self.at_least:
-            return self.found >= self.limit
-        return self.found <= self.limit
 
 
 @dataclass
@@ -206,10 +183,8 @@ class _Bench:
         self.report = report
         self.client: list[str] = []
         self.read: dict[str, int] = {}
-        seed(home, TABLES / metadata.FOLDER)
-        tables = metadata.load(home)
-        generate.apply(home, generate.plan(home, tables))
-        self.tables = {t.name: t for t in tables}
+        own = own_project(home, TABLES / metadata.FOLDER)
+        self.tables = {t.name: t for t in own}
 
     # -- the source ------------------------------------------------------------
     def fill(self, table: str, rows: int) -> None:
@@ -239,16 +214,13 @@ class _Bench:
 
     # -- the legs --------------------------------------------------------------
     def measure(self, measured: Measured, rounds: int, with_peers: bool) -> None:
-        """Run every way `rounds` times, turn about, after one round to warm up.
-
-        A single round is a quick look, and has none.
-        """
+        """Run every way `rounds` times, turn about, after one round to warm up."""
         ways: dict[str, Callable[[Measured], None]] = {
             "mariadb": self._mariadb,
             "legs": self._legs,
             "seedbed": self._whole,
         }
-        for number in range(0 if rounds > 1 else 1, rounds + 1):
+        for number in turns(rounds):
             measured.ways = measured.ways if number > 1 else {}
             for way in ways.values():
                 way(measured)
@@ -499,8 +471,7 @@ def _part(measured: Measured, name: str, seconds: float) -> None:
 # -- what is told ------------------------------------------------------------------
 def as_json(results: Results) -> dict[str, Any]:
     """Everything, for a script."""
-    goals = [{**vars(g), "reached": g.reached} for g in results.goals]
-    return {**asdict(results), "goals": goals}
+    return {**asdict(results), "goals": [g.as_json() for g in results.goals]}
 
 
 def lines(results: Results) -> Iterator[str]:
@@ -531,11 +502,8 @@ def lines(results: Results) -> Iterator[str]:
     yield "| ratio | found | goal | |"
     yield "|---|---:|---:|---|"
     for goal in results.goals:
-        sign, verdict = (
-            "≥" if goal.at_least else "≤",
-            "reached" if goal.reached else "missed",
-        )
-        yield f"| {goal.name} | {goal.found:.2f} | {sign} {goal.limit:g} | {verdict} |"
+        limit = f"{'≥' if goal.at_least else '≤'} {goal.limit:g}"
+        yield f"| {goal.name} | {goal.found:.2f} | {limit} | {goal.verdict} |"
 
 
 _NAMES = {

@@ -15,8 +15,7 @@ from typing import Any
 
 import psycopg
 
-from ingest.bench import servers
-from ingest.bench.history import Report
+from ingest.bench import Report, servers
 from ingest.ledger import Connection
 
 # What one run of a part keeps; all else is rolled back.
@@ -75,7 +74,7 @@ _LOOK_UP = (
 )
 
 
-def _current(rows: int) -> Part:
+def _current() -> Part:
     """The current state of a dimension; each round changes a tenth of its rows."""
     update = (
         "email full_name phone country city points is_deleted _source_ts _batch_seq"
@@ -125,7 +124,7 @@ def _current(rows: int) -> Part:
     )
 
 
-def _fact(rows: int) -> Part:
+def _fact() -> Part:
     """Three years of a fact; each round brings a day and corrects as many rows."""
     plain = _PLAIN + "create unique index on {table} (order_id); "
     months = (
@@ -195,7 +194,7 @@ def _fact(rows: int) -> Part:
     )
 
 
-def _log(rows: int) -> Part:
+def _log() -> Part:
     """The log of 200 batches; three of them are new."""
     key = "create index on {table} (order_id); "
     brin = (
@@ -262,8 +261,7 @@ def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
         psycopg.connect(autocommit=True) as connection,
     ):
         return [
-            _measure(connection, part(count), count, rounds, report)
-            for part, count in parts
+            _measure(connection, part(), count, rounds, report) for part, count in parts
         ]
 
 

@@ -75,7 +75,6 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         operations.alerts,
         operations.deliver,
         operations.metrics,
-        operations.dashboards,
         lineage.lineage,
         operations.backup,
         operations.drill,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -14,140 +17,94 @@ def bench() -> None:
     """Measure the product against what it replaces."""
 
 
-@bench.command("history")
-@click.option("--rows", type=click.IntRange(100), default=1_000_000, help="Keys.")
-@click.option("--rounds", type=click.IntRange(1), default=3, help="Runs of each way.")
-@json_option
-def bench_history(rows: int, rounds: int, as_json: bool) -> int:
-    """A changed dimension: scd2, hand-written SQL and dbt's snapshot."""
-    from ingest.bench import history
+def _number(
+    name: str, default: int, told: str, least: int = 1, most: int | None = None
+) -> Callable[..., Any]:
+    kind = click.IntRange(least, most)
+    return click.option(f"--{name}", type=kind, default=default, help=told)
 
-    outcomes = history.run(rows, rounds, say)
+
+def _measure(name: str, as_json: bool, **values: Any) -> Any:
+    """Run the benchmark of that name, show what came, and return it."""
+    module = importlib.import_module(f"ingest.bench.{name}")
+    outcome = module.run(report=say, **values)
     if as_json:
-        click.echo(json.dumps(history.as_json(outcomes), indent=2))
+        click.echo(json.dumps(module.as_json(outcome), indent=2))
     else:
-        for line in history.lines(outcomes):
+        for line in module.lines(outcome):
             click.echo(line)
-    return 0
+    return outcome
+
+
+@bench.command("history")
+@_number("rows", 1_000_000, "Keys.", 100)
+@_number("rounds", 3, "Runs of each way.")
+@json_option
+def bench_history(**values: Any) -> None:
+    """A changed dimension: scd2, hand-written SQL and dbt's snapshot."""
+    _measure("history", **values)
 
 
 @bench.command("ingest")
-@click.option("--rows", type=click.IntRange(10), default=1_000_000, help="Orders.")
-@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@_number("rows", 1_000_000, "Orders.", 10)
+@_number("rounds", 5, "Runs of each way.")
 @click.option("--peers", is_flag=True, help="Beside dlt, ingestr and sling.")
 @click.option("--memory", is_flag=True, help="Peak memory at 1M and 10M rows.")
 @click.option("--reference", is_flag=True, help="Replay a published job of 9.6M rows.")
 @click.option("--write", is_flag=True, help="Write docs/benchmarks.md.")
 @json_option
 def bench_ingest(
-    rows: int,
-    rounds: int,
-    peers: bool,
-    memory: bool,
-    reference: bool,
-    write: bool,
-    as_json: bool,
-) -> int:
+    peers: bool, memory: bool, reference: bool, write: bool, **values: Any
+) -> None:
     """A first load: beside the servers' own clients and other tools."""
-    from ingest.bench import ingest
-
-    results = ingest.run(
-        rows,
-        rounds,
-        say,
-        with_peers=peers,
-        with_memory=memory,
-        with_reference=reference,
-    )
-    if as_json:
-        click.echo(json.dumps(ingest.as_json(results), indent=2))
-    else:
-        for line in ingest.lines(results):
-            click.echo(line)
+    parts = {"peers": peers, "memory": memory, "reference": reference}
+    values |= {f"with_{part}": wanted for part, wanted in parts.items()}
+    results = _measure("ingest", **values)
     if write:
+        from ingest.bench import ingest
+
         say(f"wrote {ingest.write(results)}")
-    return 0
 
 
 @bench.command("storage")
-@click.option("--rows", type=click.IntRange(10_000), default=10_000_000, help="Rows.")
-@click.option("--rounds", type=click.IntRange(1, 20), default=5, help="Runs of each.")
+@_number("rows", 10_000_000, "Rows.", 10_000)
+@_number("rounds", 5, "Runs of each.", most=20)
 @json_option
-def bench_storage(rows: int, rounds: int, as_json: bool) -> int:
+def bench_storage(**values: Any) -> None:
     """Tables in Postgres: fillfactor, indexes, BRIN and partitions."""
-    from ingest.bench import storage
-
-    outcomes = storage.run(rows, rounds, say)
-    if as_json:
-        click.echo(json.dumps(storage.as_json(outcomes), indent=2))
-    else:
-        for line in storage.lines(outcomes):
-            click.echo(line)
-    return 0
+    _measure("storage", **values)
 
 
 @bench.command("gate")
-@click.option("--rows", type=click.IntRange(1_000), default=1_000_000, help="Rows.")
-@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@_number("rows", 1_000_000, "Rows.", 1_000)
+@_number("rounds", 5, "Runs of each way.")
 @json_option
-def bench_gate(rows: int, rounds: int, as_json: bool) -> int:
+def bench_gate(**values: Any) -> None:
     """A batch at the gate: fifteen expectations on twelve columns."""
-    from ingest.bench import gate
-
-    outcome = gate.run(rows, rounds, say)
-    if as_json:
-        click.echo(json.dumps(gate.as_json(outcome), indent=2))
-    else:
-        for line in gate.lines(outcome):
-            click.echo(line)
-    return 0
+    _measure("gate", **values)
 
 
 @bench.command("gold")
-@click.option("--orders", type=click.IntRange(50), default=400, help="Orders a day.")
-@click.option("--rounds", type=click.IntRange(1), default=3, help="Changes of each.")
+@_number("orders", 400, "Orders a day.", 50)
+@_number("rounds", 3, "Changes of each.")
 @json_option
-def bench_gold(orders: int, rounds: int, as_json: bool) -> int:
+def bench_gold(**values: Any) -> None:
     """The same change after 30 and 300 days of history."""
-    from ingest.bench import gold
-
-    outcomes = gold.run(orders, rounds, say)
-    if as_json:
-        click.echo(json.dumps(gold.as_json(outcomes), indent=2))
-    else:
-        for line in gold.lines(outcomes):
-            click.echo(line)
-    return 0
+    _measure("gold", **values)
 
 
 @bench.command("discovery")
-@click.option("--tables", type=click.IntRange(1, 5000), default=500, help="Tables.")
+@_number("tables", 500, "Tables.", most=5000)
 @json_option
-def bench_discovery(tables: int, as_json: bool) -> int:
+def bench_discovery(**values: Any) -> None:
     """A database of many tables: discover, generate, and dbt's parse."""
-    from ingest.bench import discovery
-
-    seconds = discovery.run(tables, say)
-    if as_json:
-        click.echo(json.dumps(discovery.as_json(tables, seconds), indent=2))
-    else:
-        for line in discovery.lines(tables, seconds):
-            click.echo(line)
-    return 0
+    _measure("discovery", **values)
 
 
 @bench.command("endpoints")
-@click.option("--rows", type=click.IntRange(200), default=2_000, help="Orders.")
-@click.option("--rounds", type=click.IntRange(1), default=5, help="Runs of each way.")
+@_number("rows", 2_000, "Orders.", 200)
+@_number("rounds", 5, "Runs of each way.")
 @json_option
-def bench_endpoints(rows: int, rounds: int, as_json: bool) -> int:
+def bench_endpoints(**values: Any) -> None:
     """A run while lineage, alerts and mail are down, beside one without them."""
-    from ingest.bench import endpoints
-
-    outcomes = endpoints.run(rows, rounds, say)
-    if as_json:
-        click.echo(json.dumps(endpoints.as_json(outcomes), indent=2))
-    else:
-        for line in endpoints.lines(outcomes):
-            click.echo(line)
-    return 0
+    _measure("endpoints", **values)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ingest import ledger
+from ingest import artifacts, ledger
 from ingest.cli.common import out, start_services
 from ingest.errors import ConfigurationError
 from ingest.operations import datahub
@@ -51,7 +51,7 @@ def lineage_events(run_id: str | None) -> int:
 )
 def lineage_export(kind: str, file: Path | None, environment: str) -> int:
     """Write sources, lake and models with their columns for DataHub's source `file`."""
-    manifest = events.read_manifest()
+    manifest = artifacts.manifest(artifacts.folder("postgres"))
     if not manifest:
         raise ConfigurationError(
             "dbt has left no manifest in target/. Build first: `./seedbed run`, or "

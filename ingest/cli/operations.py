@@ -14,7 +14,6 @@ import click
 from ingest import ledger, outbox, private
 from ingest.cli.common import escaped, out, say, start_services
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
-from ingest.settings import ROOT
 
 
 @click.command()
@@ -54,37 +53,6 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
         while True:
             time.sleep(60)
     return 0
-
-
-@click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if they differ.")
-def dashboards(check: bool) -> int:
-    """Write Grafana's and Superset's dashboards from their code."""
-    from ingest.operations import dashboards as grafana
-    from ingest.pages import superset
-
-    files = grafana.files() | superset.files()
-    changed = [
-        (ROOT / path, text)
-        for path, text in files.items()
-        if not (ROOT / path).exists() or (ROOT / path).read_text() != text
-    ]
-    orphans = [
-        path
-        for path in (ROOT / superset.FOLDER).rglob("*.yaml")
-        if path.relative_to(ROOT) not in files
-    ]
-    if not check:
-        for path, text in changed:
-            private.folder(path.parent)
-            path.write_text(text)
-            private.share(path)
-        for path in orphans:
-            path.unlink()
-    done = "differ" if check else "written"
-    changes = len(changed) + len(orphans)
-    out.print(f"dashboards: {changes} of {len(files)} files {done}")
-    return 1 if check and changes else 0
 
 
 @click.group(invoke_without_command=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from ingest import ledger, load, pipeline, runs
+from ingest import artifacts, ledger, load, pipeline, runs
 from ingest.cli.common import (
     chosen_tables,
     escaped,
@@ -136,7 +136,7 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
         began = dt.datetime.now(dt.UTC)
         here = pipeline.HERE
         built = building.rebuild(names, here, say)
-        folder = building.artifacts(here)
+        folder = artifacts.folder(here)
         pipeline.look(connection, run_id, folder, began, here, say)
         if built.ok and target != here and snowflake.is_configured():
             # What was made from raw is copied again first.

@@ -144,14 +144,6 @@ def apply_day(admin_url: str, day: int, rows: int = DEFAULT_ROWS) -> Counts:
                 raise _refused(error, day) from error
 
 
-def reset(admin_url: str) -> None:
-    """Drop the demo's tables in both databases, so that day 1 may come again."""
-    with connect(admin_url) as cursor:
-        for statement in _statements("schema"):
-            if statement.startswith("drop table"):
-                cursor.execute(statement)
-
-
 def _is_applied(state: tuple[int, int] | None, day: int, rows: int) -> bool:
     """Whether `day` is there already; raises if it may not come next."""
     done, done_rows = state or (0, rows)

@@ -42,7 +42,6 @@ class Discovery:
     """
 
     source: Source
-    is_new_source: bool
     proposals: list[Proposal]
     differences: list[str]
     columns_added: int
@@ -118,9 +117,7 @@ def discover(
             new.setdefault("options", []).append(_grace(proposal))
     _write(root, new)
     questions = _undecided(metadata.load(root), name, chosen)
-    return Discovery(
-        source, name not in known, proposals, told, len(lacking), questions
-    )
+    return Discovery(source, proposals, told, len(lacking), questions)
 
 
 def _write(root: Path, new: dict[str, list[Row]]) -> None:

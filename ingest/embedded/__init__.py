@@ -3,7 +3,6 @@
 All on loopback, with passwords and ports of their own, under `.seedbed/`.
 """
 
-import shlex
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from ingest.embedded.doctor import Finding, doctor
 from ingest.embedded.mariadb import MariaDB
-from ingest.embedded.postgres import Postgres, binaries
+from ingest.embedded.postgres import Postgres
 from ingest.embedded.process import Report, alive
 from ingest.embedded.service import Service, ServiceStatus, Stack
 from ingest.embedded.snowflake import Snowflake
@@ -25,7 +24,6 @@ __all__ = [
     "doctor",
     "down",
     "environment",
-    "psql_command",
     "status",
     "up",
     "wipe",
@@ -102,14 +100,6 @@ def admin_url(root: Path) -> str:
     if not server.running():
         raise ServiceError("MariaDB does not run. Type ./seedbed up.")
     return server.admin_url()
-
-
-def psql_command(root: Path) -> str:
-    """The bundled psql, quoted for a shell that has the variables of `environment`."""
-    program = binaries() / "psql"
-    if program.is_relative_to(root.resolve()):
-        program = program.relative_to(root.resolve())
-    return shlex.quote(str(program))
 
 
 def wipe(root: Path, report: Report) -> None:

@@ -19,8 +19,6 @@ from ingest.errors import ServiceError
 # How long one program may take; apt itself waits for ever on a server that is silent
 # again and again.
 SECONDS = 300
-# Where Debian has the keys of all its suites.
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -28,12 +26,10 @@ class Packages:
     """The package sources, asked from a working folder that is made anew.
 
     `what` and `ways_out` are told in the ServiceError where there is no apt, no
-    network or no such package. `suite` is another than the system's own, such as
-    sid, on the Debian mirror that the system uses; where it uses none (on Ubuntu,
-    say) the system's own packages are asked.
+    network or no such package.
     """
 
-    def __init__(self, work: Path, what: str, ways_out: str, suite: str = "") -> None:
+    def __init__(self, work: Path, what: str, ways_out: str) -> None:
         self.work = fresh(work)
         self._what, self._ways_out = what, ways_out
         if not (shutil.which("apt-get") and shutil.which("dpkg")):
@@ -52,11 +48,6 @@ class Packages:
             "Acquire::https::Timeout=30",
         ]
         self._configure(options)
-        if suite and (line := self._on_mirror(suite)):
-            (self.work / "sources.list").write_text(line)
-            options.append(f"Dir::Etc::SourceList={self.work}/sources.list")
-            options.append("Dir::Etc::SourceParts=/dev/null")
-            self._configure(options)
         self.ask("apt-get", "-q", "update")
 
     def _configure(self, options: Iterable[str]) -> None:
@@ -64,16 +55,6 @@ class Packages:
         (self.work / "apt.conf").write_text(
             "".join('{} "{}";\n'.format(*option.split("=", 1)) for option in options)
         )
-
-    def _on_mirror(self, suite: str) -> str:
-        """The line of a sources.list for a suite of the system's Debian mirror."""
-        told = self.ask(
-            *("apt-get", "indextargets", "--no-release-info"),
-            *("--format", "$(REPO_URI)", "Created-By: Packages"),
-        )
-        mirrors = (n for n in told.splitlines() if n.rstrip("/").endswith("/debian"))
-        signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-        return next((f"deb {signed}{uri} {suite} main\n" for uri in mirrors), "")
 
     def ask(self, *words: str) -> str:
         """What a program of apt or dpkg says; it is ended after SECONDS."""

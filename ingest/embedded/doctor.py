@@ -100,11 +100,7 @@ def _folders(stack: Stack) -> Iterator[Finding]:
     ):
         house = House(service.folder, needs)
         who = house.account.pw_name if house.account else "you"
-        how = (
-            ", through a private mount"
-            if house.inside(service.folder) != str(service.folder)
-            else ""
-        )
+        how = ", through a private mount" if house.shown else ""
         yield Finding(True, f"{service.title} runs as {who} in {service.folder}{how}")
     if on_path() is None:
         leftover = stack.home / "mariadb" / "download"

@@ -89,8 +89,8 @@ class MariaDB(Service):
         if not self.data.exists():
             self.report("creating the MariaDB data folder")
             new = self.folder / "new"
-            house.run(["rm", "-rf", house.inside(new)])
-            house.run(["mkdir", "-p", house.inside(new / "tmp")])
+            house.run(["rm", "-rf", str(new)])
+            house.run(["mkdir", "-p", str(new / "tmp")])
             scripts = [
                 "create database mysql;",
                 "use mysql;",
@@ -121,7 +121,7 @@ class MariaDB(Service):
         self._bootstrap(house, self.data, "\n".join(statements))
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
-        return [*self._argv(house, self.data), *SETTINGS, f"--port={port}"], {}
+        return [*self._argv(self.data), *SETTINGS, f"--port={port}"], {}
 
     def version(self) -> str:
         libraries = f"LD_LIBRARY_PATH={self._libraries()}"
@@ -153,27 +153,26 @@ class MariaDB(Service):
             f"installation is not complete. {WAYS_OUT}"
         )
 
-    def _libraries(self, house: House | None = None) -> str:
-        folders = libraries(self.unpacked)
-        return ":".join(house.inside(f) if house else str(f) for f in folders)
+    def _libraries(self) -> str:
+        return ":".join(map(str, libraries(self.unpacked)))
 
-    def _argv(self, house: House, data: Path) -> list[str]:
+    def _argv(self, data: Path) -> list[str]:
         share = self._share()
-        libraries = "" if on_path() else self._libraries(house)
+        libraries = "" if on_path() else self._libraries()
         return [
             *(["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []),
-            house.inside(self.server()),
+            str(self.server()),
             "--no-defaults",
-            f"--basedir={house.inside(self.server().parents[1])}",
-            f"--lc-messages-dir={house.inside(share)}",
-            f"--character-sets-dir={house.inside(share / 'charsets')}",
-            f"--datadir={house.inside(data)}",
-            f"--tmpdir={house.inside(data / 'tmp')}",
+            f"--basedir={self.server().parents[1]}",
+            f"--lc-messages-dir={share}",
+            f"--character-sets-dir={share / 'charsets'}",
+            f"--datadir={data}",
+            f"--tmpdir={data / 'tmp'}",
         ]
 
     def _bootstrap(self, house: House, data: Path, sql: str) -> None:
         """Run SQL without logins or network, the server being down."""
-        house.run([*self._argv(house, data), "--bootstrap"], stdin=sql)
+        house.run([*self._argv(data), "--bootstrap"], stdin=sql)
 
 
 def unpack(target: Path, report: Any, part: str = "server") -> None:

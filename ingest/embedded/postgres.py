@@ -77,15 +77,15 @@ class Postgres(Service):
         if not self.data.exists():
             self.report("creating the Postgres data folder")
             new = self.folder / "new"
-            house.run(["rm", "-rf", house.inside(new)])
+            house.run(["rm", "-rf", str(new)])
             options = ["-U", "postgres", "--auth=reject", "--no-sync", "-E", "UTF8"]
             # The built-in locale sorts the same on every machine.
             options += ["--locale-provider=builtin", "--locale=C.UTF-8"]
-            initdb = house.inside(binaries() / "initdb")
-            house.run([initdb, "-D", house.inside(new), *options])
+            initdb = str(binaries() / "initdb")
+            house.run([initdb, "-D", str(new), *options])
             (new / "pg_hba.conf").write_text(ACCESS)
             self.adopt(new, self.data)
-        self._clear_stale_lock(house)
+        self._clear_stale_lock()
         return house
 
     def set_passwords(self, house: House, state: dict[str, Any]) -> None:
@@ -103,16 +103,16 @@ grant connect, create, temporary on database seedbed to seedbed with grant optio
 grant pg_checkpoint to seedbed;
 alter role seedbed createrole;
 """
-        postgres = house.inside(binaries() / "postgres")
+        postgres = str(binaries() / "postgres")
         quiet = ["-c", "log_min_error_statement=panic"]
-        argv = [postgres, "--single", "-D", house.inside(self.data), *quiet, "postgres"]
+        argv = [postgres, "--single", "-D", str(self.data), *quiet, "postgres"]
         house.run(argv, stdin=statements)
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
         settings = SETTINGS | {"port": str(port)}
         options = [word for item in settings.items() for word in ("-c", "=".join(item))]
-        postgres = house.inside(binaries() / "postgres")
-        return [postgres, "-D", house.inside(self.data), *options], {}
+        postgres = str(binaries() / "postgres")
+        return [postgres, "-D", str(self.data), *options], {}
 
     def version(self) -> str:
         argv = [str(binaries() / "postgres"), "--version"]
@@ -128,7 +128,7 @@ alter role seedbed createrole;
             return []
         return [line.strip() for line in text.splitlines()]
 
-    def _clear_stale_lock(self, house: House) -> None:
+    def _clear_stale_lock(self) -> None:
         """Remove a lock whose pid is a stranger's by now, or a zombie's.
 
         Postgres looks only whether a process of that number exists; after a
@@ -141,5 +141,5 @@ alter role seedbed createrole;
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return  # no such process: Postgres sees that itself
-        if house.inside(self.data).encode() not in command:
+        if str(self.data).encode() not in command:
             (self.data / "postmaster.pid").unlink()

@@ -3,7 +3,8 @@
 Postgres and MariaDB refuse, or should refuse, to run as root. Called by root
 they drop to an ordinary account. Where that account may not enter the clone's
 folder (root's home, `mktemp -d`), they run in a private mount namespace that
-shows them just the folders they need at a place everybody may enter.
+shows them just the folders they need, where they are. Without one the account
+would have to be let into root's home, or be root in all but name.
 """
 
 import os
@@ -36,7 +37,7 @@ class House:
 
     def __init__(self, folder: Path, needs: Sequence[Path] = ()) -> None:
         self.account: pwd.struct_passwd | None = None
-        self._binds: dict[Path, Path] = {}
+        self.shown: tuple[Path, ...] = ()
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() != 0:
             return
@@ -44,11 +45,8 @@ class House:
         os.chown(folder, self.account.pw_uid, self.account.pw_gid)
         if self._enters(folder, *needs):
             return
-        base = _free_place([folder, *needs])
-        if base is not None and shutil.which("unshare"):
-            places = enumerate([folder, *needs])
-            self._binds = {path: base / str(number) for number, path in places}
-        if not self._binds or not self._enters(folder, *needs):
+        self.shown = (folder, *needs)
+        if not self._enters(folder, *needs):
             raise ServiceError(
                 f"Seedbed was started by root, its servers run as "
                 f"'{self.account.pw_name}', and that account may not enter "
@@ -57,39 +55,28 @@ class House:
                 "enter (/opt/seedbed, say), or run it as an ordinary user."
             )
 
-    def inside(self, path: Path) -> str:
-        """The path as the programs of this house see it."""
-        for outer, inner in self._binds.items():
-            if path.is_relative_to(outer):
-                return str(inner / path.relative_to(outer))
-        return str(path)
-
     def _enters(self, *paths: Path) -> bool:
-        tests = [f"test -r {q} -a -x {q}" for q in map(self._quote, paths)]
+        if self.shown and not shutil.which("unshare"):
+            return False
+        tests = [f"test -r {q} -a -x {q}" for q in map(_quote, paths)]
         command = self._command(["sh", "-c", " && ".join(tests)], None)
-        done = subprocess.run(command, cwd="/", capture_output=True, check=False)
+        done = subprocess.run(
+            command, env=_environment(), cwd="/", capture_output=True, check=False
+        )
         return done.returncode == 0
-
-    def _quote(self, path: Path) -> str:
-        return shlex.quote(self.inside(path))
 
     def _command(self, argv: Sequence[str], pid_file: Path | None) -> list[str]:
         steps = ["umask 022"]
         if pid_file:  # before the server itself, so that no kill leaves an orphan
-            steps.append(f"cat /proc/$$/stat > {shlex.quote(str(pid_file))}")
-        if self._binds:
-            base = next(iter(self._binds.values())).parent
-            steps.append(f"mount -t tmpfs -o mode=755,size=1m seedbed {base}")
-        for outer, inner in self._binds.items():
-            steps.append(f"mkdir {inner}")
-            steps.append(f"mount --bind {shlex.quote(str(outer))} {inner}")
+            steps.append(f"cat /proc/$$/stat > {_quote(pid_file)}")
+        steps += _show(self.shown)
         if self.account:
             ids = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}"]
             argv = ["setpriv", *ids, "--clear-groups", "--no-new-privs", *argv]
         steps.append("umask 077")
         steps.append(f"exec {shlex.join(argv)}")
         unshare = ["unshare", "--mount", "--propagation", "private"]
-        return [*(unshare if self._binds else []), "sh", "-c", " && ".join(steps)]
+        return [*(unshare if self.shown else []), "sh", "-c", " && ".join(steps)]
 
     def run(self, argv: Sequence[str], stdin: str = "") -> str:
         """Run to the end, return what it wrote; ServiceError with that if it fails."""
@@ -114,7 +101,7 @@ class House:
 
     def write(self, path: Path, text: str) -> None:
         """Write a file that only the service's account may read."""
-        self.run(["sh", "-c", 'cat > "$0"', self.inside(path)], stdin=text)
+        self.run(["sh", "-c", 'cat > "$0"', str(path)], stdin=text)
 
     def spawn(
         self, argv: Sequence[str], pid_file: Path, log: Path, **environment: str
@@ -149,17 +136,39 @@ def _account(folder: Path) -> pwd.struct_passwd:
         ) from None
 
 
-def _free_place(paths: Sequence[Path]) -> Path | None:
-    """A folder everybody may enter and that may be covered without hiding `paths`."""
-    for place in map(Path, ("/mnt", "/media", "/srv", "/opt")):
-        if place.is_dir() and not any(path.is_relative_to(place) for path in paths):
-            return place
-    return None
+def _show(paths: Sequence[Path]) -> list[str]:
+    """Shell steps that cover what not everybody may enter, but for `paths` below it.
+
+    They are held open meanwhile, as their own names lead to the cover.
+    """
+    covered = {path: cover for path in paths if (cover := _closed(path))}
+    held = {path: number for number, path in enumerate(covered, 3)}
+    steps = [f"exec {number}< {_quote(path)}" for path, number in held.items()]
+    for cover in sorted({*covered.values()}):
+        steps.append(f"mount -t tmpfs -o mode=755,size=1m seedbed {_quote(cover)}")
+    for path, number in held.items():
+        steps.append(f"mkdir -p {_quote(path)}")
+        bind = f"mount --no-canonicalize --bind /proc/self/fd/{number}"
+        steps.append(f"{bind} {_quote(path)}")
+        steps.append(f"exec {number}<&-")
+    return steps
+
+
+def _closed(path: Path) -> Path | None:
+    """The first folder on the way to `path` that not everybody may enter."""
+    way = reversed(path.parents)
+    return next((folder for folder in way if not folder.stat().st_mode & 0o001), None)
+
+
+def _quote(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _environment() -> dict[str, str]:
     """What a server inherits: no PG* of the caller's, no secrets."""
-    path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+    # The system's own last: what is shown may lie beside programs of the caller's,
+    # which are covered then.
+    path = os.environ.get("PATH", "/usr/bin") + ":/usr/bin:/bin:/usr/sbin:/sbin"
     return {"PATH": path, "LANG": "C.UTF-8", "TZ": "UTC"}
 
 

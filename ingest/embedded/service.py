@@ -19,6 +19,7 @@ from ingest.embedded.process import House, Report, alive, log_tail, shorten, sto
 from ingest.errors import ConfigurationError, ServiceError
 
 HOST = "127.0.0.1"
+_START_SECONDS = 90
 _telling = threading.Lock()
 
 
@@ -243,10 +244,10 @@ class Service:
             probe.bind((HOST, 0))
             return int(probe.getsockname()[1])
 
-    def _launch(self, house: House, port: int, seconds: float = 90.0) -> None:
+    def _launch(self, house: House, port: int) -> None:
         argv, environment = self.command(house, port)
         child = house.spawn(argv, self.pid_file, self.log, **environment)
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _START_SECONDS
         while child.poll() is None:
             if answers(port) and self.ready():
                 return
@@ -293,7 +294,7 @@ def fresh(folder: Path) -> Path:
 class _AsCaller(House):
     def __init__(self) -> None:
         self.account = None
-        self._binds = {}
+        self.shown = ()
 
 
 def as_caller(folder: Path) -> House:

@@ -30,6 +30,7 @@ PARALLEL = 4
 # The last one's HTTP port is the store's own, so that only its other port is taken.
 _PARTS = ("master", "volume", "filer", "admin", "s3")
 _GRPC = 10_000
+_BUCKET_SECONDS = 60
 _ACTIONS = ("Read", "List", "Write", "Tagging", "Admin")
 
 
@@ -78,7 +79,7 @@ class Store(Service):
         self.lake.mkdir(mode=0o700, exist_ok=True)
         if not self.data.exists():
             self.stack.update(self.name, filled=False)
-            house.run(["mkdir", house.inside(self.data)])
+            house.run(["mkdir", str(self.data)])
         return house
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
@@ -86,18 +87,18 @@ class Store(Service):
         inner = _inner_ports()
         self.stack.update(self.name, inner_ports=inner)
         house.write(self.folder / "tls.pem", _certificate())
-        house.write(self.folder / "security.toml", _security(house, self.folder))
+        house.write(self.folder / "security.toml", _security(self.folder))
         house.write(self.folder / "identities.json", json.dumps(_identities(state)))
         options = {
             "ip": HOST,
             "ip.bind": HOST,
-            "dir": house.inside(self.data),
+            "dir": str(self.data),
             "bucket": BUCKET,
             "admin.ui": "false",
             "webdav": "false",
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": "256",
-            "s3.config": house.inside(self.folder / "identities.json"),
+            "s3.config": str(self.folder / "identities.json"),
             # A bucket of a misspelt name is an error.
             "s3.autoCreateBucket": "false",
             "s3.port.iceberg": "0",
@@ -109,9 +110,9 @@ class Store(Service):
             **{f"{p}.port.grpc": str(number + _GRPC) for p, number in inner.items()},
             "s3.port": str(port),
         }
-        argv = [house.inside(program()), "-logtostderr=true", "-config_dir=."]
+        argv = [str(program()), "-logtostderr=true", "-config_dir=."]
         argv += ["mini", *(f"-{name}={value}" for name, value in options.items())]
-        folder = shlex.quote(house.inside(self.folder))
+        folder = shlex.quote(str(self.folder))
         return ["sh", "-c", f"cd {folder} && exec {shlex.join(argv)}"], {}
 
     def version(self) -> str:
@@ -146,11 +147,11 @@ class Store(Service):
             config=Config(s3={"addressing_style": "path"}, proxies={}),
         )
 
-    def _wait_for_bucket(self, client: Any, seconds: float = 60.0) -> None:
+    def _wait_for_bucket(self, client: Any) -> None:
         """Wait till the store, which listens, has made the bucket and serves it."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _BUCKET_SECONDS
         while True:
             try:
                 client.head_bucket(Bucket=BUCKET)
@@ -159,8 +160,9 @@ class Store(Service):
                 if time.monotonic() > deadline:
                     self.stop()
                     raise ServiceError(
-                        f"{self.title} has no bucket '{BUCKET}' after {seconds:.0f} s "
-                        f"({error}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
+                        f"{self.title} has no bucket '{BUCKET}' after "
+                        f"{_BUCKET_SECONDS} s ({error}). Its log, {self.log}, ends:\n"
+                        f"{log_tail(self.log)}\n"
                         "Mend that and type ./seedbed up."
                     ) from error
             time.sleep(0.05)
@@ -226,13 +228,13 @@ def _certificate() -> str:
     return "".join(pem.bytes().decode() for pem in pems)
 
 
-def _security(house: House, folder: Path) -> str:
+def _security(folder: Path) -> str:
     """security.toml: certificates where parts connect, tokens where they can't.
 
     The parts that hold data read each other's HTTP ports without TLS, with a token
     for each request; nothing reads the HTTP ports of the others.
     """
-    file = json.dumps(house.inside(folder / "tls.pem"))
+    file = json.dumps(str(folder / "tls.pem"))
     pair = f"cert = {file}\nkey = {file}\n"
     lines = [f"[grpc]\nca = {file}\n"]
     lines += [f"[grpc.{p}]\n{pair}" for p in (*_PARTS, "client", "worker")]

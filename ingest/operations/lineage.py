@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from psycopg.rows import dict_row
 
-from ingest import build, journal, locks, metadata, settings, snowflake
+from ingest import artifacts, journal, locks, metadata, settings, snowflake
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -166,7 +166,7 @@ class Events:
         ]
         if not rows:
             return
-        manifest = read_manifest(build.artifacts(target))
+        manifest = artifacts.manifest(artifacts.folder(target))
         nodes = {n["name"]: n for n in manifest.get("nodes", {}).values()
                  if n["resource_type"] in ("model", "snapshot")}  # fmt: skip
         every = manifest.get("nodes", {}) | manifest.get("sources", {})
@@ -344,16 +344,6 @@ def _field(place: Json, column: str, kind: str) -> Json:
         "field": column,
         "transformations": [{"type": "DIRECT", "subtype": kind}],
     }
-
-
-def read_manifest(folder: Path | None = None) -> Json:
-    """The manifest of dbt's last command in `folder`; empty before the first."""
-    file = (folder or settings.ROOT / "target") / "manifest.json"
-    try:
-        found: Json = json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
-    return found
 
 
 def text(connection: Connection, run_id: str | None) -> str:

@@ -169,7 +169,7 @@ def _newest(
 
 
 def without_rows(
-    table: Table, expectations: list[Expectation], given: dict[str, Any]
+    expectations: list[Expectation], given: dict[str, Any]
 ) -> list[Result]:
     """What the suite says of a batch without rows: only its counts can be wrong."""
     results = []

@@ -53,7 +53,7 @@ def decide(
             found["results"] |= _each(connection, table, batch, name, expected, found)
         results += _results(table, expected, found)
     else:
-        results += counts.without_rows(table, expected, given)
+        results += counts.without_rows(expected, given)
     results += profile.judge(connection, table, batch, manifest)
     blocking = [r for r in results if not r.passed and r.severity == "block"]
     with connection.transaction():

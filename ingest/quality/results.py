@@ -8,7 +8,6 @@ of the business, called as the test is.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from psycopg import sql
 
-from ingest import build
+from ingest import artifacts, build
 from ingest.build import Report
 from ingest.ledger import Connection
 from ingest.metadata import Table
@@ -107,10 +106,10 @@ def record_models(
     connection: Connection, run_id: str, folder: Path, since: dt.datetime, target: str
 ) -> None:
     """Write what became of each model and snapshot to audit.model_run."""
-    run = _read(folder / "run_results.json", since)
+    run = artifacts.written(folder / "run_results.json", since)
     if run is None:
         return
-    nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
+    nodes = artifacts.nodes(folder)
     rows = []
     for result in run["results"]:
         node = nodes.get(result["unique_id"], {})
@@ -205,21 +204,11 @@ def store_failures(
         build.run_dbt(words, report)
 
 
-def _read(file: Path, since: dt.datetime) -> Json | None:
-    """A file of dbt's, unless an earlier command has written it."""
-    try:
-        data: Json = json.loads(file.read_text())
-    except FileNotFoundError:
-        return None
-    written = dt.datetime.fromisoformat(data["metadata"]["generated_at"])
-    return data if written >= since else None
-
-
 def _tests(folder: Path, tables: Sequence[Table], since: dt.datetime) -> Iterator[Seen]:
-    run = _read(folder / "run_results.json", since)
+    run = artifacts.written(folder / "run_results.json", since)
     if run is None:
         return
-    nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
+    nodes = artifacts.nodes(folder)
     expected = {
         (table.id, rule.id): f"{rule.check} {rule.argument}".strip()
         for table in tables
@@ -299,7 +288,7 @@ def _contract(node: Json, result: Json) -> Seen:
 def _freshness(
     folder: Path, tables: Sequence[Table], since: dt.datetime
 ) -> Iterator[Seen]:
-    found = _read(folder / "sources.json", since)
+    found = artifacts.written(folder / "sources.json", since)
     if found is None:
         return
     logs = {table.bronze: table for table in tables}

@@ -1,4 +1,4 @@
-"""A TCP proxy before one server, which cuts, stalls, slows or answers when told."""
+"""A TCP proxy before one server, which cuts, slows or answers when told."""
 
 from __future__ import annotations
 
@@ -61,8 +61,6 @@ class Proxy:
         self._for_ever = b""
         self._trigger: _Trigger | None = None
         self._open: set[socket.socket] = set()
-        self._flowing = threading.Event()
-        self._flowing.set()
         self._guard = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -95,14 +93,6 @@ class Proxy:
                 end.close()
             self._open.clear()
 
-    def stall(self) -> None:
-        """Pass nothing on, and close nothing."""
-        self._flowing.clear()
-
-    def resume(self) -> None:
-        """Pass on again."""
-        self._flowing.set()
-
     def answer(self, what: bytes, times: int | None = None) -> None:
         """Answer new connections with `what` in the server's place; None: all."""
         if times is None:
@@ -114,11 +104,6 @@ class Proxy:
     def unanswered(self) -> int:
         """How many of the answers nobody asked for yet."""
         return len(self._answers)
-
-    def close(self) -> None:
-        """End everything."""
-        self.resume()
-        self.die()
 
     # -- how it does so --------------------------------------------------------
     def _accept(self) -> None:
@@ -156,7 +141,6 @@ class Proxy:
                 if self.delay:
                     time.sleep(self.delay)
                 self._count(len(piece), sent=not from_server)
-                self._flowing.wait()
                 target.sendall(piece)
         for end in (source, target):
             with suppress(OSError):
@@ -205,4 +189,4 @@ def before(clone: Clone, server: str) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
-        proxy.close()
+        proxy.die()

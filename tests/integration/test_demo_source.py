@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 import pytest
 
-from ingest.demo import apply_day, current_day, reset
+from ingest.demo import apply_day, connect, current_day
 from ingest.errors import ConfigurationError, ServiceError
 
 TABLES = (
@@ -39,6 +39,19 @@ totals as (
 """
 
 Rows = list[tuple[Any, ...]]
+
+
+def reset(url: str) -> None:
+    """Drop all tables of both databases, so that day 1 may come again."""
+    with connect(url) as cursor:
+        cursor.execute(
+            "select concat(table_schema, '.', table_name) from "
+            "information_schema.tables where table_schema in ('shop', 'crm')"
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        cursor.execute("set foreign_key_checks = 0")
+        if names:
+            cursor.execute(f"drop table {', '.join(names)}")
 
 
 class Demo:

@@ -9,12 +9,12 @@ import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 import pytest
@@ -308,14 +308,6 @@ def random_history() -> st.SearchStrategy[Batches]:
 
     paces = st.sampled_from([0, 2, 6])
     return st.tuples(batches, paces).map(with_repeats)
-
-
-class Lab(Protocol):
-    """Plays batches of many cases and returns what each model then holds."""
-
-    def __call__(
-        self, cases: dict[str, Batches], check: Callable[[int], None]
-    ) -> None: ...
 
 
 class Log:

@@ -15,10 +15,10 @@ import psycopg
 import pytest
 from playwright.sync_api import BrowserContext, Response
 
-from ingest.pages import superset
-from ingest.pages.superset import DASHBOARDS, SCHEMA, Dashboard, Dataset
+from tests import superset
 from tests.browser import chromium
 from tests.clone import REPOSITORY, Clone, neutral_environment
+from tests.superset import ASSETS, DASHBOARDS, Dashboard
 
 HOSTILE = "<img src=x onerror='window.hacked = 1'><b>bold</b>{{ 7 * 7 }}"
 READER = "superset_of_the_tests"
@@ -52,13 +52,6 @@ def reader(day_4: Clone) -> Iterator[Clone]:
         day_4.query(f"drop role {READER}")
 
 
-def relation(dataset: Dataset) -> str:
-    """What a query of the dataset stands on."""
-    if dataset.query is None:
-        return f"{SCHEMA}.{dataset.name}"
-    return f"({dataset.query}) as {dataset.name}"
-
-
 def test_a_consumer_finds_every_column_and_metric_of_the_datasets(
     reader: Clone,
 ) -> None:
@@ -69,14 +62,14 @@ def test_a_consumer_finds_every_column_and_metric_of_the_datasets(
         user=READER,
         password=PASSWORD,
     ) as connection:
-        for dataset in superset.datasets():
-            columns = connection.execute(f"select * from {relation(dataset)} limit 1")
+        for dataset in superset.datasets().values():
+            stands_on = dataset.relation
+            columns = connection.execute(f"select * from {stands_on} limit 1")
             assert columns.description
             found = {column.name for column in columns.description}
-            wanted = superset.columns(dataset)
-            assert found == {column["name"] for column in wanted}, dataset.name
-            metrics = ", ".join(metric.expression for metric in dataset.metrics)
-            (row,) = connection.execute(f"select {metrics} from {relation(dataset)}")
+            assert found == dataset.columns.keys(), dataset.name
+            asked = ", ".join(m["expression"] for m in dataset.metrics.values())
+            (row,) = connection.execute(f"select {asked} from {stands_on}")
             assert row[0] > 0, dataset.name
 
 
@@ -137,8 +130,7 @@ def served(reader: Clone, tmp_path: Path) -> Iterator[Served]:
     }
     admin = "--username ada --password lovelace --email a@x.org --firstname A "
     admin += "--lastname L"
-    assets = str(REPOSITORY / superset.FOLDER)
-    load = ["import-directory", "--overwrite", assets]
+    load = ["import-directory", "--overwrite", str(ASSETS)]
     for words in (
         ["db", "upgrade"],
         ["init"],

@@ -63,7 +63,7 @@ def mysql_url(certificates: Certificates) -> Iterator[str]:
             shutil.copy(path, copy)
             if house.account:
                 os.chown(copy, house.account.pw_uid, house.account.pw_gid)
-            options.append(f"--ssl-{name}={house.inside(copy)}")
+            options.append(f"--ssl-{name}={copy}")
         more = (*mariadb.SETTINGS, *options, "--require-secure-transport=on")
         try:
             with pytest.MonkeyPatch.context() as patch:

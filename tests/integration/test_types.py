@@ -163,9 +163,8 @@ class Server:
             )
             for row in self.ask(
                 "select column_name, data_type, column_type, is_nullable, "
-                "character_maximum_length, numeric_precision, numeric_scale, "
-                "datetime_precision, character_set_name from "
-                "information_schema.columns where table_schema = 'shop' "
+                "character_maximum_length, numeric_precision, numeric_scale "
+                "from information_schema.columns where table_schema = 'shop' "
                 f"and table_name = '{table}' order by ordinal_position"
             )
         ]

@@ -250,7 +250,7 @@ def watched(port: str) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
-        proxy.close()
+        proxy.die()
 
 
 def test_a_wrong_password_is_told_once_and_not_tried_again(

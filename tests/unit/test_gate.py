@@ -110,6 +110,6 @@ def test_without_rows_only_counts_can_be_wrong(
         suites.BAND[0]: low,
         suites.BAND[1]: 2**62,
     }
-    results = counts.without_rows(table, suites.expectations(table), given)
+    results = counts.without_rows(suites.expectations(table), given)
     assert {r.rule_id for r in results} == {"rows_as_in_source", "row_count_band"}
     assert all(r.passed for r in results) == passed

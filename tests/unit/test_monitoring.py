@@ -11,14 +11,12 @@ import pytest
 import yaml
 
 from ingest.cli import cli
-from ingest.operations import dashboards
 from ingest.operations.metrics import METRICS
 from tests import monitoring
 from tests.clone import REPOSITORY
 from tests.monitoring import FOLDER
 
 RULES = FOLDER / "prometheus" / "rules.yml"
-DAY = 86400
 # Each alert: series with values a minute, as promtool writes them, and the minutes at
 # which it fires and has cleared. Nothing else may fire at the first, and nothing at all
 # at the second.
@@ -168,13 +166,18 @@ def test_each_alert_fires_alone_and_clears(tmp_path: Path) -> None:
     assert "SUCCESS" in monitoring.run("promtool", "test", "rules", file)
 
 
+def dashboards() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted((FOLDER / "grafana" / "dashboards").glob("*.json")):
+        yield file.stem, json.loads(file.read_text())
+
+
 def queries() -> Iterator[tuple[str, str]]:
     for rule in rules():
         yield str(rule.get("alert") or rule["record"]), rule["expr"]
-    for file in sorted((FOLDER / "grafana" / "dashboards").glob("*.json")):
-        for panel in json.loads(file.read_text())["panels"]:
-            for target in panel.get("targets", ()):
-                yield f"{file.name}: {panel['title']}", target["expr"]
+    for name, page in dashboards():
+        for panel in page["panels"]:
+            for target in panel["targets"]:
+                yield f"{name}: {panel['title']}", target["expr"]
 
 
 def test_every_metric_of_a_rule_or_dashboard_is_one_that_the_exporter_has() -> None:
@@ -187,15 +190,28 @@ def test_every_metric_of_a_rule_or_dashboard_is_one_that_the_exporter_has() -> N
         assert named or "up{" in query, place
 
 
-def test_the_dashboards_are_what_their_code_says() -> None:
-    for path, text in dashboards.files().items():
-        assert (REPOSITORY / path).read_text() == text, "type ./seedbed dashboards"
+def test_grafana_finds_each_dashboard_and_its_source() -> None:
+    provisioned = FOLDER / "grafana" / "provisioning" / "datasources"
+    (file,) = provisioned.iterdir()
+    (source,) = yaml.safe_load(file.read_text())["datasources"]
+    pages = dict(dashboards())
+    assert pages.keys() == {"cost", "pipeline", "quality"}
+    for name, page in pages.items():
+        assert page["uid"] == f"seedbed-{name}"
+        assert page["tags"] == ["seedbed"], "by which the pages link to one another"
+        ids = [panel["id"] for panel in page["panels"]]
+        assert len({*ids}) == len(ids)
+        for panel in page["panels"]:
+            assert panel["targets"], panel["title"]
+            for asking in (panel, *panel["targets"]):
+                named = {"type": source["type"], "uid": source["uid"]}
+                assert asking["datasource"] == named, panel["title"]
 
 
 def test_panels_lie_beside_one_another() -> None:
-    for text in dashboards.files().values():
+    for _, page in dashboards():
         taken: set[tuple[int, int]] = set()
-        for panel in json.loads(text)["panels"]:
+        for panel in page["panels"]:
             place = panel["gridPos"]
             cells = {
                 (place["x"] + x, place["y"] + y)
