@@ -55,9 +55,9 @@ def rule_page() -> str:
 _PREDICATES = """\
 The predicate of `satisfies` compares columns, numbers, texts and dates in quotes
 (`'2024-12-31'`), `true` and `false` with `=`, `<>`, `<`, `<=`, `>` and `>=`; it knows
-`is null`, `is not null`, `in (…)`, `not in (…)`, `and`, `or`, `not` and parentheses. It
-is parsed, not pasted: what is none is a fault of the seed, told with its place. NULL
-satisfies all checks but `not_null`.
+`is [not] null`, `[not] in (…)`, `[not] between … and …`, `and`, `or`, `not` and
+parentheses. It is parsed, not pasted: what is none is a fault of the seed, reported
+with its place. NULL satisfies all checks but `not_null`.
 
 A rule is called `column:check` in all results (`email:matches`), with a number behind
 it where a table has several of that name.""".splitlines()

@@ -35,6 +35,11 @@ COLUMNS = {
         ("ordered_at < '2024-12-31'", """("ordered_at" < '2024-12-31')"""),
         ("'2024-12-31 10:00' < ordered_at", """('2024-12-31 10:00' < "ordered_at")"""),
         ("name NOT IN ('a','b')", """("name" not in ('a', 'b'))"""),
+        ("price between -1 and 9.5", '("price" between -1 and 9.5)'),
+        (
+            "ordered_at not between '2024-01-01' and shipped_at",
+            """("ordered_at" not between '2024-01-01' and "shipped_at")""",
+        ),
     ],
 )
 def test_a_predicate_becomes_sql_that_runs(text: str, sql: str) -> None:
@@ -50,10 +55,10 @@ def test_a_predicate_becomes_sql_that_runs(text: str, sql: str) -> None:
     ("text", "told"),
     [
         ("", "it is empty"),
-        ("price", "was expected at the end"),
-        ("price >", "a column or a literal was expected at the end"),
-        ("price > 0 id = 1", "'and' or 'or' was expected before 'id' at character 11"),
-        ("(price > 0", "')' was expected at the end"),
+        ("price", "is no comparison: one of = <>"),
+        ("price >", "an operand of '>' is missing near '>' at character 7"),
+        ("price > 0 id = 1", "'id' at character 11 was not expected; comparisons are"),
+        ("(price > 0", "')' was expected after '0' at character 10"),
         ("prise > 0", "Did you mean 'price'?"),
         ("price > 'a'", "price (number) can't be compared with the text 'a'"),
         ("name = 1", "can't be compared"),
@@ -68,7 +73,15 @@ def test_a_predicate_becomes_sql_that_runs(text: str, sql: str) -> None:
         ("lower(name) = 'a'", "'lower' is not a column"),
         ("id in (select)", "not a column"),
         ("id in (price)", "in takes literals"),
-        ("and", "a column or a literal was expected before 'and'"),
+        ("and", "an operand of 'and' is missing near 'and' at character 1"),
+        ("is not null", "an operand was expected instead of 'is'"),
+        ("id in (1,, 2)", "',' at character 10 was not expected"),
+        ("id in (1, 2,)", "',' at character 12 was not expected"),
+        ("id == 1", "'=' at character 5 was not expected"),
+        ("id != 1", "'!' at character 4 has no meaning"),
+        ("id = (1)", "(1) is neither a column nor a literal"),
+        ("id between symmetric 2 and 1", "'symmetric' is not a column"),
+        ("id between 1 and 'a'", "can't be compared with the text 'a'"),
     ],
 )
 def test_what_is_no_predicate_is_told(text: str, told: str) -> None:
