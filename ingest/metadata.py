@@ -8,7 +8,6 @@ follow from others. No later step sees a name or a value that was not checked he
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import json
@@ -24,6 +23,7 @@ from ingest import limits, types
 from ingest import options as table_options
 from ingest import rules as table_rules
 from ingest.errors import ConfigurationError
+from ingest.errors import hint as _hint
 from ingest.options import Options
 from ingest.types import CanonicalType
 
@@ -384,11 +384,6 @@ def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table
             )
         chosen += [t for t in found if t not in chosen]
     return sorted(chosen, key=lambda t: t.id)
-
-
-def _hint(wrong: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(wrong, list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _is_repeatable(rule: _Row) -> bool:
@@ -812,7 +807,7 @@ class _Reader:
                 self._choice(row, "option", sorted(table_options.KNOWN))
                 continue
             try:
-                values[row["option"]] = option.parse(row["value"])
+                values[row["option"]] = option.kind.parse(row["value"])
             except ValueError as error:
                 self.fault(
                     row, f"{row['option']} is {row['value']!r}; it takes {error}"
@@ -947,100 +942,21 @@ class _Reader:
                 "write tracked true in columns.csv for those whose change makes a new "
                 "version",
             )
-        flag = table.options.soft_delete_column
-        place = {r["option"]: r for r in option_rows}
-        if table.delete_mode == "soft_flag" and not flag:
+        if table.delete_mode == "soft_flag" and not table.options.soft_delete_column:
             self.fault(
                 row,
                 "delete_mode soft_flag needs the option soft_delete_column in "
                 "options.csv",
             )
-        if flag and table.delete_mode != "soft_flag":
-            self.fault(
-                place["soft_delete_column"],
-                f"soft_delete_column has no effect while delete_mode of {table.id} is "
-                f"{table.delete_mode}; write soft_flag in tables.csv",
-            )
-        if flag and flag not in names:
-            self.fault(
-                place["soft_delete_column"],
-                f"soft_delete_column {flag!r} is not a column of {table.id}."
-                f"{_hint(flag, names)}",
-            )
-        targets = [c.name for c in table.columns]
-        row_filter = table.options.row_filter_column
-        if row_filter and row_filter not in targets:
-            self.fault(
-                place["row_filter_column"],
-                f"row_filter_column {row_filter!r} is not a name in columns.csv of "
-                f"{table.id}.{_hint(row_filter, targets)}",
-            )
-        for name in table.options.index_columns:
-            if name not in targets:
-                self.fault(
-                    place["index_columns"],
-                    f"index_columns {name!r} is not a name in columns.csv of "
-                    f"{table.id}.{_hint(name, targets)}",
-                )
-            elif table.key and name == table.key[0].name:
-                self.fault(
-                    place["index_columns"],
-                    f"index_columns {name!r}: the key's index begins with it already; "
-                    "leave it out",
-                )
-        for name in table.options.cluster_columns:
-            if name not in targets:
-                self.fault(
-                    place["cluster_columns"],
-                    f"cluster_columns {name!r} is not a name in columns.csv of "
-                    f"{table.id}.{_hint(name, targets)}",
-                )
-        for option in ("index_columns", "cluster_columns"):
-            if getattr(table.options, option) and table.load_type == "snapshot":
-                self.fault(
-                    place[option],
-                    f"{option} has no effect on dbt's snapshots; use scd2",
-                )
-        country = table.options.phone_country
         phones = [c.name for c in table.columns if c.cleanse == "phone"]
-        if phones and not country:
+        if phones and not table.options.phone_country:
             self.fault(
                 row,
                 f"cleanse phone of {table.id}.{phones[0]} needs the option "
                 "phone_country in options.csv: the column that holds the country, or "
                 "a country such as DE",
             )
-        if country and not phones:
-            self.fault(
-                place["phone_country"],
-                f"phone_country has no effect: no column of {table.id} has cleanse "
-                "phone in columns.csv",
-            )
-        if country and not country.isupper() and country not in targets:
-            self.fault(
-                place["phone_country"],
-                f"phone_country {country!r} is not a name in columns.csv of "
-                f"{table.id}.{_hint(country, targets)}",
-            )
-        if table.options.append_only and table.load_type != "incremental":
-            self.fault(
-                place["append_only"],
-                f"append_only is for load_type incremental, not {table.load_type}",
-            )
-        if table.options.append_only and table.delete_mode != "none":
-            self.fault(
-                place["append_only"],
-                "an append_only table loses no rows; write delete_mode none",
-            )
-        if table.options.replace_window and not table.watermark_column:
-            self.fault(
-                place["replace_window"],
-                f"{table.id} has no watermark_column, so it is replaced as a whole "
-                "anyway; leave replace_window out",
-            )
-        if table.options.key_scan_minutes and table.delete_mode != "key_scan":
-            self.fault(
-                place["key_scan_minutes"],
-                "key_scan_minutes has no effect while delete_mode of "
-                f"{table.id} is {table.delete_mode}; write key_scan in tables.csv",
-            )
+        for name, option_row in {r["option"]: r for r in option_rows}.items():
+            if name in table_options.KNOWN and getattr(table.options, name):
+                for told in table_options.KNOWN[name].faults(table, name):
+                    self.fault(option_row, told)

@@ -17,11 +17,11 @@ SQL, a row of which the predicate is unknown, because of a NULL, does not fail i
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from ingest.errors import hint
 from ingest.types import CanonicalType
 
 if TYPE_CHECKING:  # it costs each command's start-up, and few meet a predicate
@@ -65,9 +65,9 @@ def parse(text: str, columns: Mapping[str, CanonicalType]) -> Predicate:
         if re.match("[A-Za-z_]", word) and not (
             word.lower() in _WORDS or word in columns
         ):
-            close = difflib.get_close_matches(word, list(columns), n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"{word!r} is not a column of the table.{hint}")
+            raise ValueError(
+                f"{word!r} is not a column of the table.{hint(word, columns)}"
+            )
     tokens = Tokenizer().tokenize(text)
     for token in tokens:
         # A column that is called date or interval is no type.

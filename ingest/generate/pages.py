@@ -24,8 +24,8 @@ def option_page() -> str:
         value = getattr(defaults, name)
         default = str(value).lower() if isinstance(value, bool) else str(value)
         default = "" if value in ((), None) else default
-        kind = option.kind.replace("|", "\\|")
-        lines.append(f"| `{name}` | {kind} | {default or 'none'} | {option.meaning} |")
+        kind = option.kind.name.replace("|", "\\|")
+        lines.append(f"| `{name}` | {kind} | {default or 'none'} | {option.doc} |")
     return "\n".join(lines) + "\n"
 
 

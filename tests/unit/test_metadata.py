@@ -457,6 +457,16 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "options", "shop.payments", "write key_scan in tables.csv",
     ),
     (
+        "snapshots to keep of another load type",
+        [add("options", "shop.payments.keep_snapshots.3")],
+        "options", "shop.payments", "keep_snapshots is for load_type full",
+    ),
+    (
+        "a grace for new rows where none are known to be new",
+        [add("options", "shop.inventory.reference_grace_minutes.5")],
+        "options", "shop.inventory", "leave reference_grace_minutes out",
+    ),
+    (
         "append-only with deletes",
         [put("tables", "shop.payments", delete_mode="key_scan")],
         "options", "shop.payments", "loses no rows; write delete_mode none",
