@@ -57,18 +57,6 @@ class Option:
             yield from need.faults(table, name)
 
 
-def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("true or false")
-    return text == "true"
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit():
-        raise ValueError("a whole number")
-    return int(text)
-
-
 def _ratio(text: str) -> float:
     try:
         value = float(text)
@@ -79,36 +67,12 @@ def _ratio(text: str) -> float:
     return value
 
 
-def _score(text: str) -> float:
-    if not re.fullmatch(r"\d+([.]\d+)?", text):
-        raise ValueError("a number from 0")
-    return float(text)
-
-
-def _identifier(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
-        raise ValueError("a lower-case letter, then letters, digits and _")
-    return text
-
-
 def _band(text: str) -> tuple[float, float]:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)?\.\.(\d+(?:\.\d+)?)?", text)
     low, high = (float(bound or 0) for bound in found.groups()) if found else (0, 0)
     if not (low or high) or (high and low > high):
         raise ValueError("LOW..HIGH, one may be empty, such as 0.5..2")
     return low, high
-
-
-def _country(text: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}|[a-z][a-z0-9_]*", text):
-        raise ValueError("a country (two capital letters, ISO 3166-1) or a column")
-    return text
-
-
-def _version(text: str) -> str:
-    if not re.fullmatch(r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}", text):
-        raise ValueError("a version MAJOR.MINOR.PATCH such as 1.0.0")
-    return text
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -118,23 +82,46 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-FLAG = Kind(_boolean, "true | false")
-RATIO = Kind(_ratio, "ratio")
-COLUMN = Kind(_identifier, "column")
-COLUMNS = Kind(_names, "columns, with | between them")
+def _kind(
+    name: str, pattern: str, takes: str, convert: Callable[[str], object] = str
+) -> Kind:
+    """A kind whose values have a pattern."""
+
+    def parse(text: str) -> object:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(takes)
+        return convert(text)
+
+    return Kind(parse, name)
 
 
 def _number(unit: str) -> Kind:
-    return Kind(_whole, unit)
+    return _kind(unit, "[0-9]+", "a whole number", int)
 
 
 def _one_of(*words: str) -> Kind:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(" or ".join(words))
-        return text
+    return _kind(" | ".join(words), "|".join(words), " or ".join(words))
 
-    return Kind(parse, " | ".join(words))
+
+def _identifier(name: str) -> Kind:
+    takes = "a lower-case letter, then letters, digits and _"
+    return _kind(name, "[a-z][a-z0-9_]*", takes)
+
+
+FLAG = _kind("true | false", "true|false", "true or false", lambda text: text == "true")
+RATIO = Kind(_ratio, "ratio")
+SCORE = _kind("number", r"[0-9]+([.][0-9]+)?", "a number from 0", float)
+COLUMNS = Kind(_names, "columns, with | between them")
+COUNTRY = _kind(
+    "country | column",
+    "[A-Z]{2}|[a-z][a-z0-9_]*",
+    "a country (two capital letters, ISO 3166-1) or a column",
+)
+VERSION = _kind(
+    "version",
+    r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}",
+    "a version MAJOR.MINOR.PATCH such as 1.0.0",
+)
 
 
 def _load_type(wanted: str) -> Need:
@@ -339,7 +326,7 @@ class Options:
         "names with a backtick, and schemas with names that differ by case only",
     )
     log_name: str = _option(
-        Kind(_identifier, "name"),
+        _identifier("name"),
         "",
         "name of the table's log, staging model and folders, behind the source's; the "
         "table's own name made safe, unless that is taken or too long",
@@ -361,7 +348,7 @@ class Options:
         "option where the lengths in data_type allow it",
     )
     row_filter_column: str = _option(
-        COLUMN,
+        _identifier("column"),
         "",
         "column whose values `row_access.csv` allows to a role: a restricted analyst "
         "sees no other rows of the table",
@@ -373,7 +360,7 @@ class Options:
         "whether each batch is profiled, column by column, for audit.column_profile",
     )
     anomaly_score: float = _option(
-        Kind(_score, "number"),
+        SCORE,
         6.0,
         "robust z-score against the table's own past from which volume, freshness, "
         "NULLs or distribution of a batch are unusual; 0 for never asking",
@@ -400,7 +387,7 @@ class Options:
         "whether a lower score is only told, or keeps what follows from the model",
     )
     contract_version: str = _option(
-        Kind(_version, "version"),
+        VERSION,
         "1.0.0",
         "version of the table's contract; a change that may break a reader needs a new "
         "major number (`./seedbed contract diff`)",
@@ -412,7 +399,7 @@ class Options:
         "before",
     )
     phone_country: str = _option(
-        Kind(_country, "country | column"),
+        COUNTRY,
         "",
         "country of phone numbers that are written without one, for cleanse phone: "
         "such as DE (ISO 3166-1), or the column that holds it",
