@@ -43,15 +43,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d([.]\d{1,6})?)?)?")
 
 def family(kind: CanonicalType) -> str:
     """What a type's values compare with: number, text, time, boolean; '' nothing."""
-    if kind.name in ("integer", "bigint", "double") or (
-        kind.name.startswith("decimal") and kind.log != "text"
-    ):
-        return "number"
-    if kind.name == "text" or kind.name.startswith("varchar"):
-        return "text"
-    if kind.name in ("date", "timestamp", "timestamptz"):
-        return "time"
-    return "boolean" if kind.name == "boolean" else ""
+    return kind.family
 
 
 def parse(text: str, columns: Mapping[str, CanonicalType]) -> Predicate:
