@@ -8,22 +8,23 @@ follow from others. No later step sees a name or a value that was not checked he
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from anyascii import anyascii
 
 from ingest import limits, types
 from ingest import options as table_options
-from ingest import rules as table_rules
+from ingest.checks import CHECKS, LAYERS, Check
 from ingest.errors import ConfigurationError
+from ingest.errors import hint as _hint
 from ingest.options import Options
 from ingest.types import CanonicalType
 
@@ -144,18 +145,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """A check on a column of a table, or on the table where `column` is empty.
-
-    `id` is its name among the rules of its table and layer.
-    """
+    """A check of a table in a layer; `id` is its name among those of that layer."""
 
     id: str
-    column: str
-    check: str
-    argument: str
+    check: Check[Any]
     severity: str
     layer: str
     description: str
+
+    @property
+    def column(self) -> str:
+        """The column that it is about, '' for one about the table."""
+        return self.check.column
+
+    @property
+    def told(self) -> str:
+        """The check and its argument, as the seed has them."""
+        return f"{self.check.name} {self.check.argument}".strip()
 
 
 @dataclass(frozen=True)
@@ -386,14 +392,8 @@ def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table
     return sorted(chosen, key=lambda t: t.id)
 
 
-def _hint(wrong: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(wrong, list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
 def _is_repeatable(rule: _Row) -> bool:
-    check = table_rules.CHECKS.get(rule["check"])
-    return check is not None and check.repeatable
+    return rule["check"] in CHECKS and CHECKS[rule["check"]].repeatable
 
 
 @dataclass
@@ -414,6 +414,7 @@ class _Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.faults: list[tuple[str, int, str]] = []
+        self.checks: list[tuple[_Row, Check[Any]]] = []
 
     def read(self) -> list[Table]:
         rows = {name: self.rows(name) for name in HEADERS}
@@ -642,7 +643,7 @@ class _Reader:
             )
             for row in rows["tables"]
         ]
-        self._references(rows["rules"], tables)
+        self._checks_of_tables(tables)
         self._model_names(rows["tables"], tables)
         self._bronze_names(rows["tables"], tables)
         return tables
@@ -715,9 +716,10 @@ class _Reader:
             self._flag(row, "enabled", True),
             row["description"],
             columns,
-            tuple(self._rules(rule_rows, columns)),
+            (),
             options,
         )
+        table = replace(table, rules=tuple(self._rules(rule_rows, table)))
         for name in (c.name for c in table.key if options.min_score):
             if name in SCORES:
                 self.fault(
@@ -727,23 +729,7 @@ class _Reader:
                     "leave min_score out",
                 )
         self._consistency(row, table, option_rows)
-        self._freshness(table, rule_rows)
         return table
-
-    def _freshness(self, table: Table, rule_rows: list[_Row]) -> None:
-        """Only a whole snapshot, or a watermark, tells how new the newest value is."""
-        watermark = table.window_column.name if table.window_column else ""
-        for row in rule_rows:
-            if (
-                row["check"] == "fresh"
-                and table.load_type != "full"
-                and row["column"] != watermark
-            ):
-                self.fault(
-                    row,
-                    f"fresh on {row['column']}: a window of {table.id} has but what is "
-                    f"new; put the rule on its watermark column {watermark!r}",
-                )
 
     def _column(self, row: _Row, load_type: str) -> Column:
         self._identifier(row, "name")
@@ -819,33 +805,42 @@ class _Reader:
                 )
         return Options(**values)  # type: ignore[arg-type]
 
-    def _rules(self, rows: list[_Row], columns: tuple[Column, ...]) -> Iterator[Rule]:
-        known = {c.name: c.type for c in columns}
+    def _rules(self, rows: list[_Row], table: Table) -> Iterator[Rule]:
+        columns = {c.name: c.type for c in table.columns}
+        key = tuple(c.name for c in table.key)
+        grace = table.options.reference_grace_minutes if table.watermark_column else 0
         numbers: dict[tuple[str, str], int] = {}
         for row in rows:
-            self._rule(row, known)
-            check, argument, column = row["check"], row["argument"], row["column"]
-            name = table_rules.rule_id(check, argument, column)
-            number = numbers.get((row["layer"], name), 0) + 1
-            numbers[row["layer"], name] = number
+            check = self._check(row, columns, key, grace)
+            if check is None:
+                continue
+            self.checks.append((row, check))
+            layer = row["layer"]
+            number = numbers.get((layer, check.id), 0) + 1
+            numbers[layer, check.id] = number
             yield Rule(
-                name if number == 1 else f"{name}_{number}",
-                column,
+                check.id if number == 1 else f"{check.id}_{number}",
                 check,
-                argument,
                 row["severity"],
-                row["layer"],
+                layer,
                 row["description"],
             )
 
-    def _rule(self, row: _Row, columns: dict[str, CanonicalType]) -> None:
-        name = self._choice(row, "check", table_rules.CHECKS)
+    def _check(
+        self,
+        row: _Row,
+        columns: dict[str, CanonicalType],
+        key: tuple[str, ...],
+        grace: int,
+    ) -> Check[Any] | None:
+        """The check of a rule, unless its name, column or argument is wrong."""
+        name = self._choice(row, "check", CHECKS)
         self._choice(row, "severity", SEVERITIES)
-        layer = self._choice(row, "layer", table_rules.LAYERS)
-        check, column = table_rules.CHECKS.get(name), row["column"]
+        layer = self._choice(row, "layer", LAYERS)
+        check, column = CHECKS.get(name), row["column"]
         if check is None:
-            return
-        if layer in table_rules.LAYERS and layer not in check.layers:
+            return None
+        if layer in LAYERS and layer not in check.layers:
             self.fault(
                 row,
                 f"{name} is not a check of the layer {layer}; write "
@@ -861,38 +856,20 @@ class _Reader:
             )
         else:
             try:
-                check.assert_argument(row["argument"], column, columns)
+                return check(row["argument"], column, columns, key, grace)
             except ValueError as error:
                 self.fault(row, str(error))
+        return None
 
-    def _references(self, rows: list[_Row], tables: list[Table]) -> None:
-        models = {
-            t.model: {c.name: c.type for c in t.columns} for t in tables if t.enabled
-        }
-        own = {
-            (t.source.name, t.name, c.name): c.type for t in tables for c in t.columns
-        }
-        for row in rows:
-            if row["check"] != "references":
-                continue
-            model, _, column = row["argument"].partition(".")
-            kind = own.get((row["source"], row["table"], row["column"]))
-            if model in models and column in models[model]:
-                other = models[model][column]
-                if kind and not types.are_comparable(kind, other):
-                    self.fault(
-                        row,
-                        f"{row['column']} is {kind.name} and {row['argument']} is "
-                        f"{other.name}, which can't be compared; write in columns.csv "
-                        "a data_type that holds the values of both, or remove the rule",
-                    )
-            else:
-                known = [f"{m}.{c}" for m, names in models.items() for c in names]
-                self.fault(
-                    row,
-                    f"references takes MODEL.COLUMN of an enabled table, not "
-                    f"{row['argument']!r}.{_hint(row['argument'], known)}",
-                )
+    def _checks_of_tables(self, tables: list[Table]) -> None:
+        """What a check asks of its table and of other ones."""
+        models = {t.model: t for t in tables if t.enabled}
+        by_name = {(t.source.name, t.name): t for t in tables}
+        for row, check in self.checks:
+            try:
+                check.assert_table(by_name[row["source"], row["table"]], models)
+            except ValueError as error:
+                self.fault(row, str(error))
 
     def _consistency(self, row: _Row, table: Table, option_rows: list[_Row]) -> None:
         names = [c.source_name for c in table.columns]
