@@ -212,8 +212,8 @@ class Options:
         0,
         "minutes",
         "rows that are younger than this, counted back from the newest one, are not "
-        "yet held against the rules `references`: what they refer to may be on its way "
-        "(tables with a watermark only)",
+        "yet held against the rules `references` and `equals`: what they refer to may "
+        "be on its way (tables with a watermark only)",
     )
     raw_retention_days: int = _option(
         _whole,

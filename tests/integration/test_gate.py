@@ -34,6 +34,7 @@ shop,customers,,unique,full_name|created_at,block,gate,Once
 shop,inventory,counted_at,fresh,9000d,block,gate,Counted lately
 shop,inventory,,row_count,1..100000,block,gate,There is stock
 shop,orders,,satisfies,"shipping_fee < 1000 or currency in ('JPY', 'KRW')",warn,gate,Fee
+shop,suppliers,contact_email,length,6..254,block,gate,As long as an address is
 shop,suppliers,name,matches,.,warn,gate,Named
 """
 ALWAYS = {"segment:date_format"}

@@ -107,7 +107,9 @@ def test_rules_are_called_by_column_and_check_and_numbered_where_needed() -> Non
 GOOD = {
     "between": ("0..", "price"),
     "date_format": ("%Y-%m-%d", "name"),
+    "equals": ("sum(lines.amount) by order_id", "price"),
     "fresh": ("2d", "ordered_at"),
+    "length": ("2..20", "name"),
     "matches": ("^a", "name"),
     "not_null": ("0.05", "name"),
     "one_of": ("a|b", "name"),
@@ -141,7 +143,9 @@ def test_a_check_answers_to_each_layer_that_it_has(name: str) -> None:
     [
         ("between", "0..10", "1..9.5", "0.."),
         ("between", "2020-01-01..", "2020-01-01..2021-01-01", "..2021-01-01"),
+        ("equals", "sum(a.b)", "", "count(a.b)"),
         ("fresh", "1d", "23h", "25h"),
+        ("length", "2..20", "2..19", "1..20"),
         ("matches", "^a", "", "^[ab]"),
         ("not_null", "0.05", "", "0.06"),
         ("one_of", "a|b", "b", "a|b|c"),
@@ -155,3 +159,45 @@ def test_a_check_knows_what_allows_no_more(
     if stricter or name == "not_null":
         assert CHECKS[name].is_as_strict(stricter, was)
     assert not CHECKS[name].is_as_strict(weaker, was)
+
+
+@pytest.mark.parametrize(
+    ("argument", "failing", "condition"),
+    [
+        (
+            "2..20",
+            'not (length("name") >= 2 and length("name") <= 20)',
+            "length(name) >= 2 and length(name) <= 20",
+        ),
+        ("..20", 'not (length("name") <= 20)', "length(name) <= 20"),
+    ],
+)
+def test_a_length_is_sql_of_what_fails_and_of_what_holds(
+    argument: str, failing: str, condition: str
+) -> None:
+    check = CHECKS["length"](argument, "name", COLUMNS)
+    assert check.failing() == failing
+    values = "(values ('a'), ('ab'), (repeat('é', 20)), (repeat('x', 21)), (null))"
+    kept, lost = (
+        duckdb.sql(f"select count(*) from {values} as t (name) where {sql}").fetchone()
+        for sql in (condition, failing)
+    )
+    assert kept
+    assert lost
+    assert kept[0] + lost[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("argument", "parts"),
+    [
+        ("sum(lines.amount) by order_id", ("sum", "lines", "amount", ("order_id",))),
+        ("max(lines.at) by a|b", ("max", "lines", "at", ("a", "b"))),
+        ("count(lines.id)", ("count", "lines", "id", ())),
+    ],
+)
+def test_an_aggregate_is_read(argument: str, parts: tuple[object, ...]) -> None:
+    check = CHECKS["equals"](argument, "price", COLUMNS, ("id",), 60)
+    found = check.parsed
+    assert (found.function, found.model, found.column, found.by) == parts
+    _, arguments = check.dbt_test()
+    assert arguments.get("grace_minutes", 0) == (60 if found.by else 0)
