@@ -20,11 +20,11 @@ which the predicate is unknown, because of a NULL, does not fail it.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ingest.errors import hint
 from ingest.types import CanonicalType
 
 OPERATORS = ("=", "<>", "<=", ">=", "<", ">")
@@ -277,8 +277,9 @@ class _Parser:
         if text.lower() in ("true", "false"):
             return Literal(text.lower(), "boolean")
         if text not in self.columns:
-            near = hint(text, self.columns)
-            raise ValueError(f"{text!r} is not a column of the table.{near}")
+            close = difflib.get_close_matches(text, list(self.columns), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"{text!r} is not a column of the table.{hint}")
         found = family(self.columns[text])
         if not found and not self._is_next("is"):
             raise ValueError(
