@@ -310,7 +310,8 @@ class Options:
         _number("minutes"),
         0,
         "rows that are younger than this, counted back from the newest one, are not "
-        "yet held against the rules `references`: what they refer to may be on its way",
+        "yet held against the rules `references` and `equals`: what they refer to may "
+        "be on its way",
         _watermark("by which the newest rows are known"),
     )
     raw_retention_days: int = _option(

@@ -1,7 +1,7 @@
 """What a table of the metadata seed must be in itself; each fault says how to mend it.
 
-What an option needs of its table is in `ingest/options.py`, what a rule takes in
-`ingest/rules.py`.
+What an option needs of its table is in `ingest/options.py`, what a rule does in
+`ingest/checks`.
 """
 
 from __future__ import annotations

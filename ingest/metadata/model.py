@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from ingest import limits
+from ingest.checks import Check
 from ingest.metadata.names import target_name
 from ingest.options import Options
 from ingest.types import CanonicalType
@@ -59,18 +61,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """A check on a column of a table, or on the table where `column` is empty.
-
-    `id` is its name among the rules of its table and layer.
-    """
+    """A check of a table in a layer; `id` is its name among those of that layer."""
 
     id: str
-    column: str
-    check: str
-    argument: str
+    check: Check[Any]
     severity: str
     layer: str
     description: str
+
+    @property
+    def column(self) -> str:
+        """The column that it is about, '' for one about the table."""
+        return self.check.column
+
+    @property
+    def told(self) -> str:
+        """The check and its argument, as the seed has them."""
+        return f"{self.check.name} {self.check.argument}".strip()
 
 
 @dataclass(frozen=True)

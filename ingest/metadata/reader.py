@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from ingest import options as table_options
-from ingest import rules as table_rules
 from ingest import types
+from ingest.checks import CHECKS, LAYERS, Check
 from ingest.errors import hint
 from ingest.metadata.checks import faults_of_column, faults_of_table, other_log
 from ingest.metadata.model import (
@@ -57,6 +59,10 @@ def load_row_access(root: Path) -> list[RowAccess]:
 
 class _Reader(Files):
     """Makes the model of the rows, and checks them; `read` raises all faults."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.checks: list[tuple[Row, Check[Any]]] = []
 
     def read(self) -> list[Table]:
         rows = {name: self.rows(name) for name in HEADERS}
@@ -160,7 +166,7 @@ class _Reader(Files):
             )
             for row in rows["tables"]
         ]
-        self._references(rows["rules"], tables)
+        self._checks_of_tables(tables)
         self._names(rows["tables"], tables)
         return tables
 
@@ -204,32 +210,17 @@ class _Reader(Files):
             self.flag(row, "enabled", True),
             row["description"],
             columns,
-            tuple(self._rules(rule_rows, columns)),
+            (),
             self._options(option_rows),
         )
+        table = replace(table, rules=tuple(self._rules(rule_rows, table)))
         for text in faults_of_table(table):
             self.fault(row, text)
         for name, option_row in {r["option"]: r for r in option_rows}.items():
             if name in table_options.KNOWN and getattr(table.options, name):
                 for text in table_options.KNOWN[name].faults(table, name):
                     self.fault(option_row, text)
-        self._freshness(table, rule_rows)
         return table
-
-    def _freshness(self, table: Table, rule_rows: list[Row]) -> None:
-        """Only a whole snapshot, or a watermark, tells how new the newest value is."""
-        watermark = table.window_column.name if table.window_column else ""
-        for row in rule_rows:
-            if (
-                row["check"] == "fresh"
-                and table.load_type != "full"
-                and row["column"] != watermark
-            ):
-                self.fault(
-                    row,
-                    f"fresh on {row['column']}: a window of {table.id} has but what is "
-                    f"new; put the rule on its watermark column {watermark!r}",
-                )
 
     def _column(self, row: Row, load_type: str) -> Column:
         self.identifier(row, "name")
@@ -285,33 +276,42 @@ class _Reader(Files):
                 )
         return Options(**values)  # type: ignore[arg-type]
 
-    def _rules(self, rows: list[Row], columns: tuple[Column, ...]) -> Iterator[Rule]:
-        known = {c.name: c.type for c in columns}
+    def _rules(self, rows: list[Row], table: Table) -> Iterator[Rule]:
+        columns = {c.name: c.type for c in table.columns}
+        key = tuple(c.name for c in table.key)
+        grace = table.options.reference_grace_minutes if table.watermark_column else 0
         numbers: dict[tuple[str, str], int] = {}
         for row in rows:
-            self._rule(row, known)
-            check, argument, column = row["check"], row["argument"], row["column"]
-            name = table_rules.rule_id(check, argument, column)
-            number = numbers.get((row["layer"], name), 0) + 1
-            numbers[row["layer"], name] = number
+            check = self._check(row, columns, key, grace)
+            if check is None:
+                continue
+            self.checks.append((row, check))
+            layer = row["layer"]
+            number = numbers.get((layer, check.id), 0) + 1
+            numbers[layer, check.id] = number
             yield Rule(
-                name if number == 1 else f"{name}_{number}",
-                column,
+                check.id if number == 1 else f"{check.id}_{number}",
                 check,
-                argument,
                 row["severity"],
-                row["layer"],
+                layer,
                 row["description"],
             )
 
-    def _rule(self, row: Row, columns: dict[str, CanonicalType]) -> None:
-        name = self.choice(row, "check", table_rules.CHECKS)
+    def _check(
+        self,
+        row: Row,
+        columns: dict[str, CanonicalType],
+        key: tuple[str, ...],
+        grace: int,
+    ) -> Check[Any] | None:
+        """The check of a rule, unless its name, column or argument is wrong."""
+        name = self.choice(row, "check", CHECKS)
         self.choice(row, "severity", SEVERITIES)
-        layer = self.choice(row, "layer", table_rules.LAYERS)
-        check, column = table_rules.CHECKS.get(name), row["column"]
+        layer = self.choice(row, "layer", LAYERS)
+        check, column = CHECKS.get(name), row["column"]
         if check is None:
-            return
-        if layer in table_rules.LAYERS and layer not in check.layers:
+            return None
+        if layer in LAYERS and layer not in check.layers:
             self.fault(
                 row,
                 f"{name} is not a check of the layer {layer}; write "
@@ -327,38 +327,20 @@ class _Reader(Files):
             )
         else:
             try:
-                check.assert_argument(row["argument"], column, columns)
+                return check(row["argument"], column, columns, key, grace)
             except ValueError as error:
                 self.fault(row, str(error))
+        return None
 
-    def _references(self, rows: list[Row], tables: list[Table]) -> None:
-        models = {
-            t.model: {c.name: c.type for c in t.columns} for t in tables if t.enabled
-        }
-        own = {
-            (t.source.name, t.name, c.name): c.type for t in tables for c in t.columns
-        }
-        for row in rows:
-            if row["check"] != "references":
-                continue
-            model, _, column = row["argument"].partition(".")
-            kind = own.get((row["source"], row["table"], row["column"]))
-            if model in models and column in models[model]:
-                other = models[model][column]
-                if kind and not types.are_comparable(kind, other):
-                    self.fault(
-                        row,
-                        f"{row['column']} is {kind.name} and {row['argument']} is "
-                        f"{other.name}, which can't be compared; write in columns.csv "
-                        "a data_type that holds the values of both, or remove the rule",
-                    )
-            else:
-                known = [f"{m}.{c}" for m, names in models.items() for c in names]
-                self.fault(
-                    row,
-                    f"references takes MODEL.COLUMN of an enabled table, not "
-                    f"{row['argument']!r}.{hint(row['argument'], known)}",
-                )
+    def _checks_of_tables(self, tables: list[Table]) -> None:
+        """What a check asks of its table and of other ones."""
+        models = {t.model: t for t in tables if t.enabled}
+        by_name = {(t.source.name, t.name): t for t in tables}
+        for row, check in self.checks:
+            try:
+                check.assert_table(by_name[row["source"], row["table"]], models)
+            except ValueError as error:
+                self.fault(row, str(error))
 
 
 @cache
@@ -368,5 +350,4 @@ def _zones() -> set[str]:
 
 
 def _is_repeatable(rule: Row) -> bool:
-    check = table_rules.CHECKS.get(rule["check"])
-    return check is not None and check.repeatable
+    return rule["check"] in CHECKS and CHECKS[rule["check"]].repeatable

@@ -221,7 +221,7 @@ def _tests(folder: Path, tables: Sequence[Table], since: dt.datetime) -> Iterato
         return
     nodes = json.loads((folder / "manifest.json").read_text())["nodes"]
     expected = {
-        (table.id, rule.id): f"{rule.check} {rule.argument}".strip()
+        (table.id, rule.id): rule.told
         for table in tables
         for rule in table.rules
         if rule.layer == "model"

@@ -694,6 +694,76 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
              argument="updated_at >= ordered_at", severity="block", layer="gate")],
         "rules", "shop.orders.status.satisfies", "a predicate that names status",
     ),
+    (
+        "a length of a number",
+        [add("rules", "shop.orders.shipping_fee.length", argument="1..2",
+             severity="block", layer="gate")],
+        "rules", "shop.orders.shipping_fee.length", "length is for texts",
+    ),
+    (
+        "a length without bounds",
+        [add("rules", "shop.orders.status.length", argument="..", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.status.length", "LOW..HIGH in characters",
+    ),
+    (
+        "a length the wrong way round",
+        [add("rules", "shop.orders.status.length", argument="9..1", severity="block",
+             layer="gate")],
+        "rules", "shop.orders.status.length", "length takes the lower bound first",
+    ),
+    (
+        "an aggregate in the gate",
+        [add("rules", "shop.orders.shipping_fee.equals", severity="block",
+             layer="gate", argument="sum(payments.amount) by order_id")],
+        "rules", "shop.orders.shipping_fee.equals",
+        "equals is not a check of the layer gate; write model",
+    ),
+    *(
+        (
+            what,
+            [add("rules", f"shop.orders.{column}.equals", argument=argument,
+                 severity="block", layer="model")],
+            "rules", f"shop.orders.{column}.equals", told,
+        )
+        for what, column, argument, told in (
+            ("no aggregate", "shipping_fee", "payments.amount",
+             "equals takes FUNCTION(MODEL.COLUMN) by COLUMN"),
+            ("an aggregate of another source", "shipping_fee",
+             "count(contacts.contact_id)", "of an enabled table of shop"),
+            ("an aggregate of no model", "shipping_fee",
+             "sum(payment.amount) by order_id", "Did you mean 'payments'?"),
+            ("an aggregate of no column", "shipping_fee",
+             "sum(payments.amuont) by order_id", "Did you mean 'amount'?"),
+            ("an aggregate by no column", "shipping_fee",
+             "sum(payments.amount) by order", "Did you mean 'order_id'?"),
+            ("an aggregate by half a key", "shipping_fee",
+             "sum(payments.amount) by order_id|payment_id",
+             "as shop.orders has in its key: order_id"),
+            ("an aggregate by another type", "shipping_fee",
+             "sum(payments.amount) by kind", "with the key of shop.orders"),
+            ("a text that equals a sum", "status",
+             "sum(payments.amount) by order_id", "status is varchar(20)"),
+            ("a sum of texts", "shipping_fee", "sum(payments.kind) by order_id",
+             "sum of varchar"),
+            ("a time that equals a number", "updated_at",
+             "max(payments.amount) by order_id", "take columns of numbers"),
+        )
+    ),
+    (
+        "a time that equals an instant",
+        [put("columns", "shop.payments.paid_at", data_type="timestamptz"),
+         add("rules", "shop.orders.ordered_at.equals", severity="block",
+             layer="model", argument="min(payments.paid_at) by order_id")],
+        "rules", "shop.orders.ordered_at.equals", "which can't be compared",
+    ),
+    (
+        "a sum of doubles",
+        [put("columns", "shop.payments.amount", data_type="double"),
+         add("rules", "shop.orders.shipping_fee.equals", severity="block",
+             layer="model", argument="sum(payments.amount) by order_id")],
+        "rules", "shop.orders.shipping_fee.equals", "write decimal(p,s)",
+    ),
 ]  # fmt: skip
 
 
