@@ -231,7 +231,7 @@ class Options:
         FLAG,
         False,
         "whether a row of the window that is gone from the source is deleted: each of "
-        "its days is replaced as a whole (partition overwrite)",
+        "its days is replaced as a whole, a partition overwrite",
         _watermark("so it is replaced as a whole anyway"),
     )
     lag_seconds: int = _option(

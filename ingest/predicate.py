@@ -41,11 +41,6 @@ _TOKEN = re.compile(
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d([.]\d{1,6})?)?)?")
 
 
-def family(kind: CanonicalType) -> str:
-    """What a type's values compare with: number, text, time, boolean; '' nothing."""
-    return kind.family
-
-
 def parse(text: str, columns: Mapping[str, CanonicalType]) -> Predicate:
     """Read a predicate over `columns`; ValueError says what is wrong and where."""
     from sqlglot import ParseError, Parser, Tokenizer, TokenType, exp
@@ -231,7 +226,7 @@ def _family(operand: Predicate, columns: Mapping[str, CanonicalType]) -> str:
     """The family of an operand's values, which is a column or a literal."""
     match operand.key:
         case "column":
-            found = family(columns[operand.name])
+            found = columns[operand.name].family
             if not found:
                 raise ValueError(
                     f"{operand.name} is {columns[operand.name].name}, of which only "

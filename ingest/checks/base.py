@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from ingest import predicate
 from ingest.types import CanonicalType
 
 if TYPE_CHECKING:
@@ -81,8 +80,8 @@ class Check(Generic[Parsed]):
 
     @property
     def family(self) -> str:
-        """What the column's values compare with, as in `predicate.family`."""
-        return predicate.family(self.kind)
+        """What the column's values compare with."""
+        return self.kind.family
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest import predicate, types
+from ingest import types
 from ingest.checks.base import Arguments, Check, Model
 from ingest.errors import hint
 from ingest.types import CanonicalType
@@ -91,7 +91,7 @@ class Equals(Check[Aggregate]):
     def _assert_comparable(self, other: CanonicalType) -> None:
         function, own = self.parsed.function, self.kind
         kinds = [own] if function == "count" else [own, other]
-        families = {predicate.family(kind) for kind in kinds}
+        families = {kind.family for kind in kinds}
         is_time = families == {"time"} and function in ("min", "max")
         if not is_time and families != {"number"}:
             raise ValueError(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, predicate
+from ingest import ledger
 from ingest.checks.not_null import NotNull
 from ingest.checks.unique import Unique
 from ingest.metadata import Rule, Table
@@ -104,7 +104,7 @@ def wrong_row(clone: Clone, rule: Rule, table: Table) -> dict[str, Any]:
     kinds = {c.name: c.type for c in table.columns}
     failing = rule.check.failing()
     names = [name for name in kinds if f'"{name}"' in failing]
-    choices = [(*TRIES.get(predicate.family(kinds[n]), ()), None) for n in names]
+    choices = [(*TRIES.get(kinds[n].family, ()), None) for n in names]
     for values in itertools.product(*choices):
         row = ", ".join(f'%s::{kinds[name].log} as "{name}"' for name in names)
         if clone.query(f"select {failing} from (select {row}) as r", *values)[0][0]:

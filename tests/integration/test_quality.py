@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingest import build, metadata, predicate
+from ingest import build, metadata
 from ingest.quality import profile
 from tests.clone import REPOSITORY, Clone, seed
 from tests.conftest import Played
@@ -26,7 +26,7 @@ SHOP = datetime(2026, 3, 1)
 def aggregates(column: metadata.Column) -> sql.Composed:
     """What a profile must say of a column, asked of the log."""
     name = sql.Identifier(column.name)
-    family = predicate.family(column.type)
+    family = column.type.family
     shown = family in ("number", "text", "time") and not column.pii
     edge = sql.SQL("left({}({}), 100)" if family == "text" else "{}({})::text")
     mean = family in ("number", "boolean") and not column.pii
