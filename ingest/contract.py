@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from ingest import metadata, types
+from ingest.checks import CHECKS
 from ingest.errors import ConfigurationError
 from ingest.generate.columns import current_columns, history_columns
 from ingest.metadata import Rule, Table
@@ -36,14 +37,6 @@ _LOGICAL = {
     "timestamp": "date",
     "timestamptz": "date",
     "json": "object",
-}
-_DIMENSIONS = {
-    "not_null": "completeness",
-    "row_count": "completeness",
-    "fresh": "timeliness",
-    "unique": "uniqueness",
-    "references": "consistency",
-    "satisfies": "consistency",
 }
 _ENGINES = {"gate": "greatExpectations", "model": "dbt"}
 
@@ -194,8 +187,8 @@ def _rule(rule: Rule) -> Document:
         "name": rule.id,
         "type": "custom",
         "engine": _ENGINES[rule.layer],
-        "implementation": f"{rule.check} {rule.argument}".strip(),
-        "dimension": _DIMENSIONS.get(rule.check, "conformity"),
+        "implementation": rule.told,
+        "dimension": rule.check.dimension,
         "severity": rule.severity,
     }
     if rule.description:
@@ -389,9 +382,10 @@ def _rule_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
 
 
 def _check(rule: Document) -> str:
-    check, _, argument = rule["implementation"].partition(" ")
-    # A table may have several of these, told apart by their argument.
-    return f"{check} {argument}" if check in ("satisfies", "unique") else check
+    told: str = rule["implementation"]
+    name = told.partition(" ")[0]
+    # Those that a table may have several of are told apart by their argument.
+    return told if name in CHECKS and CHECKS[name].repeatable else name
 
 
 def _as_strong(now: Document, was: Document) -> bool:
@@ -399,40 +393,10 @@ def _as_strong(now: Document, was: Document) -> bool:
         return False
     if was["engine"] == _ENGINES["gate"] and now["engine"] != was["engine"]:
         return False  # the gate finds it before it is released
-    check, _, before = was["implementation"].partition(" ")
+    name, _, before = was["implementation"].partition(" ")
     after = now["implementation"].partition(" ")[2]
-    if before == after:
-        return True
-    match check:
-        case "between" | "row_count":
-            return _within(after, before)
-        case "one_of":
-            return {*after.split("|")} <= {*before.split("|")}
-        case "not_null":
-            return float(after or 0) <= float(before or 0)
-        case "fresh":
-            return _minutes(after) <= _minutes(before)
-    return False
-
-
-def _within(inner: str, outer: str) -> bool:
-    low, high = outer.split("..")
-    inner_low, inner_high = inner.split("..")
-    return (not low or (inner_low != "" and _ordinal(inner_low) >= _ordinal(low))) and (
-        not high or (inner_high != "" and _ordinal(inner_high) <= _ordinal(high))
-    )
-
-
-def _ordinal(bound: str) -> tuple[float, str]:
-    """A number, or a date or time as it is written: both sort as they should."""
-    try:
-        return (float(bound), "")
-    except ValueError:
-        return (0.0, bound)
-
-
-def _minutes(age: str) -> int:
-    return int(age[:-1]) * {"m": 1, "h": 60, "d": 1440}[age[-1]]
+    is_stricter = name in CHECKS and CHECKS[name].is_as_strict(after, before)
+    return is_stricter or bool(before == after)
 
 
 def _numbers(version: str) -> tuple[int, int, int]:

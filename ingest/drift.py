@@ -312,8 +312,11 @@ def _more_values(
         return {}
     old, new = rule_of_values(before), rule_of_values(column)
     for rule in table.rules:
-        if new and (rule.column, rule.argument) == (own.name, old.get("argument")):
-            return {"rule": rule.argument, "argument": new["argument"]}
+        if new and (rule.column, rule.check.argument) == (
+            own.name,
+            old.get("argument"),
+        ):
+            return {"rule": rule.check.argument, "argument": new["argument"]}
     return {}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 
 import psycopg
 
@@ -29,6 +31,12 @@ class SeedbedError(Exception):
     """
 
     exit_code = 1
+
+
+def hint(wrong: str, known: Iterable[str]) -> str:
+    """The known name that is most like a wrong one, as a question; '' for none."""
+    close = difflib.get_close_matches(wrong, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def first_line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from queue import SimpleQueue
 
 from ingest import stop
+from ingest.checks.references import References
 from ingest.metadata import Table
 
 _STOP_SECONDS = 10.0
@@ -88,8 +89,8 @@ def _order(tables: Sequence[Table]) -> TopologicalSorter[str]:
     children: dict[str, list[str]] = {table.id: [] for table in tables}
     for table in tables:
         for rule in table.rules:
-            if rule.check == "references":
-                parent = by_model.get(rule.argument.partition(".")[0], table.id)
+            if isinstance(rule.check, References):
+                parent = by_model.get(rule.check.model, table.id)
                 if parent != table.id and table.id not in children[parent]:
                     children[parent].append(table.id)
     while True:

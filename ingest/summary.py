@@ -232,16 +232,21 @@ def _show_rules(summary: Summary, console: Console) -> None:
 
 def _was_left_behind(summary: Summary, rule: dict[str, Any]) -> bool:
     """Whether rows refer to a table that the run did not move, and may be there."""
-    check, _, argument = rule["expected"].partition(" ")
-    if check != "references" or rule["failing_rows"] is None:
+    if rule["failing_rows"] is None:
         return False
-    model = argument.partition(".")[0]
     try:
         tables = metadata.enabled(metadata.load(settings.ROOT))
     except ConfigurationError:
         return False
     moved = {line.table_id for line in summary.tables}
-    return any(t.model == model and t.id not in moved for t in tables)
+    models = {
+        own.check.model
+        for table in tables
+        for own in table.rules
+        if (table.id, own.id, own.layer)
+        == (rule["table_id"], rule["rule_id"], rule["layer"])
+    }
+    return any(t.model in models and t.id not in moved for t in tables)
 
 
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}

@@ -16,15 +16,17 @@ class CanonicalType:
     """One canonical type with its name in each system.
 
     `duckdb` is the type in the bronze Parquet files, `postgres` and `snowflake`
-    the types of the warehouse columns. The log holds text where only Postgres
-    itself can make the value; all others it holds as they are. JSON is not parsed
-    there: for a jsonb DuckDB would send all of a row's columns as text.
+    the types of the warehouse columns, `family` what its values compare with: number,
+    text, time, boolean; '' nothing but their own kind. The log holds text where only
+    Postgres itself can make the value; all others it holds as they are. JSON is not
+    parsed there: for a jsonb DuckDB would send all of a row's columns as text.
     """
 
     name: str
     duckdb: str
     postgres: str
     snowflake: str
+    family: str
 
     @property
     def log(self) -> str:
@@ -75,26 +77,27 @@ class Proposal:
     otherwise: str = ""
 
 
+# Each type's name in DuckDB, Postgres and Snowflake, and its family.
 _PLAIN = {
-    "boolean": ("boolean", "boolean", "boolean"),
-    "integer": ("integer", "integer", "integer"),
-    "bigint": ("bigint", "bigint", "bigint"),
-    "double": ("double", "double precision", "double precision"),
-    "text": ("varchar", "text", "text"),
-    "date": ("date", "date", "date"),
-    "time": ("time", "time", "time"),
+    "boolean": ("boolean", "boolean", "boolean", "boolean"),
+    "integer": ("integer", "integer", "integer", "number"),
+    "bigint": ("bigint", "bigint", "bigint", "number"),
+    "double": ("double", "double precision", "double precision", "number"),
+    "text": ("varchar", "text", "text", "text"),
+    "date": ("date", "date", "date", "time"),
+    "time": ("time", "time", "time", ""),
     # Hours, minutes, seconds of any sign and number; Parquet's interval has no
     # microseconds, Snowflake stores none.
-    "duration": ("varchar", "interval", "text"),
+    "duration": ("varchar", "interval", "text", ""),
     # Date and time on the clock of the source's `timezone`.
-    "timestamp": ("timestamp", "timestamp", "timestamp_ntz"),
+    "timestamp": ("timestamp", "timestamp", "timestamp_ntz", "time"),
     # An instant, in UTC.
-    "timestamptz": ("timestamptz", "timestamp with time zone", "timestamp_tz"),
+    "timestamptz": ("timestamptz", "timestamp with time zone", "timestamp_tz", "time"),
     # Valid JSON text in the files; the warehouse parses it.
-    "json": ("json", "jsonb", "variant"),
-    "binary": ("blob", "bytea", "binary"),
+    "json": ("json", "jsonb", "variant", ""),
+    "binary": ("blob", "bytea", "binary", ""),
     # Well-known binary; with an SRID other than 0 the extended form that holds it.
-    "geometry": ("blob", "bytea", "binary"),
+    "geometry": ("blob", "bytea", "binary", ""),
 }
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 _VARCHAR = re.compile(r"varchar\((\d+)\)")
@@ -117,12 +120,13 @@ def parse(name: str) -> CanonicalType:
             raise ValueError("decimal(p,s) takes a scale up to its precision and 38")
         sql = f"numeric({precision},{scale})"
         if precision > EXACT_DIGITS:
-            return CanonicalType(name, "varchar", sql, "text")
-        return CanonicalType(name, f"decimal({precision},{scale})", sql, sql)
+            return CanonicalType(name, "varchar", sql, "text", "")
+        duckdb = f"decimal({precision},{scale})"
+        return CanonicalType(name, duckdb, sql, sql, "number")
     if match := _VARCHAR.fullmatch(name):
         if not 1 <= int(match[1]) <= 65535:
             raise ValueError("varchar(n) takes a length from 1 to 65535")
-        return CanonicalType(name, "varchar", name, name)
+        return CanonicalType(name, "varchar", name, name, "text")
     raise ValueError(f"known types: {', '.join(KNOWN)}")
 
 
@@ -198,85 +202,12 @@ def _of_decimal(precision: int, scale: int) -> Proposal:
     return Proposal(f"decimal({precision},{scale})", note)
 
 
-_BOTH, _MARIADB = ("MariaDB", "MySQL 8"), ("MariaDB",)
-# The types as docs/types.md lists them: how they are written, an example of each and
-# the servers that the tests read it from.
-LISTED: tuple[tuple[str, SourceColumn, tuple[str, ...]], ...] = (
-    ("BOOL, TINYINT(1)", SourceColumn("", "tinyint", "tinyint(1)"), _BOTH),
-    (
-        "TINYINT, SMALLINT, MEDIUMINT, each UNSIGNED as well",
-        SourceColumn("", "mediumint", "mediumint unsigned"),
-        _BOTH,
-    ),
-    ("INT", SourceColumn("", "int", "int"), _BOTH),
-    ("INT UNSIGNED", SourceColumn("", "int", "int unsigned"), _BOTH),
-    ("BIGINT", SourceColumn("", "bigint", "bigint"), _BOTH),
-    ("BIGINT UNSIGNED", SourceColumn("", "bigint", "bigint unsigned"), _BOTH),
-    (
-        "DECIMAL(p,s), p to 38",
-        SourceColumn("", "decimal", "decimal(12,2)", precision=12, scale=2),
-        _BOTH,
-    ),
-    (
-        "DECIMAL(p,s), p from 39 to 65",
-        SourceColumn("", "decimal", "decimal(65,30)", precision=65, scale=30),
-        _BOTH,
-    ),
-    ("FLOAT", SourceColumn("", "float", "float"), _BOTH),
-    ("DOUBLE", SourceColumn("", "double", "double"), _BOTH),
-    ("BIT(1)", SourceColumn("", "bit", "bit(1)", precision=1), _BOTH),
-    ("BIT(n), n to 31", SourceColumn("", "bit", "bit(31)", precision=31), _BOTH),
-    ("BIT(n), n to 63", SourceColumn("", "bit", "bit(63)", precision=63), _BOTH),
-    ("BIT(64)", SourceColumn("", "bit", "bit(64)", precision=64), _BOTH),
-    (
-        "CHAR(n), VARCHAR(n)",
-        SourceColumn("", "varchar", "varchar(20)", length=20),
-        _BOTH,
-    ),
-    (
-        "CHAR(0), TINYTEXT, TEXT, MEDIUMTEXT, LONGTEXT",
-        SourceColumn("", "longtext", "longtext"),
-        _BOTH,
-    ),
-    ("ENUM, SET", SourceColumn("", "enum", "enum('a')"), _BOTH),
-    (
-        "BINARY, VARBINARY, TINYBLOB, BLOB, MEDIUMBLOB, LONGBLOB",
-        SourceColumn("", "blob", "blob"),
-        _BOTH,
-    ),
-    ("DATE", SourceColumn("", "date", "date"), _BOTH),
-    ("TIME, TIME(0) to TIME(6)", SourceColumn("", "time", "time(6)"), _BOTH),
-    ("DATETIME(0) to DATETIME(6)", SourceColumn("", "datetime", "datetime"), _BOTH),
-    ("TIMESTAMP(0) to TIMESTAMP(6)", SourceColumn("", "timestamp", ""), _BOTH),
-    ("YEAR", SourceColumn("", "year", "year"), _BOTH),
-    ("JSON", SourceColumn("", "json", "json"), _BOTH),
-    (
-        "GEOMETRY, POINT, LINESTRING, POLYGON, their MULTI… and collections",
-        SourceColumn("", "geometry", "geometry"),
-        _BOTH,
-    ),
-    ("UUID", SourceColumn("", "uuid", "uuid"), _MARIADB),
-    ("INET6", SourceColumn("", "inet6", "inet6"), _MARIADB),
-    ("INET4", SourceColumn("", "inet4", "inet4"), _MARIADB),
-)
-
-
 def are_comparable(one: CanonicalType, other: CanonicalType) -> bool:
     """Whether each warehouse can tell if a value of one is one of the other."""
-    return all(
-        _family(a) == _family(b)
-        for a, b in ((one.postgres, other.postgres), (one.snowflake, other.snowflake))
-    )
-
-
-def _family(name: str) -> str:
-    word = re.split(r"[ (_]", name)[0]
-    families = {
-        "number": ("integer", "bigint", "numeric", "double", "decimal"),
-        "text": ("varchar", "text"),
-        "time": ("date", "timestamp"),
-    }
-    return next((f for f, words in families.items() if word in words), word)
+    if one.family or other.family:
+        return one.family == other.family
+    kinds = [(t.postgres.partition("(")[0], t.snowflake) for t in (one, other)]
+    return kinds[0] == kinds[1]
 
 
 def widens(old: str, new: str) -> bool:

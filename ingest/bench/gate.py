@@ -17,6 +17,7 @@ from typing import Any
 
 from ingest import ledger, metadata, settings
 from ingest.bench import Report, servers
+from ingest.checks import CHECKS
 from ingest.metadata import Rule, Table
 from ingest.quality import gate, process, suites
 
@@ -55,9 +56,12 @@ def _table() -> tuple[Table, list[suites.Expectation]]:
     """The demo's customers, and what is expected of them here."""
     tables = metadata.load(Path(__file__).parents[2])
     (table,) = (t for t in tables if t.id == "shop.customers")
+    kinds = {c.name: c.type for c in table.columns}
     rules = tuple(
-        Rule(f"{column}:{check}", column, check, argument, "block", "gate", "")
-        for column, check, argument in _RULES
+        Rule(check.id, check, "block", "gate", "")
+        for check in (
+            CHECKS[name](text, column, kinds) for column, name, text in _RULES
+        )
     )
     table = replace(table, rules=rules)
     wanted = {*_OWN, *(r.id for r in rules)}

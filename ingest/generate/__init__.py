@@ -142,7 +142,6 @@ def files(tables: list[Table]) -> dict[Path, str]:
             out[snapshots / f"{name}.yml"] = as_yaml(models.snapshot(table))
     out[Path("docs/options.md")] = pages.option_page()
     out[Path("docs/rules.md")] = pages.rule_page()
-    out[Path("docs/types.md")] = pages.type_page()
     return dict(sorted(out.items()))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest import predicate, rules
-from ingest.generate.checks import as_bound, judged
+from ingest.checks.unique import Unique
+from ingest.generate.checks import judged
 from ingest.generate.columns import data_type, entry
-from ingest.generate.text import Node, argument, call, ref, shown
+from ingest.generate.text import Node, as_argument, call, ref, shown
 from ingest.metadata import Table
 
 _DIMENSIONS = {
@@ -38,22 +38,13 @@ def score(table: Table) -> tuple[str, Node]:
 
 def score_test(table: Table) -> Node:
     """The test that the mean score is not below the one that the seed asks for."""
-    arguments = {
-        name: [
-            {
-                part: str(text) if part == "parent" else argument(text, quoted=False)
-                for part, text in rule.items()
-            }
-            for rule in value
-        ]
-        if name in ("valid", "consistent")
-        else value
-        for name, value in _asked(table).items()
-    }
     return {
         "score_at_least": {
             "name": f"{table.model}__score",
-            "arguments": {"minimum": table.options.min_score, **arguments},
+            "arguments": {
+                "minimum": table.options.min_score,
+                **as_argument(_asked(table)),
+            },
             "config": {
                 **judged(table, "score"),
                 "severity": "error"
@@ -67,38 +58,13 @@ def score_test(table: Table) -> Node:
 def _asked(table: Table) -> dict[str, Any]:
     """What makes a row of the table a good one, as the macro score_rows takes it."""
     key = [c.name for c in table.key]
-    kinds = {c.name: c.type for c in table.columns}
     unique = [key] if key else []
-    valid: list[dict[str, Any]] = []
-    consistent: list[dict[str, Any]] = []
+    scores: dict[str, list[dict[str, Any]]] = {"conformity": [], "consistency": []}
     for rule in table.rules:
-        match rule.check:
-            case "between":
-                bounds = rules.bounds(rule.argument, kinds[rule.column])
-                low = f"{rule.column} >= {_sql(bounds.low)}" if bounds.low else ""
-                high = f"{rule.column} <= {_sql(bounds.high)}" if bounds.high else ""
-                valid.append({"condition": " and ".join(filter(None, (low, high)))})
-            case "one_of":
-                number = predicate.family(kinds[rule.column]) == "number"
-                words = [w if number else _quote(w) for w in rules.words(rule.argument)]
-                valid.append({"condition": f"{rule.column} in ({', '.join(words)})"})
-            case "matches":
-                pattern = rule.argument.replace("'", "''")
-                valid.append({"column": rule.column, "pattern": pattern})
-            case "date_format":
-                pattern = rules.date_pattern(rule.argument)
-                valid.append({"column": rule.column, "pattern": pattern})
-            case "satisfies":
-                found = rules.condition(rule.argument, kinds)
-                consistent.append({"condition": predicate.to_sql(found, quoted=False)})
-            case "references":
-                parent, _, field = rule.argument.partition(".")
-                consistent.append(
-                    {"column": rule.column, "parent": ref(parent), "field": field}
-                )
-            case "unique":
-                names = [rule.column] if rule.column else rule.argument.split("|")
-                unique.append(names)
+        if isinstance(rule.check, Unique):
+            unique.append(rule.check.parsed)
+        elif asked := rule.check.score():
+            scores[rule.check.dimension].append(asked)
     return {
         "table": table.id,
         "key": key,
@@ -108,18 +74,8 @@ def _asked(table: Table) -> dict[str, Any]:
             if not c.key_position and c.source_name != table.options.soft_delete_column
         ],
         "unique": list(map(list, dict.fromkeys(map(tuple, unique)))),
-        "valid": valid,
-        "consistent": consistent,
+        "valid": scores["conformity"],
+        "consistent": scores["consistency"],
         "warn_minutes": table.options.freshness_warn_minutes,
         "error_minutes": table.options.freshness_error_minutes,
     }
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _sql(bound: str) -> str:
-    """A bound of between as SQL: a number, or a time."""
-    found = as_bound(bound)
-    return found if isinstance(found, str) else bound

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
-from ingest import clock, ledger, rules
+from ingest import clock, ledger
+from ingest.checks.fresh import Fresh
+from ingest.checks.row_count import RowCount
 from ingest.lake import Manifest
 from ingest.ledger import Batch, Released
 from ingest.metadata import Column, Table
@@ -65,24 +67,24 @@ def parameters(
         suites.ROWS: written,
         suites.BAND[0]: max(0, math.ceil(low) - left_out),
         suites.BAND[1]: math.floor(high) - left_out,
-        suites.COUNT[0]: 0,
-        suites.COUNT[1]: _MOST,
+        RowCount.least: 0,
+        RowCount.most: _MOST,
     }
     for rule in table.rules:
         if rule.layer != "gate" or batch.kind != "window":
             continue
-        if rule.check == "row_count":
-            bounds = rules.counts(rule.argument)
-            found[suites.COUNT[0]] = max(0, int(bounds.low or 0) - left_out)
-            found[suites.COUNT[1]] = int(bounds.high or _MOST) - left_out
-    for column in _fresh(table):
-        found[suites.oldest(column.name)] = "0001-01-01"
+        if isinstance(rule.check, RowCount):
+            bounds = rule.check.parsed
+            found[RowCount.least] = max(0, int(bounds.low or 0) - left_out)
+            found[RowCount.most] = int(bounds.high or _MOST) - left_out
+    for check in _fresh(table):
+        found[check.oldest] = "0001-01-01"
     if batch.kind == "window":
-        for column, oldest, newest in _ages(
+        for check, oldest, newest in _ages(
             connection, table, batch, manifest, released
         ):
             if newest is None or newest < oldest:
-                found[suites.oldest(column.name)] = str(oldest)
+                found[check.oldest] = str(oldest)
     return found
 
 
@@ -106,10 +108,9 @@ def _rows_before(
     return int(row[0]) if row else None
 
 
-def _fresh(table: Table) -> list[Column]:
-    """The columns that a rule wants to be fresh."""
-    wanted = {r.column for r in table.rules if (r.layer, r.check) == ("gate", "fresh")}
-    return [c for c in table.columns if c.name in wanted]
+def _fresh(table: Table) -> list[Fresh]:
+    """The checks that columns are fresh."""
+    return [r.check for r in table.rules if isinstance(r.check, Fresh)]
 
 
 def _ages(
@@ -118,17 +119,15 @@ def _ages(
     batch: Batch,
     manifest: Manifest,
     released: Released,
-) -> list[tuple[Column, dt.date, dt.date | None]]:
-    """(column, oldest that is fresh, newest that there is) of each rule `fresh`."""
+) -> list[tuple[Fresh, dt.date, dt.date | None]]:
+    """(check, oldest that is fresh, newest that there is) of each rule `fresh`."""
     found = []
     observed = dt.datetime.fromisoformat(manifest.observed_at).replace(tzinfo=dt.UTC)
-    for rule in table.rules:
-        if (rule.layer, rule.check) != ("gate", "fresh"):
-            continue
-        (column,) = (c for c in table.columns if c.name == rule.column)
+    for check in _fresh(table):
+        (column,) = (c for c in table.columns if c.name == check.column)
         instant = column.type.name == "timestamptz"
         zone = dt.UTC if instant else ZoneInfo(table.source.timezone)
-        moment = observed.astimezone(zone) - rules.age(rule.argument)
+        moment = observed.astimezone(zone) - check.parsed
         oldest: dt.date = moment if instant else moment.replace(tzinfo=None)
         if column.type.name == "date":
             oldest = moment.date()
@@ -139,7 +138,7 @@ def _ages(
                 newest = batch.window_high.replace(tzinfo=dt.UTC)
         else:
             newest = _newest(connection, table, batch, manifest, released, column)
-        found.append((column, oldest, newest))
+        found.append((check, oldest, newest))
     return found
 
 

@@ -17,7 +17,7 @@ import duckdb
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ingest import duck, predicate, settings
+from ingest import duck, settings
 from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.ledger import Batch, Connection
@@ -143,7 +143,7 @@ def _query(
 
 def _aggregates(column: Column, exact: bool) -> str:
     name = duck.quoted(column.name)
-    family = predicate.family(column.type)
+    family = column.type.family
     number = {"number": f"{name}::double", "boolean": f"{name}::integer::double"}
     value = number.get(family) if not column.pii else None
     least, greatest = f"min({name})", f"max({name})"

@@ -210,7 +210,7 @@ def _tests(folder: Path, tables: Sequence[Table], since: dt.datetime) -> Iterato
         return
     nodes = artifacts.nodes(folder)
     expected = {
-        (table.id, rule.id): f"{rule.check} {rule.argument}".strip()
+        (table.id, rule.id): rule.told
         for table in tables
         for rule in table.rules
         if rule.layer == "model"

@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest import predicate, rules
-from ingest.metadata import Column, Rule, Table
+from ingest.checks import Check
+from ingest.checks.base import Bounds, as_text, parameter
+from ingest.checks.not_null import NotNull
+from ingest.checks.unique import Unique
+from ingest.metadata import Column, Table
 
 FOLDER = Path("gx/suites")
 NOTICE = (
@@ -24,7 +27,6 @@ NOTICE = (
 # What is known of a batch only when it is there, by the name it has in a suite.
 ROWS = "rows_written"
 BAND = ("band_low", "band_high")
-COUNT = ("count_low", "count_high")
 
 TYPES, COMPLETE = "types", "complete"
 
@@ -97,7 +99,7 @@ def entries(table: Table, expected: Sequence[Expectation]) -> list[dict[str, Any
     kinds = {c.name: c.type.log for c in table.columns}
     if types := [e for e in expected if e.group == TYPES]:
         names = [e.column for e in types]
-        listed = ", ".join(f"({_text(n)}, {_text(plain(kinds[n]))})" for n in names)
+        listed = ", ".join(f"({as_text(n)}, {as_text(plain(kinds[n]))})" for n in names)
         found.append(
             _rows_of(
                 TYPES,
@@ -149,16 +151,6 @@ def plain(kind: str) -> str:
     return kind.replace(" without time zone", "").replace(" ", "")
 
 
-def parameter(text: str) -> dict[str, str]:
-    """A value that is filled in when the batch is there."""
-    return {"$PARAMETER": text}
-
-
-def oldest(column: str) -> str:
-    """The parameter for how old the newest value of the column may be."""
-    return f"oldest_{column}"
-
-
 def expectations(table: Table) -> list[Expectation]:
     """What a batch of the table must be like; sorted by rule.
 
@@ -169,7 +161,7 @@ def expectations(table: Table) -> list[Expectation]:
         found |= {e.rule_id: e for e in _of_column(table, column)}
     for rule in table.rules:
         if rule.layer == "gate":
-            found[rule.id] = _of_rule(table, rule)
+            found[rule.id] = _of_check(rule.id, rule.severity, rule.check)
     return sorted(found.values(), key=lambda e: e.rule_id)
 
 
@@ -188,11 +180,12 @@ def _of_table(table: Table) -> Iterator[Expectation]:
             "row_count_band",
             "block",
             "expect_table_row_count_to_be_between",
-            f"{_span(low, high)} times the rows of the batch before",
-            _between(
-                parameter(BAND[0]) if low else None,
-                parameter(BAND[1]) if high else None,
-            ),
+            f"{Bounds(*(str(b or '') for b in (low, high)))} times the rows of the "
+            "batch before",
+            {
+                **({"min_value": parameter(BAND[0])} if low else {}),
+                **({"max_value": parameter(BAND[1])} if high else {}),
+            },
             counts_rows=True,
         )
     yield Expectation(
@@ -204,9 +197,9 @@ def _of_table(table: Table) -> Iterator[Expectation]:
     )
     if table.key:
         names = [c.name for c in table.key]
-        text = "" if len(names) == 1 else "|".join(names)
-        column = names[0] if len(names) == 1 else ""
-        yield _unique(rules.rule_id("unique", text, column), "block", names)
+        place = ("", names[0]) if len(names) == 1 else ("|".join(names), "")
+        key = Unique(*place, {c.name: c.type for c in table.columns})
+        yield _of_check(key.id, "block", key)
 
 
 def _of_column(table: Table, column: Column) -> Iterator[Expectation]:
@@ -219,154 +212,22 @@ def _of_column(table: Table, column: Column) -> Iterator[Expectation]:
         group=TYPES,
     )
     if not column.nullable or column.key_position:
-        yield _not_null(f"{column.name}:not_null", "block", column.name, 0)
+        known = NotNull("", column.name, {column.name: column.type})
+        yield _of_check(known.id, "block", known)
 
 
-def _not_null(rule_id: str, severity: str, column: str, share: float) -> Expectation:
-    arguments: dict[str, Any] = {"column": column}
-    if share:
-        arguments["mostly"] = round(1 - share, 9)
-    return Expectation(
-        rule_id,
-        severity,
-        "expect_column_values_to_not_be_null",
-        f"at most {share:.4%} NULL".replace(".0000", "") if share else "no NULL",
-        arguments,
-        failing=f'"{column}" is null',
-        group="" if share or severity != "block" else COMPLETE,
-    )
-
-
-def _unique(rule_id: str, severity: str, columns: list[str]) -> Expectation:
-    names = ", ".join(f'"{c}"' for c in columns)
-    known = " and ".join(f'"{c}" is not null' for c in columns)
-    arguments: dict[str, Any] = {"column": columns[0]}
-    kind = "expect_column_values_to_be_unique"
-    if len(columns) > 1:
-        arguments = {"column_list": columns, "ignore_row_if": "any_value_is_missing"}
-        kind = "expect_compound_columns_to_be_unique"
+def _of_check(rule_id: str, severity: str, check: Check[Any]) -> Expectation:
+    kind, expected, arguments = check.expectation()
+    if kind.startswith("expect_column"):
+        arguments.setdefault("column", check.column)
+    alone = not isinstance(check, NotNull) or check.parsed or severity != "block"
     return Expectation(
         rule_id,
         severity,
         kind,
-        "no two rows with the same value",
+        expected,
         arguments,
-        failing=f"({known} and count(*) over (partition by {names}) > 1)",
+        check.failing(),
+        check.counts_rows,
+        "" if alone else COMPLETE,
     )
-
-
-def _of_rule(table: Table, rule: Rule) -> Expectation:
-    """A rule of the seed; its column and argument were checked when it was read."""
-
-    def made(
-        kind: str, expected: str, failing: str = "", **arguments: Any
-    ) -> Expectation:
-        if rule.column and kind.startswith("expect_column"):
-            arguments["column"] = rule.column
-        return Expectation(
-            rule.id,
-            rule.severity,
-            kind,
-            expected,
-            {k: v for k, v in arguments.items() if v is not None},
-            failing,
-            counts_rows=rule.check == "row_count",
-        )
-
-    column = f'"{rule.column}"'
-    kinds = {c.name: c.type for c in table.columns}
-    match rule.check:
-        case "not_null":
-            share = rules.share(rule.argument)
-            return _not_null(rule.id, rule.severity, rule.column, share)
-        case "unique":
-            names = rule.argument.split("|") if rule.argument else [rule.column]
-            return _unique(rule.id, rule.severity, names)
-        case "between":
-            bounds = rules.bounds(rule.argument, kinds[rule.column])
-            is_time = predicate.family(kinds[rule.column]) == "time"
-            low, high = (_literal(b, is_time) for b in (bounds.low, bounds.high))
-            failing = " or ".join(
-                f"{column} {sign} {bound}"
-                for sign, bound in (("<", low), (">", high))
-                if bound
-            )
-            return made(
-                "expect_column_values_to_be_between",
-                f"values of {_span(bounds.low, bounds.high)}",
-                f"({failing})",
-                min_value=_value(bounds.low, is_time),
-                max_value=_value(bounds.high, is_time),
-            )
-        case "matches" | "date_format":
-            is_date = rule.check == "date_format"
-            of = rules.date_pattern if is_date else rules.pattern
-            pattern = of(rule.argument)
-            told = "dates written" if is_date else "texts that match"
-            return made(
-                "expect_column_values_to_match_regex",
-                f"{told} {rule.argument}",
-                f"not ({column} ~ {_text(pattern)})",
-                regex=pattern,
-            )
-        case "one_of":
-            words = rules.words(rule.argument)
-            is_number = predicate.family(kinds[rule.column]) == "number"
-            listed = ", ".join(w if is_number else _text(w) for w in words)
-            return made(
-                "expect_column_values_to_be_in_set",
-                f"one of {', '.join(words)}",
-                f"{column} not in ({listed})",
-                value_set=[_value(w, not is_number) for w in words],
-            )
-        case "fresh":
-            return made(
-                "expect_column_max_to_be_between",
-                f"a value of the last {rule.argument}",
-                min_value=parameter(oldest(rule.column)),
-            )
-        case "row_count":
-            bounds = rules.counts(rule.argument)
-            return made(
-                "expect_table_row_count_to_be_between",
-                f"{_span(bounds.low, bounds.high)} rows read",
-                min_value=parameter(COUNT[0]) if bounds.low else None,
-                max_value=parameter(COUNT[1]) if bounds.high else None,
-            )
-        case "satisfies":
-            condition = predicate.to_sql(rules.condition(rule.argument, kinds))
-            return made(
-                "unexpected_rows_expectation",
-                rule.argument,
-                f"{condition} is false",
-                # A constant: no value of a row leaves the warehouse.
-                unexpected_rows_query=(
-                    f"select 1 as failing from {{batch}} where {condition} is false"
-                ),
-            )
-    raise AssertionError(rule.check)
-
-
-def _between(low: Any, high: Any) -> dict[str, Any]:
-    bounds = {"min_value": low, "max_value": high}
-    return {k: v for k, v in bounds.items() if v is not None}
-
-
-def _span(low: object, high: object) -> str:
-    if low and high:
-        return f"{low} to {high}"
-    return f"{low} or more" if low else f"{high} or less"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _literal(bound: str, is_time: bool) -> str:
-    return _text(bound) if bound and is_time else bound
-
-
-def _value(text: str, is_text: bool) -> Any:
-    if is_text or not text:
-        return text or None
-    return float(text) if "." in text else int(text)

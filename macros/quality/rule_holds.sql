@@ -1,8 +1,15 @@
 {#- What is unknown because of a NULL fails no rule -#}
-{% macro rule_holds(rule) %}
+{% macro rule_holds(rule, joined='') %}
     {%- if rule.pattern is defined -%}
         {%- set found = matching(expression=rule.column, pattern=rule.pattern) -%}
         {%- set holds = rule.column ~ " is null or " ~ found ~ " is not null" -%}
+    {%- elif rule.function is defined -%}
+        {#- The sum and the count of no rows are 0; nothing equals their least -#}
+        {%- if rule.function in ('sum', 'count') -%}
+            {%- set joined = "coalesce(" ~ joined ~ ", 0)" -%}
+        {%- endif -%}
+        {%- set holds = rule.column ~ " is null or coalesce(" ~ rule.column ~ " = "
+            ~ joined ~ ", false)" -%}
     {%- elif rule.parent is defined -%}
         {%- set holds = rule.column ~ " in (select " ~ rule.field ~ " from "
             ~ rule.parent ~ ")" -%}

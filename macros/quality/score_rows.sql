@@ -20,7 +20,9 @@
     ) -%}
 {%- endfor -%}
 {%- for rule in consistent -%}
-    {%- do dimensions.consistency.append(rule_holds(rule=rule)) -%}
+    {%- do dimensions.consistency.append(
+        rule_holds(rule=rule, joined="_aggregate_" ~ loop.index)
+    ) -%}
 {%- endfor -%}
 select
     {%- for name in key %}
@@ -48,6 +50,11 @@ from (
             table=table, warn_minutes=warn_minutes, error_minutes=error_minutes
         ) }} as timeliness
     from {{ relation }}
+    {%- for rule in consistent %}
+        {%- if rule.function is defined %}
+    {{ aggregate_join(rule=rule, name="_aggregate_" ~ loop.index) }}
+        {%- endif %}
+    {%- endfor %}
     where not is_deleted
 ) as judged
 {% endmacro %}

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from ingest import build
-from tests.unit.test_types_and_options import WIDER
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,15 +93,3 @@ def test_a_good_call_says_nothing(project: Path) -> None:
     assert parse(project, "scd1(source=this, key=['id'], columns=['id', 'v'])") == ""
     call = "assert_columns(macro='x', columns=['a', 'b'], key=['a'], tracked=['b'])"
     assert parse(project, call) == ""
-
-
-def test_the_macro_and_the_runner_have_one_rule_of_what_widens(project: Path) -> None:
-    cases = [[old, new, wider] for (old, new), wider in WIDER.items()]
-    told = parse(
-        project,
-        f"{{% for old, new, wider in {cases} %}}"
-        "{% if widens(old=old, new=new) != wider %}"
-        "{{ exceptions.raise_compiler_error(old ~ ' to ' ~ new ~ ' differs') }}"
-        "{% endif %}{% endfor %}",
-    )
-    assert told == ""

@@ -25,6 +25,7 @@ from ingest import build, extract, pipeline, snowflake, types
 from ingest.embedded import mariadb
 from ingest.types import SourceColumn
 from tests.clone import Clone, quiet
+from tests.unit.test_types_and_options import LISTED
 
 BIG = 2_000_000
 BYTES = "unhex('" + bytes(range(256)).hex() + "')"
@@ -393,7 +394,7 @@ def test_each_type_at_its_extremes_is_the_same_in_each_place(
     }
     name = "MariaDB" if server.is_mariadb else "MySQL 8"
     there = {types.of_source(column) for column in tables["type_asked"].columns}
-    listed = {types.of_source(c) for _, c, servers in types.LISTED if name in servers}
+    listed = {types.of_source(c) for _, c, servers in LISTED if name in servers}
     assert listed <= there, "the documentation lists more than is tested"
     found = []
     with described(

@@ -20,7 +20,7 @@ from tests.clone import REPOSITORY
 @given(st.text(min_size=1, max_size=64))
 def test_any_name_becomes_a_safe_one_that_stays(name: str) -> None:
     safe = column_name(name, set())
-    assert metadata._IDENTIFIER.fullmatch(safe)
+    assert metadata.names.IDENTIFIER.fullmatch(safe)
     assert safe not in metadata.RESERVED
     assert safe == column_name(name, set())
 

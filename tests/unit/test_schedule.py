@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ingest import metadata, schedule, settings, stop
+from ingest.checks.references import References
 from ingest.metadata import Rule, Table
 
 SHOP = metadata.enabled(metadata.load(settings.ROOT))
@@ -20,7 +21,7 @@ CHILDREN = {
 def refer(table: Table, *models: str) -> Table:
     """The table with references to these models, and no other rules."""
     rules = tuple(
-        Rule("x", "x", "references", f"{m}.x", "warn", "model", "") for m in models
+        Rule("x", References(f"{m}.x", "x", {}), "warn", "model", "") for m in models
     )
     return replace(table, rules=rules)
 

@@ -1,10 +1,14 @@
 """Canonical types, options and settings: what is accepted, what it means, what not."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
+import jinja2
 import pytest
 
 from ingest import clock, options, settings, types
@@ -12,6 +16,7 @@ from ingest.errors import ConfigurationError
 from ingest.metadata import Source
 from ingest.options import Options
 from ingest.types import SourceColumn
+from tests.clone import REPOSITORY
 
 SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")
 
@@ -83,12 +88,101 @@ def test_the_log_holds_as_text_what_only_postgres_can_make(name: str) -> None:
         assert other.log == other.postgres
 
 
-def test_every_type_that_the_documentation_lists_has_a_canonical_one() -> None:
-    for label, column, servers in types.LISTED:
-        proposal = types.of_source(column)
-        assert types.parse(proposal.type), label
-        assert not proposal.otherwise or types.parse(proposal.otherwise), label
-        assert servers
+BOTH, MARIADB = ("MariaDB", "MySQL 8"), ("MariaDB",)
+# The types as docs/types.md lists them: how they are written, an example of each and
+# the servers that the tests read it from.
+LISTED: tuple[tuple[str, SourceColumn, tuple[str, ...]], ...] = (
+    ("BOOL, TINYINT(1)", SourceColumn("", "tinyint", "tinyint(1)"), BOTH),
+    (
+        "TINYINT, SMALLINT, MEDIUMINT, each UNSIGNED as well",
+        SourceColumn("", "mediumint", "mediumint unsigned"),
+        BOTH,
+    ),
+    ("INT", SourceColumn("", "int", "int"), BOTH),
+    ("INT UNSIGNED", SourceColumn("", "int", "int unsigned"), BOTH),
+    ("BIGINT", SourceColumn("", "bigint", "bigint"), BOTH),
+    ("BIGINT UNSIGNED", SourceColumn("", "bigint", "bigint unsigned"), BOTH),
+    (
+        "DECIMAL(p,s), p to 38",
+        SourceColumn("", "decimal", "decimal(12,2)", precision=12, scale=2),
+        BOTH,
+    ),
+    (
+        "DECIMAL(p,s), p from 39 to 65",
+        SourceColumn("", "decimal", "decimal(65,30)", precision=65, scale=30),
+        BOTH,
+    ),
+    ("FLOAT", SourceColumn("", "float", "float"), BOTH),
+    ("DOUBLE", SourceColumn("", "double", "double"), BOTH),
+    ("BIT(1)", SourceColumn("", "bit", "bit(1)", precision=1), BOTH),
+    ("BIT(n), n to 31", SourceColumn("", "bit", "bit(31)", precision=31), BOTH),
+    ("BIT(n), n to 63", SourceColumn("", "bit", "bit(63)", precision=63), BOTH),
+    ("BIT(64)", SourceColumn("", "bit", "bit(64)", precision=64), BOTH),
+    (
+        "CHAR(n), VARCHAR(n)",
+        SourceColumn("", "varchar", "varchar(20)", length=20),
+        BOTH,
+    ),
+    (
+        "CHAR(0), TINYTEXT, TEXT, MEDIUMTEXT, LONGTEXT",
+        SourceColumn("", "longtext", "longtext"),
+        BOTH,
+    ),
+    ("ENUM, SET", SourceColumn("", "enum", "enum('a')"), BOTH),
+    (
+        "BINARY, VARBINARY, TINYBLOB, BLOB, MEDIUMBLOB, LONGBLOB",
+        SourceColumn("", "blob", "blob"),
+        BOTH,
+    ),
+    ("DATE", SourceColumn("", "date", "date"), BOTH),
+    ("TIME, TIME(0) to TIME(6)", SourceColumn("", "time", "time(6)"), BOTH),
+    ("DATETIME(0) to DATETIME(6)", SourceColumn("", "datetime", "datetime"), BOTH),
+    ("TIMESTAMP(0) to TIMESTAMP(6)", SourceColumn("", "timestamp", ""), BOTH),
+    ("YEAR", SourceColumn("", "year", "year"), BOTH),
+    ("JSON", SourceColumn("", "json", "json"), BOTH),
+    (
+        "GEOMETRY, POINT, LINESTRING, POLYGON, their MULTI… and collections",
+        SourceColumn("", "geometry", "geometry"),
+        BOTH,
+    ),
+    ("UUID", SourceColumn("", "uuid", "uuid"), MARIADB),
+    ("INET6", SourceColumn("", "inet6", "inet6"), MARIADB),
+    ("INET4", SourceColumn("", "inet4", "inet4"), MARIADB),
+)
+# What DuckDB's types are called in a Parquet file.
+PARQUET = {
+    "boolean": "BOOLEAN",
+    "integer": "INT32",
+    "bigint": "INT64",
+    "double": "DOUBLE",
+    "varchar": "STRING",
+    "json": "JSON",
+    "blob": "BYTE_ARRAY",
+    "date": "DATE",
+    "time": "TIME, µs",
+    "timestamp": "TIMESTAMP, µs, local",
+    "timestamptz": "TIMESTAMP, µs, UTC",
+}
+
+
+def test_the_documentation_lists_what_becomes_of_each_type() -> None:
+    places = {"MariaDB": "tests", "MySQL 8": "workflow"}
+    head = ["source", "canonical", "Parquet", "Postgres", "Snowflake", "note", *places]
+    rows = [head, ["---"] * len(head)]
+    for label, column, servers in LISTED:
+        found = types.of_source(column)
+        kind = types.parse(found.type)
+        note = found.note
+        if found.otherwise:
+            note += (
+                f"; `{types.parse(found.otherwise).name}` where it holds other values"
+            )
+        parquet = PARQUET.get(kind.duckdb, kind.duckdb.upper())
+        names = [parquet, kind.postgres, kind.snowflake]
+        marks = [places[server] if server in servers else "" for server in places]
+        rows.append([label, f"`{kind.name}`", *names, note.lstrip("; "), *marks])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    assert f"\n\n{table}\n\n" in (REPOSITORY / "docs/types.md").read_text(), table
 
 
 def test_a_type_without_a_mapping_says_so() -> None:
@@ -182,7 +276,7 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
 def test_an_option_takes_its_kind_of_value_only(
     name: str, good: str, value: object, bad: list[str]
 ) -> None:
-    parse: Callable[[str], object] = options.KNOWN[name].parse
+    parse: Callable[[str], object] = options.KNOWN[name].kind.parse
     assert parse(good) == value
     for text in bad:
         with pytest.raises(ValueError, match=r"."):
@@ -194,7 +288,7 @@ def test_every_option_is_tried_above_and_explained() -> None:
     assert {case[0] for case in marks[0].args[1]} == set(options.KNOWN)
     for name, option in options.KNOWN.items():
         assert option.meaning, name
-        assert option.kind, name
+        assert option.kind.name, name
         assert hasattr(Options(), name)
 
 
@@ -355,6 +449,69 @@ WIDER = {
     ("varchar(5)", "numeric(9,0)"): False,
     ("date", "timestamp"): False,
 }
+
+
+class Returned(Exception):
+    """What a macro returns, as in dbt."""
+
+
+def called(file: str, **arguments: str) -> tuple[Any, Any]:
+    """What the macro of a file returns on Postgres and on Snowflake."""
+
+    def give(value: object) -> None:
+        raise Returned(value)
+
+    template = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(
+        (REPOSITORY / "macros" / file).read_text(),
+        {"return": give, "modules": SimpleNamespace(re=re)},
+    )
+    macros = template.module.__dict__
+    found = []
+    for target in ("postgres", "snowflake"):
+        names = [f"{word}__{Path(file).stem}" for word in (target, "default")]
+        macro = next(macros[n] for n in [*names, Path(file).stem] if n in macros)
+        with pytest.raises(Returned) as returned:
+            macro(**arguments)
+        found.append(returned.value.args[0])
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize(("old", "new"), WIDER)
+def test_a_macro_widens_what_the_runner_does(old: str, new: str) -> None:
+    wider = WIDER[old, new]
+    assert called("load/widens.sql", old=old, new=new) == (wider, wider)
+
+
+def test_a_macro_names_the_types_as_the_runner_does() -> None:
+    sized = ["decimal(12,2)", "decimal(38,9)", "decimal(39,0)", "varchar(20)"]
+    plain = [name for name in types.KNOWN if "(" not in name]
+    assert len(plain) == len(types.KNOWN) - 2
+    for kind in map(types.parse, [*plain, *sized]):
+        found = called("staging/warehouse_type.sql", type=kind.name)
+        assert found == (kind.postgres, kind.snowflake), kind.name
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "comparable"),
+    [
+        ("integer", "decimal(12,2)", True),
+        ("varchar(9)", "text", True),
+        ("date", "timestamptz", True),
+        ("binary", "geometry", True),
+        ("decimal(39,0)", "decimal(65,30)", True),
+        ("decimal(39,0)", "bigint", False),
+        ("duration", "text", False),
+        ("time", "date", False),
+        ("bigint", "boolean", False),
+        ("json", "text", False),
+    ],
+)
+def test_types_are_comparable_where_both_warehouses_can(
+    one: str, other: str, comparable: bool
+) -> None:
+    kinds = types.parse(one), types.parse(other)
+    assert types.are_comparable(*kinds) == comparable
+    assert types.are_comparable(*reversed(kinds)) == comparable
 
 
 @pytest.mark.parametrize(("old", "new"), WIDER)

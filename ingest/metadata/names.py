@@ -1,0 +1,81 @@
+"""Names: which ones are safe in both warehouses, and what a source's become there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from anyascii import anyascii
+
+# Names that one of the warehouses wants quoted, or that the log itself uses.
+RESERVED = frozenset(
+    """
+    account all alter analyse analyze and any array as asc asymmetric
+    authorization between binary both by case cast check collate collation
+    column concurrently connect connection constraint create cross current
+    current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user database default deferrable delete desc
+    distinct do drop else end except exists false fetch following for foreign
+    freeze from full grant group gscluster having ilike in increment initially
+    inner insert intersect into is isnull issue join lateral leading left like
+    limit localtime localtimestamp minus natural not notnull null of offset on
+    only or order organization outer overlaps placing primary qualify references
+    regexp returning revoke right rlike row rows sample schema select
+    session_user set similar some start symmetric system_user table tablesample
+    then to trailing trigger true try_cast union unique update user using values
+    variadic verbose view when whenever where window with
+    cmax cmin ctid tableoid xmax xmin
+    is_deleted is_current valid_from valid_to version op
+    """.split()
+)
+# How the columns begin that dbt's snapshots add.
+OF_SNAPSHOTS = "dbt_"
+# dbt cuts a name of Postgres for the `__dbt_backup` of the relation that it replaces;
+# two models that differ only behind the cut would share their backup.
+_LONGEST = 63 - len("__dbt_backup")
+LONGEST_LOG = _LONGEST - len("stg_")
+LONGEST_MODEL = _LONGEST - len("_snapshot")
+LONGEST_SOURCE = 24
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+# Where a word begins inside a name: InvoiceLine, HTMLPage, but not in IDs.
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])(?!.s(?![a-z]))")
+
+
+def words(name: str) -> str:
+    """A name's words in lower case, between underscores: InvoiceLine, invoice_line."""
+    return _WORD.sub("_", name).lower()
+
+
+def target_name(name: str) -> str:
+    """A safe warehouse identifier for any source name; it may be a reserved word."""
+    safe = re.sub(r"[^a-z0-9_]+", "_", words(anyascii(name))).strip("_")
+    if not safe:  # signs alone
+        safe = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return safe if safe[0].isalpha() else f"x_{safe}"
+
+
+def faults_of_name(what: str, name: str) -> list[str]:
+    """Why that can't be a name in the warehouses, with what to do."""
+    if not IDENTIFIER.fullmatch(name):
+        return [
+            f"{what} {name!r} is not a safe name: a lower-case letter, then "
+            "lower-case letters, digits and _, 63 characters at most; try "
+            f"{target_name(name)!r}"
+        ]
+    if name in RESERVED:
+        return [f"{what} {name!r} is a reserved word; try {name + '_value'!r}"]
+    return []
+
+
+def faults_of_source(name: str) -> list[str]:
+    """Why a source can't have that name, with what to do; nothing if it can."""
+    faults = faults_of_name("source", name)
+    if "__" in name:
+        faults.append("source must not contain '__', which parts names")
+    if len(name) > LONGEST_SOURCE:
+        faults.append(
+            f"source {name!r} is longer than {LONGEST_SOURCE} characters, which leaves "
+            "no room for its tables' names; shorten it"
+        )
+    return faults
