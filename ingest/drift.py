@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest import catalogue, generate, keys, locks, metadata, seedfile, types
-from ingest.catalogue import Column, Key, SourceTable
-from ingest.discover.rows import new_column_row, rule_of_values
+from ingest import keys, locks
 from ingest.errors import SeedbedError
 from ingest.ledger import Connection
-from ingest.metadata import Source, Table
+from ingest.seed import generate, metadata, seedfile, types
+from ingest.seed.discover.rows import new_column_row, rule_of_values
+from ingest.seed.metadata import Source, Table
+from ingest.sources.mysql import catalogue
+from ingest.sources.mysql.catalogue import Column, Key, SourceTable
 
 # A wall clock's time and an instant: one in the place of the other is hours away.
 _RIGHT_CLOCK = {

@@ -15,28 +15,17 @@ from dataclasses import asdict, dataclass, field
 
 import duckdb
 
-from ingest import (
-    casts,
-    duck,
-    files,
-    keys,
-    ledger,
-    log,
-    reading,
-    reconcile,
-    retry,
-    settings,
-    source,
-    window,
-)
+from ingest import duck, files, keys, ledger, log, retry, settings, window
+from ingest.differences import differences
 from ingest.duck import backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError
 from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch
 from ingest.load import Loading
-from ingest.metadata import Table
 from ingest.pieces import Condition
+from ingest.seed.metadata import Table
+from ingest.sources.mysql import casts, reading, source
 from ingest.standardise import Bronze, Standardisation, holds_rows
 
 
@@ -482,7 +471,7 @@ class _Extraction:
 
     def _read_differences(self, read: _Reading) -> None:
         """Read the rows in which the log differs from the source."""
-        found = reconcile.differences(self.engine, self.table, self.released)
+        found = differences(self.engine, self.table, self.released)
         read.live_keys = found.compared
         if found.missing or found.stale:
             self.engine.execute(

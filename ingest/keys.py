@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import casts, log, reading, source
+from ingest import log
 from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
-from ingest.metadata import Column, Table
+from ingest.seed.metadata import Column, Table
+from ingest.sources.mysql import casts, reading, source
 
 BUCKETS = 4096
 MOST_RANGES = 32

@@ -24,14 +24,9 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from ingest import journal, locks, settings
-from ingest.errors import (
-    ConfigurationError,
-    SeedbedError,
-    ServiceError,
-    first_line,
-)
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError, first_line
 from ingest.lake import Lake, Manifest
-from ingest.metadata import Table
+from ingest.seed.metadata import Table
 
 Connection = psycopg.Connection[Any]
 

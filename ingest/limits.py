@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ingest.types import CanonicalType
+from ingest.seed.types import CanonicalType
 
 INDEX_BYTES = 2704
 ROW_BYTES = 8160

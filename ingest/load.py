@@ -17,14 +17,15 @@ import duckdb
 import psycopg
 from psycopg import sql
 
-from ingest import duck, ledger, limits, locks, retry, settings, types
+from ingest import duck, ledger, limits, locks, retry, settings
 from ingest import log as log_sql
 from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
 from ingest.killpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.ledger import Batch
-from ingest.metadata import Table
+from ingest.seed import types
+from ingest.seed.metadata import Table
 
 LOG_COLUMNS = {
     # One char(1) would make DuckDB send all rows as text rather than binary.

@@ -6,7 +6,7 @@ Written apart from the dbt macros on purpose: their result is checked against it
 from __future__ import annotations
 
 from ingest.duck import literal, quoted
-from ingest.metadata import Table
+from ingest.seed.metadata import Table
 
 
 def name_of(table: Table) -> str:

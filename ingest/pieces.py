@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import duckdb
 
 from ingest.duck import asked, backticked, literal, one_thread, quoted, source_literal
-from ingest.metadata import Column, Table
-from ingest.source import named
+from ingest.seed.metadata import Column, Table
+from ingest.sources.mysql.source import named
 
 # Makes the condition of the rows to read, with names quoted for one of the servers.
 Condition = Callable[[Callable[[str], str]], str]

@@ -12,7 +12,7 @@ from typing import Any
 from ingest import settings
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.lake import Lake
-from ingest.metadata import Table
+from ingest.seed.metadata import Table
 
 NONCURRENT_DAYS = 30
 UNFINISHED_DAYS = 7

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from ingest.errors import ConfigurationError
-from ingest.metadata import Source
+from ingest.seed.metadata import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECT_SECONDS = 10

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import duckdb
 
 from ingest import files, keys, log, pieces
-from ingest.casts import cast, fits, shown
 from ingest.clock import effective
 from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.ledger import Batch, Released
-from ingest.metadata import Column, Table
+from ingest.seed.metadata import Column, Table
+from ingest.sources.mysql.casts import cast, fits, shown
 
 
 @dataclass(frozen=True)

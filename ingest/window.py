@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest import clock, ledger, source
+from ingest import clock, ledger
 from ingest.duck import literal, quoted
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.ledger import Batch, Released, Window
-from ingest.metadata import Table
+from ingest.seed.metadata import Table
+from ingest.sources.mysql import source
 
 # A window is cut into this many ranges at most.
 MOST_RANGES = 1000

@@ -52,7 +52,7 @@ class TimeOfDay(BaseDeadlineReference):
 
 async def missed(context: dict[str, Any], told: str) -> None:
     """Raise the alert; runs in the triggerer."""
-    from ingest import steps
+    from orchestration import steps
 
     run = context["dag_run"]
     await asyncio.to_thread(steps.late, run["dag_id"], run["dag_run_id"], told, print)

@@ -16,8 +16,10 @@ from pathlib import Path
 from airflow.sdk import CronTriggerTimetable
 from airflow.timetables.trigger import CronTriggerTimetable as Timetable
 
-from ingest import metadata, schedule, seedfile, settings
+from ingest import settings
 from ingest.errors import ConfigurationError
+from ingest.seed import metadata, seedfile
+from orchestration import schedule
 
 
 @dataclass

@@ -23,10 +23,10 @@ from airflow.sdk.exceptions import (
 from cosmos import ProfileConfig
 from cosmos.operators.local import DbtBuildLocalOperator
 
-from ingest import snowflake
 from ingest.errors import NotDoneError
 from ingest.settings import ROOT
 from ingest.window import Request
+from orchestration import snowflake
 
 TARGET = "postgres"
 # Tables of one source that are read at once, and tables loaded at once.
@@ -89,7 +89,7 @@ def begin(
     request: dict[str, str] | None = None,
 ) -> str:
     """Open the run in the control tables; its id there."""
-    from ingest import steps
+    from orchestration import steps
 
     context = get_current_context()
     named = patterns.split(",") if isinstance(patterns, str) else patterns
@@ -113,7 +113,7 @@ def move(
     request: dict[str, str] | None = None,
 ) -> str:
     """Take one table through some steps; the state that it came to."""
-    from ingest import steps
+    from orchestration import steps
 
     run = begun(run)
     context = get_current_context()
@@ -126,7 +126,7 @@ def move(
 @task
 def due(run: str, source: str, level: int) -> list[str]:
     """The ids of the run's tables of a source that are read in that level."""
-    from ingest import steps
+    from orchestration import steps
 
     with told():
         return steps.due(run, source, level)
@@ -139,7 +139,7 @@ def unread(run: str | None) -> list[str]:
     There are some where the seed was changed while the run was under way, and with it
     the levels.
     """
-    from ingest import steps
+    from orchestration import steps
 
     with told():
         return steps.unread(begun(run))
@@ -175,7 +175,7 @@ def read_sources(run: Any, groups: Sequence[tuple[int, str]], through: Any) -> A
 @task(trigger_rule=WHATEVER)
 def validate(run: str | None) -> dict[str, Any] | None:
     """Let what is loaded pass the gate; plan the build, None where nothing is good."""
-    from ingest import steps
+    from orchestration import steps
 
     run = begun(run)
     with told():
@@ -189,7 +189,7 @@ def validate(run: str | None) -> dict[str, Any] | None:
 
 def unended(context: Any) -> None:
     """Let people be told of a run whose end has failed, as of one without a begin."""
-    from ingest import steps
+    from orchestration import steps
 
     run, why = context["dag_run"], context.get("exception") or "its end was cut off"
     steps.fail(run.dag_id, run.run_id, str(why), tell)
@@ -198,7 +198,7 @@ def unended(context: Any) -> None:
 @task(trigger_rule=WHATEVER, on_failure_callback=unended)
 def end(run: str | None) -> str:
     """Close the run; fails, and so the DAG's run does, unless it is done."""
-    from ingest import steps
+    from orchestration import steps
 
     ti = get_current_context()["ti"]
     if run is None:
@@ -220,7 +220,7 @@ def end(run: str | None) -> str:
 @task(trigger_rule=WHATEVER)
 def publish(run: str | None) -> str:
     """Publish what was built to Snowflake; left out where not all of it was."""
-    from ingest import steps
+    from orchestration import steps
 
     run = begun(run)
     ti = get_current_context()["ti"]
@@ -302,7 +302,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
     def execute(self, context: Any) -> None:
         """Build, once no other build is under way."""
-        from ingest import steps
+        from orchestration import steps
 
         ti = context["ti"]
         planned = ti.xcom_pull(task_ids="validate")
@@ -327,7 +327,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
     def keep(self, folder: str, context: Any) -> None:
         """Keep what the tests saw, while dbt's files are there."""
-        from ingest import steps
+        from orchestration import steps
 
         behind = steps.look(self.run, Path(folder) / "target", self.began, TARGET)
         context["ti"].xcom_push(key=BEHIND, value=behind)
@@ -353,7 +353,7 @@ def build_and_end(run: Any, moved: Any) -> None:
 @task
 def chosen(run: str) -> list[str]:
     """The ids of the run's tables."""
-    from ingest import steps
+    from orchestration import steps
 
     with told():
         return steps.table_ids(run)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ingest.embedded.debian import libraries
+from sandbox.servers.debian import libraries
 from tests.debian import unpacked
 
 FLAGS = (

@@ -28,19 +28,14 @@ import pytest
 from botocore.config import Config
 from psycopg import sql
 
-from ingest import (
-    build,
-    demo,
-    embedded,
-    metadata,
-    packages,
-    pipeline,
-    private,
-    settings,
-)
-from ingest.embedded.mariadb import MariaDB
-from ingest.embedded.postgres import Postgres, binaries
-from ingest.embedded.service import Stack
+from ingest import private, settings
+from ingest.seed import metadata
+from orchestration import build, packages, pipeline
+from sandbox import demo
+from sandbox import servers as embedded
+from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.postgres import Postgres, binaries
+from sandbox.servers.service import Stack
 from tests import comparator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -297,7 +292,7 @@ class Clone:
 
     def command(self, *words: str) -> list[str]:
         """The command line of `./seedbed WORDS`."""
-        return [sys.executable, "-m", "ingest", *words]
+        return [sys.executable, "-m", "orchestration", *words]
 
     def dbt(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """dbt as a user types it, in a shell with the clone's variables."""
@@ -608,7 +603,7 @@ class Clone:
 
     def generate(self) -> None:
         """`./seedbed generate`, in this process."""
-        from ingest import generate
+        from ingest.seed import generate
 
         changes = generate.plan(self.root, metadata.load(self.root))
         generate.apply(self.root, changes)

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from ingest import embedded
-from ingest.demo import leave
-from ingest.embedded.snowflake import ACCOUNT
 from ingest.errors import ServiceError
-from ingest.pipeline import RunResult
+from orchestration.pipeline import RunResult
+from sandbox import servers as embedded
+from sandbox.demo import leave
+from sandbox.servers.snowflake import ACCOUNT
 from tests import mysql
 from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
 from tests.foreign import NAMED, SERVERS, Foreign

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.embedded.debian import Packages
 from ingest.errors import ServiceError
+from sandbox.servers.debian import Packages
 from tests.clone import REPOSITORY
 
 # Where Debian has the keys of all its suites.

@@ -16,9 +16,11 @@ from urllib.parse import quote, unquote, urlsplit
 import pymysql
 import pytest
 
-from ingest import build, discover, embedded, seedfile
-from ingest.discover import judge
-from ingest.metadata import HEADERS
+from ingest.seed import discover, seedfile
+from ingest.seed.discover import judge
+from ingest.seed.metadata import HEADERS
+from orchestration import build
+from sandbox import servers as embedded
 from tests.clone import Clone
 
 NAMED = os.environ.get("MYSQL_TEST_SERVER", "").rstrip("/")

@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ingest.embedded.debian import Packages, libraries
-from ingest.embedded.process import House
-from ingest.embedded.service import HOST, Service, Stack
+from sandbox.servers.debian import Packages, libraries
+from sandbox.servers.process import House
+from sandbox.servers.service import HOST, Service, Stack
 from tests.debian import unpacked
 
 WISH = "Name a server of your own in MYSQL_TEST_SERVER to have sources read from it."

@@ -1,4 +1,4 @@
-{#- The same rule as that of ingest/types.py, which widens the logs -#}
+{#- The same rule as that of ingest/seed/types.py, which widens the logs -#}
 {% macro widens(old, new) %}
     {%- set sized = '(varchar|numeric|number)[(]([0-9]+)(?:,([0-9]+))?[)]' -%}
     {%- set was = modules.re.fullmatch(sized, old) -%}

@@ -18,7 +18,7 @@ KNOWN = known.look()
 @task
 def awaited(run: str) -> list[dict[str, Any]]:
     """The run's tables, each with the manifest that it waits for."""
-    from ingest import steps
+    from orchestration import steps
 
     with tasks.told():
         return steps.awaited(run)

@@ -18,7 +18,7 @@ def announce(run: str | None) -> None:
 
     So lake_to_warehouses starts once for all of them.
     """
-    from ingest import steps
+    from orchestration import steps
 
     events = get_current_context()["outlet_events"][ANNOUNCED]
     with tasks.told():

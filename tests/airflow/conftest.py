@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ingest import embedded
-from ingest.cli import airflow as command
+from orchestration.cli import airflow as command
+from sandbox import servers as embedded
 from tests.clone import Clone, neutral_environment
 
 # Where Airflow writes when it is imported here, rather than beneath the person's home.

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ingest import ledger, pipeline
-from ingest.quality import decisions
+from ingest import ledger
+from orchestration import decisions, pipeline
 from tests.airflow.conftest import PAUSE, Airflow, until
 from tests.clone import Clone
 

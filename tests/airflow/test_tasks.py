@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from ingest import metadata, seedfile
-from ingest.cli import airflow as command
 from ingest.errors import ConfigurationError, ServiceError
-from ingest.metadata import MetadataError
+from ingest.seed import metadata, seedfile
+from ingest.seed.metadata import MetadataError
 from ingest.settings import ROOT
 from orchestration import known, tasks
+from orchestration.cli import airflow as command
 
 RUN = "scheduled__2026-03-01T02:00:00+00:00"
 

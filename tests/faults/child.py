@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ingest import pipeline
+from orchestration import pipeline
 from tests.clone import REPOSITORY, Clone
 
 _context = multiprocessing.get_context("forkserver")

@@ -1,6 +1,6 @@
 """What must be there afterwards, read from the source without the product."""
 
-from ingest.pipeline import RunResult
+from orchestration.pipeline import RunResult
 from tests.clone import Clone, by_key, columns_of, key_of
 from tests.conftest import Played
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingest.embedded.postgres import Postgres
-from ingest.embedded.service import Stack
+from sandbox.servers.postgres import Postgres
+from sandbox.servers.service import Stack
 from tests.clone import Clone
 from tests.faults.oracle import assert_nothing_open
 

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from ingest import embedded
-from ingest.embedded.mariadb import MariaDB
-from ingest.embedded.service import Stack
+from sandbox import servers as embedded
+from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.service import Stack
 from tests.clone import Clone, quiet
 from tests.faults.oracle import assert_heals
 

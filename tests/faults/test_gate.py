@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest.quality import process
+from gx import process
 from tests.clone import Clone
 from tests.conftest import Played
 from tests.faults.oracle import assert_nothing_open, assert_source, states

@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import extract, files, load, reconcile, standardise
+from ingest import extract, files, load, standardise
 from ingest.lake import Lake, Part
-from ingest.pipeline import RunResult
+from orchestration import reconcile
+from orchestration.pipeline import RunResult
 from tests.clone import quiet
 from tests.faults.oracle import states
 from tests.foreign import Foreign

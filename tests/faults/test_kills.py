@@ -6,13 +6,20 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from ingest import build, killpoints
+from ingest import killpoints
 from ingest.ledger import table_lock
-from tests.clone import Clone, by_key, columns_of, neutral_environment, quiet
+from orchestration import build
+from tests.clone import (
+    REPOSITORY,
+    Clone,
+    by_key,
+    columns_of,
+    neutral_environment,
+    quiet,
+)
 from tests.conftest import Played
 from tests.faults.child import Run
 from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
@@ -21,7 +28,7 @@ from tests.faults.trade import trade
 
 pytestmark = pytest.mark.up_to_silver
 
-INGEST = Path(killpoints.__file__).parent
+CODE = [REPOSITORY / name for name in ("gx", "ingest", "orchestration")]
 # Of the points on the way of a batch these three part what may be seen from what may
 # not: before it counts, in the transaction that loads it, after all is built.
 USUAL = ("before_manifest", "in_load", "after_build")
@@ -42,7 +49,8 @@ ONE_OF_EACH_LOAD_TYPE = {
 def test_every_point_in_the_code_is_a_known_one_and_each_is_there() -> None:
     used = [
         name
-        for path in INGEST.rglob("*.py")
+        for folder in CODE
+        for path in folder.rglob("*.py")
         for name in re.findall(r'\breach\("(\w+)"\)', path.read_text())
     ]
     assert sorted(used) == sorted(killpoints.POINTS), "each point once"

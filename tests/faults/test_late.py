@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ingest import embedded, reconcile
 from ingest.window import Request
+from orchestration import reconcile
+from sandbox import servers as embedded
 from tests.clone import Clone, add_operator, link_mariadb, operated, quiet
 from tests.faults.child import Run
 from tests.faults.oracle import assert_heals, assert_nothing_twice

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, pipeline
-from ingest.pipeline import RunResult
+from ingest import ledger
+from orchestration import pipeline
+from orchestration.pipeline import RunResult
 from tests.clone import Clone
 from tests.faults.oracle import states
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from ingest import ledger, locks, preview
+from ingest import ledger, locks
 from ingest.errors import ConfigurationError, ServiceError
-from ingest.operations import metrics
+from orchestration import preview
+from orchestration.watch import metrics
 from tests.clone import Clone, neutral_environment
 
 # Every name that the platform takes in turn, and the functions that take an advisory

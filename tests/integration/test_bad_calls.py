@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import build
+from orchestration import build
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ingest import embedded
-from ingest.bench.peers import Peer, install
-from ingest.cli.bench import bench
 from ingest.errors import SeedbedError
+from orchestration.cli.bench import bench
+from sandbox import servers as embedded
+from sandbox.bench.peers import Peer, install
 from tests.clone import (
     REPOSITORY,
     Clone,

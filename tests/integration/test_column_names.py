@@ -8,16 +8,20 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from ingest import build, log, metadata, reconcile, seedfile
+from ingest import log
+from ingest.seed import metadata, seedfile
+from orchestration import build, reconcile
 from tests.clone import REPOSITORY
 from tests.foreign import Foreign
 
 KINDS = ("full", "incremental", "scd1", "scd2", "cdc", "snapshot")
 # What reads, compares and judges rows, beside the models.
 MODULES = (
-    "log standardise extract reconcile keys casts reading source window "
-    "quality/failing quality/decisions quality/profile quality/suites parity"
-).split()
+    *(f"ingest/{m}" for m in "log standardise extract differences keys window".split()),
+    *(f"ingest/sources/mysql/{m}" for m in "casts reading source".split()),
+    *(f"gx/{m}" for m in "failing profile".split()),
+    *("ingest/seed/suites", "orchestration/decisions", "orchestration/parity"),
+)
 
 pytestmark = pytest.mark.long
 # MySQL's limit is 16 columns.
@@ -36,7 +40,7 @@ def _of_models(texts: Iterable[str]) -> set[str]:
 
 def _of_modules() -> set[str]:
     """The same for the SQL in the runner's modules and in macros."""
-    files = [REPOSITORY / "ingest" / f"{name}.py" for name in MODULES]
+    files = [REPOSITORY / f"{name}.py" for name in MODULES]
     files += (REPOSITORY / "macros").rglob("*.sql")
     found = set()
     for file in files:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest import summary
+from orchestration import summary
 from tests.clone import LAYERS, Clone, columns_of, neutral_environment
 from tests.conftest import Played
 
@@ -18,7 +18,7 @@ def shell(clone: Clone, script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", "-euc", script],
         cwd=clone.root,
-        env=neutral_environment() | {"SEEDBED": f"{sys.executable} -m ingest"},
+        env=neutral_environment() | {"SEEDBED": f"{sys.executable} -m orchestration"},
         capture_output=True,
         text=True,
         check=False,

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 import pytest
 
-from ingest.demo import apply_day, connect, current_day
 from ingest.errors import ConfigurationError, ServiceError
+from sandbox.demo import apply_day, connect, current_day
 
 TABLES = (
     "shop.customers, shop.suppliers, shop.products, shop.inventory, shop.orders, "

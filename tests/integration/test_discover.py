@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from ingest.metadata import HEADERS
-from ingest.pipeline import RunResult
+from ingest.seed.metadata import HEADERS
+from orchestration.pipeline import RunResult
 from tests.foreign import Foreign
 from tests.integration.test_security import ANALYST, CONSUMERS
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, seedfile, summary
-from ingest.pipeline import Outcome
+from ingest import ledger
+from ingest.seed import seedfile
+from orchestration import summary
+from orchestration.pipeline import Outcome
 from tests.clone import Clone
 
 TABLE = "shop,suppliers,suppliers,scd1,updated_at,key_scan,"

@@ -1,6 +1,6 @@
 """What a backup and the lake give back is what the warehouse had."""
 
-from ingest.operations import drill
+from orchestration.watch import drill
 from tests.clone import Clone, quiet
 
 

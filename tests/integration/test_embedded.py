@@ -26,12 +26,12 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ingest import embedded
-from ingest.embedded import process
-from ingest.embedded.mariadb import MariaDB
-from ingest.embedded.service import HOST, Stack, answers, as_caller
-from ingest.embedded.store import Store
 from ingest.errors import ConfigurationError, ServiceError
+from sandbox import servers as embedded
+from sandbox.servers import process
+from sandbox.servers.mariadb import MariaDB
+from sandbox.servers.service import HOST, Stack, answers, as_caller
+from sandbox.servers.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -590,7 +590,7 @@ def test_without_mariadb_and_apt_the_error_names_the_ways_out(
         if found := shutil.which(tool):
             (tools / tool).symlink_to(found)
     monkeypatch.setenv("PATH", str(tools))
-    monkeypatch.setattr("ingest.embedded.mariadb._SYSTEM_FOLDERS", str(tools))
+    monkeypatch.setattr("sandbox.servers.mariadb._SYSTEM_FOLDERS", str(tools))
     root = tmp_path / "clone"
     root.mkdir()
     with pytest.raises(ServiceError) as caught:

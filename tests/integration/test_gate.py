@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from gx import failing, gate
 from ingest import ledger
-from ingest.checks.not_null import NotNull
-from ingest.checks.unique import Unique
-from ingest.metadata import Rule, Table
-from ingest.quality import failing, gate
+from ingest.seed.checks.not_null import NotNull
+from ingest.seed.checks.unique import Unique
+from ingest.seed.metadata import Rule, Table
 from tests.clone import Clone, seed
 from tests.conftest import Played
 from tests.faults.oracle import states
@@ -312,8 +312,8 @@ def test_an_unchanged_run_starts_no_process(
     day_4: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day_4.run(with_build=False)
-    monkeypatch.setattr("ingest.quality.process.start", lambda: 1 / 0)
-    monkeypatch.setattr("ingest.quality.process.ask", lambda *_: 1 / 0)
+    monkeypatch.setattr("gx.process.start", lambda: 1 / 0)
+    monkeypatch.setattr("gx.process.ask", lambda *_: 1 / 0)
     assert day_4.run(with_build=False).state == "done"
 
 

@@ -11,7 +11,9 @@ import duckdb
 import jinja2
 import pytest
 
-from ingest import build, demo, duck, settings
+from ingest import duck, settings
+from orchestration import build
+from sandbox import demo
 from tests.clone import REPOSITORY, Clone, quiet
 from tests.conftest import DAYS, Played
 

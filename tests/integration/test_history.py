@@ -21,11 +21,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from ingest import build
 from ingest.log import latest_rows
-from ingest.metadata import Column, Source, Table
-from ingest.options import Options
-from ingest.types import parse
+from ingest.seed.metadata import Column, Source, Table
+from ingest.seed.options import Options
+from ingest.seed.types import parse
+from orchestration import build
 
 ROOT = Path(__file__).parents[2]
 # What is read of each model, and what tells its rows of a key apart.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import generate, metadata
-from ingest.demo import leave
 from ingest.errors import SeedbedError
+from ingest.seed import generate, metadata
+from sandbox.demo import leave
 from tests.clone import copy_project, neutral_environment
 
 
@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> Path:
 def seedbed(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command of the copy, with the answer a person reads."""
     return subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments],
+        [sys.executable, "-m", "orchestration", *arguments],
         cwd=root,
         env=neutral_environment(),
         capture_output=True,

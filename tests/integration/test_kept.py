@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import ledger, runs, settings, tidy
-from ingest.operations import drill, lineage
+from ingest import ledger, settings, tidy
+from orchestration import runs
+from orchestration.watch import drill, lineage
 from tests.clone import REPOSITORY, Clone
 
 # What was there before a command: the servers' locks and ids, and their programs.

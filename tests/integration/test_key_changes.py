@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.pipeline import RunResult
+from orchestration.pipeline import RunResult
 from tests.foreign import Foreign
 
 TIME = "updated_at datetime not null"

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ingest import build, reconcile, seedfile
-from ingest.pipeline import RunResult
+from ingest.seed import seedfile
+from orchestration import build, reconcile
+from orchestration.pipeline import RunResult
 from tests.clone import quiet
 from tests.foreign import Foreign
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from ingest import pipeline, retention
+from ingest import retention
 from ingest.lake import Lake
+from orchestration import pipeline
 from tests.clone import Clone, quiet
 
 OTHERS = {

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingest import build, limits, seedfile, types
+from ingest import limits
+from ingest.seed import seedfile, types
+from orchestration import build
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.long

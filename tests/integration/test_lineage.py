@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest import ledger
-from ingest.operations import columns, lineage
+from orchestration.watch import columns, lineage
 from tests.clone import REPOSITORY, Clone
 from tests.conftest import Played
 from tests.lineage import assert_chain, checked, lineage_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest import reconcile
+from orchestration import reconcile
 from tests.clone import quiet
 from tests.faults.oracle import states
 from tests.foreign import Foreign

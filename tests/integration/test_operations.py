@@ -11,9 +11,10 @@ import pytest
 from jsonschema import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingest import ledger, outbox, pipeline
-from ingest.operations import alerts, endpoints, metrics
-from ingest.operations.channels import Message
+from ingest import ledger
+from orchestration import pipeline
+from orchestration.watch import alerts, endpoints, metrics, outbox
+from orchestration.watch.channels import Message
 from tests.clone import Clone, quiet
 from tests.lineage import assert_chain, check, checked, lineage_of
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from ingest import build, ledger
-from ingest.cli.pages import write_report
-from ingest.pages import report
-from ingest.pages.site import dbt_page, write_gate
+from ingest import ledger
+from orchestration import build
+from orchestration.cli.pages import write_report
+from orchestration.watch.pages import report
+from orchestration.watch.pages.site import dbt_page, write_gate
 from tests.browser import PHONE, Look, chromium, opened
 from tests.clone import Clone
 from tests.conftest import Played

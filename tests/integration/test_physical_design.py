@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest import build
+from orchestration import build
 from tests.clone import Clone, quiet
 
 pytestmark = pytest.mark.up_to_silver

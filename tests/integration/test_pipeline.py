@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest import build
+from orchestration import build
 from tests.clone import (
     LAYERS,
     Clone,

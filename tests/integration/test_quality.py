@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingest import build, metadata
-from ingest.quality import profile
+from gx import profile
+from ingest.seed import metadata
+from orchestration import build
 from tests.clone import REPOSITORY, Clone, seed
 from tests.conftest import Played
 from tests.foreign import Foreign

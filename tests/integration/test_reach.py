@@ -7,8 +7,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from ingest import reconcile
 from ingest.window import Request
+from orchestration import reconcile
 from tests.clone import quiet
 from tests.foreign import Foreign
 

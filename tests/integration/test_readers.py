@@ -5,10 +5,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from ingest import catalogue, duck, settings
-from ingest.discover import judge
+from ingest import duck, settings
 from ingest.errors import ServiceError
-from ingest.metadata import Source
+from ingest.seed.discover import judge
+from ingest.seed.metadata import Source
+from ingest.sources.mysql import catalogue
 from tests.foreign import Foreign
 
 PASSWORDS = (

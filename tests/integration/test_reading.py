@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingest import seedfile
+from ingest.seed import seedfile
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.long

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from ingest import build, reconcile, seedfile, source
-from ingest.reconcile import Finding
+from ingest.seed import seedfile
+from ingest.sources.mysql import source
 from ingest.window import Request
+from orchestration import build, reconcile
+from orchestration.reconcile import Finding
 from tests.clone import quiet
 from tests.foreign import Foreign
 

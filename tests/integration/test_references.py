@@ -2,7 +2,8 @@
 
 import pytest
 
-from ingest import build, metadata
+from ingest.seed import metadata
+from orchestration import build
 from tests.foreign import Foreign
 
 CHANGED = "updated_at datetime not null"

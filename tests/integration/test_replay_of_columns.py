@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, replay
+from ingest import ledger
 from ingest.errors import SeedbedError
-from ingest.metadata import HEADERS
+from ingest.seed.metadata import HEADERS
+from orchestration import replay
 from tests.clone import quiet
 from tests.foreign import Foreign
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from ingest import killpoints, ledger, replay
+from ingest import killpoints, ledger
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.window import Request
+from orchestration import replay
 from tests.clone import Clone, by_key, columns_of
 from tests.conftest import Played
 from tests.faults.child import Run

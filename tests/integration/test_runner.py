@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from ingest import ledger, load, pipeline, retry
-from ingest.metadata import Table
+from ingest import ledger, load, retry
+from ingest.seed.metadata import Table
+from orchestration import pipeline
 from tests.clone import Clone, neutral_environment
 
 pytestmark = pytest.mark.up_to_silver

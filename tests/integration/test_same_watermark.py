@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from ingest import build, log, metadata, reconcile, seedfile
+from ingest import log
+from ingest.seed import metadata, seedfile
+from orchestration import build, reconcile
 from tests.foreign import Foreign
 
 KINDS = ("incremental", "scd1", "scd2", "cdc", "snapshot")
@@ -159,8 +161,8 @@ def test_random_states_of_the_source(foreign: Foreign, seed: int) -> None:
 def test_a_range_that_is_read_again_shows_what_the_source_shows(
     foreign: Foreign, kind: str
 ) -> None:
-    from ingest import pipeline
     from ingest.window import Request
+    from orchestration import pipeline
 
     schema = f"again_{kind}"
     _declare(foreign, schema)

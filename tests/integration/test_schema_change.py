@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingest import build, ledger, load
+from ingest import ledger, load
 from ingest.errors import SeedbedError
+from orchestration import build
 from tests.clone import Clone, key_of, quiet, seed
 
 SEED = Path(__file__).parents[2] / "seeds" / "metadata"

@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest import build, ledger, probe
-from ingest.embedded.postgres import Postgres
-from ingest.embedded.service import Stack
+from ingest import ledger
+from orchestration import build, probe
+from sandbox.servers.postgres import Postgres
+from sandbox.servers.service import Stack
 from tests.clone import Clone, Row, quiet, seed
 
 ANALYST, RESTRICTED = "seedbed_analyst", "seedbed_restricted_analyst"

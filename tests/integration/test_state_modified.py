@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest import build
+from orchestration import build
 from tests.clone import LAYERS, Clone
 
 OLD = "shop,suppliers,name,name,varchar(120),false,,,trim,"

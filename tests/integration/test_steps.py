@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, retry, seedfile, steps
+from ingest import ledger, retry
 from ingest.errors import ConfigurationError, NotDoneError, SeedbedError
+from ingest.seed import seedfile
+from orchestration import steps
 from tests.clone import Clone, quiet
 
 TABLES = ["shop.payments", "shop.suppliers"]

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import pymysql
 import pytest
 
-from ingest import build, metadata, seedfile
 from ingest.errors import ConfigurationError
-from ingest.pipeline import RunResult
+from ingest.seed import metadata, seedfile
+from orchestration import build
+from orchestration.pipeline import RunResult
 from tests.foreign import Foreign
 from tests.integration.test_types import COLUMNS
 

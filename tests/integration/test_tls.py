@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest import duck, embedded, ledger, metadata, settings, source
-from ingest.embedded import mariadb
-from ingest.embedded.service import Stack
+from ingest import duck, ledger, settings
 from ingest.errors import ServiceError, first_line
+from ingest.seed import metadata
+from ingest.sources.mysql import source
+from sandbox import servers as embedded
+from sandbox.servers import mariadb
+from sandbox.servers.service import Stack
 from tests.certificates import Authority
 from tests.clone import Clone, link_mariadb, quiet
 from tests.tls_proxy import tls_proxy

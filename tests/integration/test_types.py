@@ -21,9 +21,11 @@ import duckdb
 import pymysql
 import pytest
 
-from ingest import build, extract, pipeline, snowflake, types
-from ingest.embedded import mariadb
-from ingest.types import SourceColumn
+from ingest import extract
+from ingest.seed import types
+from ingest.seed.types import SourceColumn
+from orchestration import build, pipeline, snowflake
+from sandbox.servers import mariadb
 from tests.clone import Clone, quiet
 from tests.unit.test_types_and_options import LISTED
 

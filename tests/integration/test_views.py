@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest import build, seedfile
+from ingest.seed import seedfile
+from orchestration import build
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.long

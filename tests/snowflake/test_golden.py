@@ -27,7 +27,7 @@ def compared(name: str, text: str) -> None:
 
 def test_the_plan_of_an_account_needs_no_connection_and_is_as_reviewed() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "ingest", "snowflake", "plan"],
+        [sys.executable, "-m", "orchestration", "snowflake", "plan"],
         cwd=REPOSITORY,
         env=neutral_environment(),
         capture_output=True,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest import snowflake
+from orchestration import snowflake
 from tests.integration.test_history import CASES, Log, Row, lay_out
 
 DATABASE = "histories"

@@ -10,11 +10,13 @@ from decimal import Decimal
 
 import pytest
 
-from ingest import demo, ledger, parity, publish, snowflake, steps
+from ingest import ledger
 from ingest.errors import ServiceError
-from ingest.parity import Comparison
-from ingest.pipeline import RunResult
-from ingest.publish import Published
+from orchestration import parity, publish, snowflake, steps
+from orchestration.parity import Comparison
+from orchestration.pipeline import RunResult
+from orchestration.publish import Published
+from sandbox import demo
 from tests.clone import Clone, neutral_environment, quiet
 from tests.conftest import DAYS
 from tests.faults.child import Run, run

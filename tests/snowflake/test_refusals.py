@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ingest import snowflake
 from ingest.errors import ServiceError
+from orchestration import snowflake
 
 WELCOME = {
     "success": True,

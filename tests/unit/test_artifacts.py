@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest import artifacts, metadata
+from ingest.seed import metadata
+from orchestration import artifacts
 from tests.unit.test_metadata import edit, put, root
 
 __all__ = ["root"]  # the fixture

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from ingest import metadata
+from ingest.seed import metadata
 from ingest.settings import ROOT
 
 TEXT = (ROOT / "docker-compose.yml").read_text()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest import contract, metadata
-from ingest.contract import Comparison
 from ingest.errors import ConfigurationError
+from ingest.seed import contract, metadata
+from ingest.seed.contract import Comparison
 from tests.clone import REPOSITORY, neutral_environment
 from tests.unit.test_metadata import COLUMN, Edit, add, drop, edit, put, root
 

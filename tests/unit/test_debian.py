@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.embedded import debian
 from ingest.errors import ServiceError
+from sandbox.servers import debian
 
 
 def test_a_package_source_that_stays_silent_is_given_up(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.demo import Sizes, _generate, apply_day, current_day
 from ingest.errors import ConfigurationError, ServiceError
+from sandbox.demo import Sizes, _generate, apply_day, current_day
 
 URL = "mysql://someone:top%2Fsecret@127.0.0.1:1/shop"
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import discover, metadata, seedfile
-from ingest.catalogue import Column, SourceTable
-from ingest.discover.names import Names, column_name, described
-from ingest.discover.rows import differences, new_column_row, rule_of_values
 from ingest.errors import ConfigurationError
-from ingest.metadata import HEADERS, Source
+from ingest.seed import discover, metadata, seedfile
+from ingest.seed.discover.names import Names, column_name, described
+from ingest.seed.discover.rows import differences, new_column_row, rule_of_values
+from ingest.seed.metadata import HEADERS, Source
+from ingest.sources.mysql.catalogue import Column, SourceTable
 from tests.clone import REPOSITORY
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest import metadata, settings
-from ingest.quality import counts, process, suites
-from ingest.quality.process import GateError
+from gx import counts, process
+from gx.process import GateError
+from ingest import settings
+from ingest.seed import metadata, suites
 
 TABLES = metadata.enabled(metadata.load(settings.ROOT))
 

@@ -3,8 +3,9 @@
 import duckdb
 import pytest
 
-from ingest import keys, metadata
+from ingest import keys
 from ingest.errors import SeedbedError
+from ingest.seed import metadata
 from tests.clone import REPOSITORY
 
 

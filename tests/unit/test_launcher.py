@@ -34,12 +34,12 @@ def lock_of(package: str) -> str:
 def clone(tmp_path: Path) -> Path:
     """A clone in a path with spaces, whose locks have a package each."""
     clone = tmp_path / "a clone"
-    (clone / "ingest").mkdir(parents=True)
+    (clone / "orchestration").mkdir(parents=True)
     shutil.copy(REPOSITORY / "seedbed", clone)
     (clone / "requirements.lock").write_text(lock_of("iniconfig"))
     (clone / "requirements-airflow.lock").write_text(lock_of("packaging"))
     (clone / "requirements-dev.lock").write_text(lock_of("pluggy"))
-    (clone / "ingest" / "__main__.py").write_text(PROGRAM)
+    (clone / "orchestration" / "__main__.py").write_text(PROGRAM)
     return clone
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from ingest import metadata, options, seedfile
 from ingest.errors import ConfigurationError
-from ingest.metadata import HEADERS, MetadataError, checks, reader, rows
+from ingest.seed import metadata, options, seedfile
+from ingest.seed.metadata import HEADERS, MetadataError, checks, reader, rows
 from tests.clone import REPOSITORY, neutral_environment
 
 SEED = Path("seeds/metadata")
@@ -948,13 +948,14 @@ def test_every_kind_of_fault_is_provoked_here(tmp_path: Path) -> None:
 
 
 def test_a_faulty_seed_ends_with_2_and_nothing_is_generated(root: Path) -> None:
-    shutil.copytree(REPOSITORY / "ingest", root / "ingest")
+    for folder in ("gx", "ingest", "orchestration", "sandbox"):
+        shutil.copytree(REPOSITORY / folder, root / folder)
     edit(root, put("tables", "shop.suppliers", watermark_column="updated"))
     edit(root, put("sources", "crm", schema=""))
     before = sorted(root.rglob("*"))
     for words in (["generate"], ["generate", "--check"], ["run"]):
         done = subprocess.run(
-            [sys.executable, "-B", "-m", "ingest", *words],
+            [sys.executable, "-B", "-m", "orchestration", *words],
             cwd=root,
             env=neutral_environment(),
             capture_output=True,

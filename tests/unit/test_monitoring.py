@@ -10,8 +10,8 @@ import click
 import pytest
 import yaml
 
-from ingest.cli import cli
-from ingest.operations.metrics import METRICS
+from orchestration.cli import cli
+from orchestration.watch.metrics import METRICS
 from tests import monitoring
 from tests.clone import REPOSITORY
 from tests.monitoring import FOLDER

@@ -21,7 +21,7 @@ import requests  # noqa: F401  (loaded before the forks below, which use it)
 import yaml
 
 from ingest.errors import ConfigurationError, ServiceError
-from ingest.packages import install, which
+from orchestration.packages import install, which
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"dbt_utils", "dbt_expectations", "dbt_date"}
@@ -199,8 +199,9 @@ def _install_and_die_at(root: Path, step: int) -> None:
 
 
 def test_two_installs_at_once_end_with_one_complete_set(root: Path) -> None:
-    code = "import sys; from pathlib import Path; from ingest.packages import install"
-    code += "\ninstall(Path(sys.argv[1]), print)"
+    code = "import sys; from pathlib import Path\n"
+    code += "from orchestration.packages import install\n"
+    code += "install(Path(sys.argv[1]), print)"
     both = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(root)], cwd=ROOT, stdout=subprocess.PIPE

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.pages import html, sanitise, site
+from orchestration.watch.pages import html, sanitise, site
 
 HOSTILE = "</script><!--<script>x()</script><img src=x onerror='x()'>\u2028&amp;\"'"
 

@@ -5,9 +5,9 @@ import string
 
 import pytest
 
-from ingest.discover import privacy
-from ingest.discover.privacy import class_of, is_of_persons, is_open
-from ingest.metadata import UNDECIDED
+from ingest.seed.discover import privacy
+from ingest.seed.discover.privacy import class_of, is_of_persons, is_open
+from ingest.seed.metadata import UNDECIDED
 
 # What is a secret or personal data, by language: the class, the type and the names.
 SENSITIVE = {

@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from ingest import probe, settings, summary
+from ingest import settings
+from orchestration import probe, summary
 
 
 def model(name: str, **config: Any) -> dict[str, Any]:

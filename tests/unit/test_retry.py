@@ -10,12 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from psycopg import errors
 
 from ingest import retry, stop
-from ingest.errors import (
-    ConfigurationError,
-    NotDoneError,
-    SeedbedError,
-    ServiceError,
-)
+from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, ServiceError
 from ingest.ledger import Busy
 
 PASSING = [

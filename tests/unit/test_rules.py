@@ -5,8 +5,9 @@ import re
 import duckdb
 import pytest
 
-from ingest import metadata, predicate, settings, types
-from ingest.checks import CHECKS, LAYERS
+from ingest import settings
+from ingest.seed import metadata, predicate, types
+from ingest.seed.checks import CHECKS, LAYERS
 
 COLUMNS = {
     "id": types.parse("bigint"),

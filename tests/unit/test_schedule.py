@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from ingest import metadata, schedule, settings, stop
-from ingest.checks.references import References
-from ingest.metadata import Rule, Table
+from ingest import settings, stop
+from ingest.seed import metadata
+from ingest.seed.checks.references import References
+from ingest.seed.metadata import Rule, Table
+from orchestration import schedule
 
 SHOP = metadata.enabled(metadata.load(settings.ROOT))
 CHILDREN = {

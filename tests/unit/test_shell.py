@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import embedded, packages
-from ingest.cli import common
+from orchestration import packages
+from orchestration.cli import common
+from sandbox import servers as embedded
 
 SERVERS = {
     "postgres": ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"),

@@ -4,7 +4,7 @@ import os
 import socket
 import tempfile
 
-from ingest import silence
+from orchestration import silence
 
 
 def test_looking_for_silent_sockets_leaves_no_descriptor_open() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import build, metadata, schedule
 from ingest.errors import ConfigurationError, SeedbedError
+from ingest.seed import metadata
 from ingest.settings import ROOT
 from ingest.window import Request
+from orchestration import build, schedule
 
 NEVER = "resource_type:seed resource_type:unit_test"
 BEGAN = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

@@ -11,11 +11,12 @@ import duckdb
 import jinja2
 import pytest
 
-from ingest import clock, options, settings, types
+from ingest import clock, settings
 from ingest.errors import ConfigurationError
-from ingest.metadata import Source
-from ingest.options import Options
-from ingest.types import SourceColumn
+from ingest.seed import options, types
+from ingest.seed.metadata import Source
+from ingest.seed.options import Options
+from ingest.seed.types import SourceColumn
 from tests.clone import REPOSITORY
 
 SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest import clock
-from ingest.discover import zones
+from ingest.seed.discover import zones
 
 
 class Server:

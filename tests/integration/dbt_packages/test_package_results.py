@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.packages import install, which
+from orchestration.packages import install, which
 
 ROOT = Path(__file__).parents[3]
 FIXTURE = Path(__file__).parent / "project"

@@ -1,0 +1,102 @@
+"""The rows of a batch that fail a rule: found by SQL of our own, all of them.
+
+Great Expectations tells how many fail; which ones is asked here. Written apart from
+the expectations on purpose: the counts of both must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from ingest import ledger, log
+from ingest.ledger import Batch
+from ingest.seed import suites
+from ingest.seed.metadata import Table
+from ingest.seed.suites import Expectation
+
+# Keys that a message shows.
+SHOWN = 5
+
+
+def checked(table: Table) -> str:
+    """SQL that is true of the log's rows that the gate looks at: the source's.
+
+    A tombstone repeats what was released. Where the source marks what it deleted,
+    such a row is the source's as well.
+    """
+    return "true" if table.options.soft_delete_column else "_op = 'U'"
+
+
+def rows(table: Table, batch: Batch, columns: str = "*") -> str:
+    """SQL for the batch's rows that the gate looks at."""
+    return (
+        f"select {columns} from {log.name_of(table)} "
+        f"where _batch_seq = {batch.batch_seq} and {checked(table)}"
+    )
+
+
+def failing(table: Table, batch: Batch, rule: Expectation, columns: str) -> str:
+    """SQL for `columns` of the batch's rows that fail the rule."""
+    inner = rows(table, batch, f"*, {rule.failing} as _fails")
+    return f"select {columns} from ({inner}) as checked where _fails"
+
+
+def types(connection: ledger.Connection, table: Table) -> dict[str, str]:
+    """The log's columns and their types."""
+    rows = connection.execute(
+        f"select attname, {suites.PLAIN} from pg_attribute "
+        "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+        (log.name_of(table),),
+    )
+    return {str(name): str(kind) for name, kind in rows}
+
+
+def nulls(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    columns: Sequence[str],
+) -> dict[str, int]:
+    """How many of the batch's rows have no value in each of the columns."""
+    counts = ", ".join(f'count(*) - count("{name}")' for name in columns)
+    row = connection.execute(rows(table, batch, counts)).fetchone()
+    assert row is not None
+    return dict(zip(columns, row, strict=True))
+
+
+def keep(
+    connection: ledger.Connection, table: Table, batch: Batch, rule: Expectation
+) -> int:
+    """Copy the rows that fail the rule to the quarantine; return their number."""
+    names = sql.SQL(", ").join(sql.Identifier(c.name) for c in table.columns)
+    pairs = failing(table, batch, rule, "*")
+    cursor = connection.execute(
+        sql.SQL(
+            "insert into audit.quarantine (table_id, batch_seq, rule_id, row_hash, "
+            "source_ts, row) "
+            "select {}, {}, {}, _row_hash, _source_ts, (select row_to_json(_row) from "
+            f"(select {{}}) as _row) from ({pairs}) as failing"
+        ).format(
+            sql.Literal(table.id), batch.batch_seq, sql.Literal(rule.rule_id), names
+        )
+    )
+    return cursor.rowcount
+
+
+def sample(
+    connection: ledger.Connection, table: Table, batch: Batch, rule: Expectation
+) -> str:
+    """The keys of some of these rows, '' where they may not be shown."""
+    if not table.key or any(c.pii for c in table.key):
+        return ""
+    key = ", ".join(f'"{c.name}"::text' for c in table.key)
+    text = f"concat_ws('/', {key})"
+    order = log.key(table)
+    query = failing(table, batch, rule, text)
+    found = connection.execute(f"{query} order by {order} limit {SHOWN + 1}").fetchall()
+    keys = [str(row[0]) for row in found]
+    more = ", …" if len(keys) > SHOWN else ""
+    name = "/".join(c.name for c in table.key)
+    return f"{name} {', '.join(keys[:SHOWN])}{more}"

@@ -1,0 +1,287 @@
+"""The gate: decides whether a loaded batch may be released.
+
+Each rule looks at one thing and says what it saw. A failed `block` rule rejects the
+batch: its rows stay out of everything downstream, those that failed are kept in
+`audit.quarantine`, and the next run reads the window again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gx import counts, failing, process, profile
+from gx.counts import Result
+from gx.process import GateError
+from ingest import ledger, settings
+from ingest.errors import SeedbedError
+from ingest.lake import Lake
+from ingest.ledger import Batch
+from ingest.seed import suites
+from ingest.seed.metadata import Table
+from ingest.seed.suites import Expectation
+
+
+def docs_folder() -> Path:
+    """Where the data docs are."""
+    return settings.ROOT / ".seedbed" / "data_docs"
+
+
+def needs_process(batch: Batch) -> bool:
+    """Whether there are rows to look at; without any, counts say all there is."""
+    return bool(batch.rows_written)
+
+
+def decide(
+    connection: ledger.Connection, table: Table, batch: Batch, run_id: str
+) -> Batch:
+    """Check the batch and move it on; loaded → released or rejected.
+
+    Raises GateError, and leaves the batch loaded, where it could not be checked.
+    """
+    lake = Lake(settings.ROOT)
+    manifest = lake.manifest(batch.manifest_key)
+    assert manifest is not None, batch.manifest_key
+    released = ledger.released(connection, table)
+    ledger.count_loaded(connection, table, batch)
+    results = counts.accounts(connection, table, batch, manifest, released)
+    given = counts.parameters(connection, table, batch, manifest, released)
+    expected = suites.expectations(table)
+    if needs_process(batch):
+        found = _ask(table, batch, given)
+        for name in (suites.TYPES, suites.COMPLETE):
+            found["results"] |= _each(connection, table, batch, name, expected, found)
+        results += _results(table, expected, found)
+    else:
+        results += counts.without_rows(expected, given)
+    results += profile.judge(connection, table, batch, manifest)
+    blocking = [r for r in results if not r.passed and r.severity == "block"]
+    with connection.transaction():
+        _record(connection, table, batch, run_id, results)
+        if blocking:
+            reason = _keep(connection, table, batch, expected, blocking)
+            ledger.reject(connection, batch, reason)
+            _alert(connection, table, batch, run_id, reason)
+        else:
+            ledger.release(connection, batch, manifest)
+    if not blocking:
+        lake.forget(manifest)
+    return ledger.batch(connection, table.id, batch.batch_seq)
+
+
+def address() -> dict[str, Any]:
+    """Where the warehouse is, in SQLAlchemy's words."""
+    warehouse = settings.warehouse()
+    return {
+        "username": warehouse.pop("user"),
+        "password": warehouse.pop("password") or None,
+        "host": warehouse.pop("host"),
+        "port": int(warehouse.pop("port")),
+        "database": warehouse.pop("dbname"),
+        "query": warehouse,
+    }
+
+
+def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
+    """The results of the table's suite, by rule."""
+    request = {
+        "do": "check",
+        "name": suites.name(table),
+        "batch": batch.batch_id.rpartition("/")[2],
+        "rows": failing.rows(table, batch),
+        "suite": str(settings.ROOT / suites.path(table)),
+        "parameters": given,
+        "warehouse": address(),
+    }
+    try:
+        reply = process.ask(request, settings.gate_seconds())
+    except GateError as error:
+        raise GateError(_told(table, batch, str(error))) from error
+    if reply.get("error"):
+        raise GateError(_told(table, batch, reply["error"]))
+    return reply
+
+
+def _told(table: Table, batch: Batch, why: str) -> str:
+    return (
+        f"{table.id}: the gate could not check batch {batch.batch_id}: {why}. The "
+        "batch stays loaded and nothing downstream reads it; `./seedbed run` checks "
+        "it again."
+    )
+
+
+def _each(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    name: str,
+    expected: list[Expectation],
+    reply: dict[str, Any],
+) -> dict[str, Any]:
+    """The result of each rule that the expectation `name` has checked with others.
+
+    Where it failed, we ask which of them it was; GateError where that is none.
+    """
+    rules = [e for e in expected if e.group == name]
+    if not rules:
+        return {}
+    whole = reply["results"][name]
+    if whole["passed"] or whole["error"]:
+        return dict.fromkeys((e.rule_id for e in rules), whole)
+    found: dict[str, Any] = {}
+    if name == suites.TYPES:
+        kinds = {c.name: suites.plain(c.type.log) for c in table.columns}
+        there = failing.types(connection, table)
+        for rule in rules:
+            seen = there.get(rule.column)
+            found[rule.rule_id] = {
+                "passed": seen == kinds[rule.column],
+                "error": "" if seen else "the log has no such column",
+                "observed": seen,
+            }
+    else:
+        columns = [e.column for e in rules]
+        nulls = failing.nulls(connection, table, batch, columns)
+        for rule in rules:
+            rows = nulls[rule.column]
+            found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
+    if all(told["passed"] for told in found.values()):
+        why = f"it finds {name} wrong, and no column that is"
+        raise GateError(_told(table, batch, why))
+    return found
+
+
+def _results(
+    table: Table, expected: list[Expectation], reply: dict[str, Any]
+) -> list[Result]:
+    """The reply in the words of the rules; GateError where one was not checked."""
+    found = reply["results"]
+    shapes = [e.rule_id for e in expected if e.is_shape]
+    is_in_shape = all(found[rule_id]["passed"] for rule_id in shapes)
+    results = []
+    for one in expected:
+        told = found[one.rule_id]
+        if told["error"] and is_in_shape:
+            raise GateError(
+                f"{table.id}: the gate could not check {one.rule_id}: {told['error']}. "
+                "The batch stays loaded and nothing downstream reads it; mend the rule "
+                "in seeds/metadata/rules.csv, or run again."
+            )
+        rows = told.get("failing")
+        observed = ""
+        if told["error"]:
+            observed = "not checked: the log is not as the seed says"
+        elif not told["passed"]:
+            seen = told.get("observed")
+            observed = f"{rows:,} rows fail" if rows is not None else _seen(one, seen)
+        results.append(
+            Result(
+                one.rule_id,
+                one.severity,
+                told["passed"],
+                observed or "as expected",
+                one.expected,
+                (0 if told["passed"] else rows) if one.failing else None,
+                reply["seconds"],
+            )
+        )
+    return results
+
+
+def _seen(one: Expectation, seen: Any) -> str:
+    if one.counts_rows:
+        return f"{seen:,} rows"
+    if one.type == "unexpected_rows_expectation":
+        return f"{seen:,} rows fail"
+    if one.rule_id == "schema":
+        lacking = sorted({*one.arguments["column_set"]} - {*seen})
+        return f"the log lacks {', '.join(lacking)}"
+    return str(seen)
+
+
+def _record(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    run_id: str,
+    results: list[Result],
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.dq_result (run_id, layer, table_id, batch_seq, rule_id, "
+            "severity, passed, observed, expected, failing_rows, seconds) "
+            "values (%s, 'gate', %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict do nothing",
+            [
+                (
+                    run_id,
+                    table.id,
+                    batch.batch_seq,
+                    r.rule_id,
+                    r.severity,
+                    r.passed,
+                    r.observed,
+                    r.expected,
+                    r.failing_rows,
+                    r.seconds,
+                )
+                for r in results
+            ],
+        )
+
+
+def _keep(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    expected: list[Expectation],
+    blocking: list[Result],
+) -> str:
+    """Quarantine the rows that fail; return the reason that a person reads."""
+    rules = {e.rule_id: e for e in expected}
+    parts = []
+    for result in blocking:
+        rule = rules.get(result.rule_id)
+        told = f"{result.rule_id}: {result.observed}, expected {result.expected}"
+        if rule and rule.failing and not result.observed.startswith("not checked"):
+            failing.keep(connection, table, batch, rule)
+            if shown := failing.sample(connection, table, batch, rule):
+                told += f" ({shown})"
+        elif rule is None and batch.unaccounted:
+            told += f" ({batch.unaccounted})"
+        parts.append(told)
+    return "; ".join(parts)
+
+
+def _alert(
+    connection: ledger.Connection,
+    table: Table,
+    batch: Batch,
+    run_id: str,
+    reason: str,
+) -> None:
+    connection.execute(
+        "insert into audit.alert (kind, run_id, table_id, batch_seq, severity, "
+        "message, occurred_at) values ('table_blocked', %s, %s, %s, 'block', %s, %s) "
+        "on conflict (kind, coalesce(table_id, '')) where closed_at is null "
+        "do update set batch_seq = excluded.batch_seq, message = excluded.message",
+        (run_id, table.id, batch.batch_seq, reason, batch.planned_at),
+    )
+
+
+def document(batches: Iterable[Batch]) -> None:
+    """Let the pages about a run's batches be written; nobody waits for it.
+
+    Where none of them had rows, those of the run before stay.
+    """
+    if any(map(needs_process, batches)):
+        process.tell({"do": "document", "folder": str(docs_folder())})
+
+
+def finish() -> None:
+    """Wait until the page is written; a page that is not is no fault of the run."""
+    try:
+        process.finish(settings.gate_seconds())
+    except SeedbedError:
+        process.end()

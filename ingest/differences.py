@@ -1,0 +1,158 @@
+"""Differences: the source against the latest state of the log, row by row.
+
+Both sides are read in ranges of the key and compared by key and content, inside
+one snapshot of the source. Rows newer than the released watermark are left out: they
+come with the next window. A table that is read whole has none, so that all that changed
+since its last run differs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import duckdb
+
+from ingest import duck, keys, log
+from ingest.duck import literal, quoted, scalar
+from ingest.ledger import Released
+from ingest.pieces import Condition
+from ingest.seed.metadata import Table
+from ingest.sources.mysql import reading, source
+from ingest.standardise import canonical
+
+# Keys a range has at most, about: what DuckDB holds of both sides at once.
+RANGE_KEYS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Keys compared, and how many of them differ in which way.
+
+    `missing` in the log, `stale` there, `extra`: live there and gone from the
+    source. Rows that the source has and Seedbed rejects are no difference.
+    """
+
+    compared: int
+    missing: int
+    stale: int
+    extra: int
+
+    def count(self, table: Table) -> int:
+        """Those that should not be: without key scan nobody follows deletes."""
+        follows = table.delete_mode == "key_scan" or table.load_type == "full"
+        extra = self.extra if follows else 0
+        return self.missing + self.stale + extra
+
+
+def differences(
+    engine: duckdb.DuckDBPyConnection, table: Table, released: Released
+) -> Differences:
+    """Make the temporary table `difference`: the keys that differ, and `what` does.
+
+    Within the caller's transaction on the attached source and warehouse.
+    """
+    names = "".join(f"{quoted(c.name)}, " for c in table.key)
+    is_whole = table.load_type == "full"
+    due = "true"
+    if table.window_column:
+        watermark = quoted(table.window_column.name)
+        present = source.present(engine, table)
+        due = f"(_timeless or {watermark} > timestamp {literal(present)}"
+        if released.high is not None:
+            due += f" or {watermark} <= timestamp {literal(released.high)}"
+        due += ")"
+    aside = log.put_aside(table, released.through)
+    duck.ask_warehouse(engine, "aside", aside)
+    compared = 0
+    target = "create or replace temp table difference as"
+    for piece in _pieces(table):
+        now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        into = "create or replace temp table seen as"
+        for rows in reading.rows(engine, table, _within(table, piece)):
+            canonical(engine, table, rows, now, 0)
+            engine.execute(
+                f"{into} select {names} _row_hash, _reason is null and {due} "
+                f"and ({names} _row_hash) not in (from aside) as _due, _op from typed"
+            )
+            into = "insert into seen"
+        if not is_whole:
+            keys.assert_distinct(engine, table, "seen")
+        duck.ask_warehouse(engine, "held", _held(table, released, piece, names))
+        differing = _of_rows(table) if is_whole else _of_keys(table)
+        engine.execute(f"{target} {differing}")
+        target = "insert into difference"
+        compared += scalar(engine, "select count(*) from held")
+    counts = dict(
+        engine.execute("select _what, count(*) from difference group by 1").fetchall()
+    )
+    return Differences(
+        compared, *(counts.get(what, 0) for what in ("missing", "stale", "extra"))
+    )
+
+
+def _within(table: Table, piece: keys.KeyRange) -> Condition:
+    return keys.within(table, piece) if table.key else lambda quote: "true"
+
+
+def _held(table: Table, released: Released, piece: keys.KeyRange, names: str) -> str:
+    """SQL for key and hash of the log's live rows in a range of the key."""
+    columns = f"{names} _row_hash"
+    where = piece.condition(quoted(table.key[0].name)) if table.key else "true"
+    if table.load_type != "full":
+        return log.live_rows(table, released.through, columns, where)
+    return (
+        f"select {columns} from {log.name_of(table)} "
+        f"where _batch_seq = {released.snapshot_seq} and {where}"
+    )
+
+
+def _of_keys(table: Table) -> str:
+    """SQL for the keys that differ, each of which is one row at most."""
+    names = log.key(table)
+    return (
+        f"select {names}, 'missing' as _what "
+        f"from seen anti join held using ({names}) "
+        "where _due and _op <> 'D' union all "
+        f"select {names}, 'stale' from seen join held using ({names}) "
+        "where _due and seen._row_hash <> held._row_hash union all "
+        f"select {names}, 'extra' from held anti join seen using ({names})"
+    )
+
+
+def _of_rows(table: Table) -> str:
+    """The same of rows that are alike in all they say, as often as they are there."""
+    names = "".join(f"{quoted(c.name)}, " for c in table.key)
+    number = "row_number() over (partition by _row_hash) as _number"
+    sides = (
+        f"with here as (select *, {number} from seen where _due), "
+        f"there as (select *, {number} from held), "
+        "gone as (from here anti join there using (_row_hash, _number)), "
+        "more as (from there anti join here using (_row_hash, _number)) "
+    )
+    if not table.key:
+        return (
+            f"{sides} select 'missing' as _what from gone union all "
+            "select 'extra' from more"
+        )
+    key = log.key(table)
+    return (
+        f"{sides} select {names} 'stale' as _what from gone semi join more "
+        f"using ({key}) union all "
+        f"select {names} 'missing' from gone anti join more using ({key}) union all "
+        f"select {names} 'extra' from more anti join gone using ({key})"
+    )
+
+
+def _pieces(table: Table) -> list[keys.KeyRange]:
+    extent = source.key_extent(table) if table.key else None
+    if extent is None:
+        return [keys.KeyRange()]
+    low, high, rows, _ = extent
+    count = min(-(-rows // RANGE_KEYS), high - low + 1) or 1
+    edges = [low + (high - low + 1) * n // count for n in range(1, count)]
+    # The log may have keys outside what the source has now.
+    return [
+        keys.KeyRange(start, None if end is None else end - 1)
+        for start, end in zip([None, *edges], [*edges, None], strict=True)
+    ]

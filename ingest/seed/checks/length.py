@@ -1,0 +1,30 @@
+"""`length`: texts that are neither too short nor too long."""
+
+from __future__ import annotations
+
+from ingest.seed.checks.base import EXPRESSION, Arguments, Bounded, Bounds, Sql
+
+
+class Length(Bounded):
+    """The text has a number of characters within bounds."""
+
+    name = "length"
+    unit = "characters"
+    takes = "`LOW..HIGH` characters, one may be empty"
+    meaning = "the text has not fewer characters than LOW nor more than HIGH"
+    tests = f"`{EXPRESSION}`"
+
+    def read(self) -> Bounds:
+        if self.family != "text":
+            raise ValueError(f"length is for texts, not for {self.kind.name}")
+        return super().read()
+
+    def expectation(self) -> tuple[str, str, Arguments]:
+        told = f"texts of {self.parsed} characters"
+        return "expect_column_value_lengths_to_be_between", told, self.ends()
+
+    def dbt_test(self) -> tuple[str, Arguments]:
+        return EXPRESSION, {"expression": Sql(self.holds(quoted=False))}
+
+    def holds(self, quoted: bool) -> str:
+        return self.within(f"length({self._name(quoted)})")

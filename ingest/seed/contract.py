@@ -1,0 +1,413 @@
+"""Contracts: what a table promises to those who read it, and what a change breaks.
+
+A contract is a document of the Open Data Contract Standard (ODCS), derived from the
+metadata seed. Two of them are compared: the one of a git revision or a file with the
+one of the seed as it is. A change that may break a reader needs a new major version
+(`contract_version` in options.csv).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingest.errors import ConfigurationError
+from ingest.seed import metadata, types
+from ingest.seed.checks import CHECKS
+from ingest.seed.generate.columns import current_columns, history_columns
+from ingest.seed.metadata import Rule, Table
+
+STANDARD = "v3.0.2"
+
+Document = dict[str, Any]
+
+_LOGICAL = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "bigint": "integer",
+    "double": "number",
+    "date": "date",
+    "timestamp": "date",
+    "timestamptz": "date",
+    "json": "object",
+}
+_ENGINES = {"gate": "greatExpectations", "model": "dbt"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference between two contracts, told in a sentence without a full stop."""
+
+    breaking: bool
+    told: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two contracts of a table: versions ('' where there is none) and changes."""
+
+    table: str
+    was: str
+    now: str
+    changes: tuple[Change, ...]
+    is_draft: bool = False
+
+    @property
+    def breaks(self) -> bool:
+        """Whether a change may break a reader."""
+        return any(change.breaking for change in self.changes)
+
+    @property
+    def fault(self) -> str:
+        """What the versions have to be instead, or ''."""
+        if not self.was or not self.now or self.is_draft:
+            return ""
+        was, now = _numbers(self.was), _numbers(self.now)
+        if now < was:
+            return f"the version went back from {self.was} to {self.now}"
+        # Before 1.0.0 the minor number tells a breaking change, as in SemVer.
+        digits = 1 if was[0] else 2
+        if self.breaks and now[:digits] == was[:digits]:
+            number = (was[0] + 1, 0, 0) if was[0] else (0, was[1] + 1, 0)
+            wanted = ".".join(map(str, number))
+            return (
+                f"a breaking change needs version {wanted} or later, and it is "
+                f"{self.now}: set contract_version in options.csv"
+            )
+        return ""
+
+
+def contract(table: Table) -> Document:
+    """The contract of a table, as an ODCS document."""
+    documents: Document = {
+        "apiVersion": STANDARD,
+        "kind": "DataContract",
+        "id": table.id,
+        "name": table.model,
+        "version": table.options.contract_version,
+        "status": table.options.contract_status,
+        "domain": table.source.name,
+        "description": {"purpose": f"{table.description}."},
+        "schema": list(_objects(table)),
+        "slaProperties": [
+            {
+                "property": "latency",
+                "value": table.options.freshness_error_minutes,
+                "unit": "m",
+                "element": table.model,
+                "driver": "operational",
+            }
+        ],
+        "team": [{"username": table.owner, "role": "owner"}],
+        "customProperties": [{"property": "loadType", "value": table.load_type}],
+    }
+    return documents
+
+
+def text(document: Document) -> str:
+    """The document as YAML."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=88)
+
+
+def _objects(table: Table) -> Iterator[Document]:
+    key = [c.name for c in table.key]
+    rules = [_rule(r) for r in table.rules if not r.column]
+    current = current_columns()
+    yield {
+        "name": table.model,
+        "logicalType": "object",
+        "physicalType": "view" if table.has_history else "table",
+        "physicalName": f"silver.{table.model}",
+        "description": f"{table.description}.",
+        "dataGranularityDescription": (
+            f"one row a {' and '.join(key)}" if key else "the rows of the newest batch"
+        ),
+        "properties": [*_own(table, rules=True), *map(_added, current)],
+        **({"quality": rules} if rules else {}),
+    }
+    if table.has_history:
+        yield {
+            "name": f"{table.model}_history",
+            "logicalType": "object",
+            "physicalType": "view" if table.load_type == "snapshot" else "table",
+            "physicalName": f"silver.{table.model}_history",
+            "description": f"Each version of the rows of {table.model}.",
+            "dataGranularityDescription": f"one row a version of {' and '.join(key)}",
+            "properties": [
+                *_own(table, rules=False),
+                *map(_added, history_columns(table)),
+            ],
+        }
+
+
+def _own(table: Table, *, rules: bool) -> Iterator[Document]:
+    for column in table.columns:
+        node = _property(column.name, column.type.name, column.description)
+        node["required"] = not column.nullable
+        if rules and column.key_position:
+            node["primaryKey"] = True
+            node["primaryKeyPosition"] = column.key_position
+        if column.pii:
+            node["classification"] = f"pii: {column.pii}"
+        if column.cleanse:
+            node["transformLogic"] = " ".join(table.cleansing(column))
+        own = [_rule(r) for r in table.rules if r.column == column.name]
+        if rules and own:
+            node["quality"] = own
+        yield node
+
+
+def _added(column: tuple[str, str, str]) -> Document:
+    return _property(*column)
+
+
+def _property(name: str, kind: str, description: str) -> Document:
+    sized = re.fullmatch(r"varchar\((\d+)\)", kind)
+    logical = "number" if kind.startswith("decimal") else _LOGICAL.get(kind, "string")
+    node: Document = {
+        "name": name,
+        "logicalType": logical,
+        "physicalType": kind,
+        "description": description,
+    }
+    if sized:
+        node["logicalTypeOptions"] = {"maxLength": int(sized[1])}
+    return node
+
+
+def _rule(rule: Rule) -> Document:
+    node: Document = {
+        "name": rule.id,
+        "type": "custom",
+        "engine": _ENGINES[rule.layer],
+        "implementation": rule.told,
+        "dimension": rule.check.dimension,
+        "severity": rule.severity,
+    }
+    if rule.description:
+        node["description"] = rule.description
+    return node
+
+
+# -- what is compared -------------------------------------------------------------
+
+
+def of_base(root: Path, base: str) -> dict[str, Document]:
+    """The contracts by table that `base` holds: a file, or a revision of git.
+
+    Raises ConfigurationError where it is neither, or its seed can't be read.
+    """
+    file = Path(base)
+    if file.is_file():
+        return _of_file(file)
+    with tempfile.TemporaryDirectory() as folder:
+        there = Path(folder) / metadata.FOLDER
+        there.mkdir(parents=True)
+        for name in metadata.HEADERS:
+            path = metadata.FOLDER / f"{name}.csv"
+            shown = subprocess.run(
+                ["git", "show", f"{base}:./{path.as_posix()}"],
+                cwd=root,
+                capture_output=True,
+                check=False,
+            )
+            if shown.returncode:
+                raise ConfigurationError(
+                    f"--base {base} is neither a file nor a revision of git that has "
+                    f"{path}: {shown.stderr.decode(errors='replace').strip()}. Name "
+                    "one such as HEAD, main or v1.2, or a contract that "
+                    "`./seedbed contract show` wrote."
+                )
+            (there / path.name).write_bytes(shown.stdout)
+        try:
+            tables = metadata.enabled(metadata.load(Path(folder)))
+        except metadata.MetadataError as error:
+            raise ConfigurationError(
+                f"the seed of {base} can't be read by this version of Seedbed, so "
+                f"nothing was compared. {error}"
+            ) from None
+    return {table.id: contract(table) for table in tables}
+
+
+def _of_file(file: Path) -> dict[str, Document]:
+    try:
+        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+        found = {document["id"]: document for document in documents}
+        for document in documents:
+            _numbers(document["version"])
+            for thing in document["schema"]:
+                for column in thing["properties"]:
+                    types.parse(column["physicalType"])
+    except (
+        yaml.YAMLError,
+        UnicodeDecodeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as e:
+        raise ConfigurationError(
+            f"{file} is no contract as `./seedbed contract show` writes it: "
+            f"{type(e).__name__}: {str(e).splitlines()[0]}."
+        ) from None
+    return found
+
+
+def compare(was: Document | None, now: Document | None) -> Comparison:
+    """What changed from one contract of a table to the next."""
+    if was is None or now is None:
+        found = was or now
+        assert found is not None
+        status = found["status"]
+        gone = Change(
+            status == "active",
+            "the table is gone; give it contract_status deprecated first"
+            if status == "active"
+            else "the table is gone",
+        )
+        return Comparison(
+            found["id"],
+            was["version"] if was else "",
+            now["version"] if now else "",
+            (gone,) if was else (Change(False, "the table is new"),),
+        )
+    return Comparison(
+        now["id"],
+        was["version"],
+        now["version"],
+        tuple(_changes(was, now)),
+        is_draft=was["status"] == "draft",
+    )
+
+
+def _changes(was: Document, now: Document) -> Iterator[Change]:
+    for part, told in (("team", "the owner"), ("description", "the description")):
+        if was.get(part) != now.get(part):
+            yield Change(False, f"{told} is another one")
+    if was["status"] != now["status"]:
+        yield Change(False, f"the status is {now['status']}, not {was['status']}")
+    yield from _promise(was, now)
+    objects = {thing["name"]: thing for thing in now["schema"]}
+    for thing in was["schema"]:
+        other = objects.pop(thing["name"], None)
+        if other is None:
+            yield Change(True, f"{thing['name']} is gone")
+        else:
+            yield from _object_changes(thing, other)
+    for name in objects:
+        yield Change(False, f"{name} is new")
+
+
+def _promise(was: Document, now: Document) -> Iterator[Change]:
+    ages = [
+        {p["property"]: p["value"] for p in document.get("slaProperties", [])}
+        for document in (was, now)
+    ]
+    before, after = (found.get("latency") for found in ages)
+    if before is not None and (after is None or after > before):
+        yield Change(True, f"data may be {after} minutes old, not {before}")
+    elif before != after:
+        yield Change(False, f"data may be {after} minutes old, not {before}")
+
+
+def _object_changes(was: Document, now: Document) -> Iterator[Change]:
+    name = was["name"]
+    columns = {column["name"]: column for column in now["properties"]}
+    keys = [
+        sorted(
+            (c["primaryKeyPosition"], c["name"])
+            for c in thing["properties"]
+            if c.get("primaryKey")
+        )
+        for thing in (was, now)
+    ]
+    if keys[0] != keys[1]:
+        before, after = (", ".join(n for _, n in key) or "none" for key in keys)
+        yield Change(True, f"{name}: the key is {after}, not {before}")
+    for column in was["properties"]:
+        other = columns.pop(column["name"], None)
+        if other is None:
+            yield Change(True, f"{name}.{column['name']} is gone")
+        else:
+            yield from _column_changes(f"{name}.{column['name']}", column, other)
+    for column_name in columns:
+        yield Change(False, f"{name}.{column_name} is new")
+    yield from _rule_changes(name, was, now)
+
+
+def _column_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
+    before, after = was["physicalType"], now["physicalType"]
+    if before != after:
+        wider = types.widens(types.parse(before).postgres, types.parse(after).postgres)
+        yield Change(not wider, f"{name} is {after}, not {before}")
+    if was.get("required") and not now.get("required"):
+        yield Change(True, f"{name} may be NULL")
+    elif was.get("required") != now.get("required"):
+        yield Change(False, f"{name} is never NULL")
+    for part, told in (
+        ("description", "has another description"),
+        ("classification", "has another class of personal data"),
+        ("transformLogic", "is cleansed in another way"),
+    ):
+        if was.get(part) != now.get(part):
+            yield Change(False, f"{name} {told}")
+    yield from _rule_changes(name, was, now)
+
+
+def _rule_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
+    """A rule may be replaced by one that is at least as strong."""
+    after = list(now.get("quality", []))
+    for rule in was.get("quality", []):
+        if rule in after:
+            continue
+        told = f"{name}: the rule {rule['implementation']!r} ({rule['severity']})"
+        alike = [r for r in after if _check(r) == _check(rule)]
+        if any(_as_strong(r, rule) for r in alike):
+            yield Change(False, f"{told} is stricter or told in other words")
+        elif alike:
+            found = f"{alike[0]['implementation']!r} ({alike[0]['severity']})"
+            yield Change(True, f"{told} is {found} now, which is weaker")
+        else:
+            yield Change(True, f"{told} is gone")
+    known = {_check(r) for r in was.get("quality", [])}
+    for rule in after:
+        if _check(rule) not in known:
+            yield Change(False, f"{name}: the rule {rule['implementation']!r} is new")
+
+
+def _check(rule: Document) -> str:
+    told: str = rule["implementation"]
+    name = told.partition(" ")[0]
+    # Those that a table may have several of are told apart by their argument.
+    return told if name in CHECKS and CHECKS[name].repeatable else name
+
+
+def _as_strong(now: Document, was: Document) -> bool:
+    if was["severity"] == "block" and now["severity"] != "block":
+        return False
+    if was["engine"] == _ENGINES["gate"] and now["engine"] != was["engine"]:
+        return False  # the gate finds it before it is released
+    name, _, before = was["implementation"].partition(" ")
+    after = now["implementation"].partition(" ")[2]
+    is_stricter = name in CHECKS and CHECKS[name].is_as_strict(after, before)
+    return is_stricter or bool(before == after)
+
+
+def _numbers(version: str) -> tuple[int, int, int]:
+    major, minor, patch = (int(part) for part in version.split("."))
+    return major, minor, patch
+
+
+def compare_all(
+    was: dict[str, Document], tables: Iterable[Table], *, whole: bool
+) -> list[Comparison]:
+    """Compare each table's contract; with `whole`, those that are gone as well."""
+    now = {table.id: contract(table) for table in tables}
+    names = sorted({*now, *was} if whole else now)
+    return [compare(was.get(name), now.get(name)) for name in names]

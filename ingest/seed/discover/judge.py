@@ -1,0 +1,465 @@
+"""Judge a table by its catalogue and a bounded look at its rows."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pymysql
+
+from ingest import limits
+from ingest.duck import backticked
+from ingest.seed import metadata, types
+from ingest.seed.discover.names import Names, column_name, described
+from ingest.seed.discover.privacy import class_of
+from ingest.seed.discover.rows import Row, column_row, rule_of_values
+from ingest.seed.metadata import Source, words
+from ingest.sources.mysql import catalogue
+from ingest.sources.mysql.catalogue import Column, Key, SourceTable
+
+# Rows that are looked at to judge a column's values, and texts to judge their kind.
+LOOKED_AT = 100_000
+SAMPLE = 200
+# A look may take that long; the server computes a view before it shows a row.
+SECONDS = 2
+VIEW_SECONDS = 20
+# Below this many rows an append-only table is better read whole: nothing can be
+# missed then.
+MANY_ROWS = 100_000
+_UPDATED = re.compile(
+    r"(^|_)(updated|modified|changed|edited|mtime)(_|$)|(^|_)last_?(upd|mod|chang|edit)"
+    r"|(^|_)(update|modify|modification|change)_?(at|on|time|date|dt|ts)"
+    r"|^(updated|modified|changed)(at|on|time|date)"
+)
+_CREATED = re.compile(
+    r"(^|_)(created|inserted|added|logged|occurred|recorded|happened|received|event"
+    r"|log|ts|timestamp|time|at)(_|$)|^(created|logged|occurred)(at|on|time|date)"
+)
+_LOG = re.compile(r"(^|_)(logs?|events?|audit|history|journal|trail|trace|hits?)(_|$)")
+_DELETED = re.compile(r"^(is_?)?(deleted|removed)(_?(at|on|time|date|flag))?$")
+_STATE = re.compile(r"(^|_)(status|state|stage|phase)$")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a table is best loaded, and why."""
+
+    load_type: str
+    reason: str
+    watermark: str = ""
+    flag: str = ""
+    tracked: frozenset[str] = frozenset()
+    is_log: bool = False
+
+    @property
+    def name(self) -> str:
+        """The load type as a person reads it."""
+        return "incremental, append only" if self.is_log else self.load_type
+
+    @property
+    def delete_mode(self) -> str:
+        """How deletes are found: by the source's mark, else by its keys."""
+        if not self.watermark or self.is_log:
+            return "none"
+        return "soft_flag" if self.flag else "key_scan"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A table as the seed could describe it: rows by file, and why."""
+
+    table: SourceTable
+    model: str
+    choice: Choice
+    warnings: list[str]
+    rows: dict[str, list[Row]]
+    texts: dict[str, list[str]] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class _Looked:
+    """What the rows of a table show; a column not named was not judged."""
+
+    beyond: set[str] = field(default_factory=set)  # has values its type has none for
+    nulls: set[str] = field(default_factory=set)
+    future: set[str] = field(default_factory=set)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    failed: str = ""  # why the rows could not be looked at
+
+
+class Judge:
+    """Judges one table of a source."""
+
+    def __init__(
+        self,
+        source: Source,
+        found: Mapping[str, SourceTable],
+        table: SourceTable,
+        cursor: pymysql.cursors.Cursor,
+    ) -> None:
+        self.source = source
+        self.found = found
+        self.table = table
+        self.cursor = cursor
+        self.warnings: list[str] = []
+        self.types: dict[str, str] = {}
+        self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
+
+    def propose(self, names: Names) -> Proposal:
+        """The rows for the table, but for the rules that need other tables."""
+        _limit_time(self.cursor, VIEW_SECONDS if self.table.is_view else SECONDS)
+        self._read_types()
+        looked = self._look()
+        for name in looked.beyond:
+            self.types[name] = types.of_source(self.table.columns[name]).otherwise
+        key = self._key(looked)
+        choice = self._choose(key, looked)
+        columns = self._columns(key, choice, looked)
+        if not columns:
+            choice = Choice("left out", "no column can be read")
+            if not self.table.columns:
+                self.warnings.append(f"its columns are not shown: {self._refusal()}")
+            return Proposal(self.table, "", choice, self.warnings, {})
+        log = names.log(self.source, self.table.name)
+        model = names.model(self.source, log)
+        options = {
+            "soft_delete_column": choice.flag,
+            "append_only": "true" if choice.is_log else "",
+            "log_name": "" if log == metadata.target_name(self.table.name) else log,
+            "by_query": "true" if self._needs_query() else "",
+        }
+        here = {"source": self.source.name, "table": self.table.name}
+        table = {
+            "model": model,
+            "load_type": choice.load_type,
+            "watermark_column": choice.watermark,
+            "delete_mode": choice.delete_mode,
+            "on_schema_change": "evolve",
+            "enabled": "true",
+            "description": described(self.table.comment, self.table.name),
+        }
+        options["long_key"] = "true" if self._needs_long_key(key) else ""
+        self._tell_width(columns)
+        rows = {
+            "tables": [table],
+            "columns": columns,
+            "options": [{"option": k, "value": v} for k, v in options.items() if v],
+            "rules": self._rules(columns),
+        }
+        rows = {file: [here | row for row in new] for file, new in rows.items()}
+        return Proposal(self.table, model, choice, self.warnings, rows, looked.texts)
+
+    def _read_types(self) -> None:
+        for column in self.table.columns.values():
+            proposal = types.of_source(column)
+            self.types[column.name] = proposal.type
+            if not proposal.type:
+                self.warnings.append(f"{column.name} is left out: {proposal.note}")
+
+    def _refusal(self) -> str:
+        """What the server says of a table whose columns its catalogue hides.
+
+        It hides those of a view that is broken, or that calls a function which the
+        user may not execute.
+        """
+        try:
+            self.cursor.execute(f"show columns from {self.place}")
+        except pymysql.err.MySQLError as error:
+            return str(error.args[-1])
+        return "the user has no right to any of them"
+
+    def _needs_query(self) -> bool:
+        """Whether DuckDB's reader can't name the table or its columns."""
+        names = (self.table.name, *self.table.columns)
+        return any("`" in n for n in names) or bool(catalogue.ambiguous(self.found))
+
+    # -- a look at the rows ----------------------------------------------------
+    def _look(self) -> _Looked:
+        """Judge values by up to LOOKED_AT rows; nothing of them is kept."""
+        looked = _Looked()
+        judged: list[tuple[set[str], Column, str]] = []
+        keyed = {name for key in self.table.keys for name in key.columns}
+        for column in self.table.columns.values():
+            name = backticked(column.name)
+            if column.data_type == "tinyint" and self.types[column.name] == "boolean":
+                judged.append((looked.beyond, column, f"{name} not in (0, 1)"))
+            if column.nullable and (column.name in keyed or _is_clock(column)):
+                judged.append((looked.nulls, column, f"{name} is null"))
+            if _is_clock(column):
+                judged.append((looked.nulls, column, f"{name} = 0"))
+                soon = f"{name} > utc_timestamp() + interval 1 day"
+                judged.append((looked.future, column, soon))
+        try:
+            if judged:
+                # Only what is judged: a row may have long texts, and columns that
+                # `*` leaves out or that the user may not read.
+                names = {backticked(column.name): None for _, column, _ in judged}
+                rows = f"select {', '.join(names)} from {self.place} limit {LOOKED_AT}"
+                tests = ", ".join(f"max({test})" for _, _, test in judged)
+                self.cursor.execute(f"select {tests} from ({rows}) as looked_at")
+                for (verdict, column, _), is_so in zip(
+                    judged, self.cursor.fetchone() or (), strict=True
+                ):
+                    if is_so:
+                        verdict.add(column.name)
+        except pymysql.err.MySQLError as error:
+            looked.failed = str(error.args[-1])
+            looked.beyond |= {c.name for v, c, _ in judged if v is looked.beyond}
+            self.warnings.append(
+                "its rows could not be looked at, so its names alone were judged: "
+                f"{looked.failed}"
+            )
+        looked.texts = self._sample()
+        return looked
+
+    def _sample(self) -> dict[str, list[str]]:
+        """Some texts of each column that has any, by its name."""
+        texts = {
+            column.name: self.types[column.name]
+            for column in self.table.columns.values()
+            if self.types[column.name].startswith(("varchar", "text"))
+            and not column.values
+        }
+        # To see the beginning of a long text the server reads all of it.
+        short = [name for name, kind in texts.items() if kind != "text"]
+        error = ""
+        for names in ([*texts], short):
+            parts = ", ".join(f"left({backticked(name)}, 100)" for name in names)
+            if not parts:
+                continue
+            try:
+                self.cursor.execute(f"select {parts} from {self.place} limit {SAMPLE}")
+            except pymysql.err.MySQLError as failed:
+                error = str(failed.args[-1])
+                continue
+            columns = zip(*self.cursor.fetchall(), strict=True)
+            return {
+                name: [str(v) for v in values if v]
+                for name, values in zip(names, columns, strict=False)
+            }
+        if error:
+            self.warnings.append(
+                "its texts could not be looked at, so personal data were looked for "
+                f"by name alone: {error}"
+            )
+        return {}
+
+    # -- key, load type, deletes -----------------------------------------------
+    def _key(self, looked: _Looked) -> Key | None:
+        """The primary key, else the best unique one; None is told."""
+
+        def is_fit(key: Key) -> bool:
+            columns = [self.table.columns.get(n) for n in key.columns]
+            return all(c is not None and self._is_key_type(c) for c in columns)
+
+        def rank(key: Key) -> tuple[bool, bool, int, bool, str]:
+            columns = [self.table.columns[n] for n in key.columns]
+            return (
+                not key.is_primary,
+                any(c.nullable for c in columns),
+                len(columns),
+                not all(c.data_type.endswith("int") for c in columns),
+                key.name,
+            )
+
+        for key in sorted(filter(is_fit, self.table.keys), key=rank):
+            nullable = [n for n in key.columns if self.table.columns[n].nullable]
+            if looked.nulls & {*nullable} or (nullable and looked.failed):
+                why = "may hold" if looked.failed else "holds"
+                self.warnings.append(f"unique key {key.name} {why} NULL: not the key")
+                continue
+            if nullable:
+                self.warnings.append(
+                    f"the key {', '.join(nullable)} may be NULL; such rows are rejected"
+                )
+            return key
+        if not self.table.is_view:
+            self.warnings.append("no key: the rows can't be told apart")
+        return None
+
+    def _is_key_type(self, column: Column) -> bool:
+        """Whether the warehouse can look rows up by the column."""
+        kind = self.types[column.name]
+        if kind in ("", "text", "json", "double", "geometry", "duration"):
+            return bool(column.values)
+        return True
+
+    def _needs_long_key(self, key: Key | None) -> bool:
+        """Whether the seed must say that the key is long; told where it may be."""
+        if key is None:
+            return False
+        columns = [self.table.columns[name] for name in key.columns]
+        kinds = [types.parse(self.types[c.name]) for c in columns]
+        # Of bytes the seed knows no length.
+        size = sum(
+            (column.length or 0) if kind.name == "binary" else limits.longest(kind) or 0
+            for column, kind in zip(columns, kinds, strict=True)
+        )
+        is_told = limits.is_too_long(kinds)
+        if not is_told and 8 + size + 8 * len(kinds) <= limits.INDEX_BYTES:
+            return False
+        self.warnings.append(
+            f"the key {', '.join(key.columns)} may have {size:,} bytes, an index of "
+            f"Postgres takes {limits.INDEX_BYTES:,}: its index holds hashes"
+        )
+        return not is_told
+
+    def _tell_width(self, columns: list[Row]) -> None:
+        """Say where the warehouse has no place for a row of the columns."""
+        out = f"Leave columns that nobody needs out of {metadata.FOLDER}/columns.csv"
+        if len(columns) > limits.MOST_COLUMNS:
+            self.warnings.append(
+                f"{len(columns):,} columns: Postgres has {limits.COLUMNS:,} for a "
+                f"table, some of them the product's own. {out}"
+            )
+        size = limits.widest(types.parse(row["data_type"]) for row in columns)
+        if size > limits.ROW_BYTES:
+            self.warnings.append(
+                f"a row may need {size:,} bytes, Postgres has {limits.ROW_BYTES:,} for "
+                f"one: the table can't be loaded while it has such a row. {out}"
+            )
+
+    def _choose(self, key: Key | None, looked: _Looked) -> Choice:
+        """A load type that misses nothing, and why."""
+        if self.table.is_view:
+            return Choice("full", "a view")
+        if key is None:
+            return Choice("full", "no key")
+        clocks = [c for c in self.table.columns.values() if _is_clock(c)]
+        for column in sorted(clocks, key=lambda c: not _is_touched(c)):
+            name = column.name
+            if not (_is_touched(column) or _UPDATED.search(words(name))):
+                continue
+            if looked.failed:
+                self.warnings.append(f"{name} could not be looked at: no watermark")
+                continue
+            if name in looked.nulls | looked.future:
+                what = "NULL or zero" if name in looked.nulls else "in the future"
+                self.warnings.append(f"{name} is {what} in some rows: no watermark")
+                continue
+            return self._with_watermark(key, name)
+        written = [c.name for c in clocks if not c.nullable]
+        written.sort(key=lambda n: not _CREATED.search(words(n)))
+        for name in written:
+            if name in looked.nulls | looked.future or looked.failed:
+                continue
+            if self._is_log(key, name):
+                return Choice(
+                    "incremental", f"a log in the order of {name}", name, is_log=True
+                )
+        return Choice("full", "no last-modified column")
+
+    def _with_watermark(self, key: Key, watermark: str) -> Choice:
+        flag = self._soft_delete()
+        tracked = {
+            c.name
+            for c in self.table.columns.values()
+            if self.types[c.name]
+            and c.name not in (*key.columns, watermark, flag)
+            and not (_is_clock(c) and _CREATED.search(words(c.name)))
+        }
+        others = [t for t in self.found.values() if t is not self.table]
+        is_referred_to = any(
+            f.table == self.table.name for t in others for f in t.foreign_keys
+        )
+        why = f"{watermark} tells when a row changed"
+        if any(_STATE.search(words(name)) for name in tracked):
+            return Choice("cdc", f"{why}; moves through states", watermark, flag)
+        if is_referred_to and tracked:
+            why = f"{why}; others refer to it"
+            return Choice("scd2", why, watermark, flag, tracked=frozenset(tracked))
+        kind = "incremental" if self.table.foreign_keys else "scd1"
+        return Choice(kind, why, watermark, flag)
+
+    def _soft_delete(self) -> str:
+        """The column that marks a deleted row, or ''."""
+        for column in self.table.columns.values():
+            kind = self.types[column.name]
+            is_fit = kind in ("boolean", "integer", "date") or _is_clock(column)
+            if is_fit and _DELETED.search(words(column.name)):
+                return column.name
+        return ""
+
+    def _is_log(self, key: Key, watermark: str) -> bool:
+        """Whether rows seem to be added only, later ones with a later time."""
+        table = self.table
+        others = [t for t in self.found.values() if t is not table]
+        number = table.columns[key.columns[0]]
+        if (
+            len(key.columns) > 1
+            or "auto_increment" not in number.extra.lower()
+            or self._soft_delete()
+            or any(f.table == table.name for t in others for f in t.foreign_keys)
+            or not (_LOG.search(words(table.name)) or (table.rows or 0) > MANY_ROWS)
+        ):
+            return False
+        try:
+            self.cursor.execute(
+                f"select {backticked(watermark)} from {self.place} "
+                f"order by {backticked(number.name)} desc limit {SAMPLE * 10}"
+            )
+        except pymysql.err.MySQLError:
+            return False
+        times = [value for (value,) in self.cursor.fetchall()]
+        return all(b <= a for a, b in itertools.pairwise(times))
+
+    # -- columns and rules -----------------------------------------------------
+    def _columns(self, key: Key | None, choice: Choice, looked: _Looked) -> list[Row]:
+        taken: set[str] = set()
+        rows = []
+        for column in self.table.columns.values():
+            if not self.types[column.name]:
+                continue
+            position = ""
+            if key and column.name in key.columns:
+                position = str(key.columns.index(column.name) + 1)
+            name = column_name(column.name, taken)
+            row = column_row(self.table.name, column, name)
+            row |= {
+                "data_type": self.types[column.name],
+                "key_position": position,
+                "tracked": "true" if column.name in choice.tracked else "",
+                "pii": class_of(
+                    self.table.name,
+                    column.name,
+                    "enum" if column.values else self.types[column.name],
+                    looked.texts.get(column.name, []),
+                ),
+            }
+            if position:
+                row["nullable"] = "false"
+            rows.append(row)
+        return rows
+
+    def _rules(self, columns: list[Row]) -> list[Row]:
+        """Rules for the values that an ENUM or SET declares."""
+        rows = []
+        for row in columns:
+            column = self.table.columns[row["column"]]
+            if rule := rule_of_values(column):
+                rows.append({"column": row["name"]} | rule)
+            elif column.values:
+                self.warnings.append(f"no rule can hold the values of {column.name}")
+        return rows
+
+
+def _limit_time(cursor: pymysql.cursors.Cursor, seconds: int) -> None:
+    """Let no look at the rows take longer; the two servers call it differently."""
+    for setting in (
+        f"max_statement_time = {seconds}",
+        f"max_execution_time = {seconds * 1000}",
+    ):
+        with suppress(pymysql.err.MySQLError):
+            cursor.execute(f"set session {setting}")
+
+
+def _is_clock(column: Column) -> bool:
+    return column.data_type in ("datetime", "timestamp")
+
+
+def _is_touched(column: Column) -> bool:
+    """Whether the server itself sets it whenever the row changes."""
+    return "on update" in column.extra.lower()

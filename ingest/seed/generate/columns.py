@@ -1,0 +1,122 @@
+"""The columns of generated models: names, types, descriptions, contracts."""
+
+from __future__ import annotations
+
+from ingest.seed import types
+from ingest.seed.generate.text import Node, shown
+from ingest.seed.metadata import Table
+
+_SEQUENCE = ("_batch_seq", "bigint", "Batch the row came with")
+_DELETED = ("is_deleted", "boolean", "True when the row is deleted in the source")
+_EFFECTIVE = ("_source_ts", "timestamp", "When the row took effect (UTC)")
+_SEEN = ("_source_ts", "timestamp", "When the version's last row took effect (UTC)")
+STAGING = [
+    ("_op", "varchar(1)", "U for a row as it is, D for a deleted one"),
+    ("_source_ts", "timestamp", "The row's watermark in the source (UTC)"),
+    ("_observed_at", "timestamp", "When the row was read (UTC)"),
+    _SEQUENCE,
+    ("_row_hash", "binary", "MD5 over all columns as they were read"),
+]
+SNAPSHOT = [
+    ("dbt_scd_id", "text", "dbt's identifier of the version"),
+    ("dbt_updated_at", "timestamp", "When the row took effect (UTC)"),
+    ("dbt_valid_from", "timestamp", "When the version took effect (UTC)"),
+    ("dbt_valid_to", "timestamp", "When the next version did; NULL while it holds"),
+]
+_VERSION = [
+    ("valid_from", "timestamp", "When the version took effect (UTC)"),
+    ("valid_to", "timestamp", "When the next version did; NULL while it holds"),
+    ("is_current", "boolean", "True for the version that holds now"),
+    ("is_deleted", "boolean", "True while the row is deleted in the source"),
+    ("version", "integer", "Number of the version within its key, from 1"),
+    _SEQUENCE,
+]
+
+
+def current_columns() -> list[tuple[str, str, str]]:
+    """Name, type and description of what `<model>` has besides its own columns."""
+    return [_DELETED, _EFFECTIVE, _SEQUENCE]
+
+
+def history_columns(table: Table) -> list[tuple[str, str, str]]:
+    """Name, type and description of what `<model>_history` has besides its own."""
+    extra = list(_VERSION)
+    if table.load_type == "cdc":
+        extra.insert(0, ("op", "varchar(1)", "I inserted, U updated, D deleted"))
+    elif table.load_type == "scd2":
+        extra.insert(-1, _SEEN)
+    return extra
+
+
+def data_type(name: str) -> str:
+    """A contract's data type, which YAML can make depend on the target only."""
+    kind = types.parse(name)
+    if kind.snowflake == kind.postgres:
+        return kind.postgres
+    return (
+        f"{{{{ '{kind.snowflake}' if target.type == 'snowflake' "
+        f"else '{kind.postgres}' }}}}"
+    )
+
+
+def columns_of(
+    table: Table, extra: list[tuple[str, str, str]], stored: bool
+) -> list[Node]:
+    """Contract columns: the table's own, then `extra` (name, type, description).
+
+    `stored`: whether the model is a table, whose constraints are enforced.
+    """
+    out = []
+    for column in table.columns:
+        node: Node = {
+            "name": column.name,
+            "description": shown(column.description),
+            "data_type": data_type(column.type.name),
+        }
+        if stored and not column.nullable:
+            node["constraints"] = [{"type": "not_null"}]
+        if column.pii:
+            node["config"] = {"meta": {"pii": column.pii}}
+        out.append(node)
+    for name, kind, description in extra:
+        node = {
+            "name": name,
+            "description": description,
+            "data_type": data_type(kind),
+        }
+        if stored and name != "valid_to":
+            node["constraints"] = [{"type": "not_null"}]
+        out.append(node)
+    return out
+
+
+def described(table: Table, extra: list[tuple[str, str, str]]) -> list[Node]:
+    """Names and descriptions only, for what has no contract."""
+    own = [(c.name, c.type.name, shown(c.description)) for c in table.columns]
+    return described_only([*own, *extra])
+
+
+def described_only(columns: list[tuple[str, str, str]]) -> list[Node]:
+    """Names and descriptions of columns that dbt gives their types."""
+    return [{"name": name, "description": text} for name, _, text in columns]
+
+
+def entry(
+    table: Table, name: str, description: str, columns: list[Node], tests: list[Node]
+) -> Node:
+    """What YAML says of a model with a contract."""
+    config: Node = {
+        "contract": {"enforced": True},
+        "meta": {"owner": shown(table.owner), "source": table.id},
+    }
+    if row_filter := table.options.row_filter_column:
+        config["meta"]["row_filter"] = row_filter
+    doc: Node = {
+        "name": name,
+        "description": description,
+        "config": config,
+        "columns": columns,
+    }
+    if tests:
+        doc["data_tests"] = tests
+    return doc

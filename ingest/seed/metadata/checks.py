@@ -1,0 +1,163 @@
+"""What a table of the metadata seed must be in itself; each fault says how to mend it.
+
+What an option needs of its table is in `ingest/seed/options.py`, what a rule does in
+`ingest/seed/checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ingest.errors import hint
+from ingest.seed.metadata.model import Column, Table
+from ingest.seed.metadata.names import LONGEST_LOG, LONGEST_MODEL, OF_SNAPSHOTS
+from ingest.seed.metadata.rows import HEADERS
+
+# What a score's rows have beside the key.
+SCORES = (
+    "completeness",
+    "validity",
+    "uniqueness",
+    "consistency",
+    "timeliness",
+    "score",
+)
+
+
+def faults_of_column(column: Column, load_type: str) -> Iterator[str]:
+    """What is wrong with a column of a table of that load type."""
+    if load_type == "snapshot" and column.name.startswith(OF_SNAPSHOTS):
+        yield (
+            f"name {column.name!r} begins as the columns that dbt adds to a snapshot; "
+            f"try {'x_' + column.name!r}"
+        )
+    if column.key_position and column.nullable:
+        yield "a key column can't be nullable; write nullable false"
+    if column.key_position and column.cleanse:
+        yield "a key is never cleansed; leave cleanse empty"
+    if column.cleanse and not column.type.postgres.startswith(("varchar", "text")):
+        yield f"cleanse works on text, not on {column.type.name}"
+    if not column.description:
+        yield "description is empty; say what the column holds"
+    if column.tracked and load_type not in ("scd2", "snapshot"):
+        yield (
+            f"tracked has a meaning for scd2 and snapshot only, not for {load_type}; "
+            "leave it empty"
+        )
+    if column.tracked and column.key_position:
+        yield "a key column can't be tracked: it names the row"
+
+
+def faults_of_table(table: Table) -> Iterator[str]:
+    """What is wrong with a table, whatever others there are."""
+    for check in _CHECKS:
+        yield from check(table)
+
+
+def _names(table: Table) -> Iterator[str]:
+    if len(table.model) > LONGEST_MODEL:
+        yield (
+            f"model {table.model!r} is longer than {LONGEST_MODEL} characters, which "
+            "leaves no room for what is generated around it; shorten it"
+        )
+    if table.model in HEADERS:
+        yield f"model {table.model!r} is the name of a seed file; choose another"
+    if len(table.bronze) > LONGEST_LOG:
+        yield (
+            f"its log would be called {table.bronze!r}, which is longer than "
+            f"{LONGEST_LOG} characters; {other_log(table)}"
+        )
+
+
+def other_log(table: Table) -> str:
+    """How its log gets another name."""
+    return (
+        "give it another name by the option log_name in options.csv: "
+        f"{table.source.name},{table.name},log_name,NAME"
+    )
+
+
+def _watermark(table: Table) -> Iterator[str]:
+    column, names = table.window_column, [c.source_name for c in table.columns]
+    name = table.watermark_column
+    if name and column is None:
+        yield (
+            f"watermark_column {name!r} is not a column of {table.id}."
+            f"{hint(name, names)}"
+        )
+    if column and column.type.name not in ("timestamp", "timestamptz"):
+        yield (
+            f"watermark_column {name!r} is {column.type.name}; a watermark is a "
+            "timestamp or timestamptz"
+        )
+    if not name and table.load_type != "full":
+        yield (
+            f"load_type {table.load_type} needs a watermark_column: a timestamp that "
+            f"grows with each change of a row of {table.id}. Without one, use "
+            "load_type full"
+        )
+
+
+def _full(table: Table) -> Iterator[str]:
+    if table.load_type == "full" and table.watermark_column:
+        yield "load_type full reads all rows; leave watermark_column empty"
+    if table.load_type == "full" and table.delete_mode != "none":
+        yield "load_type full finds deletes by itself; write delete_mode none"
+
+
+def _key(table: Table) -> Iterator[str]:
+    positions = [c.key_position for c in table.key]
+    if not positions and table.load_type != "full":
+        yield (
+            f"{table.id} has no key; give key_position 1 to the column of columns.csv "
+            "that names a row, or use load_type full"
+        )
+    if positions != list(range(1, len(positions) + 1)):
+        yield f"the key_positions of {table.id} are not 1, 2, …: {positions}"
+
+
+def _score(table: Table) -> Iterator[str]:
+    for name in (c.name for c in table.key if table.options.min_score):
+        if name in SCORES:
+            yield (
+                f"{table.id}: key column {name!r} is called as a column of the table's "
+                f"score; name it {name + '_value'!r} in columns.csv, or leave "
+                "min_score out"
+            )
+
+
+def _history(table: Table) -> Iterator[str]:
+    if table.load_type in ("scd2", "snapshot") and not table.tracked:
+        yield (
+            f"load_type {table.load_type} of {table.model} needs a tracked column; "
+            "write tracked true in columns.csv for those whose change makes a new "
+            "version"
+        )
+
+
+def _soft_delete(table: Table) -> Iterator[str]:
+    if table.delete_mode == "soft_flag" and not table.options.soft_delete_column:
+        yield (
+            "delete_mode soft_flag needs the option soft_delete_column in options.csv"
+        )
+
+
+def _phones(table: Table) -> Iterator[str]:
+    phones = [c.name for c in table.columns if c.cleanse == "phone"]
+    if phones and not table.options.phone_country:
+        yield (
+            f"cleanse phone of {table.id}.{phones[0]} needs the option phone_country "
+            "in options.csv: the column that holds the country, or a country such as DE"
+        )
+
+
+_CHECKS: tuple[Callable[[Table], Iterator[str]], ...] = (
+    _names,
+    _watermark,
+    _full,
+    _key,
+    _score,
+    _history,
+    _soft_delete,
+    _phones,
+)

@@ -1,0 +1,173 @@
+"""The files of the metadata seed as rows, each with its line; faults are collected."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import ConfigurationError, hint
+from ingest.seed.metadata.names import faults_of_name
+
+FOLDER = Path("seeds/metadata")
+
+HEADERS = {
+    "sources": "source kind url_env schema timezone owner description".split(),
+    "tables": (
+        "source table model load_type watermark_column delete_mode "
+        "on_schema_change owner enabled description"
+    ).split(),
+    "columns": (
+        "source table column name data_type nullable key_position tracked "
+        "cleanse pii description"
+    ).split(),
+    "rules": "source table column check argument severity layer description".split(),
+    "options": "source table option value".split(),
+    "row_access": "role column value description".split(),
+}
+
+
+class MetadataError(ConfigurationError):
+    """The metadata seed has faults; `faults` has a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(
+            f"the metadata seed has {count}; nothing was written.\n" + "\n".join(faults)
+        )
+
+
+@dataclass
+class Row:
+    """One line of a file, with its place for messages."""
+
+    file: str
+    line: int
+    values: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """The source and the table that it is about."""
+        return self["source"], self["table"]
+
+
+class Files:
+    """The seed's files below a root, and the faults found in them so far."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.faults: list[tuple[str, int, str]] = []
+
+    def raise_faults(self) -> None:
+        """Raise them in the order in which the files refer to each other."""
+        files = [str(FOLDER / f"{name}.csv") for name in HEADERS]
+        ordered = sorted(self.faults, key=lambda f: (files.index(f[0]), f[1]))
+        if ordered:
+            raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
+
+    def fault(self, row: Row, text: str) -> None:
+        """Note what is wrong in a row, and how it is mended."""
+        self.faults.append((row.file, row.line, text))
+
+    def rows(self, name: str) -> list[Row]:
+        """The rows of a file; none if it is missing or has another header."""
+        path, header = FOLDER / f"{name}.csv", HEADERS[name]
+
+        def fault(line: int, text: str) -> None:
+            self.fault(Row(str(path), line, {}), text)
+
+        try:
+            text = (self.root / path).read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            fault(1, "the file is missing")
+            return []
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            fault(line, "not UTF-8; save the file as UTF-8")
+            return []
+        reader = csv.reader(io.StringIO(text, newline=""))
+        if next(reader, []) != header:
+            fault(1, f"the header is not {','.join(header)}")
+            return []
+        rows = []
+        line = reader.line_num + 1
+        for values in reader:
+            if len(values) == len(header):
+                cells = {
+                    # A name of the source may begin with a blank.
+                    k: v if k in ("table", "column") else v.strip()
+                    for k, v in zip(header, values, strict=True)
+                }
+                rows.append(Row(str(path), line, cells))
+            elif values:
+                fault(
+                    line,
+                    f"{len(values)} cells where the header has {len(header)}; "
+                    "quote a cell that holds a comma",
+                )
+            line = reader.line_num + 1
+        return rows
+
+    def choice(self, row: Row, column: str, known: Iterable[str]) -> str:
+        """The cell, which is one of the known words."""
+        value, names = row[column], list(known)
+        if value not in names:
+            self.fault(
+                row,
+                f"{column} {value!r} is not known.{hint(value, names)} "
+                f"One of: {', '.join(names)}",
+            )
+        return value
+
+    def flag(self, row: Row, column: str, default: bool) -> bool:
+        """The cell, which is true, false or empty."""
+        if row[column] not in ("", "true", "false"):
+            self.fault(row, f"{column} is {row[column]!r}; write true or false")
+        return row[column] == "true" if row[column] else default
+
+    def identifier(self, row: Row, column: str) -> None:
+        """The cell is a name in the warehouses."""
+        for text in faults_of_name(column, row[column]):
+            self.fault(row, text)
+
+    def unique(
+        self, rows: list[Row], what: str, key: Callable[[Row], tuple[str, ...]]
+    ) -> None:
+        """No two rows have the same key."""
+        seen: dict[tuple[str, ...], int] = {}
+        for row in rows:
+            first = seen.setdefault(key(row), row.line)
+            if first != row.line:
+                self.fault(
+                    row,
+                    f"{what} {'.'.join(key(row))} is there already, in line {first}; "
+                    "remove one of the two",
+                )
+
+    def known(
+        self,
+        rows: list[Row],
+        columns: Iterable[str],
+        known: Collection[str],
+        what: str,
+        file: str,
+    ) -> None:
+        """What `columns` name is known, or a fault for each, at its first line."""
+        strangers: dict[str, list[Row]] = {}
+        for row in rows:
+            name = ".".join(row[column] for column in columns)
+            if name not in known:
+                strangers.setdefault(name, []).append(row)
+        for name, lines in strangers.items():
+            number = len(lines)
+            lines_too = f", which {number} lines name" if number > 1 else ""
+            self.fault(
+                lines[0],
+                f"{what} {name!r} is not in {file}{lines_too}.{hint(name, known)}",
+            )

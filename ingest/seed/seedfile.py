@@ -1,0 +1,88 @@
+"""Write rows of the metadata seed; all that is there stays as a person wrote it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ingest.seed.metadata import FOLDER, HEADERS
+
+Row = Mapping[str, str]
+
+
+def append(root: Path, file: str, rows: Iterable[Row]) -> None:
+    """Add rows at the end of `file` (tables, columns, …) below `root`."""
+    if new := [_line(file, row) for row in rows]:
+        text = _read(root, file)
+        ending = "" if text.endswith("\n") or not text else "\n"
+        _write(root, file, text + ending + "".join(new))
+
+
+def change(root: Path, file: str, row: Row, cells: Row) -> bool:
+    """Set `cells` in the rows that have all values of `row`; whether one did.
+
+    Other lines stay as they are, byte for byte.
+    """
+    lines = io.StringIO(_read(root, file), newline="").readlines()
+    reader = csv.reader(lines)
+    start, found = 0, False
+    for values in reader:
+        old = dict(zip(HEADERS[file], values, strict=False))
+        if start and all(old.get(k) == v for k, v in row.items()):
+            lines[start : reader.line_num] = [
+                _line(file, {**old, **cells}),
+                *[""] * (reader.line_num - start - 1),
+            ]
+            found = True
+        start = reader.line_num
+    if found:
+        _write(root, file, "".join(lines))
+    return found
+
+
+def remove(root: Path, file: str, is_meant: Callable[[Row], bool]) -> None:
+    """Take out the rows that are meant; other lines stay, byte for byte."""
+    lines = io.StringIO(_read(root, file), newline="").readlines()
+    reader = csv.reader(lines)
+    kept: list[str] = []
+    start = 0
+    for values in reader:
+        row = dict(zip(HEADERS[file], values, strict=False))
+        if not start or not values or not is_meant(row):
+            kept += lines[start : reader.line_num]
+        start = reader.line_num
+    _write(root, file, "".join(kept))
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file by a rename: whoever reads it sees the old one or the new one."""
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _line(file: str, row: Row) -> str:
+    out = io.StringIO()
+    cells = [row.get(name, "") for name in HEADERS[file]]
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
+
+
+def _read(root: Path, file: str) -> str:
+    path = root / FOLDER / f"{file}.csv"
+    with path.open(encoding="utf-8", newline="") as text:
+        return text.read()
+
+
+def _write(root: Path, file: str, text: str) -> None:
+    put(root / FOLDER / f"{file}.csv", text.encode())

@@ -1,0 +1,268 @@
+"""Reading: a query for a source table's rows, with the values that the source has.
+
+DuckDB's scan of an attached table reads the transaction's snapshot and is exact, but
+for three things: a decimal of more than 38 digits becomes a double, bytes of a type
+that it doesn't know become a text, and zero or incomplete dates become NULL. What the
+scan can't give is asked of the server as text, in the same snapshot; the answer is
+held in memory, so only tables that need it are read that way, in pieces. Whoever
+compares values with what was read, keys above all, must read them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+from ingest import pieces
+from ingest.duck import asked, backticked, literal, quoted, scalar, source_literal
+from ingest.errors import SeedbedError
+from ingest.pieces import Condition, Piece
+from ingest.seed.metadata import Column, Table
+from ingest.seed.types import EXACT_DIGITS
+from ingest.sources.mysql.source import named
+
+_NUMBERS = ("boolean", "integer", "bigint", "decimal")
+_BYTES = ("binary", "geometry")
+# Types of the source whose values are texts, whatever an answer says of a collation.
+_TEXTS = (
+    "char varchar tinytext text mediumtext longtext enum set json uuid inet4 inet6"
+).split()
+
+
+@contextmanager
+def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A transaction in which all that is asked of the source is of one moment.
+
+    What the extension begins by itself has the server's default isolation, which may
+    show each statement another state, or make each read lock its rows.
+    """
+    engine.execute("begin")
+    for statement in (
+        "set session transaction isolation level repeatable read",
+        "start transaction with consistent snapshot, read only",
+    ):
+        engine.execute(f"call mysql_execute('source', {literal(statement)})")
+    yield
+    engine.execute("commit")
+
+
+def no_date(column: str) -> str:
+    """The condition, in the source's SQL, under which a time is read as NULL."""
+    return f"({column} is null or month({column}) = 0 or day({column}) = 0)"
+
+
+def rows(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    condition: Condition,
+    columns: Sequence[Column] | None = None,
+) -> list[str]:
+    """Selects of the columns, or of all, which together give the rows of `condition`.
+
+    To be run in the transaction in which they were made, one after the other: together
+    their answers may be more than the memory holds. Another condition, of DuckDB's, may
+    follow after `and`. A zero or incomplete date is NULL, or what the source writes
+    where such rows are rejected.
+    """
+    wanted = table.columns if columns is None else columns
+    kinds = _kinds(engine, table)
+    by_query = table.options.by_query or bool(_as_text(table, wanted, kinds))
+    found = [Piece(condition, by_query)]
+    if columns is None:  # a few columns of it are short
+        found = pieces.cut(engine, table, condition, by_query=by_query)
+    if any(piece.by_query for piece in found):
+        conditions = [piece.condition(backticked) for piece in found]
+        return _answers(engine, table, conditions, wanted, kinds)
+    relation = _scanned(table)
+    # The condition, too, is of values as a raw file has them.
+    changed = [
+        f"{value} as {name}"
+        for c in table.columns
+        for name, value in [(quoted(c.source_name), _read(c, kinds[c.source_name]))]
+        if value != name
+    ]
+    if changed:
+        relation = f"(select * replace ({', '.join(changed)}) from {relation})"
+    names = ", ".join(quoted(c.source_name) for c in wanted)
+    return [
+        f"select {names} from {relation} where {piece.condition(quoted)}"
+        for piece in found
+    ]
+
+
+def answer(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    condition: str,
+    columns: Sequence[Column],
+) -> str:
+    """As `rows`, for a condition that only the source itself can judge."""
+    kinds = _kinds(engine, table)
+    return _answers(engine, table, [condition], columns, kinds)[0]
+
+
+def _answers(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    conditions: Sequence[str],
+    columns: Sequence[Column],
+    kinds: Mapping[str, str],
+) -> list[str]:
+    as_text = _as_text(table, columns, kinds)
+    selected = ", ".join(
+        f"convert({name} using utf8mb4) as {name}"
+        # Metadata of an answer understate the digits of a decimal.
+        if c.source_name in as_text or kinds[c.source_name].startswith("DECIMAL")
+        else name
+        for c in columns
+        for name in [backticked(c.source_name)]
+    )
+    start = f"select {selected} from {named(table)} where"
+    given = _types(engine, f"from {asked(f'{start} false')}")
+    names = ", ".join(
+        f"{_answered(c, given[c.source_name], kinds[c.source_name], as_text)} "
+        f"as {quoted(c.source_name)}"
+        for c in columns
+    )
+    # Another condition, too, is of values as a raw file has them.
+    return [
+        f"select * from (select {names} from {asked(f'{start} {condition}')}) "
+        "where true"
+        for condition in conditions
+    ]
+
+
+def _as_text(
+    table: Table, columns: Sequence[Column], kinds: Mapping[str, str]
+) -> list[str]:
+    """The columns whose values only a text has as they are."""
+    dates_as_text = table.options.zero_date == "reject"
+    return [
+        c.source_name
+        for c in columns
+        for kind in [kinds[c.source_name]]
+        if (kind == "DOUBLE" and c.type.name != "double")
+        or (dates_as_text and _is_date(kind))
+    ]
+
+
+def zero_dates(
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    condition: str,
+    files: Sequence[str],
+) -> int:
+    """How many zero or incomplete dates were read as NULL.
+
+    `files` hold the rows that met `condition`, as the source judges it, in this
+    transaction; the source is only asked of columns that have a NULL in them.
+    """
+    kinds = _kinds(engine, table)
+    dates = [c.source_name for c in table.columns if _is_date(kinds[c.source_name])]
+    if not dates or not files:
+        return 0
+    nulls = ", ".join(f"count(*) - count({quoted(name)})" for name in dates)
+    found = engine.execute(f"select {nulls} from read_parquet({files})").fetchone()
+    dates = [name for name, count in zip(dates, found or (), strict=True) if count]
+    if not dates:
+        return 0
+    counts = " + ".join(
+        f"count(if(month({name}) = 0 or day({name}) = 0, 1, null))"
+        for name in map(backticked, dates)
+    )
+    query = f"select {counts} from {named(table)} where {condition}"
+    return int(scalar(engine, f"from {asked(query)}"))
+
+
+def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """The type in which DuckDB's scan gives, or would give, each column.
+
+    Raises SeedbedError where the source has not all columns of the seed.
+    """
+    by_query = table.options.by_query
+    declared = _declared(engine, table) if by_query else {}
+    there = declared
+    if not by_query:
+        # Gone between the look at the catalogue and this one, or never looked at.
+        with suppress(duckdb.CatalogException):
+            there = _types(engine, f"from {_scanned(table)}")
+    if not there:
+        raise SeedbedError(
+            f"{table.id}: there is no table {table.name!r} in schema "
+            f"{table.source.schema} of source {table.source.name}, or its user may not "
+            "SELECT from it."
+        )
+    lacking = [c.source_name for c in table.columns if c.source_name not in there]
+    if lacking:
+        raise SeedbedError(
+            f"{table.id}: the source has no column {', '.join(lacking)}, which "
+            "seeds/metadata/columns.csv names. Restore it; or correct columns.csv and "
+            "`./seedbed generate`."
+        )
+    if not by_query:
+        return there
+    names = ", ".join(backticked(c.source_name) for c in table.columns)
+    answered = asked(f"select {names} from {named(table)} where false")
+    return _types(engine, f"from {answered}") | {k: v for k, v in declared.items() if v}
+
+
+def _declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """The same by the source's catalogue, where an answer's type is another; or ''."""
+    name = source_literal(table.name)
+    query = asked(
+        "select column_name as name, data_type as kind, "
+        "cast(numeric_precision as signed) as digits, "
+        "cast(numeric_scale as signed) as scale from information_schema.columns "
+        f"where table_schema = {source_literal(table.source.schema)} "
+        f"and table_name = {name} "
+        # Here, too, names that differ by case are one.
+        f"and cast(table_name as binary) = cast({name} as binary)"
+    )
+    kinds = {}
+    for column, kind, digits, scale in engine.execute(f"from {query}").fetchall():
+        kinds[column] = "VARCHAR" if kind in _TEXTS else ""
+        if kind == "decimal":
+            is_exact = digits <= EXACT_DIGITS
+            kinds[column] = f"DECIMAL({digits},{scale})" if is_exact else "DOUBLE"
+    return kinds
+
+
+def _scanned(table: Table) -> str:
+    """The table where DuckDB has its source attached.
+
+    To DuckDB, names that differ by case only are one: it would read one of the tables
+    for both. And it can't write a backtick. There the source is asked in our words.
+    """
+    return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
+
+
+def _types(engine: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in engine.execute(f"describe {query}").fetchall()}
+
+
+def _is_date(kind: str) -> bool:
+    return kind in ("DATE", "TIMESTAMP")
+
+
+def _read(column: Column, kind: str) -> str:
+    """The column's value in a type that a raw file can hold."""
+    name = quoted(column.source_name)
+    if kind == "BLOB" and column.type.name.startswith(_NUMBERS):
+        return f"{name}::bit::ubigint"  # BIT(n)
+    if kind == "VARCHAR" and column.type.name in _BYTES:
+        return f"encode({name})"
+    return name
+
+
+def _answered(column: Column, given: str, kind: str, as_text: Sequence[str]) -> str:
+    """The same for a column of an answer, in the type that a scan gives it."""
+    name = quoted(column.source_name)
+    if column.source_name in as_text:
+        return name
+    if kind.startswith("DECIMAL"):
+        return f"{name}::{kind}"
+    if kind == "VARCHAR" and given == "BLOB" and column.type.name not in _BYTES:
+        return f"decode({name})"  # a binary collation
+    return _read(column, given)

@@ -1,0 +1,222 @@
+"""A MySQL source: small questions about its catalogue and its clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pymysql
+from pymysql.cursors import Cursor
+
+from ingest import clock, settings
+from ingest.duck import asked, backticked, scalar
+from ingest.errors import SeedbedError, ServiceError
+from ingest.seed.metadata import Source, Table
+from ingest.settings import SourceUrl
+
+# Errors of the server whose cause the person can mend, by code.
+_ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
+
+
+@contextmanager
+def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
+    """Open a connection whose errors are told in the product's words."""
+    url = settings.source_url(source)
+    silence = settings.timeout_seconds()
+    try:
+        connection = pymysql.connect(
+            host=url.host,
+            port=url.port,
+            user=url.user,
+            # Of a text pymysql sends Latin-1; both servers' own clients send UTF-8.
+            password=url.password.encode(),
+            database=source.schema,
+            connect_timeout=settings.CONNECT_SECONDS,
+            read_timeout=silence,
+            write_timeout=silence,
+            autocommit=True,
+            # The server shows a TIMESTAMP on the session's clock.
+            init_command="set time_zone = '+00:00'",
+            ssl=_tls(url),
+            ssl_disabled=url.ssl_mode == "disabled",
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except pymysql.err.MySQLError as error:
+        code, said = (*error.args, "")[:2] if error.args else (0, str(error))
+        place = f"source {source.name} at {url.host}:{url.port}"
+        if code in _ACCESS_DENIED:
+            raise ServiceError(
+                f"{place} refused user {url.user!r}: {said}. Check the user and "
+                f"password in {source.url_env} ({settings.ENCODED}), and that the user "
+                f"may SELECT from schema {source.schema}."
+            ) from None
+        if "SSL" in str(said) or "insecure transport" in str(said):
+            raise ServiceError(
+                f"{place} and this machine do not agree on TLS: {said}. Check ssl_mode "
+                f"and ssl_ca in {source.url_env} (docs/security.md), and the server's "
+                "certificate."
+            ) from None
+        raise ServiceError(
+            f"{place} can't be read: {said or error}. Check that the server runs and "
+            f"that {source.url_env} names it; then run again, nothing was lost."
+        ) from None
+
+
+def _tls(url: SourceUrl) -> ssl.SSLContext | None:
+    """What pymysql must hold the server to; None where encryption is its choice."""
+    if url.ssl_mode in ("", "disabled"):
+        return None
+    context = ssl.create_default_context(cafile=url.ssl_ca or None)
+    # MySQL's own certificates lack what newer Pythons ask for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = url.ssl_mode == "verify_identity"
+    if url.ssl_mode == "required":
+        context.verify_mode = ssl.CERT_NONE
+    if url.ssl_cert:
+        context.load_cert_chain(url.ssl_cert, url.ssl_key or None)
+    return context
+
+
+def named(table: Table) -> str:
+    """The table's name as MySQL quotes it."""
+    return f"{backticked(table.source.schema)}.{backticked(table.name)}"
+
+
+def offset(cursor: Cursor) -> dt.timedelta:
+    """How far the server's own clock, which `now()` writes, is ahead of UTC now."""
+    cursor.execute("set time_zone = @@global.time_zone")
+    cursor.execute("select timestampdiff(second, utc_timestamp(), now())")
+    (seconds,) = cursor.fetchone() or (0,)
+    cursor.execute("set time_zone = '+00:00'")
+    return dt.timedelta(minutes=round(seconds / 60))
+
+
+def newest_watermark(table: Table) -> dt.datetime | None:
+    """The table's newest watermark that is not in the source's future.
+
+    Nor within `lag_seconds` of its present, nor later than a replica has come. As
+    the source writes it, on the table's clock; None for an empty table and for one
+    that is read whole.
+    """
+    if not table.watermark_column:
+        return None
+    zone = ZoneInfo(table.clock)
+    now = dt.datetime.now(dt.UTC)
+    column = backticked(table.watermark_column)
+    # A name may hold a %, which is where a value is put in.
+    query = (
+        f"select max({column}) from {backticked(table.name)} where {column} <= "
+    ).replace("%", "%%")
+    whole = f" and month({column}) <> 0 and day({column}) <> 0".replace("%", "%%")
+    newest = None
+    with connect(table.source) as connection, connection.cursor() as cursor:
+        cursor.execute("select utc_timestamp(6)")
+        if row := cursor.fetchone():  # the source's clock, not this machine's
+            now = row[0].replace(tzinfo=dt.UTC)
+        now -= dt.timedelta(seconds=table.options.lag_seconds + _seconds_behind(cursor))
+        # A zero or incomplete date, which comes as a text, is no watermark. To leave
+        # them out costs the index, so it is done where one is found.
+        for condition in ("%s", f"%s{whole}"):
+            cursor.execute(
+                query + condition, (now.astimezone(zone).replace(tzinfo=None),)
+            )
+            row = cursor.fetchone()
+            newest = row[0] if row else None
+            if not isinstance(newest, str):
+                break
+    if newest is not None and not isinstance(newest, dt.datetime):
+        raise SeedbedError(
+            f"{table.id}: watermark_column {table.watermark_column!r} holds "
+            f"{type(newest).__name__} values in the source, not date and time. "
+            "Name a DATETIME or TIMESTAMP column in seeds/metadata/tables.csv."
+        )
+    return newest
+
+
+def present(engine: duckdb.DuckDBPyConnection, table: Table) -> dt.datetime:
+    """The source's present on the table's clock; later watermarks are in its future."""
+    now = scalar(engine, f"from {asked('select utc_timestamp(6) as now')}")
+    return clock.present(now, table.clock)
+
+
+def _seconds_behind(cursor: Cursor) -> int:
+    """How far a replica is behind; 0 for a server that is none or doesn't say."""
+    try:
+        cursor.execute("show replica status")
+    except pymysql.err.MySQLError:
+        return 0  # an old server, or a user who may not ask
+    row = cursor.fetchone()
+    names = [column[0] for column in cursor.description or ()]
+    status = dict(zip(names, row or (), strict=False))
+    behind = status.get("Seconds_Behind_Master", status.get("Seconds_Behind_Source"))
+    return int(behind or 0)
+
+
+def size(table: Table, where: str) -> tuple[int, int]:
+    """How many rows fit the condition, and about how many bytes they are.
+
+    Both are the server's estimate where the condition is `true`.
+    """
+    with connect(table.source) as connection, connection.cursor() as cursor:
+        _ask_anew(cursor)
+        cursor.execute(
+            "select table_rows, data_length from information_schema.tables "
+            "where table_schema = %s and table_name = %s",
+            (table.source.schema, table.name),
+        )
+        rows, length = (int(n or 0) for n in cursor.fetchone() or (0, 0))
+        if where == "true":
+            return rows, length
+        cursor.execute(f"select count(*) from {backticked(table.name)} where {where}")
+        (found,) = cursor.fetchone() or (0,)
+    return found, found * length // max(rows, 1)
+
+
+class Extent(NamedTuple):
+    """Smallest and largest value of a key; about how many rows and bytes there are."""
+
+    low: int
+    high: int
+    rows: int
+    length: int
+
+
+def key_extent(table: Table) -> Extent | None:
+    """What the leading key spans.
+
+    None where it is no integer, has no index that begins with it, or no rows.
+    """
+    column = table.key[0].source_name
+    with connect(table.source) as connection, connection.cursor() as cursor:
+        _ask_anew(cursor)
+        cursor.execute(
+            "select t.table_rows, t.data_length from information_schema.tables t "
+            "inner join information_schema.statistics s "
+            "on s.table_schema = t.table_schema and s.table_name = t.table_name "
+            "where t.table_schema = %s and t.table_name = %s and s.column_name = %s "
+            "and s.seq_in_index = 1",
+            (table.source.schema, table.name, column),
+        )
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        name = backticked(column)
+        cursor.execute(f"select min({name}), max({name}) from {backticked(table.name)}")
+        low, high = cursor.fetchone() or (None, None)
+    if not isinstance(low, int) or not isinstance(high, int):
+        return None
+    return Extent(low, high, int(found[0] or 0), int(found[1] or 0))
+
+
+def _ask_anew(cursor: Cursor) -> None:
+    """Let MySQL look at a table's size; it tells what it saw a day ago else."""
+    with suppress(pymysql.err.MySQLError):  # MariaDB always looks
+        cursor.execute("set session information_schema_stats_expiry = 0")

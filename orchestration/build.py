@@ -1,0 +1,388 @@
+"""Build: dbt, in this process, over what is released.
+
+dbt is imported when it is first needed (it takes seconds), parses once, and is
+handed the parsed manifest from then on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest import limits, settings, stop
+from ingest.errors import SeedbedError
+from ingest.ledger import Connection
+from ingest.seed import metadata
+from ingest.seed.metadata import Table
+from orchestration import artifacts
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
+
+Report = Callable[[str], None]
+
+_FAILED = ("error", "fail", "runtime error", "partial success")
+# Unit tests judge code, not data: they are for `dbt build` and for CI.
+NEVER = "resource_type:seed resource_type:unit_test"
+GOLD = "path:models/gold+"
+_parsed: dict[tuple[str, ...], Manifest] = {}
+
+
+@dataclass
+class Built:
+    """What dbt did: nodes by status, and a line for each that failed.
+
+    `unbuilt` are the models that failed or were skipped. A test that only warns and
+    could not be asked fails nothing, unless models behind it were skipped.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    unbuilt: set[str] = field(default_factory=set)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        if not self.counts:
+            return "nothing to build"
+        return ", ".join(f"{n} {status}" for status, n in sorted(self.counts.items()))
+
+
+def schema_of(layer: str) -> str:
+    """The schema a layer is built in, as the macro generate_schema_name says."""
+    place = settings.variable("SEEDBED_SCHEMA", "prod")
+    return layer if place == "prod" else f"{place}_{layer}"
+
+
+def _place(target: str) -> str:
+    """What is built where: the target, which account of it, and the schemas."""
+    if target == "snowflake":
+        account = os.environ.get("SNOWFLAKE_ACCOUNT", "").replace("/", "_")
+        target = f"{target}.{account}.{os.environ.get('SNOWFLAKE_DATABASE', '')}"
+    return f"{target}.{schema_of('gold')}"
+
+
+def build(
+    connection: Connection,
+    left_out: Sequence[Table],
+    *,
+    everything: bool,
+    target: str,
+    report: Report,
+) -> Built:
+    """Build what follows from tables with new released rows, or everything.
+
+    Descendants of `left_out` keep their last good state. Models whose code
+    changed since the last complete build are built as well.
+    """
+    due = plan(connection, left_out, everything=everything, target=target)
+    exclude = f"{NEVER} {due.exclude}".strip()
+    arguments = ["build", "--target", target, "--exclude", exclude]
+    if due.select:
+        arguments += ["--select", due.select, "--state", due.state]
+    built = run_dbt(arguments, report)
+    if built.ok:
+        finish(connection, due, artifacts.folder(target) / "manifest.json")
+    return built
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is to do: dbt's selectors, and what makes it complete.
+
+    `select` is empty where everything is due, `state` the folder of the manifest
+    that it compares with. `released` is by table what was released when it was
+    planned; `is_partial` where tables are left out.
+    """
+
+    target: str
+    place: str
+    select: str
+    exclude: str
+    state: str
+    released: dict[str, int]
+    is_partial: bool
+
+    def of_layer(self, layer: str) -> dict[str, str]:
+        """The selectors of one of the two builds that it may be cut into.
+
+        `silver` is all that doesn't follow from gold, `gold` the rest.
+        """
+        if layer == "silver":
+            exclude = f"{NEVER} {GOLD} {self.exclude}"
+            return {"select": self.select or "fqn:*", "exclude": exclude.strip()}
+        parts = [f"{part},{GOLD}" for part in self.select.split()] or [GOLD]
+        exclude = f"{NEVER} {self.exclude}"
+        return {"select": " ".join(parts), "exclude": exclude.strip()}
+
+
+def plan(
+    connection: Connection, left_out: Sequence[Table], *, everything: bool, target: str
+) -> Plan:
+    """Plan a build, and note that it is not done."""
+    place = _place(target)
+    state = settings.ROOT / ".seedbed" / "state" / place
+    complete = _was_complete(connection, place) and (state / "manifest.json").exists()
+    released = dict(
+        connection.execute("select table_id, released_through from audit.table_state")
+    )
+    select = ""
+    if complete and not everything:
+        due = _due(connection, place)
+        # What gold derives anew is found anew for each build that derives anything.
+        changes = ["path:models/gold/changes"] if due else []
+        select = " ".join(["state:modified+", *due, *changes])
+    exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
+    _remember(connection, place, complete=False)
+    return Plan(
+        target, place, select, exclude, str(state), released, is_partial=bool(left_out)
+    )
+
+
+def finish(connection: Connection, done: Plan, manifest: Path) -> None:
+    """Note that a build has left nothing undone, unless tables were left out."""
+    if done.is_partial:
+        return
+    state = Path(done.state)
+    state.mkdir(parents=True, exist_ok=True)
+    shutil.copy(manifest, state / "manifest.json")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.built_table values (%s, %s, %s) on conflict "
+            "(place, table_id) do update set through_seq = excluded.through_seq",
+            [(done.place, table, n) for table, n in done.released.items()],
+        )
+    _remember(connection, done.place, complete=True)
+
+
+def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
+    """Selectors of what must not be built on what failed.
+
+    Read from the files that dbt wrote to `folder` after `since`; SeedbedError if it
+    has not written them, so could not run.
+    """
+    ran = artifacts.written(folder / "run_results.json", since)
+    nodes = artifacts.nodes(folder)
+    if not ran or not nodes:
+        raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
+    behind = set()
+    for result in ran["results"]:
+        node = nodes.get(result["unique_id"])
+        if node is None or result["status"] not in _FAILED:
+            continue
+        is_test = node["resource_type"] in ("test", "unit_test")
+        about = node["depends_on"]["nodes"] if is_test else [result["unique_id"]]
+        names = sorted(nodes[name]["name"] for name in about if name in nodes)
+        # As dbt itself has it: behind a test is what follows from all it looks at.
+        behind.add(",".join(f"{name}+" for name in names))
+    return sorted(behind - {""})
+
+
+def _due(connection: Connection, place: str) -> list[str]:
+    """Selectors of the tables that have more released than is built."""
+    rows = connection.execute(
+        "select distinct batch.table_id from audit.batch "
+        "inner join audit.table_state as released using (table_id) "
+        "left join audit.built_table as built "
+        "on built.table_id = batch.table_id and built.place = %s "
+        "where batch.state = 'released' "
+        "and batch.batch_seq > coalesce(built.through_seq, 0) "
+        "and (batch.rows_loaded > 0 or batch.batch_seq = released.snapshot_seq)",
+        (place,),
+    )
+    due = {table_id for (table_id,) in rows}
+    tables = metadata.enabled(metadata.load(settings.ROOT))
+    return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
+
+
+def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
+    """Rebuild the named models from the log, and what follows from them."""
+    forget()  # a variable is part of what was parsed
+    # Staging as well: the seed may have columns that its views don't show yet.
+    names = " ".join(f"+{n},path:models/staging {n}+" for n in models)
+    return run_dbt(
+        [
+            "build",
+            "--target",
+            target,
+            "--full-refresh",
+            "--select",
+            names,
+            "--vars",
+            f"{{rebuild: [{', '.join(models)}]}}",
+        ],
+        report,
+    )
+
+
+def forget() -> None:
+    """Let the next command parse the project: its files have changed."""
+    _parsed.clear()
+    gc.unfreeze()
+
+
+def import_dbt() -> None:
+    """Import dbt now, where something else is waited for anyway."""
+    import dbt.cli.main  # noqa: F401
+
+
+def rendered(macro: str, target: str, report: Report) -> str:
+    """The SQL that a macro without arguments stands for; nothing is executed."""
+    printed: list[str] = []
+    words = ["run-operation", "show_sql", "--args", f"{{macro: {macro}}}"]
+    _invoke([*words, "--target", target], report, printed)
+    return "\n".join(printed)
+
+
+def run_dbt(arguments: list[str], report: Report) -> Built:
+    """Run a dbt command and return what its nodes came to.
+
+    Raises SeedbedError when dbt could not start: a broken model, a bad profile.
+    """
+    return _built(_invoke(arguments, report, []))
+
+
+def runner(
+    manifest: Manifest | None = None, follow: Callable[[EventMsg], None] | None = None
+) -> dbtRunner:
+    """dbt in this process, with a manifest that it need not parse again."""
+    from dbt.cli.main import dbtRunner
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    # For each flag of an adapter dbt looks for the module that declares it, through
+    # the source text of every frame of the stack: up to a second, for a word in a log.
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]
+    return dbtRunner(manifest=manifest, callbacks=[follow] if follow else [])
+
+
+def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequence[Any]:
+    """Run a dbt command; its results. What macros print is added to `printed`."""
+    target = arguments[arguments.index("--target") + 1]
+    done, total, said = 0, 0, ""
+
+    def follow(event: EventMsg) -> None:
+        nonlocal done, total, said
+        if event.info.name == "PrintEvent":
+            printed.append(event.data.msg)
+        # An operation's result has no message; what failed is an event.
+        if event.info.name.startswith("RunningOperation"):
+            said = event.data.exc
+        total = getattr(event.data, "total", 0) or total
+        if event.info.name == "NodeFinished":
+            done += 1
+            if done % 20 == 0:
+                report(f"{arguments[0]}: {done} of {total} nodes done")
+
+    log = settings.ROOT / ".seedbed" / "log"
+    common = [
+        "--project-dir",
+        str(settings.ROOT),
+        "--profiles-dir",
+        str(settings.ROOT),
+        "--target-path",
+        str(artifacts.folder(target)),
+        "--log-path",
+        str(log),
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+    ]
+    # What a variable changes is parsed for that command alone.
+    manifest = None if "--vars" in arguments else _manifest(target, common)
+    answer = runner(manifest, follow).invoke([*arguments, *common])
+    stop.check()  # dbt ends well on a signal, and keeps it to itself
+    if answer.exception or answer.result is None:
+        raise _failed(answer.exception)
+    results: Sequence[Any] = getattr(answer.result, "results", [])
+    for result in results:
+        result.message = result.message or said
+    return results
+
+
+def _manifest(target: str, common: list[str]) -> Manifest:
+    """The project as dbt parsed it: once in a process, until `forget`."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    # Schemas are part of what is parsed.
+    place = (str(settings.ROOT), target, schema_of("gold"))
+    if place not in _parsed:
+        answer = runner().invoke(["parse", "--target", target, *common])
+        stop.check()
+        if not isinstance(answer.result, Manifest):
+            raise _failed(answer.exception)
+        _parsed[place] = answer.result
+        # It stays, so the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+    return _parsed[place]
+
+
+def _failed(cause: BaseException | None) -> SeedbedError:
+    log = settings.ROOT / ".seedbed" / "log" / "dbt.log"
+    return SeedbedError(
+        f"dbt could not run: {_first_lines(str(cause))} "
+        f"The log is {log}; mend the cause and run again."
+    )
+
+
+def _built(results: Sequence[Any]) -> Built:
+    built = Built()
+    unasked: list[str] = []
+    for result in results:
+        status = str(getattr(result.status, "value", result.status))
+        built.counts[status] = built.counts.get(status, 0) + 1
+        node = getattr(result, "node", None)  # an operation has none
+        name = node.name if node else result.unique_id.rpartition(".")[2]
+        line = f"{name}: {_first_lines(str(result.message or status))}"
+        if status in (*_FAILED, "skipped") and not _is_test(node):
+            built.unbuilt.add(name)
+        if status in _FAILED:
+            path = getattr(node, "compiled_path", None)
+            line += f" (SQL: {path})" if path else ""
+            if out := limits.way_out(line):
+                line += f". {out}."
+            (unasked if _only_warns(node) else built.failures).append(line)
+    if built.unbuilt:
+        built.failures += unasked
+    return built
+
+
+def _is_test(node: Any) -> bool:
+    return node is not None and node.resource_type == "test"
+
+
+def _only_warns(node: Any) -> bool:
+    return _is_test(node) and str(node.config.severity).lower() == "warn"
+
+
+def _first_lines(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:6])
+
+
+def _was_complete(connection: Connection, place: str) -> bool:
+    row = connection.execute(
+        "select is_complete from audit.build_state where place = %s", (place,)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _remember(connection: Connection, place: str, *, complete: bool) -> None:
+    connection.execute(
+        "insert into audit.build_state (place, is_complete) values (%s, %s) "
+        "on conflict (place) do update set is_complete = excluded.is_complete, "
+        "changed_at = clock_timestamp()",
+        (place, complete),
+    )

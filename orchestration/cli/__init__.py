@@ -1,0 +1,149 @@
+"""The command line: reads arguments, calls the pipeline, tells the outcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import psycopg
+from rich.console import Console
+
+from ingest import ledger, private, stop
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError, ordinary
+from orchestration.cli import (
+    airflow,
+    bench,
+    contracts,
+    decisions,
+    lineage,
+    operations,
+    pages,
+    publishing,
+    repairs,
+    security,
+    seed,
+    servers,
+    snowflake,
+    steps,
+    trial,
+)
+from orchestration.cli.common import escaped
+
+# Help shows the five to start with, then the rest in groups.
+GROUPS: dict[str, tuple[click.Command, ...]] = {
+    "Start here": (trial.demo, trial.test, steps.run, steps.status, servers.doctor),
+    "A database of your own": (
+        seed.init,
+        seed.discover,
+        seed.generate_,
+        contracts.contracts,
+    ),
+    "Step by step": (
+        steps.plan,
+        steps.extract,
+        steps.load,
+        steps.validate,
+        steps.build,
+        publishing.publish,
+        publishing.parity,
+    ),
+    "A blocked table": (decisions.release,),
+    "Again": (
+        repairs.backfill,
+        repairs.reload,
+        repairs.rebuild,
+        repairs.reconcile,
+        repairs.prune,
+    ),
+    "Servers and pages": (
+        servers.up,
+        servers.down,
+        servers.env,
+        servers.lake_,
+        pages.docs,
+        pages.report,
+    ),
+    "Who sees what": (security.security, snowflake.snowflake),
+    "On a schedule": (airflow.airflow,),
+    "Operations": (
+        operations.alerts,
+        operations.deliver,
+        operations.metrics,
+        lineage.lineage,
+        operations.backup,
+        operations.drill,
+    ),
+    "Measure": (bench.bench,),
+}
+
+
+class _Commands(click.Group):
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(c.name or "", c.get_short_help_str(80)) for c in commands]
+                )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option("0.1.0", prog_name="seedbed")
+def cli(debug: bool) -> None:
+    """Seedbed: from a few CSV rows to tested tables with history."""
+
+
+for _commands in GROUPS.values():
+    for _command in _commands:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; errors become one paragraph and an exit code."""
+    debug = "--debug" in sys.argv
+    # What is ended by a signal leaves semaphores to this tracker, which frees them.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    private.begin()
+    stop.listen()
+    try:
+        code = cli.main(prog_name="./seedbed", standalone_mode=False)
+    except click.exceptions.Abort as error:
+        if isinstance(error.__cause__, stop.Stopped):
+            click.echo(str(error.__cause__), err=True)
+            sys.stdout.flush()
+            os._exit(error.__cause__.exit_code)  # some thread may not end by itself
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = ConfigurationError.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        told = _locked(error) or ordinary(error)
+        text = str(told) if told else _unforeseen(error)
+        Console(stderr=True, highlight=False).print(
+            f"[red]error[/]: {escaped(text)}", soft_wrap=True
+        )
+        code = told.exit_code if told else SeedbedError.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _locked(error: Exception) -> SeedbedError | None:
+    """Who holds the lock that was waited for in vain."""
+    if not isinstance(error, psycopg.errors.LockNotAvailable):
+        return None
+    who = ledger.locked_by(error) or "Whoever held it has ended"
+    return ServiceError(
+        f"the warehouse has waited for a lock for too long. {who}. What was under way "
+        "was rolled back; run again."
+    )
+
+
+def _unforeseen(error: Exception) -> str:
+    return (
+        f"this should not have happened: {type(error).__name__}: {error}. The same "
+        "command after `./seedbed --debug` shows where; please report it."
+    )

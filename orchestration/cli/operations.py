@@ -1,0 +1,185 @@
+"""Commands for those who keep it running."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import click
+
+from ingest import ledger, private
+from ingest.errors import ConfigurationError, SeedbedError, ServiceError
+from orchestration.cli.common import escaped, out, say, start_services
+from orchestration.watch import outbox
+
+
+@click.command()
+@click.option("--serve", "port", type=int, metavar="PORT", help="Serve over HTTP.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where to serve them."
+)
+@click.option(
+    "--textfile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a file for the node exporter.",
+)
+def metrics(port: int | None, host: str, textfile: Path | None) -> int:
+    """Print the metrics of runs, tables and quality for Prometheus."""
+    from prometheus_client import start_http_server
+
+    from ingest import stop
+    from orchestration.watch import metrics as exporter
+
+    start_services(())
+    if textfile:
+        exporter.write(textfile)
+        private.share(textfile)  # whoever scrapes it is another user
+    elif port is None:
+        click.echo(exporter.text(), nl=False)
+    if port is None:
+        return 0
+    try:
+        start_http_server(port, host, exporter.registry())
+    except OSError as error:
+        raise ConfigurationError(
+            f"metrics can't be served at {host}:{port}: {error.strerror}. Name another "
+            "port with --serve."
+        ) from None
+    say(f"metrics are served at http://{host}:{port}/metrics; Ctrl-C ends it")
+    with suppress(stop.Stopped):
+        while True:
+            time.sleep(60)
+    return 0
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def alerts(context: click.Context) -> int:
+    """What is wrong now, and the channels that are told of it."""
+    from orchestration.watch import alerts as open_alerts
+
+    if context.invoked_subcommand:
+        return 0
+    start_services(())
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        connection.execute("select audit.refresh_alerts()")
+        found = open_alerts.still_open(connection)
+    outbox.send_later()
+    for severity, kind, table, since, message in found:
+        colour = "red" if severity == "block" else "yellow"
+        page = f"docs/runbooks/{kind.replace('_', '-')}.md"
+        out.print(
+            f"[{colour}]{severity:<6}[/] {kind}  {table}  since {since} UTC\n"
+            f"       {escaped(message)}\n       see {page}",
+            soft_wrap=True,
+        )
+    if not found:
+        out.print("no alert is open")
+    return 1 if found else 0
+
+
+@click.command()
+def deliver() -> int:
+    """Send the alerts and the lineage that wait; a run does this by itself."""
+    from orchestration.watch import alerts as open_alerts
+    from orchestration.watch import lineage
+
+    with ledger.connect() as connection:
+        connection.execute("select audit.refresh_alerts()")
+        faults = open_alerts.send(connection)
+        if fault := lineage.send(connection):
+            faults["lineage"] = fault
+    for channel, fault in faults.items():
+        out.print(f"{channel}: {escaped(fault)}; it is tried again after the next run")
+    return ServiceError.exit_code if faults else 0
+
+
+@alerts.command("test")
+@click.option("--local", is_flag=True, help="To endpoints that this command opens.")
+def alerts_test(local: bool) -> int:
+    """Send one opened alert, one that is over and one notice to each channel."""
+    from orchestration.watch import alerts as open_alerts
+    from orchestration.watch import channels, endpoints
+
+    faults = 0
+    with ExitStack() as stack:
+        received = endpoints.Received()
+        if local:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            received, variables = stack.enter_context(endpoints.listening())
+            os.environ |= variables | {"SEEDBED_ALERT_FILE": f"{folder}/alerts.jsonl"}
+        configured = channels.configured()
+        for channel in configured:
+            try:
+                channel.send(open_alerts.samples(channel))
+                out.print(f"{channel.name:<10} [green]sent[/]")
+            except SeedbedError as error:
+                faults += 1
+                out.print(f"{channel.name:<10} [red]failed[/]: {escaped(str(error))}")
+        for path, body in received.posts:
+            out.print(f"{path}: {escaped(json.dumps(body))}", soft_wrap=True)
+        for mail in received.mails:
+            out.print(escaped(mail), soft_wrap=True)
+    if not configured:
+        raise ConfigurationError(
+            "no channel has an address: set "
+            f"{', '.join(outbox.CHANNELS.values())} (see .env.example), any of them."
+        )
+    return ServiceError.exit_code if faults else 0
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--to", "file", type=_FILE, help="A file; else below .seedbed/backups.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="How many of those below .seedbed/backups stay, the newest; 0: all.",
+)
+def backup(file: Path | None, keep: int) -> int:
+    """Write the warehouse with its control tables to a file."""
+    from orchestration.watch import drill as drills
+
+    start_services(())
+    made = drills.backup(file, keep, say)
+    size = made.stat().st_size
+    out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
+    out.print("next     ./seedbed drill restores it beside the warehouse and compares")
+    return 0
+
+
+@click.command()
+@click.option("--backup", "file", type=_FILE, help="Which one; else the newest.")
+def drill(file: Path | None) -> int:
+    """Restore a backup beside the warehouse, replay the lake, compare; exit 1 if wrong.
+
+    The warehouse is only read. The result goes to audit.drill_result.
+    """
+    from orchestration.watch import drill as drills
+
+    start_services(())
+    done = drills.drill(file, say)
+    took = ", ".join(f"{name} {spent:.1f} s" for name, spent in done.seconds.items())
+    out.print(
+        f"drill    {done.backup.name}, {done.batches} batches replayed from the lake\n"
+        f"recovery {sum(done.seconds.values()):.1f} s ({took})"
+    )
+    if done.left_out:
+        out.print(
+            f"left out {', '.join(done.left_out)}: dbt's snapshots", soft_wrap=True
+        )
+    if not done.different:
+        out.print(f"same     [green]all {done.compared} tables[/], by checksum")
+        return 0
+    out.print(f"[red]different[/] {', '.join(done.different)}", soft_wrap=True)
+    out.print("see docs/runbooks/drill-due.md")
+    return 1

@@ -1,0 +1,63 @@
+"""Commands that write pages for a browser."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from ingest import ledger, stop
+from orchestration.cli.common import chosen_tables, out, say, start_services
+
+
+@click.command()
+@click.option("--run", "run_id", metavar="RUN", help="A run's id; else the newest.")
+@click.option(
+    "--out",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.",
+)
+def report(run_id: str | None, path: Path | None) -> int:
+    """Write a run as one HTML page, complete in itself."""
+    start_services()
+    out.print(f"report   {write_report(path, run_id)}", soft_wrap=True)
+    return 0
+
+
+@click.command()
+@click.option("--serve", is_flag=True, help="Serve the pages until stopped.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="a free one",
+    help="The port to serve them on, on this machine alone.",
+)
+def docs(serve: bool, port: int) -> int:
+    """Write run report, dbt's documentation and the gate's pages as one site."""
+    from orchestration.watch.pages import site
+
+    start_services()
+    with ledger.connect() as connection:
+        ledger.look(connection)
+        index = site.write(connection, chosen_tables(()), say)
+    out.print(f"docs     {index}", soft_wrap=True)
+    if serve:
+        server = site.serve(port)
+        out.print(f"serving  http://127.0.0.1:{server.server_port}/  (stop: Ctrl-C)")
+        with suppress(stop.Stopped):
+            server.serve_forever()
+    return 0
+
+
+def write_report(path: Path | None = None, run_id: str | None = None) -> Path:
+    """Write the report on a run, by default where the site has it; its path."""
+    from orchestration.watch.pages import report as run_report
+    from orchestration.watch.pages import site
+
+    with ledger.connect() as connection:
+        ledger.look(connection)
+        target = path or site.folder() / "report.html"
+        return run_report.write(connection, chosen_tables(()), target, run_id)

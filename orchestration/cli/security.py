@@ -1,0 +1,51 @@
+"""Commands about what roles may see."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from ingest import ledger
+from orchestration import build as building
+from orchestration import probe, runs, summary
+from orchestration.cli.common import json_option, out, say, start_services
+
+
+@click.group()
+def security() -> None:
+    """Roles, masked views for consumers, and what each role sees."""
+
+
+@security.command("probe")
+@json_option
+def probe_(as_json: bool) -> int:
+    """Connect as each role and assert what it sees of what is built."""
+    start_services()
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        building.run_dbt(["parse", "--target", "postgres"], say)
+        run_id = ledger.begin_run(connection, "security probe")
+        started = time.monotonic()
+        leaks = probe.probe(connection, run_id)
+        seconds = {"probe": time.monotonic() - started}
+        state = "failed" if leaks else "done"
+        runs.close(connection, run_id, state, seconds)
+        told = summary.read(connection, run_id)
+    if as_json:
+        click.echo(json.dumps(told.probe, default=str, indent=2))
+    else:
+        summary.show_probe(told, out)
+        summary.show_rows(told, out)
+    return 1 if leaks else 0
+
+
+@security.command()
+def plan() -> int:
+    """Print the SQL that makes roles, rights and views on Postgres; change nothing."""
+    start_services()
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+    click.echo(building.rendered("secure", "postgres", say))
+    return 0

@@ -1,0 +1,82 @@
+"""Commands about the servers and what lies on them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+import click
+
+from ingest.settings import ROOT
+from orchestration.cli.common import chosen_tables, escaped, out, say, start_services
+from sandbox import servers as embedded
+
+
+@click.command()
+def up() -> int:
+    """Start the embedded servers."""
+    embedded.up(ROOT, say)
+    out.print("up: " + ", ".join(f"{s.name} on port {s.port}" for s in _running()))
+    return 0
+
+
+def _running() -> list[embedded.ServiceStatus]:
+    return [s for s in embedded.status(ROOT) if s.running]
+
+
+@click.command()
+@click.option("--wipe", is_flag=True, help="Delete their data, the lake included.")
+def down(wipe: bool) -> int:
+    """Stop the embedded servers; their data are kept."""
+    embedded.down(ROOT, say)
+    if wipe:
+        embedded.wipe(ROOT, say)
+    return 0
+
+
+@click.command()
+@click.option(
+    "--target",
+    type=click.Choice(["postgres", "snowflake"]),
+    help="With snowflake and no account of yours: those of the emulator as well.",
+)
+def env(target: str | None) -> int:
+    """Print exports for this shell: eval "$(./seedbed env)"."""
+    own = dict(os.environ)
+    start_services(target=target)
+    for name, value in os.environ.items():
+        if own.get(name) != value:
+            click.echo(f"export {name}={shlex.quote(value)}")
+    from sandbox.servers.postgres import binaries
+
+    tools = f"{ROOT / '.venv/bin'}:{binaries()}"
+    click.echo(f"export PATH={shlex.quote(tools)}:$PATH")
+    return 0
+
+
+@click.command("lake")
+@click.option("--plan", is_flag=True, help="Only say what would change.")
+def lake_(plan: bool) -> int:
+    """Set the bucket's versioning and how long it keeps what."""
+    from ingest import retention
+
+    tables = chosen_tables(())
+    start_services()
+    changes = retention.apply(tables, out.print, write=not plan)
+    if not changes:
+        out.print("the bucket is as the seed says.")
+    elif plan:
+        out.print("Nothing was changed: run `./seedbed lake`.")
+    return 0
+
+
+@click.command()
+def doctor() -> int:
+    """Say what is wrong on this machine and what to type."""
+    findings = embedded.doctor(ROOT)
+    for finding in findings:
+        mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  "
+        out.print(f"{mark}{escaped(finding.what)}", soft_wrap=True)
+        if not finding.ok and finding.fix:
+            out.print(f"    {escaped(finding.fix)}", soft_wrap=True)
+    return 0 if all(f.ok for f in findings) else 1

@@ -1,0 +1,95 @@
+"""Commands that take tables from their sources to tested models."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ingest import ledger
+from ingest.errors import ServiceError
+from orchestration import summary
+from orchestration.cli.common import (
+    json_option,
+    out,
+    run_pipeline,
+    some_tables,
+    start_services,
+    tables_option,
+    target_option,
+)
+
+
+@click.command()
+@tables_option
+@target_option
+@json_option
+@click.option("--jobs", default=2, show_default=True, help="Tables moved at once.")
+@click.option("--everything", is_flag=True, help="Build all models, changed or not.")
+def run(
+    patterns: tuple[str, ...],
+    target: str | None,
+    as_json: bool,
+    jobs: int,
+    everything: bool,
+) -> int:
+    """Extract, load, validate, build, publish, each table by itself."""
+    return run_pipeline(
+        "run", patterns, as_json, target=target, jobs=jobs, everything=everything
+    )
+
+
+def _step(name: str, help_text: str) -> click.Command:
+    @click.command(name, help=help_text)
+    @tables_option
+    def step(patterns: tuple[str, ...]) -> int:
+        return run_pipeline(name, patterns, steps=(name,), with_build=False)
+
+    return step
+
+
+extract = _step("extract", "Read each table's next window into the lake.")
+load = _step("load", "Load extracted batches into their logs.")
+validate = _step("validate", "Let loaded batches pass the gate, or reject them.")
+
+
+@click.command()
+@target_option
+def build(target: str | None) -> int:
+    """Build and test all models with dbt, over what is released."""
+    return run_pipeline("build", (), steps=(), everything=True, target=target)
+
+
+@click.command()
+@tables_option
+@json_option
+def plan(patterns: tuple[str, ...], as_json: bool) -> int:
+    """What the next run would read: windows, rows, sizes; nothing is changed."""
+    from orchestration import preview
+
+    tables = some_tables(patterns)
+    start_services(tables)
+    with ledger.connect() as connection:
+        previews = preview.preview(connection, tables)
+    if as_json:
+        told = [p.as_json() for p in previews]
+        click.echo(json.dumps(told, default=str, indent=2))
+    else:
+        preview.show(previews, out)
+    errors = [p for p in previews if p.error]
+    return ServiceError.exit_code if errors and len(errors) == len(previews) else 0
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> int:
+    """The last run: rows, states and the ledger's verdict."""
+    start_services()
+    with ledger.connect() as connection:
+        ledger.look(connection)
+        told = summary.read(connection)
+    if as_json:
+        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+    else:
+        summary.show(told, out)
+    return 0

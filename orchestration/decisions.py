@@ -1,0 +1,174 @@
+"""What a person may decide about a rejected batch: release it, whole or in part.
+
+`release` lets it through as it is. With `quarantine` the rows that failed a rule are
+left out: they become rejects, and log and lake hold the same rows. Nothing else
+changes a batch after the gate has spoken; who did, and why, stays with the batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+from dataclasses import dataclass
+
+import duckdb
+
+from ingest import duck, files, ledger, load, log, settings
+from ingest.duck import ask_warehouse, literal, quoted
+from ingest.errors import ConfigurationError, SeedbedError
+from ingest.lake import Lake, Manifest, Part
+from ingest.ledger import Batch
+from ingest.seed import metadata
+from ingest.seed.metadata import Table
+from orchestration import runs
+
+# Beside the batch's own manifest, which stays as it was written.
+MANIFEST = "_manifest-without-quarantined.json"
+
+
+@dataclass(frozen=True)
+class Released:
+    """A batch that a person has released, and how many rows were left out."""
+
+    batch: Batch
+    left_out: int
+    balanced: bool
+
+
+def release(
+    connection: ledger.Connection, name: str, reason: str, quarantine: bool
+) -> Released:
+    """Release the rejected batch `name`: its id, or its table's for the newest.
+
+    Raises SeedbedError, and changes nothing, where it is not rejected any more or
+    another run holds the table.
+    """
+    table, batch = _find(connection, name)
+    who = getpass.getuser()
+    lake = Lake(settings.ROOT)
+    with ledger.table_lock(table):
+        batch = ledger.batch(connection, table.id, batch.batch_seq)
+        manifest = lake.manifest(batch.manifest_key)
+        if batch.state != "rejected":
+            raise SeedbedError(
+                f"batch {batch.batch_id} is {batch.state}, and only a rejected one can "
+                "be released; nothing was changed. `./seedbed status` shows the last "
+                "run."
+            )
+        if manifest is None:
+            raise SeedbedError(
+                f"{table.id}: the manifest {batch.manifest_key} is no longer in the "
+                "lake; nothing was changed. `./seedbed run` reads its window anew."
+            )
+        run_id = ledger.begin_run(connection, "release")
+        whole = manifest.rows_written
+        key = batch.manifest_key
+        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+            duck.attach_warehouse(engine, settings.warehouse())
+            for part in (*manifest.bronze, *manifest.rejects):
+                lake.fetch(part)
+            if quarantine:
+                anew = without_quarantined(engine, lake, table, batch, manifest)
+                if anew != manifest:
+                    manifest = anew
+                    key = f"{key.rpartition('/')[0]}/{MANIFEST}"
+                    lake.replace(key, manifest)
+            load.replace(engine, lake, table, batch, manifest)
+        left_out = whole - manifest.rows_written
+        decision = f"released by {who}"
+        if quarantine:
+            decision += f" without {left_out:,} rows"
+        with connection.transaction():
+            ledger.adopt(connection, batch, run_id)
+            ledger.replayed(connection, table, batch, manifest)
+            ledger.decide(connection, batch, key, f"{decision}: {reason}")
+            ledger.release(connection, batch, manifest, "rejected")
+            balanced = ledger.balance(connection, run_id)
+        state = "done" if balanced else "failed"
+        runs.close(connection, run_id, state, {})
+    return Released(
+        ledger.batch(connection, table.id, batch.batch_seq), left_out, balanced
+    )
+
+
+def _find(connection: ledger.Connection, name: str) -> tuple[Table, Batch]:
+    tables = {t.id: t for t in metadata.enabled(metadata.load(settings.ROOT))}
+    table = tables.get(name.partition("/")[0])
+    rows = connection.execute(
+        "select table_id, batch_seq from audit.batch where batch_id = %(name)s "
+        "or (table_id = %(name)s and state = 'rejected') order by batch_seq desc",
+        {"name": name},
+    ).fetchall()
+    if table is None or not rows:
+        waiting = connection.execute(
+            "select batch_id from audit.batch where state = 'rejected' order by 1"
+        ).fetchall()
+        there = ", ".join(str(row[0]) for row in waiting)
+        raise ConfigurationError(
+            f"no rejected batch, and no table with one, is named {name!r}; "
+            + (f"rejected are: {there}." if there else "there are none.")
+        )
+    return table, ledger.batch(connection, table.id, int(rows[0][1]))
+
+
+def without_quarantined(
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: Table,
+    batch: Batch,
+    manifest: Manifest,
+) -> Manifest:
+    """The manifest without the rows in quarantine, its files written and uploaded.
+
+    They are known by their key, or by their content where the table has none.
+    """
+    if not manifest.bronze:
+        return manifest
+    here = f"table_id = {literal(table.id)} and batch_seq = {batch.batch_seq}"
+    same = log.key(table) or "_row_hash"
+    key = ", ".join(
+        f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
+        for c in table.key
+    )
+    ask_warehouse(
+        engine,
+        "quarantined",
+        f"select {same}, string_agg(_rule_id, ', ' order by _rule_id) as _rules from ("
+        f"select distinct {key or 'row_hash as _row_hash'}, rule_id as _rule_id "
+        f"from audit.quarantine where {here}) as _rows group by {same}",
+    )
+    rows = f"read_parquet({[str(lake.local(p.key)) for p in manifest.bronze]})"
+    kept = files.write(
+        engine,
+        lake,
+        f"select * from {rows} as _rows anti join quarantined using ({same})",
+        batch.folder("bronze"),
+        "kept",
+    )
+    shown = ", ".join(
+        f"{literal(c.source_name)}: _rows.{quoted(c.name)}" for c in table.columns
+    )
+    gone = files.write(
+        engine,
+        lake,
+        f"select {literal(table.id)} as table_id, _batch_seq as batch_seq, "
+        f"'fails ' || _rules as reason, to_json({{{shown}}}) as source_row "
+        f"from {rows} as _rows join quarantined using ({same})",
+        batch.folder("rejects"),
+        "quarantined",
+    )
+    count = _rows(gone)
+    if not count:
+        return manifest
+    lake.upload((*kept, *gone))
+    return dataclasses.replace(
+        manifest,
+        bronze=kept,
+        rejects=(*manifest.rejects, *gone),
+        rows_written=manifest.rows_written - count,
+        rows_rejected=manifest.rows_rejected + count,
+    )
+
+
+def _rows(parts: tuple[Part, ...]) -> int:
+    return sum(part.rows for part in parts)

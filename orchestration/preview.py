@@ -1,0 +1,140 @@
+"""Preview: what the next run would read, before the first row moves."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from ingest import ledger, window
+from ingest.duck import backticked
+from ingest.errors import SeedbedError
+from ingest.seed.metadata import Table
+from ingest.sources.mysql import source
+
+# Until a run has measured it.
+ROWS_A_SECOND = 200_000
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the next run would read of a table; bytes and seconds are estimates.
+
+    `what` is `window`, `first load` or `whole table`; `pending` the state of a batch
+    that an earlier run left, which is finished first.
+    """
+
+    table: str
+    what: str
+    low: dt.datetime | None = None
+    high: dt.datetime | None = None
+    ranges: int = 1
+    rows: int = 0
+    bytes: int = 0
+    seconds: float = 0
+    pending: str | None = None
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return asdict(self)
+
+
+def preview(connection: ledger.Connection, tables: Sequence[Table]) -> list[Preview]:
+    """Ask the sources what there is to read; nothing is written.
+
+    Before the first run all of it is new.
+    """
+    try:
+        ledger.look(connection)
+    except ledger.Unready:
+        return [_preview(None, table, {}) for table in tables]
+    rates = dict(
+        connection.execute(
+            "select table_id, sum(rows_read) / sum(seconds) from audit.batch "
+            "where state = 'released' and rows_read > 10000 and seconds > 0 "
+            "group by table_id"
+        )
+    )
+    return [_preview(connection, table, rates) for table in tables]
+
+
+def _preview(
+    connection: ledger.Connection | None, table: Table, rates: dict[str, float]
+) -> Preview:
+    released, left = ledger.Released(), None
+    if connection is not None:
+        released = ledger.released(connection, table)
+        left = ledger.pending(connection, table)
+    what = "window" if released.through else "first load"
+    if not table.watermark_column:
+        what = "whole table"
+    try:
+        due = window.due(table, released)
+        # All of a big table is not counted for the sake of a preview.
+        where = "true"
+        if what == "window":
+            where = window.predicate(table, due, backticked)
+        rows, size = source.size(table, where)
+    except SeedbedError as error:
+        return Preview(table.id, what, error=str(error))
+    low, high = window.bounds(table, due)
+    seconds = rows / (rates.get(table.id) or ROWS_A_SECOND)
+    return Preview(
+        table.id,
+        what,
+        low,
+        high,
+        len(due.cuts) + 1,
+        rows,
+        size,
+        round(seconds, 1),
+        left.state if left else None,
+    )
+
+
+def show(previews: Sequence[Preview], console: Console) -> None:
+    """Print the previews as one table with its totals."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in ("table", "reads", "after", "up to"):
+        grid.add_column(name, no_wrap=True)
+    for name in ("rows", "MB", "seconds"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for line in previews:
+        what = f"{line.what}, {line.ranges} ranges" if line.ranges > 1 else line.what
+        grid.add_row(
+            line.table,
+            "[red]error[/]" if line.error else what,
+            _moment(line.low),
+            _moment(line.high),
+            *_amounts([line]),
+        )
+    grid.add_section()
+    grid.add_row("total", "", "", "", *_amounts(previews), style="bold")
+    console.print(grid)
+    for line in previews:
+        if line.pending:
+            console.print(f"{line.table}: its {line.pending} batch is finished first.")
+        if line.error:
+            console.print(f"\n[red]error[/]: {line.error}", soft_wrap=True)
+    console.print(
+        "MB as the source stores them; seconds by the table's own past, or at "
+        f"{ROWS_A_SECOND:,} rows a second.",
+        style="dim",
+    )
+
+
+def _amounts(previews: Sequence[Preview]) -> tuple[str, str, str]:
+    return (
+        f"{sum(p.rows for p in previews):,}",
+        f"{sum(p.bytes for p in previews) / 1e6:,.1f}",
+        f"{sum(p.seconds for p in previews):,.1f}",
+    )
+
+
+def _moment(time: dt.datetime | None) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"

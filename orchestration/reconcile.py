@@ -1,0 +1,194 @@
+"""Reconcile: the source against the latest state of the log, row by row.
+
+Each table's source is compared with its log (`ingest/differences.py`), and what silver
+shows with the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+import duckdb
+import psycopg
+from rich.console import Console
+from rich.table import Table as Grid
+
+from ingest import duck, journal, ledger, settings
+from ingest.differences import Differences, differences
+from ingest.duck import quoted
+from ingest.errors import SeedbedError, ServiceError, first_line
+from ingest.ledger import Released
+from ingest.seed.metadata import Table
+from ingest.sources.mysql import reading
+from orchestration import runs, shown
+from orchestration.shown import Shown
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A table compared with its source: what differs, or why it could not be.
+
+    `samples` are some keys that differ; none where the key is personal. `shown` says
+    whether silver shows what the log has; None before it was built.
+    """
+
+    table: Table
+    differences: Differences | None = None
+    samples: tuple[str, ...] = ()
+    error: SeedbedError | None = None
+    shown: Shown | None = None
+
+    @property
+    def count(self) -> int:
+        """Keys that differ and should not."""
+        return self.differences.count(self.table) if self.differences else 0
+
+    @property
+    def unbuilt(self) -> int:
+        """Rows that silver shows otherwise than the log has them."""
+        return self.shown.unbuilt if self.shown else 0
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether source, log and silver have the same rows."""
+        return not (self.error or self.count or self.unbuilt)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        told = asdict(self.differences) if self.differences else {}
+        told |= {"unbuilt": self.unbuilt} if self.shown else {}
+        error = {"error": str(self.error)} if self.error else {}
+        samples = list(self.samples)
+        return {"table": self.table.id, **told, "samples": samples, **error}
+
+
+def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
+    """Compare the tables with their sources, and record what came of it."""
+    findings = []
+    with ledger.connect() as connection:
+        ledger.prepare(connection)
+        run_id = ledger.begin_run(connection, "reconcile")
+        for table in tables:
+            report(f"{table.id}: comparing")
+            try:
+                with ledger.table_lock(table):
+                    finding = _compare(connection, table)
+            except SeedbedError as error:
+                finding = Finding(table, error=error)
+            except psycopg.Error as error:
+                refused = ServiceError(
+                    f"{table.id}: the warehouse refused: {first_line(error)}. Nothing "
+                    "was changed; try again."
+                )
+                finding = Finding(table, error=refused)
+            except Exception as error:
+                unforeseen = journal.unforeseen(table.id, error)
+                finding = Finding(table, error=unforeseen)
+            findings.append(finding)
+            if found := finding.differences:
+                connection.execute(
+                    "insert into audit.reconciliation (run_id, table_id, compared, "
+                    "missing, stale, extra, unbuilt, is_equal) "
+                    "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        run_id,
+                        table.id,
+                        *astuple(found),
+                        finding.unbuilt,
+                        finding.is_equal,
+                    ),
+                )
+        wrong = [f for f in findings if not f.is_equal]
+        errors = "\n".join(str(f.error) for f in wrong if f.error)
+        runs.close(connection, run_id, "failed" if wrong else "done", {}, errors)
+    return findings
+
+
+def show(findings: Sequence[Finding], console: Console) -> None:
+    """Print what differs, table by table, and what to type next."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    # A long name is folded, so that no figure is cut.
+    grid.add_column("table", overflow="fold")
+    for name in ("keys", "missing", "stale", "extra"):
+        grid.add_column(name, justify="right")
+    grid.add_column("")
+    for finding in findings:
+        counts = astuple(finding.differences) if finding.differences else "----"
+        told = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"
+        grid.add_row(
+            finding.table.id,
+            *(f"{n:,}" if isinstance(n, int) else n for n in counts),
+            "[red]failed[/]" if finding.error else told,
+        )
+    if findings:
+        console.print(grid)
+    for finding in findings:
+        if finding.error:
+            console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)
+        elif finding.count and finding.samples:
+            console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
+        if finding.shown and finding.unbuilt:
+            _show_unbuilt(finding.table, finding.shown, console)
+    wrong = [f.table for f in findings if f.count]
+    whole = [t.id for t in wrong if t.load_type == "full"]
+    if len(whole) < len(wrong):
+        console.print(
+            "next     ./seedbed reconcile --repair   reads the rows that differ again"
+        )
+    if whole:
+        console.print(
+            f"next     ./seedbed run   reads {', '.join(whole)} whole; what changed in "
+            "the source since the last run differs until then",
+            soft_wrap=True,
+        )
+
+
+def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
+    """Tell that silver differs from the log, and what to type."""
+    model = f"{table.model}_history" if table.has_history else table.model
+    sample = f" ({found.sample})" if found.sample else ""
+    console.print(
+        f"{table.id}: silver.{table.model} differs from the log: {shown.IDENTITY}: "
+        f"{found.in_log:,} ≠ {found.in_silver:,}{sample}\n"
+        f"next     ./seedbed run   builds it; if it differs still, ./seedbed rebuild "
+        f"{model}",
+        soft_wrap=True,
+    )
+
+
+def _shown(
+    connection: ledger.Connection, table: Table, released: Released
+) -> Shown | None:
+    found = shown.compare_content(connection, table, released)
+    return found if found.is_built else None
+
+
+def _compare(connection: ledger.Connection, table: Table) -> Finding:
+    released = ledger.released(connection, table)
+    if not released.through:
+        raise SeedbedError(
+            f"{table.id}: nothing of it is released yet, so there is nothing to "
+            "compare. Type `./seedbed run` first."
+        )
+    try:
+        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+            duck.attach_warehouse(engine, settings.warehouse())
+            url = settings.source_url(table.source)
+            duck.attach_source(engine, url, table.source.schema)
+            with reading.snapshot(engine):
+                found = differences(engine, table, released)
+            names = ", ' ', ".join(["''", *(quoted(c.name) for c in table.key)])
+            samples = engine.execute(
+                f"select _what || concat({names}) from difference order by all limit 5"
+            ).fetchall()
+    except duckdb.Error as error:
+        said = duck.told(error, "Nothing was changed; try again.")
+        raise ServiceError(
+            f"{table.id}: comparing it with its source failed: {said}"
+        ) from error
+    if not table.key or any(c.pii for c in table.key):
+        samples = []
+    texts = tuple(text for (text,) in samples)
+    return Finding(table, found, texts, shown=_shown(connection, table, released))

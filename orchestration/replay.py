@@ -1,0 +1,101 @@
+"""Replay: a table's log and bronze files made anew from its raw files.
+
+The source is not asked. Batch after batch, in their order, raw is standardised
+again with the seed as it is now, so a replay that is cut off is simply repeated; until
+then the table is neither read nor built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+
+from ingest import duck, ledger, load, settings
+from ingest.errors import SeedbedError
+from ingest.lake import Lake, Manifest
+from ingest.ledger import Batch, Released
+from ingest.seed.metadata import Table
+from ingest.standardise import Standardisation
+from orchestration import decisions
+
+
+def replay(
+    connection: ledger.Connection, table: Table, report: Callable[[str], None]
+) -> int:
+    """Replay the table's released batches from raw; return how many rows they have.
+
+    Raises SeedbedError, before anything is changed, where a batch is under way or
+    a raw file is gone.
+    """
+    with ledger.table_lock(table), ledger.build_lock(report):
+        load.prepare(connection, table, anew=True)
+        if ledger.pending(connection, table):
+            raise SeedbedError(
+                f"{table.id}: a batch of it is under way. Type `./seedbed run --tables "
+                f"{table.id}` to finish it, then repeat this."
+            )
+        lake = Lake(settings.ROOT)
+        todo = [
+            (batch, _manifest(lake, table, batch))
+            for batch in ledger.released_batches(connection, table)
+        ]
+        for _, manifest in todo:
+            for part in manifest.raw:
+                lake.fetch(part)
+        # Batches are replaced one by one; until all are, nothing reads the log.
+        connection.execute(
+            "insert into audit.replay (table_id) values (%s) on conflict do nothing",
+            (table.id,),
+        )
+        before = Released()
+        rows = 0
+        for done, (batch, manifest) in enumerate(todo, 1):
+            anew = _one(lake, table, batch, manifest, before)
+            ledger.replayed(connection, table, batch, anew)
+            rows += sum(part.rows for part in anew.bronze)
+            content = before.content if anew.rows_unchanged else anew.content
+            before = Released(through=batch.batch_seq, content=content)
+            report(f"{table.id}: {done} of {len(todo)} batches replayed")
+        connection.execute("delete from audit.replay where table_id = %s", (table.id,))
+    return rows
+
+
+def _manifest(lake: Lake, table: Table, batch: Batch) -> Manifest:
+    manifest = lake.manifest(batch.manifest_key)
+    if manifest is None:
+        raise SeedbedError(
+            f"{table.id}: the manifest {batch.manifest_key} of released batch "
+            f"{batch.batch_id} is no longer in the lake, so its log can't be made "
+            "from raw. Nothing was changed. Restore that object, or keep the log."
+        )
+    return manifest
+
+
+def _one(
+    lake: Lake, table: Table, batch: Batch, manifest: Manifest, before: Released
+) -> Manifest:
+    """Standardise a batch's raw files again and put its rows in place of the old."""
+    observed_at = dt.datetime.fromisoformat(manifest.observed_at)
+    with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+        duck.attach_warehouse(engine, settings.warehouse())
+        bronze = Standardisation(engine, lake, table, batch, before).run(
+            manifest.raw, observed_at, names=manifest.names
+        )
+        anew = dataclasses.replace(
+            manifest,
+            fingerprint=table.fingerprint("bytes"),
+            content=bronze.content,
+            rows_written=sum(p.rows for p in bronze.parts) - bronze.deleted,
+            rows_unchanged=bronze.unchanged,
+            rows_rejected=sum(p.rows for p in bronze.rejects),
+            rows_deleted=bronze.deleted,
+            bronze=bronze.parts,
+            rejects=bronze.rejects,
+        )
+        anew = decisions.without_quarantined(engine, lake, table, batch, anew)
+        lake.upload((*anew.bronze, *anew.rejects))
+        lake.replace(batch.manifest_key, anew)
+        load.replace(engine, lake, table, batch, anew)
+    lake.forget(anew)
+    return anew

@@ -1,0 +1,149 @@
+"""Whether silver shows the rows that are live in the log.
+
+Both sides are summed up as the key of each row and the batch that it came with: a
+model that missed a batch has as many keys as before, and differs all the same. Who has
+more time compares all that a row says: silver with what staging makes of the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from ingest import ledger, log
+from ingest.duck import quoted
+from ingest.errors import first_line
+from ingest.ledger import Connection, Released
+from ingest.seed.metadata import Column, Table
+from orchestration import build
+
+IDENTITY = "live keys of the log = live keys of silver"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The log's live rows, and those of silver; `sample` names some that differ.
+
+    Where there are as many of both, and yet others, `in_silver` counts those that are
+    alike.
+    """
+
+    in_log: int
+    in_silver: int
+    sample: str = ""
+    is_built: bool = True
+
+    @property
+    def unbuilt(self) -> int:
+        """How many rows silver should show differently, at least."""
+        return abs(self.in_log - self.in_silver)
+
+
+def compare(connection: Connection, table: Table, released: Released) -> Shown:
+    """Compare the table's model with its log, as far as it is released.
+
+    By key and batch. A model that is not there shows no row.
+    """
+    key = _key([_as_in_silver(column) for column in table.key])
+    there = _in_log(table, released, log.name_of(table), key, _batch(table))
+    return _compare(connection, table, there, _in_silver(table, _batch(table)))
+
+
+def compare_content(connection: Connection, table: Table, released: Released) -> Shown:
+    """Compare all that the model's rows say with what staging makes of the log."""
+    staging = f"{quoted(build.schema_of('staging'))}.{quoted(table.staging)}"
+    key, content = _key([quoted(c.name) for c in table.key]), _content(table)
+    there = _in_log(table, released, staging, key, content)
+    try:
+        return _compare(connection, table, there, _in_silver(table, content))
+    except psycopg.errors.UndefinedTable as error:
+        return Shown(0, 0, first_line(error), is_built=False)
+    except psycopg.errors.UndefinedColumn:  # the seed has one that is not built yet
+        return compare(connection, table, released)
+
+
+def _compare(connection: Connection, table: Table, there: str, here: str) -> Shown:
+    in_log, sum_of_log = _sum(connection, there)
+    try:
+        in_silver, sum_of_silver = _sum(connection, here)
+    except psycopg.errors.UndefinedTable as error:
+        return Shown(in_log, 0, first_line(error), is_built=False)
+    if (in_log, sum_of_log) == (in_silver, sum_of_silver):
+        return Shown(in_log, in_silver)
+    if in_log == in_silver:
+        both = f"select count(*) from ({there} intersect {here}) as alike"
+        in_silver = ledger.count(connection, _query(both))
+    rows = connection.execute(
+        _query(
+            f"select distinct _key from (({there} except {here}) "
+            f"union all ({here} except {there})) as differing order by 1 limit 5"
+        )
+    ).fetchall()
+    keys = ", ".join(key for (key,) in rows)
+    if not table.key or any(c.pii for c in table.key):
+        return Shown(in_log, in_silver)
+    return Shown(in_log, in_silver, f"{', '.join(c.name for c in table.key)} {keys}")
+
+
+def _in_log(
+    table: Table, released: Released, relation: str, key: str, version: str
+) -> str:
+    """SQL for key and version of each live row of the log, which `relation` shows."""
+    columns = f"{key} as _key, {version}"
+    if table.load_type == "full":
+        return (
+            f"select {columns} from {relation} "
+            f"where _batch_seq = {released.snapshot_seq}"
+        )
+    return log.live_rows(table, released.through, columns, relation=relation)
+
+
+def _in_silver(table: Table, version: str) -> str:
+    """The same of silver."""
+    model = f"{quoted(build.schema_of('silver'))}.{quoted(table.model)}"
+    key = _key([quoted(column.name) for column in table.key])
+    return f"select {key} as _key, {version} from {model} where not is_deleted"
+
+
+def _content(table: Table) -> str:
+    """All that a row says; dbt's snapshots follow the tracked columns alone."""
+    columns = [
+        quoted(c.name)
+        for c in table.columns
+        if c.tracked or c.key_position or table.load_type != "snapshot"
+    ]
+    return f"md5(row({', '.join(columns)})::text)"
+
+
+def _batch(table: Table) -> str:
+    """The row's batch; dbt's snapshots keep that of the last tracked change."""
+    return "0" if table.load_type == "snapshot" else "_batch_seq"
+
+
+def _as_in_silver(column: Column) -> str:
+    kind = column.type
+    name = quoted(column.name)
+    return name if kind.log == kind.postgres else f"{name}::{kind.postgres}"
+
+
+def _key(columns: list[str]) -> str:
+    return f"concat_ws('/', {', '.join(columns)})" if columns else "''"
+
+
+def _sum(connection: Connection, rows: str) -> tuple[int, int]:
+    """Number of rows, and the sum of their hashes."""
+    row = connection.execute(
+        _query(
+            "select count(*), "
+            "coalesce(sum(hashtextextended(_key || ' ' || _batch, 0)::numeric), 0) "
+            f"from ({rows}) as rows (_key, _batch)"
+        )
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def _query(text: str) -> sql.SQL:
+    return sql.SQL(text)

@@ -1,0 +1,87 @@
+"""A read time-out for DuckDB, which has none for MySQL.
+
+A source that accepts connections and then says nothing, because it is stopped, or
+its host vanished, would be waited for without end. So the sockets of this process
+that lead to a source are looked at from time to time, and those on which nothing
+came for too long are shut: the read fails as on any lost connection.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import fcntl
+import os
+import socket
+import stat
+import struct
+import termios
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ingest import settings
+from ingest.seed.metadata import Source
+
+# Where struct tcp_info has the milliseconds since data were sent and received.
+_LAST_SENT, _LAST_RECEIVED = 44, 52
+
+
+@contextmanager
+def bounded(sources: Iterable[Source]) -> Iterator[None]:
+    """Within the block no source stays silent longer than `timeout_seconds`."""
+    limit = settings.timeout_seconds()
+    places: set[tuple[Any, ...]] = set()
+    for source in sources:
+        url = settings.source_url(source)
+        with suppress(OSError):
+            found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+            places |= {entry[4][:2] for entry in found}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(min(limit / 4, 5.0) or 1.0):
+            _shut_silent(places, limit)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _shut_silent(places: set[tuple[Any, ...]], limit: float) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        # What leads nowhere, or was closed meanwhile, raises.
+        with suppress(OSError), _own(int(name)) as end:
+            if end.getpeername()[:2] in places and _silent_seconds(end) > limit:
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def _own(number: int) -> socket.socket:
+    """A socket of our own for that descriptor; OSError if it is none."""
+    if not stat.S_ISSOCK(os.fstat(number).st_mode):
+        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    copy = os.dup(number)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+
+
+def _silent_seconds(end: socket.socket) -> float:
+    """For how long nobody has spoken on a connection whose data are all read."""
+    unread = array.array("i", [0])
+    fcntl.ioctl(end, termios.FIONREAD, unread)
+    if unread[0]:
+        return 0.0
+    info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)
+    milliseconds: list[int] = [
+        *struct.unpack_from("=I", info, _LAST_SENT),
+        *struct.unpack_from("=I", info, _LAST_RECEIVED),
+    ]
+    return min(milliseconds) / 1000

@@ -1,0 +1,203 @@
+"""Channels: where messages go to. Each takes a group of them at once.
+
+Addresses and keys come from the environment, and no error shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from ingest import settings
+from ingest.errors import ConfigurationError, ServiceError
+from orchestration.watch.outbox import CHANNELS
+
+SECONDS = 10
+STATES: tuple[str, ...] = ("opened", "closed", "notice")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a channel tells: `state` is opened, closed or notice; `at` in UTC.
+
+    `key` is the same for an alert's opening and its end.
+    """
+
+    subject: str
+    key: str
+    state: str
+    kind: str
+    table: str
+    severity: str
+    text: str
+    owner: str
+    at: str
+
+    @property
+    def title(self) -> str:
+        """What happened, in a line."""
+        what = self.kind.replace("_", " ")
+        about = f"{self.table}: {what}" if self.table else what
+        return {"opened": about, "closed": f"{about}: over", "notice": about}[
+            self.state
+        ]
+
+    @property
+    def page(self) -> str:
+        """The runbook, or nothing for a notice."""
+        if self.state == "notice":
+            return ""
+        return f"docs/runbooks/{self.kind.replace('_', '-')}.md"
+
+
+class Channel(Protocol):
+    """One way to tell. `send` raises ServiceError where the other side refuses.
+
+    `states` are those of the messages that it is for.
+    """
+
+    name: str
+    states: tuple[str, ...]
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Tell all messages, as one where the other side has groups."""
+
+
+def _post(name: str, url: str, body: Any) -> None:
+    request = urllib.request.Request(
+        url,
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json", "User-Agent": "seedbed"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            answer.read()
+    except urllib.error.HTTPError as error:
+        raise ServiceError(f"{name} answered {error.code}") from None
+    except (OSError, ValueError) as error:
+        # Their texts may hold the address, which is a secret.
+        raise ServiceError(f"{name} is out of reach: {type(error).__name__}") from None
+
+
+def _text(messages: Sequence[Message]) -> str:
+    lines = []
+    for one in messages:
+        lines.append(f"{one.title} ({one.at} UTC)")
+        if one.state != "closed":
+            lines.append(f"  {one.text}")
+        facts = {"owner": one.owner, "see": one.page}
+        told = ", ".join(f"{k} {v}" for k, v in facts.items() if v)
+        if told and one.state == "opened":
+            lines.append(f"  {told}")
+    return "\n".join(lines)
+
+
+def _headline(messages: Sequence[Message]) -> str:
+    if len(messages) == 1:
+        return f"Seedbed: {messages[0].title}"
+    opened = sum(m.state == "opened" for m in messages)
+    closed = sum(m.state == "closed" for m in messages)
+    return f"Seedbed: {len(messages)} messages, {opened} opened, {closed} over"
+
+
+class Slack:
+    """An incoming webhook of Slack, or of what understands it."""
+
+    name = "slack"
+    states = STATES
+
+    def send(self, messages: Sequence[Message]) -> None:
+        # What Slack takes for markup is a name of ours here.
+        text = f"*{_headline(messages)}*\n{_text(messages)}"
+        for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+            text = text.replace(plain, safe)
+        _post(self.name, os.environ[CHANNELS[self.name]], {"text": text[:39_000]})
+
+
+class PagerDuty:
+    """PagerDuty's events, which it groups itself: by key, opened and resolved."""
+
+    name = "pagerduty"
+    states: tuple[str, ...] = ("opened", "closed")  # nobody is paged for a success
+
+    def send(self, messages: Sequence[Message]) -> None:
+        url = settings.variable(
+            "SEEDBED_PAGERDUTY_URL", "https://events.pagerduty.com/v2/enqueue"
+        )
+        for one in messages:
+            event: dict[str, Any] = {
+                "routing_key": os.environ[CHANNELS[self.name]],
+                "event_action": "trigger" if one.state == "opened" else "resolve",
+                "dedup_key": one.key,
+            }
+            if one.state == "opened":
+                event["payload"] = {
+                    "summary": f"{one.title}: {one.text}"[:1024],
+                    "source": one.table or "seedbed",
+                    "severity": "error" if one.severity == "block" else "warning",
+                    "custom_details": {"runbook": one.page, "owner": one.owner},
+                }
+            _post(self.name, url, event)
+
+
+class Mail:
+    """A mail server: smtp:// or smtps://USER:PASSWORD@HOST:PORT."""
+
+    name = "mail"
+    states = STATES
+
+    def send(self, messages: Sequence[Message]) -> None:
+        to = os.environ.get("SEEDBED_MAIL_TO", "")
+        if not to:
+            raise ConfigurationError(
+                "SEEDBED_MAIL_TO is not set: it is who gets the alerts by mail."
+            )
+        mail = EmailMessage()
+        mail["Subject"] = _headline(messages).replace("\n", " ")
+        mail["From"] = settings.variable("SEEDBED_MAIL_FROM", "seedbed@localhost")
+        mail["To"] = to
+        mail.set_content(_text(messages))
+        try:
+            url = urlsplit(os.environ[CHANNELS[self.name]])
+            kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+            with kind(url.hostname or "", url.port or 0, timeout=SECONDS) as server:
+                if url.scheme == "smtp" and server.has_extn("starttls"):
+                    server.starttls()
+                if url.username:
+                    server.login(unquote(url.username), unquote(url.password or ""))
+                server.send_message(mail)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            raise ServiceError(
+                f"mail is out of reach: {type(error).__name__}"
+            ) from None
+
+
+class File:
+    """A file of JSON lines."""
+
+    name = "file"
+    states = STATES
+
+    def send(self, messages: Sequence[Message]) -> None:
+        try:
+            with Path(os.environ[CHANNELS[self.name]]).open("a") as file:
+                for one in messages:
+                    line = {**asdict(one), "title": one.title, "runbook": one.page}
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise ServiceError(f"the file can't be written: {error.strerror}") from None
+
+
+def configured() -> list[Channel]:
+    """The channels that the environment has an address for."""
+    every: tuple[Channel, ...] = (Slack(), PagerDuty(), Mail(), File())
+    return [one for one in every if os.environ.get(CHANNELS[one.name])]

@@ -1,0 +1,48 @@
+"""The outbox: what is to be told elsewhere is sent by a process of its own.
+
+What waits is in the control tables, so nothing is lost while an endpoint is down, and
+no run waits for one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+from ingest import settings
+
+# Where a message can go to; without any of them nothing is started.
+CHANNELS = {
+    "slack": "SEEDBED_SLACK_WEBHOOK_URL",
+    "pagerduty": "SEEDBED_PAGERDUTY_KEY",
+    "mail": "SEEDBED_MAIL_URL",
+    "file": "SEEDBED_ALERT_FILE",
+}
+
+# Python warns when it forgets a child that still runs; these run on by intent.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def is_used() -> bool:
+    """Whether anything is to be told elsewhere."""
+    variables = (*CHANNELS.values(), "OPENLINEAGE_URL")
+    return any(os.environ.get(variable) for variable in variables)
+
+
+def send_later() -> None:
+    """Let what waits be sent; returns at once, and never fails."""
+    if not is_used():
+        return
+    with suppress(OSError):
+        _children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "orchestration", "deliver"],
+                cwd=settings.ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )

@@ -1,0 +1,204 @@
+"""Benchmarks: commands that measure the product, on servers of their own.
+
+A benchmark is a module of this package. Its `run` measures, given the options of its
+command and a report; `as_json` and `lines` show what came, to a script and a person.
+"""
+
+import csv
+import os
+import shutil
+import statistics
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest import settings
+from ingest.errors import SeedbedError
+from ingest.ledger import Connection
+from ingest.seed import generate, metadata, seedfile
+from orchestration import build
+from sandbox import servers as embedded
+
+Report = Callable[[str], None]
+HOME = settings.ROOT / ".seedbed" / "bench"
+# What the product needs of its project; the rest of the folder is the user's.
+_PROJECT = (
+    *("gx", "ingest", "orchestration", "sandbox", "macros", "models", "snapshots"),
+    *(
+        "seeds",
+        "analyses",
+        "tests",
+        "docs",
+        "dbt_packages",
+        "dbt_project.yml",
+        "packages.yml",
+    ),
+    *("package-lock.yml", "packages", "profiles.yml"),
+)
+# Downloaded once: the client of MariaDB, the other tools.
+_KEPT = {".seedbed", "client", "peers"}
+_SERVERS = {*embedded.SERVICES, "stack.json", "stack.lock"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure that was promised, and what came out."""
+
+    name: str
+    found: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the promise is kept."""
+        if self.at_least:
+            return self.found >= self.limit
+        return self.found <= self.limit
+
+    @property
+    def verdict(self) -> str:
+        """The same in a word."""
+        return "reached" if self.reached else "missed"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for a script."""
+        return {**vars(self), "reached": self.reached}
+
+
+class Timed:
+    """What was timed round by round."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.seconds)
+
+
+def turns(rounds: int) -> range:
+    """The rounds from 1; before them 0, to warm up.
+
+    A single round is a quick look, and has none.
+    """
+    return range(0 if rounds > 1 else 1, rounds + 1)
+
+
+@contextmanager
+def servers(
+    report: Report, services: Iterable[str] = embedded.SERVICES
+) -> Iterator[Path]:
+    """Servers of the benchmark's own; yields their folder, which it may fill.
+
+    The environment names them, as it does the product's. With the block goes all
+    that it made.
+    """
+    before = dict(os.environ)
+    HOME.mkdir(parents=True, exist_ok=True)
+    _clear(lambda line: None)  # after one that was killed
+    try:
+        os.environ.update(embedded.up(HOME, report, services))
+        os.environ["SEEDBED_SCHEMA"] = "prod"
+        os.environ.pop("SEEDBED_EMBEDDED", None)
+        yield HOME
+    finally:
+        _clear(report)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _clear(report: Report) -> None:
+    embedded.down(HOME, report)
+    embedded.wipe(HOME, report)
+    _empty(HOME, _KEPT)
+    _empty(HOME / ".seedbed", _SERVERS)
+
+
+def _empty(folder: Path, kept: set[str]) -> None:
+    for path in folder.iterdir():
+        if path.name in kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def copy_project(root: Path) -> None:
+    """Copy what the product needs of this project."""
+    for name in _PROJECT:
+        source, target = settings.ROOT / name, root / name
+        if source.is_dir():
+            shutil.copytree(source, target)
+        elif source.exists():
+            shutil.copy(source, target)
+
+
+def own_project(root: Path, given: Path) -> list[metadata.Table]:
+    """Write the seed of a benchmark's own project, and generate it; its tables.
+
+    `given` holds CSV files with what rows and columns the benchmark needs; all that
+    the product wants besides is there, and empty.
+    """
+    for name, header in metadata.HEADERS.items():
+        path = root / metadata.FOLDER / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(",".join(header) + "\n", encoding="utf-8")
+        if (given / path.name).exists():
+            with (given / path.name).open(newline="", encoding="utf-8") as rows:
+                seedfile.append(root, name, csv.DictReader(rows))
+    tables = metadata.load(root)
+    generate.apply(root, generate.plan(root, tables))
+    return tables
+
+
+def release(connection: Connection, tables: Iterable[str], through: int) -> None:
+    """Note batches of the tables as released, as a run does."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.table_state (table_id, released_through, snapshot_seq, "
+            "observed_at) values (%s, %s, 1, now()) on conflict (table_id) do update "
+            "set released_through = excluded.released_through",
+            [(table, through) for table in tables],
+        )
+
+
+class Dbt:
+    """dbt over a project; what it writes goes to `folder`."""
+
+    def __init__(self, project: Path, folder: Path) -> None:
+        self._place = ["--project-dir", str(project), "--log-level", "none"]
+        self._place += ["--profiles-dir", str(settings.ROOT), "--target", "postgres"]
+        self._place += ["--target-path", str(folder / "target")]
+        self._place += ["--log-path", str(folder / "log")]
+        self._manifest: Any = None
+
+    def run(self, *words: str) -> float:
+        """Run a command; seconds of the statements its nodes sent, COMMITs included.
+
+        dbt's adapter times each statement from sending it to its answer, as one that
+        is sent by hand is timed. The server's own clock (pg_stat_statements) would
+        leave out the commit and the way there.
+        """
+        from dbt_common.events.base_types import EventMsg
+
+        seconds = 0.0
+
+        def follow(event: EventMsg) -> None:
+            nonlocal seconds
+            data: Any = event.data
+            if event.info.name == "SQLQueryStatus" and data.node_info.unique_id:
+                seconds += data.elapsed
+
+        runner = build.runner(self._manifest, follow)
+        answer = runner.invoke([*words, *self._place])
+        if not answer.success:
+            found = getattr(answer.result, "results", [])
+            why = [str(r.message) for r in found if str(r.status) != "success"]
+            why = why[:3] or [str(answer.exception)]
+            raise SeedbedError(f"dbt could not build the benchmark's models: {why}")
+        self._manifest = runner.manifest or self._manifest
+        return seconds

@@ -1,0 +1,134 @@
+"""Bench gate: what checking one batch costs, after the import.
+
+A batch of twelve columns and a suite of fifteen expectations, on a Postgres of its
+own. Checked once as it is, and once with a row in a hundred spoilt, which asks for
+the detail of what failed.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gx import gate, process
+from ingest import ledger, settings
+from ingest.seed import metadata, suites
+from ingest.seed.checks import CHECKS
+from ingest.seed.metadata import Rule, Table
+from sandbox.bench import Report, servers
+
+_RULES = (
+    ("email", "matches", "^[^@ ]+@[^@ ]+[.][^@ ]+$"),
+    ("email", "not_null", "0.25"),
+    ("country", "matches", "^[A-Z]{2}$"),
+    ("country", "one_of", "NL|DE|FR|BE|GB"),
+    ("loyalty_points", "between", "0.."),
+    ("created_at", "between", "2000-01-01.."),
+    ("updated_at", "satisfies", "updated_at >= created_at"),
+)
+_OWN = (
+    "schema",
+    "rows_as_in_source",
+    "customer_id:unique",
+    "customer_id:not_null",
+    "full_name:not_null",
+    "country:not_null",
+    "created_at:not_null",
+    "updated_at:not_null",
+)
+
+
+@dataclass
+class Outcome:
+    """Seconds of each way by round; `ready` is the start and import of the process."""
+
+    rows: int
+    expectations: int
+    ready: float = 0.0
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+
+def _table() -> tuple[Table, list[suites.Expectation]]:
+    """The demo's customers, and what is expected of them here."""
+    tables = metadata.load(Path(__file__).parents[2])
+    (table,) = (t for t in tables if t.id == "shop.customers")
+    kinds = {c.name: c.type for c in table.columns}
+    rules = tuple(
+        Rule(check.id, check, "block", "gate", "")
+        for check in (
+            CHECKS[name](text, column, kinds) for column, name, text in _RULES
+        )
+    )
+    table = replace(table, rules=rules)
+    wanted = {*_OWN, *(r.id for r in rules)}
+    return table, [e for e in suites.expectations(table) if e.rule_id in wanted]
+
+
+def run(rows: int, rounds: int, report: Report) -> Outcome:
+    """Check a batch of so many rows, `rounds` times each way."""
+    table, expected = _table()
+    outcome = Outcome(rows, len(expected))
+    with servers(report, ["postgres"]) as home, ledger.connect() as connection:
+        report(f"writing {rows:,} rows")
+        script = Path(__file__).with_name("customers_batch.sql").read_text()
+        for statement in script.split(";\n"):
+            if statement.strip():
+                values = {"rows": rows} if "%(rows)s" in statement else None
+                connection.execute(statement, values)
+        suite = home / "suite.json"
+        entries = suites.entries(table, expected)
+        suite.write_text(json.dumps({"name": "bench", "expectations": entries}))
+        started = time.monotonic()
+        process.ask({"do": "nothing"}, settings.gate_seconds())
+        outcome.ready = time.monotonic() - started
+        request = {
+            "do": "check",
+            "name": suites.name(table),
+            "batch": "bench",
+            "rows": "select * from bronze.shop__customers where _batch_seq = 1",
+            "suite": str(suite),
+            "parameters": {suites.ROWS: rows},
+            "warehouse": gate.address(),
+        }
+        ledger.prepare(connection)
+        for way in ("good", "bad"):
+            if way == "bad":
+                connection.execute(
+                    "update bronze.shop__customers set country = 'xx' "
+                    "where customer_id % 100 = 0"
+                )
+                connection.execute("vacuum full analyze bronze.shop__customers")
+            for number in range(rounds):
+                report(f"{way} batch, round {number + 1} of {rounds}")
+                started = time.monotonic()
+                reply = process.ask(request, settings.gate_seconds())
+                wrong = {
+                    r for r, told in reply["results"].items() if not told["passed"]
+                }
+                assert wrong == _wrong(way), (wrong, reply)
+                outcome.seconds.setdefault(way, []).append(time.monotonic() - started)
+        process.end()
+    return outcome
+
+
+def _wrong(way: str) -> set[str]:
+    return {"country:matches", "country:one_of"} if way == "bad" else set()
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """All figures, for a script."""
+    return vars(outcome)
+
+
+def lines(outcome: Outcome) -> Iterator[str]:
+    """Medians, for a person."""
+    yield f"{outcome.rows:,} rows, 12 columns, {outcome.expectations} expectations"
+    yield f"start and import  {outcome.ready:6.2f} s"
+    for way, seconds in outcome.seconds.items():
+        median, worst = statistics.median(seconds), max(seconds)
+        yield f"a {way + ' batch':15} {median:6.2f} s   (worst {worst:.2f} s)"

@@ -1,0 +1,111 @@
+"""The demo: the pipeline over three days of the sources' life, told as it goes."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from ingest.errors import ConfigurationError, SeedbedError
+from ingest.seed import metadata
+from orchestration import pipeline
+from sandbox import demo
+from sandbox import servers as embedded
+
+_STORY = {
+    1: "a first load of everything",
+    2: "new rows, changes, soft and hard deletes, two rows that arrive late",
+    3: "a bad batch of orders: a NULL key, orders without customer, half the volume",
+    4: "the shop repairs its orders; the blocked table heals by itself",
+}
+
+
+def play(
+    root: Path,
+    rows: int | None,
+    target: str | None,
+    out: Console,
+    report: Callable[[str], None],
+    finish: Callable[[pipeline.RunResult, bool], int],
+) -> int:
+    """Play the days that are not played yet, else one run over what is there.
+
+    `rows` is the number of orders on day 1, or None for that of an earlier demo,
+    else the default. `finish` shows a run. Returns the exit code.
+    """
+    shares: dict[str, float] = {}
+    admin_url = _admin_url(root)
+    state = demo.current_day(admin_url)
+    if state and rows not in (None, state[1]):
+        raise ConfigurationError(
+            f"the demo's databases were made for --rows {state[1]}, not {rows}. Type "
+            f"`./seedbed down --wipe` to forget them and all that was loaded from "
+            "them, then the same again."
+        )
+    rows = rows or (state[1] if state else demo.DEFAULT_ROWS)
+    days = range(state[0] + 1 if state else 1, demo.REPAIR_DAY + 1)
+    tables = [t for t in metadata.load(root) if t.enabled and t.id in demo.TABLES]
+    began = time.monotonic()
+    code = 0
+    for day in days:
+        title = f"day {day}" if day < demo.REPAIR_DAY else "day 3, repaired"
+        out.rule(f"[bold]{title}[/]: {_STORY[day]}", align="left")
+        started = time.monotonic()
+        counts = demo.apply_day(admin_url, day, rows)
+        _add(shares, "source", time.monotonic() - started)
+        for name, verbs in sorted(counts.items()):
+            told = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
+            out.print(f"source   {name}: {told}")
+        code = _run(tables, target, f"demo day {day}", report, finish, shares)
+        _expect(day, code)
+    if not days:
+        out.rule("[bold]the sources are as they were[/]: nothing may change")
+        code = _run(tables, target, "demo", report, finish, shares)
+    total = time.monotonic() - began
+    told = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
+    out.rule("[bold]done[/]", align="left")
+    out.print(f"demo     {total:.1f} s: {told}", soft_wrap=True)
+    return code
+
+
+def _admin_url(root: Path) -> str:
+    """Who may write to the sources: the embedded server's writer, or a given one."""
+    if url := os.environ.get("SEEDBED_DEMO_URL"):
+        return url
+    if "mariadb" not in os.environ.get("SEEDBED_EMBEDDED", "").split():
+        raise ConfigurationError(
+            "the demo fills the databases shop and crm, but SHOP_URL names a server of "
+            "your own. Unset SHOP_URL and CRM_URL to use the embedded one, or set "
+            "SEEDBED_DEMO_URL to mysql://USER:PASSWORD@HOST:PORT/shop of a user who "
+            "may create tables in both databases."
+        )
+    return embedded.admin_url(root)
+
+
+def _run(
+    tables: list[metadata.Table],
+    target: str | None,
+    command: str,
+    report: Callable[[str], None],
+    finish: Callable[[pipeline.RunResult, bool], int],
+    shares: dict[str, float],
+) -> int:
+    result = pipeline.run(tables, command=command, target=target, report=report)
+    for name, took in result.seconds.items():
+        _add(shares, name, took)
+    return finish(result, False)
+
+
+def _add(shares: dict[str, float], name: str, took: float) -> None:
+    shares[name] = shares.get(name, 0.0) + took
+
+
+def _expect(day: int, code: int) -> None:
+    """Day 3 must be blocked, all others must pass; anything else is a fault."""
+    if (code == 1) != (day == 3) or code not in (0, 1):
+        raise SeedbedError(
+            f"day {day} of the demo ended with exit code {code}, which it should not. "
+            "The table above says which table or model; `./seedbed demo` goes on from "
+            "here, `./seedbed down --wipe` starts over."
+        )

@@ -1,0 +1,96 @@
+"""Serve the emulator: `python -m sandbox.emulator --port N --data FOLDER`.
+
+From the environment: SNOWFLAKE_PASSWORD, which all log in with, and
+AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the lake's store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import fakesnow.server
+import uvicorn
+from fakesnow import info_schema
+from fakesnow.transforms import show
+
+from sandbox.emulator import (
+    accepted,
+    copying,
+    functions,
+    lengths,
+    merge,
+    numbers,
+    session,
+    tables,
+    timestamps,
+)
+from sandbox.emulator.protocol import Protocol
+
+
+def main() -> None:
+    """Serve until a signal."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.emulator")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.data.mkdir(parents=True, exist_ok=True)
+    store = _store()
+    # Its notices are of no use to a person who reads the log of a failure.
+    for name in ("fakesnow.server", "sqlglot"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    # In this order: a table's constraints are seen to before a MERGE is.
+    timestamps.install()
+    numbers.install()
+    lengths.install()
+    tables.install()
+    merge.install()
+    copying.install(store)
+    functions.install(fakesnow.server.shared_fs.duck_conn)
+    session.install(accepted.Log(arguments.data / "accepted.jsonl"))
+    _attach(arguments.data, store)
+    app = Protocol(fakesnow.server.app, os.environ.get("SNOWFLAKE_PASSWORD", ""))
+    uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="error")
+
+
+def _store() -> Any:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3")
+    if not endpoint:
+        return None
+    import s3fs
+
+    return s3fs.S3FileSystem(
+        key=os.environ.get("AWS_ACCESS_KEY_ID"),
+        secret=os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        endpoint_url=endpoint,
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+
+
+def _attach(data: Path, store: Any) -> None:
+    """Keep databases in files, and open each that is there."""
+    account = fakesnow.server.shared_fs
+    account.db_path = str(data)
+    account.nop_regexes = []
+    # What DuckDB has no place for (stages, lengths of texts) is kept as well.
+    for statement in (
+        "detach _fs_global",
+        f"attach '{data / 'account.duckdb'}' as _fs_global",
+        info_schema.fs_global_creation_sql(),
+        show.fs_global_creation_sql(),
+    ):
+        account.duck_conn.execute(statement)
+    for file in sorted(data.glob("*.db")):
+        account.connect(database=file.stem).close()
+    if store is not None:
+        account.duck_conn.register_filesystem(store)
+
+
+if __name__ == "__main__":
+    main()

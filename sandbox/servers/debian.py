@@ -1,0 +1,106 @@
+"""Programs out of the system's package sources, without rights and without installing.
+
+apt keeps its lists beside what is unpacked, so an ordinary user may do this.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from ingest.errors import ServiceError
+from sandbox.servers.process import tail
+from sandbox.servers.service import fresh
+
+# How long one program may take; apt itself waits for ever on a server that is silent
+# again and again.
+SECONDS = 300
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+
+
+class Packages:
+    """The package sources, asked from a working folder that is made anew.
+
+    `what` and `ways_out` are told in the ServiceError where there is no apt, no
+    network or no such package.
+    """
+
+    def __init__(self, work: Path, what: str, ways_out: str) -> None:
+        self.work = fresh(work)
+        self._what, self._ways_out = what, ways_out
+        if not (shutil.which("apt-get") and shutil.which("dpkg")):
+            raise ServiceError(
+                f"{what} is not installed and there is no apt. {ways_out}"
+            )
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (self.work / folder).mkdir(parents=True)
+        options = [
+            f"Dir::State::lists={self.work}/lists",
+            f"Dir::Cache={self.work}/cache",
+            "Debug::NoLocking=1",
+            "APT::Sandbox::User=",
+            "Acquire::Retries=1",
+            "Acquire::http::Timeout=30",
+            "Acquire::https::Timeout=30",
+        ]
+        self._configure(options)
+        self.ask("apt-get", "-q", "update")
+
+    def _configure(self, options: Iterable[str]) -> None:
+        # The folder's name may hold characters that mean something to apt's options.
+        (self.work / "apt.conf").write_text(
+            "".join('{} "{}";\n'.format(*option.split("=", 1)) for option in options)
+        )
+
+    def ask(self, *words: str) -> str:
+        """What a program of apt or dpkg says; it is ended after SECONDS."""
+        try:
+            done = subprocess.run(
+                words,
+                check=False,
+                cwd=self.work,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={n: os.environ[n] for n in _PROXIES if n in os.environ}
+                | {"APT_CONFIG": "apt.conf", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                timeout=SECONDS,
+                umask=0o022,  # the servers' account reads the programs
+            )
+        except subprocess.TimeoutExpired:
+            raise ServiceError(
+                f"{self._what} could not be downloaded: {' '.join(words[:2])} was not "
+                f"done after {SECONDS} seconds. Is a package source out of reach, or "
+                f"a proxy missing (http_proxy)? {self._ways_out}"
+            ) from None
+        if done.returncode != 0:
+            raise ServiceError(
+                f"{self._what} could not be downloaded: {' '.join(words[:2])} failed "
+                f"with\n{tail(done.stdout, 4)}\n{self._ways_out}"
+            )
+        return done.stdout
+
+    def missing(self, name: str) -> list[str]:
+        """A package and what it needs, without what this system has already."""
+        plan = self.ask("apt-get", "-s", "--no-install-recommends", "install", name)
+        return re.findall(r"^Inst (\S+) ", plan, re.MULTILINE)
+
+    def unpack(self, names: Iterable[str], target: Path) -> None:
+        """Download packages and unpack them into `target`, without their manuals."""
+        self.ask("apt-get", "-q", "download", *names)
+        root = self.work / "root"
+        for package in sorted(self.work.glob("*.deb")):
+            self.ask("dpkg", "-x", package.name, str(root))
+        for unused in ("usr/share/doc", "usr/share/man"):
+            shutil.rmtree(root / unused, ignore_errors=True)
+        root.rename(target)
+        shutil.rmtree(self.work)
+
+
+def libraries(root: Path) -> list[Path]:
+    """The folders of what is unpacked below `root` in which libraries are."""
+    return [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")]

@@ -1,0 +1,109 @@
+"""What is wrong with this machine or this clone, and what to type."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import SeedbedError
+from sandbox.servers.mariadb import WAYS_OUT, MariaDB, on_path
+from sandbox.servers.postgres import Postgres, binaries
+from sandbox.servers.process import House, alive, log_tail
+from sandbox.servers.service import Service, Stack
+from sandbox.servers.store import Store, program
+
+_DISK_GB = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: whether it is well, what was found, what to type if not."""
+
+    ok: bool
+    what: str
+    fix: str = ""
+
+
+def doctor(root: Path) -> list[Finding]:
+    """Look at everything; changes nothing but the folder `.seedbed` itself."""
+    stack = Stack(root)
+    found = [*_machine(stack), *_packages(stack.root)]
+    try:
+        stack.prepare()
+        found += map(_health, (Postgres(stack), MariaDB(stack), Store(stack)))
+        found += _folders(stack)
+    except (SeedbedError, OSError) as error:
+        found.append(Finding(False, f"the folder {stack.home} is unusable", str(error)))
+    return found
+
+
+def _machine(stack: Stack) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] < (3, 13)
+    yield Finding(fits, f"Python {version}", "install Python 3.12, delete .venv")
+    uv = shutil.which("uv") or shutil.which(stack.home / "bin" / "uv")
+    yield Finding(True, f"uv: {uv or 'none; ./seedbed installs it when it needs it'}")
+    free = shutil.disk_usage(stack.root).free / 1e9
+    what = f"{free:.0f} GB of disk free, {_DISK_GB} wanted"
+    yield Finding(
+        free >= _DISK_GB, what, f"free some space on the disk of {stack.root}"
+    )
+    try:
+        yield Finding(True, f"Postgres {Postgres(stack).version()} in {binaries()}")
+    except (SeedbedError, OSError) as error:
+        yield Finding(False, "the Postgres programs do not run", str(error))
+    docker = shutil.which("docker")
+    server = MariaDB(stack).server()
+    if server.exists():
+        yield Finding(True, f"MariaDB: {server}")
+    else:
+        apt = shutil.which("apt-get") and shutil.which("dpkg")
+        source = "apt, on the first ./seedbed up" if apt else "nowhere to be had"
+        yield Finding(bool(apt), f"MariaDB: {source}", WAYS_OUT)
+    note = f"{docker} (a way out: docker compose up)" if docker else "none, not needed"
+    yield Finding(True, f"docker: {note}")
+
+
+def _packages(root: Path) -> Iterator[Finding]:
+    lock = root / "package-lock.yml"
+    if not lock.exists():
+        return
+    wanted = len(re.findall(r"^\s*- ", lock.read_text(), re.MULTILINE))
+    folder = root / "dbt_packages"
+    have = sum(p.is_dir() for p in folder.iterdir()) if folder.is_dir() else 0
+    what = f"{have} of {wanted} dbt packages"
+    yield Finding(have == wanted, what, ".venv/bin/dbt deps")
+
+
+def _health(service: Service) -> Finding:
+    pid = alive(service.pid_file)
+    state = service.status()
+    if state.running:
+        what = f"{service.title} {state.version} runs on port {state.port} (pid {pid})"
+        return Finding(True, what)
+    if pid:
+        what = f"{service.title} (pid {pid}) does not answer; see {service.log}"
+        return Finding(False, what, "./seedbed down, then ./seedbed up")
+    if service.pid_file.exists():
+        what = f"{service.title} died; its log ends:\n{log_tail(service.log)}"
+        return Finding(False, what, "./seedbed up")
+    return Finding(True, f"{service.title} is not started (./seedbed up)")
+
+
+def _folders(stack: Stack) -> Iterator[Finding]:
+    for service, needs in (
+        (Postgres(stack), [binaries().parents[2]]),
+        (MariaDB(stack), []),
+        (Store(stack), [program().parent]),
+    ):
+        house = House(service.folder, needs)
+        who = house.account.pw_name if house.account else "you"
+        how = ", through a private mount" if house.shown else ""
+        yield Finding(True, f"{service.title} runs as {who} in {service.folder}{how}")
+    if on_path() is None:
+        leftover = stack.home / "mariadb" / "download"
+        what = f"an unfinished download in {leftover}"
+        if leftover.exists():
+            yield Finding(False, what, "./seedbed up")

@@ -1,0 +1,191 @@
+"""MariaDB, from PATH or unpacked from the system's package sources."""
+
+import secrets
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ServiceError
+from sandbox.servers.debian import Packages, libraries
+from sandbox.servers.process import House, alive
+from sandbox.servers.service import HOST, Service
+
+DATABASES = ("shop", "crm")
+WAYS_OUT = (
+    "Ways out: install MariaDB (apt install mariadb-server, dnf install "
+    "mariadb-server, brew install mariadb); or docker compose up mysql; or set "
+    "SHOP_URL and CRM_URL to databases of your own "
+    "(mysql://user:password@host:port/database)."
+)
+SETTINGS = (
+    f"--bind-address={HOST}",
+    "--socket=",  # none: a deep folder would exceed the length of a socket's path
+    "--skip-name-resolve",
+    "--server-id=1",
+    "--log-bin=binlog",
+    "--binlog-format=ROW",
+    "--binlog-row-image=FULL",
+    "--expire-logs-days=1",
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_unicode_ci",
+    "--default-time-zone=+00:00",
+    "--max-connections=50",
+    "--log-warnings=1",
+    "--innodb-buffer-pool-size=256M",
+    # Each commit is handed to the system: it outlives the server's death.
+    "--innodb-flush-log-at-trx-commit=2",
+    "--local-infile=1",
+)
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin"
+
+
+def on_path() -> Path | None:
+    """An installed mariadbd; it is often outside an ordinary user's PATH."""
+    found = shutil.which("mariadbd") or shutil.which("mariadbd", path=_SYSTEM_FOLDERS)
+    return Path(found).resolve() if found else None
+
+
+class MariaDB(Service):
+    """The demo's sources: databases shop and crm, a reader and a writer."""
+
+    name = "mariadb"
+    title = "MariaDB"
+    passwords = ("reader_password", "demo_password")
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    @property
+    def unpacked(self) -> Path:
+        """Where the packages are unpacked when MariaDB is not installed."""
+        return self.folder / "root"
+
+    def server(self) -> Path:
+        """The program mariadbd."""
+        return on_path() or self.unpacked / "usr" / "sbin" / "mariadbd"
+
+    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+        login = f"seedbed_reader:{state['reader_password']}"
+        return {
+            f"{database.upper()}_URL": f"mysql://{login}@{HOST}:{state['port']}/{database}"
+            for database in DATABASES
+        }
+
+    def admin_url(self) -> str:
+        """The demo's writer, who may do anything in shop and crm."""
+        state = self.state()
+        return (
+            f"mysql://seedbed_demo:{state['demo_password']}@{HOST}:{state['port']}/shop"
+        )
+
+    def prepare(self) -> House:
+        house = House(self.folder)
+        if not self.server().exists():
+            unpack(self.unpacked, self.report)
+        if not self.data.exists():
+            self.report("creating the MariaDB data folder")
+            new = self.folder / "new"
+            house.run(["rm", "-rf", str(new)])
+            house.run(["mkdir", "-p", str(new / "tmp")])
+            scripts = [
+                "create database mysql;",
+                "use mysql;",
+                "set @skip_auth_anonymous = 1;",
+                "set @auth_root_socket = null;",
+            ]
+            parts = ("system_tables", "performance_tables", "system_tables_data")
+            for part in parts:
+                path = next(self._share().glob(f"m*_{part}.sql"))
+                scripts.append(path.read_text(encoding="utf-8"))
+            self._bootstrap(house, new, "\n".join(scripts))
+            self.adopt(new, self.data)
+        return house
+
+    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+        statements = [
+            "use mysql;",
+            "flush privileges;",
+            f"alter user root@localhost identified by '{secrets.token_urlsafe(24)}';",
+        ]
+        statements += [f"create database if not exists {name};" for name in DATABASES]
+        users = (("seedbed_reader", "select"), ("seedbed_demo", "all"))
+        for (user, rights), key in zip(users, self.passwords, strict=True):
+            account = f"'{user}'@'{HOST}'"
+            statements.append(f"create user if not exists {account};")
+            statements.append(f"alter user {account} identified by '{state[key]}';")
+            statements += [f"grant {rights} on {d}.* to {account};" for d in DATABASES]
+        self._bootstrap(house, self.data, "\n".join(statements))
+
+    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+        return [*self._argv(self.data), *SETTINGS, f"--port={port}"], {}
+
+    def version(self) -> str:
+        libraries = f"LD_LIBRARY_PATH={self._libraries()}"
+        argv = ["env", libraries, str(self.server()), "--no-defaults", "--version"]
+        words = subprocess.check_output(argv, text=True).split("Ver", 1)[1].split()
+        return words[0]
+
+    def ready(self) -> bool:
+        if self.state().get("up"):
+            return True  # its log may have been begun anew since
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "ready for connections" in text
+
+    def stop(self) -> None:
+        # A SIGTERM between listening and being ready makes it hang for good.
+        deadline = time.monotonic() + self.stop_seconds
+        while alive(self.pid_file) and not self.ready() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        super().stop()
+
+    def _share(self) -> Path:
+        """The folder with the server's messages and its system tables' SQL."""
+        share = self.server().parents[1] / "share"
+        for folder in (share / "mysql", share / "mariadb", share):
+            if any(folder.glob("m*_system_tables.sql")):
+                return folder
+        raise ServiceError(
+            f"{self.server()} has no system tables' SQL under {share}: the "
+            f"installation is not complete. {WAYS_OUT}"
+        )
+
+    def _libraries(self) -> str:
+        return ":".join(map(str, libraries(self.unpacked)))
+
+    def _argv(self, data: Path) -> list[str]:
+        share = self._share()
+        libraries = "" if on_path() else self._libraries()
+        return [
+            *(["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []),
+            str(self.server()),
+            "--no-defaults",
+            f"--basedir={self.server().parents[1]}",
+            f"--lc-messages-dir={share}",
+            f"--character-sets-dir={share / 'charsets'}",
+            f"--datadir={data}",
+            f"--tmpdir={data / 'tmp'}",
+        ]
+
+    def _bootstrap(self, house: House, data: Path, sql: str) -> None:
+        """Run SQL without logins or network, the server being down."""
+        house.run([*self._argv(data), "--bootstrap"], stdin=sql)
+
+
+def unpack(target: Path, report: Any, part: str = "server") -> None:
+    """Download a part of MariaDB and the libraries this system lacks; unpack them.
+
+    Needs no rights and installs nothing.
+    Raises ServiceError, naming the ways out, where there is no apt or no network.
+    """
+    report(f"downloading MariaDB's {part} from the system's package sources (17 MB)")
+    packages = Packages(target.with_name("download"), "MariaDB", WAYS_OUT)
+    name = f"^mariadb-{part}-core(-[0-9.]+)?$"
+    known = packages.ask("apt-cache", "search", "--names-only", name).split("\n")
+    if not known[0]:
+        raise ServiceError(f"The package sources have no MariaDB {part}. {WAYS_OUT}")
+    core = min((line.split()[0] for line in known if line), key=len)
+    packages.unpack((n for n in packages.missing(core) if n != "libc6"), target)

@@ -1,0 +1,303 @@
+"""What the servers have in common: their state, start, and stop."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ingest.errors import ConfigurationError, ServiceError
+from sandbox.servers.process import House, Report, alive, log_tail, shorten, stop
+
+HOST = "127.0.0.1"
+_START_SECONDS = 90
+_telling = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One embedded server; `port` and `version` are None before its first start."""
+
+    name: str
+    running: bool
+    pid: int | None
+    port: int | None
+    folder: Path
+    version: str | None
+
+
+class Stack:
+    """The folder `.seedbed` of a clone and the one file that holds its state.
+
+    `stack.json` (0600) maps each service to its port, passwords and version.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.home = self.root / ".seedbed"
+        self._file = self.home / "stack.json"
+        self._guard = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the folders; root's may be passed through, for the servers' account."""
+        try:
+            for folder in (self.home, self.home / "log", self.home / "run"):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            self._close()
+        except PermissionError as error:
+            raise self._foreign() from error
+
+    def _close(self) -> None:
+        """Take from others what an older Seedbed left them to read.
+
+        But for a drill, whose server passes through its folder.
+        """
+        for path in self.home.iterdir():
+            with suppress(FileNotFoundError):
+                about = path.lstat()
+                is_ours = about.st_uid == os.geteuid() and not path.is_symlink()
+                if is_ours and about.st_mode & 0o077 and path.name != "drill":
+                    path.chmod(about.st_mode & 0o700)
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Everything remembered, by service; empty before the first start."""
+        try:
+            content: dict[str, dict[str, Any]] = json.loads(self._file.read_text())
+        except FileNotFoundError:
+            return {}
+        except PermissionError as error:
+            raise self._foreign() from error
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{self._file} is damaged ({error}). Type ./seedbed down, delete that "
+                "file and type ./seedbed up: the data stays, passwords are made anew."
+            ) from error
+        return content
+
+    def update(self, service: str, **values: Any) -> None:
+        """Remember values of a service; the file is replaced as a whole."""
+        with self._guard:
+            content = self.read()
+            content.setdefault(service, {}).update(values)
+            new = self._file.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            with open(new, "x", opener=lambda p, f: os.open(p, f, 0o600)) as out:
+                json.dump(content, out, indent=2)
+            new.replace(self._file)
+
+    @contextmanager
+    def locked(self, report: Report) -> Iterator[None]:
+        """Only one process at a time starts or stops servers."""
+        self.prepare()
+        with (self.home / "stack.lock").open("w") as lock:
+            try:
+                flock(lock, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                report("waiting for another ./seedbed that starts or stops servers")
+                flock(lock, LOCK_EX)
+            yield
+
+    def _foreign(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.home} belongs to another user. Use Seedbed as that user, or clone "
+            f"it anew, or take the folder over: sudo chown -R $(id -un) {self.home}"
+        )
+
+
+class Service:
+    """One embedded server. Subclasses say how it is prepared and started."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    stop_seconds: ClassVar[float] = 30.0
+    passwords: ClassVar[Sequence[str]] = ("password",)
+
+    def __init__(self, stack: Stack, report: Report = lambda line: None) -> None:
+        self.stack = stack
+        self._report = report
+        self.folder = stack.home / self.name
+        self.log = stack.home / "log" / f"{self.name}.log"
+        self.pid_file = stack.home / "run" / f"{self.name}.pid"
+
+    # -- what a subclass gives -------------------------------------------------
+    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+        """The variables by which the other parts find this server."""
+        raise NotImplementedError
+
+    def prepare(self) -> House:
+        """Install what is missing; idempotent, and safe to be killed in."""
+        raise NotImplementedError
+
+    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+        """Bring new passwords into the data; called while the server is down."""
+
+    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+        """The server's command line (no secrets) and what to add to its environment."""
+        raise NotImplementedError
+
+    def version(self) -> str:
+        """The server's version; asked once a start."""
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        """Whether it is this server that listens, and it can do its work."""
+        return True
+
+    def is_current(self) -> bool:
+        """Whether the one that runs is the one that would be started."""
+        return True
+
+    def started(self, port: int) -> None:
+        """Called once the server answers and before it counts as up."""
+
+    # -- what they share -------------------------------------------------------
+    def report(self, line: str) -> None:
+        """Tell the caller; servers start at once, their lines one after another."""
+        with _telling:
+            self._report(line)
+
+    def state(self) -> dict[str, Any]:
+        """What is remembered of this service."""
+        return self.stack.read().get(self.name, {})
+
+    def running(self) -> bool:
+        """Whether it runs, answers, and was started to the end."""
+        state = self.state()
+        up = alive(self.pid_file) and state.get("up") and "port" in state
+        return bool(up) and answers(state["port"])
+
+    def status(self) -> ServiceStatus:
+        """The server as it is now."""
+        state = self.state()
+        return ServiceStatus(
+            name=self.name,
+            running=self.running(),
+            pid=alive(self.pid_file),
+            port=state.get("port"),
+            folder=self.folder,
+            version=state.get("version"),
+        )
+
+    def start(self) -> None:
+        """Start it unless it runs; ServiceError with its log's tail if it dies."""
+        if self.running():
+            if self.is_current():
+                shorten(self.log)
+                return
+            self.report(f"{self.title} runs as {self.state()['version']}: renewing it")
+            self.stop()
+        elif alive(self.pid_file):
+            self.report(f"{self.title} runs but does not answer: stopping it first")
+            self.stop()
+        elif self.pid_file.exists():
+            end = log_tail(self.log)
+            self.report(
+                f"{self.title} was not stopped by ./seedbed down; its log ends:\n{end}"
+            )
+            self.pid_file.unlink()
+        house = self.prepare()
+        self._make_passwords(house)
+        port = self._port()
+        self.stack.update(self.name, port=port, up=False, version=self.version())
+        self.report(f"starting {self.title} on port {port}")
+        self._launch(house, port)
+        self.started(port)
+        self.stack.update(self.name, up=True)
+
+    def stop(self) -> None:
+        """Stop it cleanly; nothing happens when it does not run."""
+        if alive(self.pid_file):
+            self.report(f"stopping {self.title}")
+            self.stack.update(self.name, up=False)
+        args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
+        stop(*args, self.report)
+
+    def adopt(self, new: Path, data: Path) -> None:
+        """Put a complete new data folder in place; it knows no password yet."""
+        self.stack.update(self.name, passwords_set=False)
+        new.rename(data)
+
+    def _make_passwords(self, house: House) -> None:
+        state = self.state()
+        if state.get("passwords_set") and {*self.passwords} <= state.keys():
+            return
+        state |= {name: secrets.token_urlsafe(24) for name in self.passwords}
+        self.set_passwords(house, state)
+        self.stack.update(self.name, **state | {"passwords_set": True})
+
+    def _port(self) -> int:
+        port = self.state().get("port")
+        if port is not None and is_free(port):
+            return int(port)
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return int(probe.getsockname()[1])
+
+    def _launch(self, house: House, port: int) -> None:
+        argv, environment = self.command(house, port)
+        child = house.spawn(argv, self.pid_file, self.log, **environment)
+        deadline = time.monotonic() + _START_SECONDS
+        while child.poll() is None:
+            if answers(port) and self.ready():
+                return
+            if time.monotonic() > deadline:
+                self.stop()
+                break
+            time.sleep(0.03)
+        self.pid_file.unlink(missing_ok=True)
+        raise ServiceError(
+            f"{self.title} ended while it started on port {port} (exit code "
+            f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
+            "Mend that and type ./seedbed up; ./seedbed doctor looks for known causes."
+        )
+
+
+def answers(port: int) -> bool:
+    """Whether somebody accepts connections on that port of the loopback."""
+    try:
+        with socket.create_connection((HOST, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def is_free(port: int) -> bool:
+    """Whether that port of the loopback can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def fresh(folder: Path) -> Path:
+    """An empty folder for work in progress, in place of what a killed run left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    return folder
+
+
+class _AsCaller(House):
+    def __init__(self) -> None:
+        self.account = None
+        self.shown = ()
+
+
+def as_caller(folder: Path) -> House:
+    """A house for what runs as the caller: a child of ours, no server to harden."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return _AsCaller()

@@ -1,0 +1,104 @@
+"""A Snowflake account for a machine without one: the emulator of sandbox/emulator.
+
+It reads the lake's files from the S3 store that the environment names when it is
+started, the embedded one as who may only read there, and keeps its databases under
+`.seedbed/snowflake/`.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import ServiceError
+from orchestration.snowflake import EMULATED as ACCOUNT
+from sandbox.servers.process import House, tail
+from sandbox.servers.service import HOST, Service, as_caller
+from sandbox.servers.store import Store
+
+# Where the lake is, for COPY INTO.
+_LAKE = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+)
+_LOCK = "sandbox/emulator/requirements.lock"
+# The repository whose environment this process runs in.
+_HOME = Path(sys.prefix).parent
+
+
+class Snowflake(Service):
+    """fakesnow behind the connector's protocol; everybody has all rights."""
+
+    name = "snowflake"
+    title = "the Snowflake emulator"
+    stop_seconds = 10.0
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+        return {
+            "SNOWFLAKE_ACCOUNT": ACCOUNT,
+            "SNOWFLAKE_HOST": HOST,
+            "SNOWFLAKE_PORT": str(state["port"]),
+            "SNOWFLAKE_PROTOCOL": "http",
+            "SNOWFLAKE_USER": "seedbed",
+            "SNOWFLAKE_PASSWORD": state["password"],
+            "SNOWFLAKE_DATABASE": "seedbed",
+            "SNOWFLAKE_THREADS": "2",
+        }
+
+    def prepare(self) -> House:
+        for folder in (self.folder, self.data):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        done = subprocess.run(
+            # Another DuckDB than Seedbed's; what it takes to download and on disk.
+            [
+                str(_HOME / "seedbed"),
+                "--set-up-beside",
+                "emulator",
+                _LOCK,
+                "110",
+                "0.4",
+            ],
+            check=False,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if done.returncode != 0:
+            raise ServiceError(
+                "the Snowflake emulator could not be installed; set-up ended with:\n"
+                f"{tail(done.stdout)}"
+            )
+        return as_caller(self.folder)
+
+    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+        python = _HOME / ".venv" / "emulator" / "bin" / "python"
+        argv = [str(python), "-m", "sandbox.emulator", "--port", str(port)]
+        lake = {name: os.environ[name] for name in _LAKE if name in os.environ}
+        own = Store(self.stack).state()
+        if lake.get("AWS_ACCESS_KEY_ID") == own.get("access_key"):
+            lake["AWS_ACCESS_KEY_ID"] = own["reader_access_key"]
+            lake["AWS_SECRET_ACCESS_KEY"] = own["reader_secret_key"]
+        return [*argv, "--data", str(self.data)], {
+            "PYTHONPATH": str(self.stack.root),
+            "SNOWFLAKE_PASSWORD": self.state()["password"],
+            "NO_PROXY": HOST,
+            **lake,
+        }
+
+    def version(self) -> str:
+        lock = (
+            Path(__file__).parents[1] / "emulator" / "requirements.lock"
+        ).read_text()
+        pins = dict(
+            line.rstrip(" \\").split("==") for line in lock.splitlines() if "==" in line
+        )
+        return f"fakesnow {pins['fakesnow']}"
