@@ -11,11 +11,12 @@ from rich.console import Console
 
 from ingest import ledger, private, stop
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, ordinary
+from orchestration import local
 from orchestration.cli import (
     airflow,
-    bench,
     contracts,
     decisions,
+    lake,
     lineage,
     operations,
     pages,
@@ -23,22 +24,15 @@ from orchestration.cli import (
     repairs,
     security,
     seed,
-    servers,
     snowflake,
     steps,
-    trial,
 )
 from orchestration.cli.common import escaped
 
-# Help shows the five to start with, then the rest in groups.
+# The help in groups, those to start with first.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
-    "Start here": (trial.demo, trial.test, steps.run, steps.status, servers.doctor),
-    "A database of your own": (
-        seed.init,
-        seed.discover,
-        seed.generate_,
-        contracts.contracts,
-    ),
+    "Start here": (steps.run, steps.status),
+    "A database of your own": (seed.discover, seed.generate_, contracts.contracts),
     "Step by step": (
         steps.plan,
         steps.extract,
@@ -56,14 +50,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         repairs.reconcile,
         repairs.prune,
     ),
-    "Servers and pages": (
-        servers.up,
-        servers.down,
-        servers.env,
-        servers.lake_,
-        pages.docs,
-        pages.report,
-    ),
+    "Servers and pages": (lake.lake_, pages.docs, pages.report),
     "Who sees what": (security.security, snowflake.snowflake),
     "On a schedule": (airflow.airflow,),
     "Operations": (
@@ -74,8 +61,9 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         operations.backup,
         operations.drill,
     ),
-    "Measure": (bench.bench,),
 }
+for _title, _more in local.commands().items():
+    GROUPS[_title] = (*_more, *GROUPS.get(_title, ()))
 
 
 class _Commands(click.Group):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -17,8 +16,7 @@ from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.settings import ROOT
-from orchestration import packages, pipeline, snowflake, summary
-from sandbox import servers as embedded
+from orchestration import local, packages, pipeline, summary
 
 # A pipe has no width of its own; a table that is cut would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
@@ -37,94 +35,31 @@ def say(line: str) -> None:
 def start_services(
     read: Sequence[Table] | None = None, target: str | None = None
 ) -> None:
-    """Bring up the embedded servers that the environment doesn't replace.
+    """Make sure of the servers and of dbt's packages.
 
-    `read` are the tables whose sources are read: only their URLs must be there.
-    Target snowflake without an account gets the emulator.
+    `read` are the tables whose sources are read: only their URLs must be there. What
+    the environment does not name is a server of the sandbox, where the folder is there.
     """
-    # What an earlier `env` exported is ours to bring up to date; what differs from
-    # it is a person's own since.
-    told = os.environ.get("SEEDBED_EMBEDDED", "").split()
-    marks = dict(word.split(":", 1) for word in told if ":" in word)
-    own_values = {
-        name
-        for name, mark in marks.items()
-        if (value := os.environ.get(name)) and _mark(name, value) != mark
-    }
-    known = [name for name in told if _is_ours(name, own_values)]
     urls = {t.source.url_env for t in (chosen_tables(()) if read is None else read)}
     missing = {u for u in urls if not os.environ.get(u)}
-    own = sorted(missing - {"SHOP_URL", "CRM_URL"})
+    services = local.services()
+    own = sorted(missing - services.SOURCES if services else missing)
     if own and read is not None:
         raise ConfigurationError(
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
             "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
         )
-    needed = {
-        "postgres": not os.environ.get("PGHOST"),
-        "mariadb": bool(missing - {*own}),
-        "s3": not os.environ.get("SEEDBED_LAKE"),
-    }
-    names = [n for n in embedded.SERVICES if needed[n] or n in known]
-    emulated = "snowflake" in known or (
-        target == "snowflake" and not snowflake.is_configured()
-    )
-    if names:
-        embedded.up(ROOT, say, names)
-        for name in names:
-            # One source may be the person's own, and the other embedded.
-            only = missing if name == "mariadb" and name not in known else None
-            _take(embedded.environment(ROOT, [name]), own_values, marks, only)
-    if emulated:  # it reads the store, which is there now
-        names.append("snowflake")
-        embedded.up(ROOT, say, ["snowflake"])
-        _take(embedded.environment(ROOT, ["snowflake"]), own_values, marks)
-    if names or told:
-        words = (f"{variable}:{mark}" for variable, mark in marks.items())
-        os.environ["SEEDBED_EMBEDDED"] = " ".join([*names, *words])
-        exempt = os.environ.get("NO_PROXY", "").split(",")
-        if "127.0.0.1" not in exempt:
-            os.environ["NO_PROXY"] = ",".join(filter(None, [*exempt, "127.0.0.1"]))
+    if services:
+        services.start(missing - {*own}, target, say)
     packages.install(ROOT, say)
 
 
-# The variable of each server that says where it is: with one of a person's own the
-# whole server is another.
-_PLACES = {
-    "postgres": {"PGHOST"},
-    "mariadb": {"SHOP_URL", "CRM_URL"},
-    "s3": {"SEEDBED_LAKE"},
-    "snowflake": {"SNOWFLAKE_ACCOUNT"},
-}
-
-
-def _is_ours(name: str, own_values: set[str]) -> bool:
-    return name in _PLACES and not _PLACES[name] <= own_values
-
-
-def _mark(name: str, value: str) -> str:
-    """By which a value is known again that `env` printed."""
-    return hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:16]
-
-
-def _take(
-    variables: Mapping[str, str],
-    own_values: set[str],
-    marks: dict[str, str],
-    only: Collection[str] | None = None,
-) -> None:
-    """Set a server's variables but for a person's own, and mark what was set.
-
-    Where there are such, what the person took away (a password, say) stays away.
-    """
-    has_own = not own_values.isdisjoint(variables)
-    for name, value in variables.items():
-        if only is not None and name not in only:
-            continue
-        gone = has_own and name in marks and not os.environ.get(name)
-        marks[name] = _mark(name, value)
-        if name not in own_values and not gone:
-            os.environ[name] = value
+def start_source(name: str) -> None:
+    """Start the sandbox's server where the source is the demo's."""
+    url = f"{name.upper()}_URL"
+    services = local.services()
+    if services and url in services.SOURCES and not os.environ.get(url):
+        services.start_source(say)
 
 
 def chosen_tables(patterns: Sequence[str]) -> list[Table]:

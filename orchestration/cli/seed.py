@@ -2,41 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
-from ingest.errors import ConfigurationError
 from ingest.seed import generate, metadata
 from ingest.settings import ROOT
-from orchestration.cli.common import out, say
-from sandbox import demo
-from sandbox import servers as embedded
-from sandbox.demo import leave
-
-
-@click.command()
-@click.option("--yes", is_flag=True, help="Also where git would not keep it.")
-def init(yes: bool) -> int:
-    """Take the demo out of this project; tables of your own stay."""
-    if not leave.is_here(ROOT):
-        out.print("The demo is not in this project.")
-        return 0
-    if not yes and (lost := leave.unsaved(ROOT)):
-        raise ConfigurationError(
-            f"git does not keep {', '.join(lost[:5])}{' …' if lost[5:] else ''}, and "
-            "`./seedbed init` would delete it or parts of it; nothing was changed. "
-            "Commit it, or type `./seedbed init --yes`."
-        )
-    own = len(leave.leave(ROOT))
-    stays = f" {own} {'table of your own stays' if own == 1 else 'of your own stay'}."
-    out.print(
-        f"The demo's {len(demo.TABLES)} tables, the gold layer and its tests have left "
-        f"the project.{stays if own else ''} Git has what is gone."
-    )
-    out.print("Forget the demo's data:  ./seedbed down --wipe")
-    out.print("Add a database:          ./seedbed discover SOURCE")
-    return 0
+from orchestration.cli.common import out, start_source
 
 
 @click.command()
@@ -65,8 +35,7 @@ def discover(
     """Add the tables of SOURCE to the metadata seed, as proposals to edit."""
     from ingest.seed import discover as discovery
 
-    if source in ("shop", "crm") and not os.environ.get(f"{source.upper()}_URL"):
-        os.environ |= embedded.up(ROOT, say, ["mariadb"])
+    start_source(source)
     found = discovery.discover(
         ROOT, source, patterns, url_env=url_env, new_columns=new_columns
     )

@@ -26,10 +26,8 @@ from ingest.lake import Lake, Manifest
 from ingest.ledger import Batch, Connection
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
-from orchestration import build, decisions
+from orchestration import build, decisions, local
 from orchestration.watch import outbox
-from sandbox import servers as embedded
-from sandbox.servers.postgres import binaries
 
 LAYERS = ("bronze", "silver", "gold")
 # By table: its rows, and a sum over them that does not depend on their order.
@@ -91,8 +89,10 @@ def backup(
 
 def _postgres(program: str, *words: str) -> None:
     """Run one of Postgres' programs on the warehouse that the environment names."""
-    own = binaries() / program
-    found = str(own) if own.exists() else shutil.which(program)
+    found = shutil.which(program)
+    if local.services():
+        own = local.servers().binaries() / program
+        found = str(own) if own.exists() else found
     if not found:
         raise ServiceError(f"{program} is not installed; install Postgres' client.")
     warehouse = settings.warehouse()
@@ -197,6 +197,7 @@ def _database() -> str:
 @contextmanager
 def _beside(report: Report) -> Iterator[None]:
     """Within it, the warehouse is a new server of this machine; then it is gone."""
+    embedded = local.servers()
     root = settings.ROOT / ".seedbed" / "drill"
     embedded.down(root, report)
     shutil.rmtree(root, ignore_errors=True)

@@ -21,6 +21,7 @@ __all__ = [
     "Finding",
     "ServiceStatus",
     "admin_url",
+    "binaries",
     "doctor",
     "down",
     "environment",

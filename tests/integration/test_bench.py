@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ingest.errors import SeedbedError
-from orchestration.cli.bench import bench
 from sandbox import servers as embedded
 from sandbox.bench.peers import Peer, install
+from sandbox.cli.bench import bench
 from tests.clone import (
     REPOSITORY,
     Clone,

@@ -1,8 +1,10 @@
 """The repository keeps its own rules: linters, generated files, clean parse."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import dbt
@@ -10,7 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CODE = ("gx", "ingest", "orchestration", "sandbox")
+# From the lowest layer to the highest.
+CODE = ("ingest", "gx", "orchestration", "sandbox")
 TOOLS = Path(sys.executable).parent
 QUOTIENT = ROOT / "macros" / "gold" / "quotient.sql"
 
@@ -116,6 +119,25 @@ def test_a_variable_that_is_empty_counts_as_one_that_is_not_set() -> None:
     for name in ("profiles.yml", "dbt_project.yml"):
         found += [f"{name}: {f[0]}" for f in sql.finditer((ROOT / name).read_text())]
     assert not found, "use settings.variable, or env_var(NAME, '') or DEFAULT"
+
+
+def test_no_import_points_up_a_layer() -> None:
+    """Bytes know nothing of the gate, the gate of the runner, all of the sandbox."""
+    up = []
+    for number, layer in enumerate(CODE):
+        for path in sorted((ROOT / layer).rglob("*.py")):
+            tops = {module.partition(".")[0] for module in imported(path)}
+            up += [f"{path}: {top}" for top in tops & {*CODE[number + 1 :]}]
+    assert not up
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
 
 
 def test_no_secret_and_no_registry_host_is_committed() -> None:

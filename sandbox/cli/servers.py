@@ -1,4 +1,4 @@
-"""Commands about the servers and what lies on them."""
+"""Commands about the servers of the sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import click
 
 from ingest.settings import ROOT
-from orchestration.cli.common import chosen_tables, escaped, out, say, start_services
+from orchestration.cli.common import escaped, out, say, start_services
 from sandbox import servers as embedded
 
 
@@ -51,22 +51,6 @@ def env(target: str | None) -> int:
 
     tools = f"{ROOT / '.venv/bin'}:{binaries()}"
     click.echo(f"export PATH={shlex.quote(tools)}:$PATH")
-    return 0
-
-
-@click.command("lake")
-@click.option("--plan", is_flag=True, help="Only say what would change.")
-def lake_(plan: bool) -> int:
-    """Set the bucket's versioning and how long it keeps what."""
-    from ingest import retention
-
-    tables = chosen_tables(())
-    start_services()
-    changes = retention.apply(tables, out.print, write=not plan)
-    if not changes:
-        out.print("the bucket is as the seed says.")
-    elif plan:
-        out.print("Nothing was changed: run `./seedbed lake`.")
     return 0
 
 

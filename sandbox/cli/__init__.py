@@ -1,0 +1,13 @@
+"""The sandbox's commands, which are there where the folder is."""
+
+import click
+
+from sandbox.cli import bench, leaving, servers, trial
+
+# By their group in the help, before the product's own.
+GROUPS: dict[str, tuple[click.Command, ...]] = {
+    "Start here": (trial.demo, trial.test),
+    "A database of your own": (leaving.init,),
+    "Servers and pages": (servers.up, servers.down, servers.env, servers.doctor),
+    "Measure": (bench.bench,),
+}
