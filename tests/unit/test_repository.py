@@ -31,7 +31,8 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         "ruff format --check .",
         "mypy --strict",
         "sqlfluff lint models analyses tests/data",
-        "sqlfluff lint --templater placeholder ingest",
+        "sqlfluff lint --templater placeholder --config orchestration/.sqlfluff "
+        "gx orchestration",
         "python -m orchestration generate --check",
     ],
 )
