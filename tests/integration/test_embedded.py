@@ -362,8 +362,8 @@ def test_up_twice_starts_nothing_and_says_nothing(root: Path) -> None:
 def test_two_calls_of_up_at_once_start_one_stack(root: Path) -> None:
     embedded.down(root, quiet)
     call = (
-        "import sys, pathlib; from ingest import embedded; "
-        "print(embedded.up(pathlib.Path(sys.argv[1]), lambda line: None))"
+        "import sys, pathlib; from sandbox import servers; "
+        "print(servers.up(pathlib.Path(sys.argv[1]), lambda line: None))"
     )
     command = [sys.executable, "-c", call, str(root)]
     calls = [

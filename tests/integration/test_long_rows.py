@@ -16,7 +16,9 @@ BASE = 200 * MB
 
 RUN = """
 import resource
-from ingest import metadata, pipeline, settings, window
+from ingest import settings, window
+from ingest.seed import metadata
+from orchestration import pipeline
 
 tables = metadata.enabled(metadata.load(settings.ROOT))
 request = {request}
