@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest import settings
+from ingest.errors import SeedbedError
 
 Json = dict[str, Any]
 _parsed: dict[Path, tuple[tuple[int, ...], Json]] = {}
@@ -31,8 +32,15 @@ def manifest(place: Path) -> Json:
 
 
 def nodes(place: Path) -> dict[str, Json]:
-    """The manifest's models, tests, snapshots and seeds, by their unique ids."""
-    found: dict[str, Json] = manifest(place).get("nodes", {})
+    """The manifest's models, tests, snapshots and seeds, by their unique ids.
+
+    SeedbedError where dbt has left none, so that nobody takes it for an empty one.
+    """
+    found: dict[str, Json] | None = manifest(place).get("nodes")
+    if found is None:
+        raise SeedbedError(
+            f"dbt has left no manifest in {place}. Build with `./seedbed build`."
+        )
     return found
 
 

@@ -173,9 +173,9 @@ def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
     has not written them, so could not run.
     """
     ran = artifacts.written(folder / "run_results.json", since)
-    nodes = artifacts.nodes(folder)
-    if not ran or not nodes:
+    if not ran:
         raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
+    nodes = artifacts.nodes(folder)
     behind = set()
     for result in ran["results"]:
         node = nodes.get(result["unique_id"])

@@ -417,9 +417,9 @@ def decide(outcome: Outcome, run_id: str) -> None:
                 connection, run_id, "validate", table.id, batch.batch_seq
             ):
                 batch = gate.decide(connection, table, batch, run_id)
-            if batch.state == "rejected":
-                outbox.send_later()
             reach("after_gate")
+        if batch.state == "rejected":
+            outbox.send_later()
         outcome.batches[-1], outcome.state = batch, batch.state
 
 

@@ -94,7 +94,7 @@ class Assertion:
 
 def _for_consumers() -> Iterator[dict[str, Any]]:
     """The models that consumers are to see, from the manifest dbt wrote last."""
-    for node in artifacts.manifest(artifacts.folder("postgres"))["nodes"].values():
+    for node in artifacts.nodes(artifacts.folder("postgres")).values():
         config = node["config"]
         if (
             node["resource_type"] == "model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
@@ -62,15 +63,31 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         operations.drill,
     ),
 }
-for _title, _more in local.commands().items():
-    GROUPS[_title] = (*_more, *GROUPS.get(_title, ()))
+
+
+@functools.cache
+def groups() -> dict[str, tuple[click.Command, ...]]:
+    """All commands by their group; those of the sandbox, where it is there, first."""
+    found = dict(GROUPS)
+    for title, more in local.commands().items():
+        found[title] = (*more, *found.get(title, ()))
+    return found
 
 
 class _Commands(click.Group):
+    """The commands of `groups`, which are looked for when one is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [c.name or "" for commands in groups().values() for c in commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = (c for commands in groups().values() for c in commands)
+        return next((c for c in found if c.name == cmd_name), None)
+
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        for title, commands in GROUPS.items():
+        for title, commands in groups().items():
             with formatter.section(title):
                 formatter.write_dl(
                     [(c.name or "", c.get_short_help_str(80)) for c in commands]
@@ -82,11 +99,6 @@ class _Commands(click.Group):
 @click.version_option("0.1.0", prog_name="seedbed")
 def cli(debug: bool) -> None:
     """Seedbed: from a few CSV rows to tested tables with history."""
-
-
-for _commands in GROUPS.values():
-    for _command in _commands:
-        cli.add_command(_command)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.settings import ROOT
-from orchestration import local, packages, pipeline, summary
+from orchestration import local, packages, pipeline, snowflake, summary
 
 # A pipe has no width of its own; a table that is cut would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
@@ -51,6 +51,11 @@ def start_services(
         )
     if services:
         services.start(missing - {*own}, target, say)
+    elif target == "snowflake" and not snowflake.is_configured():
+        raise ConfigurationError(
+            "SNOWFLAKE_ACCOUNT is not set, and the emulator is in the folder sandbox/, "
+            "which is not here. Set it (.env.example lists all) and run again."
+        )
     packages.install(ROOT, say)
 
 

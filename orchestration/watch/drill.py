@@ -120,6 +120,7 @@ def drill(file: Path | None, report: Report) -> Drill:
     Without a `file` the newest backup is taken, or one is made. Raises SeedbedError
     where it can't be restored or replayed; the warehouse is only read.
     """
+    local.servers()  # or there is none to restore into
     file = file or newest()
     if file is None:
         report("drill: there is no backup yet; making one")

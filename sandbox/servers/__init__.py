@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from sandbox.servers.doctor import Finding, doctor
 from sandbox.servers.mariadb import MariaDB
-from sandbox.servers.postgres import Postgres
+from sandbox.servers.postgres import Postgres, binaries
 from sandbox.servers.process import Report, alive
 from sandbox.servers.service import Service, ServiceStatus, Stack
 from sandbox.servers.snowflake import Snowflake

@@ -141,7 +141,9 @@ def _show(paths: Sequence[Path]) -> list[str]:
 
     They are held open meanwhile, as their own names lead to the cover.
     """
-    covered = {path: cover for path in paths if (cover := _closed(path))}
+    # A path that leads elsewhere by a link is shown where it leads to.
+    places = [path if _closed(path) else path.resolve() for path in paths]
+    covered = {path: cover for path in places if (cover := _closed(path))}
     held = {path: number for number, path in enumerate(covered, 3)}
     steps = [f"exec {number}< {_quote(path)}" for path, number in held.items()]
     for cover in sorted({*covered.values()}):

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from ingest.errors import SeedbedError
 from ingest.seed import metadata
+from ingest.seed.metadata import reader
 from orchestration import artifacts
 from tests.unit.test_metadata import edit, put, root
 
@@ -34,7 +36,8 @@ def test_a_file_is_parsed_once_until_dbt_writes_it_again(
     tmp_path: Path, parsed: list[str]
 ) -> None:
     assert artifacts.manifest(tmp_path) == {}
-    assert artifacts.nodes(tmp_path) == {}
+    with pytest.raises(SeedbedError, match="dbt has left no manifest"):
+        artifacts.nodes(tmp_path)
     file = tmp_path / "manifest.json"
     file.write_text('{"nodes": {"model.a": {}}}')
     for _ in range(3):
@@ -60,14 +63,14 @@ def test_the_seed_is_read_once_until_a_file_of_it_changes(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
-    read = metadata._Reader.read
+    read = reader._Reader.read
 
-    def count(self: metadata._Reader) -> list[metadata.Table]:
+    def count(self: reader._Reader) -> list[metadata.Table]:
         nonlocal readings
         readings += 1
         return read(self)
 
-    monkeypatch.setattr(metadata._Reader, "read", count)
+    monkeypatch.setattr(reader._Reader, "read", count)
     before = metadata.load(root)
     before.clear()  # a caller's list is its own
     before = metadata.load(root)

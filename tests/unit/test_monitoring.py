@@ -10,7 +10,7 @@ import click
 import pytest
 import yaml
 
-from orchestration.cli import cli
+from orchestration.cli import groups
 from orchestration.watch.metrics import METRICS
 from tests import monitoring
 from tests.clone import REPOSITORY
@@ -245,15 +245,16 @@ def test_each_kind_of_alert_of_the_control_tables_has_a_runbook() -> None:
 def test_each_command_and_metric_of_a_runbook_exists() -> None:
     pages = sorted(RUNBOOKS.glob("*.md"))
     assert len(pages) > 15
+    commands = {c.name: c for found in groups().values() for c in found}
     for page in pages:
         text = page.read_text()
         named = re.findall(r"\./seedbed ([a-z]+)(?: ([a-z]+))?", text)
         for command, second in named:
-            found = cli.commands[command]
+            found = commands[command]
             if isinstance(found, click.Group) and second:
                 assert second in found.commands, (page.name, command, second)
         for line in re.findall(r"\./seedbed [^`#\n]+", text):
-            found = cli.commands[line.split()[1]]
+            found = commands[line.split()[1]]
             options = {o for p in found.params for o in p.opts}
             assert {*re.findall(r"--[a-z-]+", line)} <= options, (page.name, line)
         assert {*re.findall(r"\bseedbed_\w+", text)} <= METRICS.keys(), page.name
