@@ -395,8 +395,9 @@ def _as_strong(now: Document, was: Document) -> bool:
         return False  # the gate finds it before it is released
     name, _, before = was["implementation"].partition(" ")
     after = now["implementation"].partition(" ")[2]
-    is_stricter = name in CHECKS and CHECKS[name].is_as_strict(after, before)
-    return is_stricter or bool(before == after)
+    if before == after or name not in CHECKS:
+        return bool(before == after)
+    return CHECKS[name].is_as_strict(after, before)
 
 
 def _numbers(version: str) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ingest.errors import hint
 from ingest.seed.types import CanonicalType
@@ -55,10 +55,15 @@ def parse(text: str, columns: Mapping[str, CanonicalType]) -> Predicate:
             raise ValueError(
                 f"{word!r} is not a column of the table.{hint(word, columns)}"
             )
-    tokens = Tokenizer().tokenize(text)
+    class Words(Tokenizer):
+        # Else the rest of what begins with show or call is one token.
+        COMMANDS: ClassVar[set[TokenType]] = set()
+
+    tokens = Words().tokenize(text)
     for token in tokens:
-        # A column that is called date or interval is no type.
-        if token.text in columns and token.token_type != TokenType.STRING:
+        # A column that is called date or interval is no type; 'date' is a text.
+        is_word = text[token.start : token.end + 1] == token.text
+        if token.text in columns and is_word:
             token.token_type = TokenType.IDENTIFIER
     try:
         (found,) = Parser().parse_into(exp.Condition, tokens, text)

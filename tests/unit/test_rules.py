@@ -4,6 +4,7 @@ import re
 
 import duckdb
 import pytest
+from sqlglot import Tokenizer
 
 from ingest import settings
 from ingest.seed import metadata, predicate, types
@@ -18,6 +19,7 @@ COLUMNS = {
     "shipped_at": types.parse("timestamp"),
     "note": types.parse("json"),
 }
+WHOLE = types.parse("bigint")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,15 @@ def test_a_predicate_becomes_sql_that_runs(text: str, sql: str) -> None:
 def test_what_is_no_predicate_is_told(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         predicate.parse(text, COLUMNS)
+
+
+def test_a_column_may_be_called_like_any_word_of_sql() -> None:
+    words = sorted({w.lower() for w in Tokenizer.KEYWORDS if w.isalpha()})
+    assert {"call", "show", "date", "interval"} <= {*words}
+    own = ("and", "or", "not", "is", "in", "between", "null", "true", "false")
+    for word in (w for w in words if w not in own):
+        found = predicate.parse(f"{word} = 1 and id > {word}", {**COLUMNS, word: WHOLE})
+        assert predicate.columns_of(found) == [word, "id"]
 
 
 @pytest.mark.parametrize(
@@ -215,3 +226,19 @@ def test_an_aggregate_is_read(argument: str, parts: tuple[object, ...]) -> None:
     assert (found.function, found.model, found.column, found.by) == parts
     _, arguments = check.dbt_test()
     assert arguments.get("grace_minutes", 0) == (60 if found.by else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "column"),
+    [
+        ("length", "٣..", "name"),
+        ("between", "٣..", "price"),
+        ("one_of", "٣|٤", "price"),
+        ("between", "2024-01-01 10:00..", "day"),
+    ],
+)
+def test_bounds_are_read_as_both_the_gate_and_the_warehouse_read_them(
+    name: str, argument: str, column: str
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        CHECKS[name](argument, column, {**COLUMNS, "day": types.parse("date")})

@@ -156,7 +156,7 @@ class Bounded(Check[Bounds]):
 
     def read(self) -> Bounds:
         """The bounds: whole numbers of the unit."""
-        if not re.fullmatch(r"(?=.*\d)(\d+)?\.\.(\d+)?", self.argument):
+        if not re.fullmatch(r"(?=.*[0-9])([0-9]+)?\.\.([0-9]+)?", self.argument):
             raise ValueError(
                 f"{self.name} takes LOW..HIGH in {self.unit}, one may be empty: "
                 f"{self.argument!r}"

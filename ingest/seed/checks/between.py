@@ -25,12 +25,16 @@ class Between(Bounded):
         if self.family == "time":
             for part in filter(None, parts):
                 predicate.is_time(part)
+                if self.kind.name == "date" and len(part) > len("2024-12-31"):
+                    raise ValueError(
+                        f"between: {self.column} is a date; write {part[:10]!r}"
+                    )
             return Bounds(*parts)
         if self.family != "number":
             raise ValueError(
                 f"between is for numbers, dates and times, not for {self.kind.name}"
             )
-        if not all(re.fullmatch(r"(-?\d+(\.\d+)?)?", part) for part in parts):
+        if not all(re.fullmatch(r"(-?[0-9]+(\.[0-9]+)?)?", part) for part in parts):
             raise ValueError(takes)
         return self.in_order(Bounds(*parts))
 

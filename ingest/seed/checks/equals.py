@@ -80,6 +80,8 @@ class Equals(Check[Aggregate]):
                 f"equals takes as many columns behind by as {table.id} has in its key: "
                 f"{', '.join(self.key) or 'none'}"
             )
+        if len({*asked.by}) < len(asked.by):
+            raise ValueError(f"equals names a column twice behind by: {asked.by}")
         pairs = [(c.type, kinds[b]) for c, b in zip(table.key, asked.by, strict=False)]
         if not all(types.are_comparable(*pair) for pair in pairs):
             raise ValueError(

@@ -23,7 +23,7 @@ class OneOf(Check[list[str]]):
         if len({*words}) < len(words):
             raise ValueError(f"one_of names a value twice: {self.argument!r}")
         for word in words if self.family == "number" else ():
-            if not re.fullmatch(r"-?\d+(\.\d+)?", word):
+            if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word):
                 raise ValueError(
                     f"one_of: {word!r} is no number, and {self.column} is one"
                 )
