@@ -6,8 +6,8 @@ from sandbox.cli import bench, leaving, servers, trial
 
 # By their group in the help, before the product's own.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
-    "Start here": (trial.demo, trial.test),
+    "Start here": (trial.demo, trial.test, servers.doctor),
     "A database of your own": (leaving.init,),
-    "Servers and pages": (servers.up, servers.down, servers.env, servers.doctor),
+    "Servers and pages": (servers.up, servers.down, servers.env),
     "Measure": (bench.bench,),
 }

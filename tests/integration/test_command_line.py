@@ -216,7 +216,7 @@ def test_help_starts_with_the_five_commands(stack: Clone) -> None:
         for line in first.partition("Start here")[2].split("\n")[1:]
         if line.strip()
     ]
-    assert names == ["demo", "test", "run", "status", "doctor"]
+    assert names == ["demo", "test", "doctor", "run", "status"]
 
 
 def test_a_contract_is_shown_and_what_breaks_it_fails_until_it_has_a_new_version(
