@@ -40,6 +40,8 @@ def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """
     engine.execute("begin")
     for statement in (
+        # Else MySQL keeps the isolation of the transaction that this one ends.
+        "commit",
         "set session transaction isolation level repeatable read",
         "start transaction with consistent snapshot, read only",
     ):
