@@ -32,7 +32,9 @@ def test_a_tinyint_that_refers_to_numbers_is_a_number_and_passes_it_on(
         f"create table payment (id int primary key, pay_way tinyint(1) not null, "
         f"{CHANGED}, key (pay_way), foreign key (pay_way) references pay_way (id))",
         "insert into payment values (1, 0, '2026-11-01'), (2, 1, '2026-11-01')",
-        # Through a column in between, and at the other end of two.
+        # Through a column in between, and at the other end of two. A key that is not
+        # unique may be referred to where MySQL, not MariaDB, is asked to allow it.
+        "set @_ = 0 /*!80400 , session restrict_fk_on_non_standard_key = off */",
         "create table refund (id int primary key, way tinyint(1), "
         f"{CHANGED}, foreign key (way) references payment (pay_way))",
         "insert into refund values (1, 1, '2026-11-01'), (2, null, '2026-11-01')",
