@@ -55,6 +55,7 @@ def parse(text: str, columns: Mapping[str, CanonicalType]) -> Predicate:
             raise ValueError(
                 f"{word!r} is not a column of the table.{hint(word, columns)}"
             )
+
     class Words(Tokenizer):
         # Else the rest of what begins with show or call is one token.
         COMMANDS: ClassVar[set[TokenType]] = set()
