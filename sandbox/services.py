@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
+from ingest.journal import Report
 from ingest.settings import ROOT
 from orchestration import snowflake
 from sandbox import servers
-
-Report = Callable[[str], None]
 
 # The URLs of the demo's sources, which one server has.
 SOURCES = frozenset({"SHOP_URL", "CRM_URL"})

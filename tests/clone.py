@@ -39,6 +39,8 @@ from sandbox.servers.service import Stack
 from tests import comparator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# The folders of Python, from the lowest layer to the highest.
+CODE = ("ingest", "gx", "orchestration", "sandbox")
 ROWS = 400
 LAYERS = ("bronze", "staging", "silver", "gold")
 # The product's own settings, which would lead a test to somebody's servers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from itertools import chain
 
 import click
 import psycopg
@@ -78,11 +79,10 @@ class _Commands(click.Group):
     """The commands of `groups`, which are looked for when one is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [c.name or "" for commands in groups().values() for c in commands]
+        return [c.name or "" for c in chain(*groups().values())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        found = (c for commands in groups().values() for c in commands)
-        return next((c for c in found if c.name == cmd_name), None)
+        return next((c for c in chain(*groups().values()) if c.name == cmd_name), None)
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from orchestration import build
+
 ROOT = Path(__file__).parents[2]
 
 # What is written, its country, and what it comes to.
@@ -175,8 +177,6 @@ def connection(
     warehouse: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A warehouse in which the cases are cleansed."""
-    from dbt.cli.main import dbtRunner
-
     project = tmp_path_factory.mktemp("cleansing") / "project"
     shutil.copytree(Path(__file__).parent / "cleansing", project)
     shutil.copytree(ROOT / "macros" / "cleansing", project / "macros")
@@ -197,7 +197,7 @@ def connection(
             for name, value in warehouse.items():
                 patch.setenv(name, value)
             place = ["--project-dir", str(project), "--profiles-dir", str(project)]
-            answer = dbtRunner().invoke(["run", *place, "--log-level", "none"])
+            answer = build.runner().invoke(["run", *place, "--log-level", "none"])
         assert answer.success, answer.exception or answer.result
         yield found
 

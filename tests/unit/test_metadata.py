@@ -20,7 +20,7 @@ import pytest
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, options, seedfile
 from ingest.seed.metadata import HEADERS, MetadataError, checks, reader, rows
-from tests.clone import REPOSITORY, neutral_environment
+from tests.clone import CODE, REPOSITORY, neutral_environment
 
 SEED = Path("seeds/metadata")
 
@@ -948,7 +948,7 @@ def test_every_kind_of_fault_is_provoked_here(tmp_path: Path) -> None:
 
 
 def test_a_faulty_seed_ends_with_2_and_nothing_is_generated(root: Path) -> None:
-    for folder in ("gx", "ingest", "orchestration", "sandbox"):
+    for folder in CODE:
         shutil.copytree(REPOSITORY / folder, root / folder)
     edit(root, put("tables", "shop.suppliers", watermark_column="updated"))
     edit(root, put("sources", "crm", schema=""))

@@ -11,9 +11,9 @@ import dbt
 import pytest
 import yaml
 
+from tests.clone import CODE
+
 ROOT = Path(__file__).parents[2]
-# From the lowest layer to the highest.
-CODE = ("ingest", "gx", "orchestration", "sandbox")
 TOOLS = Path(sys.executable).parent
 QUOTIENT = ROOT / "macros" / "gold" / "quotient.sql"
 
