@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
-from ingest import clock, ledger
+from ingest import clock, control
+from ingest.control import Batch, Released
 from ingest.lake import Manifest
-from ingest.ledger import Batch, Released
 from ingest.seed import suites
 from ingest.seed.checks.fresh import Fresh
 from ingest.seed.checks.row_count import RowCount
@@ -41,7 +41,7 @@ class Result:
 
 
 def parameters(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     manifest: Manifest,
@@ -89,7 +89,7 @@ def parameters(
 
 
 def _rows_before(
-    connection: ledger.Connection, table: Table, batch: Batch
+    connection: control.Connection, table: Table, batch: Batch
 ) -> int | None:
     """The rows of the last released window; None where none is like this one.
 
@@ -114,7 +114,7 @@ def _fresh(table: Table) -> list[Fresh]:
 
 
 def _ages(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     manifest: Manifest,
@@ -143,7 +143,7 @@ def _ages(
 
 
 def _newest(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     manifest: Manifest,
@@ -193,7 +193,7 @@ def without_rows(
 
 
 def accounts(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     manifest: Manifest,
@@ -201,7 +201,7 @@ def accounts(
 ) -> list[Result]:
     """The checks that every table has, whatever its seed says.
 
-    The first are the identities of the batch; `ledger.count_loaded` comes before.
+    The first are the identities of the batch; `control.count_loaded` comes before.
     """
     results = [
         Result(
@@ -214,7 +214,7 @@ def accounts(
             "equal numbers",
             None if row["holds"] else abs(row["left_rows"] - row["right_rows"]),
         )
-        for row in ledger.batch_identities(connection, batch)
+        for row in control.batch_identities(connection, batch)
     ]
     keyless = connection.execute(
         # What a person has let pass once is no news when it is read again.
@@ -312,9 +312,9 @@ def _in_reach(table: Table, manifest: Manifest) -> Result:
     return Result("watermark_in_reach", "warn", False, told, "none", count)
 
 
-def _had_rows(connection: ledger.Connection, table: Table, released: Released) -> bool:
+def _had_rows(connection: control.Connection, table: Table, released: Released) -> bool:
     query = sql.SQL(
         "select count(*) from (select from {} where _batch_seq <= {} limit 1) as found"
     )
     name = sql.Identifier("bronze", table.bronze)
-    return bool(ledger.count(connection, query.format(name, released.through)))
+    return bool(control.count(connection, query.format(name, released.through)))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from ingest import ledger, log
-from ingest.ledger import Batch
+from ingest import bronze_log, control
+from ingest.control import Batch
 from ingest.seed import suites
 from ingest.seed.metadata import Table
 from ingest.seed.suites import Expectation
@@ -32,7 +32,7 @@ def checked(table: Table) -> str:
 def rows(table: Table, batch: Batch, columns: str = "*") -> str:
     """SQL for the batch's rows that the gate looks at."""
     return (
-        f"select {columns} from {log.name_of(table)} "
+        f"select {columns} from {bronze_log.name_of(table)} "
         f"where _batch_seq = {batch.batch_seq} and {checked(table)}"
     )
 
@@ -43,18 +43,18 @@ def failing(table: Table, batch: Batch, rule: Expectation, columns: str) -> str:
     return f"select {columns} from ({inner}) as checked where _fails"
 
 
-def types(connection: ledger.Connection, table: Table) -> dict[str, str]:
+def types(connection: control.Connection, table: Table) -> dict[str, str]:
     """The log's columns and their types."""
     rows = connection.execute(
         f"select attname, {suites.PLAIN} from pg_attribute "
         "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
-        (log.name_of(table),),
+        (bronze_log.name_of(table),),
     )
     return {str(name): str(kind) for name, kind in rows}
 
 
 def nulls(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     columns: Sequence[str],
@@ -67,7 +67,7 @@ def nulls(
 
 
 def keep(
-    connection: ledger.Connection, table: Table, batch: Batch, rule: Expectation
+    connection: control.Connection, table: Table, batch: Batch, rule: Expectation
 ) -> int:
     """Copy the rows that fail the rule to the quarantine; return their number."""
     names = sql.SQL(", ").join(sql.Identifier(c.name) for c in table.columns)
@@ -86,14 +86,14 @@ def keep(
 
 
 def sample(
-    connection: ledger.Connection, table: Table, batch: Batch, rule: Expectation
+    connection: control.Connection, table: Table, batch: Batch, rule: Expectation
 ) -> str:
     """The keys of some of these rows, '' where they may not be shown."""
     if not table.key or any(c.pii for c in table.key):
         return ""
     key = ", ".join(f'"{c.name}"::text' for c in table.key)
     text = f"concat_ws('/', {key})"
-    order = log.key(table)
+    order = bronze_log.key(table)
     query = failing(table, batch, rule, text)
     found = connection.execute(f"{query} order by {order} limit {SHOWN + 1}").fetchall()
     keys = [str(row[0]) for row in found]

@@ -14,10 +14,10 @@ from typing import Any
 from gx import counts, failing, process, profile
 from gx.counts import Result
 from gx.process import GateError
-from ingest import ledger, settings
+from ingest import control, settings
+from ingest.control import Batch
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
-from ingest.ledger import Batch
 from ingest.seed import suites
 from ingest.seed.metadata import Table
 from ingest.seed.suites import Expectation
@@ -34,7 +34,7 @@ def needs_process(batch: Batch) -> bool:
 
 
 def decide(
-    connection: ledger.Connection, table: Table, batch: Batch, run_id: str
+    connection: control.Connection, table: Table, batch: Batch, run_id: str
 ) -> Batch:
     """Check the batch and move it on; loaded → released or rejected.
 
@@ -43,8 +43,8 @@ def decide(
     lake = Lake(settings.ROOT)
     manifest = lake.manifest(batch.manifest_key)
     assert manifest is not None, batch.manifest_key
-    released = ledger.released(connection, table)
-    ledger.count_loaded(connection, table, batch)
+    released = control.released(connection, table)
+    control.count_loaded(connection, table, batch)
     results = counts.accounts(connection, table, batch, manifest, released)
     given = counts.parameters(connection, table, batch, manifest, released)
     expected = suites.expectations(table)
@@ -61,13 +61,13 @@ def decide(
         _record(connection, table, batch, run_id, results)
         if blocking:
             reason = _keep(connection, table, batch, expected, blocking)
-            ledger.reject(connection, batch, reason)
+            control.reject(connection, batch, reason)
             _alert(connection, table, batch, run_id, reason)
         else:
-            ledger.release(connection, batch, manifest)
+            control.release(connection, batch, manifest)
     if not blocking:
         lake.forget(manifest)
-    return ledger.batch(connection, table.id, batch.batch_seq)
+    return control.batch(connection, table.id, batch.batch_seq)
 
 
 def address() -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _told(table: Table, batch: Batch, why: str) -> str:
 
 
 def _each(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     name: str,
@@ -201,7 +201,7 @@ def _seen(one: Expectation, seen: Any) -> str:
 
 
 def _record(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     run_id: str,
@@ -232,7 +232,7 @@ def _record(
 
 
 def _keep(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     expected: list[Expectation],
@@ -255,7 +255,7 @@ def _keep(
 
 
 def _alert(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     run_id: str,

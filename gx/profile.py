@@ -19,9 +19,9 @@ from psycopg.rows import class_row
 
 from gx.counts import Result
 from ingest import duck, settings
+from ingest.control import Batch, Connection
 from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
-from ingest.ledger import Batch, Connection
 from ingest.seed.metadata import Column, Table
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

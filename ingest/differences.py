@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import duck, keys, log
+from ingest import bronze_log, duck, keys
+from ingest.control import Released
 from ingest.duck import literal, quoted, scalar
-from ingest.ledger import Released
 from ingest.pieces import Condition
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading, source
@@ -62,7 +62,7 @@ def differences(
         if released.high is not None:
             due += f" or {watermark} <= timestamp {literal(released.high)}"
         due += ")"
-    aside = log.put_aside(table, released.through)
+    aside = bronze_log.put_aside(table, released.through)
     duck.ask_warehouse(engine, "aside", aside)
     compared = 0
     target = "create or replace temp table difference as"
@@ -100,16 +100,16 @@ def _held(table: Table, released: Released, piece: keys.KeyRange, names: str) ->
     columns = f"{names} _row_hash"
     where = piece.condition(quoted(table.key[0].name)) if table.key else "true"
     if table.load_type != "full":
-        return log.live_rows(table, released.through, columns, where)
+        return bronze_log.live_rows(table, released.through, columns, where)
     return (
-        f"select {columns} from {log.name_of(table)} "
+        f"select {columns} from {bronze_log.name_of(table)} "
         f"where _batch_seq = {released.snapshot_seq} and {where}"
     )
 
 
 def _of_keys(table: Table) -> str:
     """SQL for the keys that differ, each of which is one row at most."""
-    names = log.key(table)
+    names = bronze_log.key(table)
     return (
         f"select {names}, 'missing' as _what "
         f"from seen anti join held using ({names}) "
@@ -135,7 +135,7 @@ def _of_rows(table: Table) -> str:
             f"{sides} select 'missing' as _what from gone union all "
             "select 'extra' from more"
         )
-    key = log.key(table)
+    key = bronze_log.key(table)
     return (
         f"{sides} select {names} 'stale' as _what from gone semi join more "
         f"using ({key}) union all "

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest import keys, locks
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from ingest.seed import generate, metadata, seedfile, types
 from ingest.seed.discover.rows import new_column_row, rule_of_values
 from ingest.seed.metadata import Source, Table

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, field
 
 import duckdb
 
-from ingest import duck, files, keys, ledger, log, retry, settings, window
+from ingest import bronze_log, control, duck, files, keys, retry, settings, window
+from ingest.control import Batch
 from ingest.differences import differences
 from ingest.duck import backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError
-from ingest.killpoints import reach
+from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
-from ingest.ledger import Batch
 from ingest.load import Loading
 from ingest.pieces import Condition
 from ingest.seed.metadata import Table
@@ -30,7 +30,7 @@ from ingest.standardise import Bronze, Standardisation, holds_rows
 
 
 def extract(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     batch: Batch,
     loading: Loading | None = None,
@@ -52,7 +52,7 @@ def extract(
         reach("before_manifest")
         manifest = lake.finish(batch.manifest_key, manifest)
     reach("after_manifest")
-    return ledger.extracted(connection, batch, manifest, time.monotonic() - started)
+    return control.extracted(connection, batch, manifest, time.monotonic() - started)
 
 
 def _told(table: Table, error: duckdb.Error) -> SeedbedError:
@@ -88,7 +88,7 @@ class _Extraction:
 
     def __init__(
         self,
-        connection: ledger.Connection,
+        connection: control.Connection,
         table: Table,
         batch: Batch,
         lake: Lake,
@@ -98,7 +98,7 @@ class _Extraction:
         self.connection = connection
         self.table = table
         self.batch = batch
-        self.released = ledger.released(connection, table)
+        self.released = control.released(connection, table)
         self.lake = lake
 
     def run(self) -> Manifest:
@@ -194,7 +194,7 @@ class _Extraction:
         A batch in ranges takes a snapshot for each: what changes meanwhile has a
         watermark after `window_high`, and comes with the next window.
         """
-        ranges = ledger.ranges(self.connection, self.batch)
+        ranges = control.ranges(self.connection, self.batch)
         read = _Reading()
         for piece in ranges:
             self._read_range(read, piece)
@@ -314,7 +314,7 @@ class _Extraction:
         work = Standardisation(engine, self.lake, self.table, self.batch, self.released)
         return work.run(raw, self.observed_at, name)
 
-    def _read_range(self, read: _Reading, piece: ledger.Range) -> None:
+    def _read_range(self, read: _Reading, piece: control.Range) -> None:
         """Add a range to `read`; it is read now unless it was read before.
 
         It is uploaded and standardised beside the reading of the next.
@@ -329,11 +329,11 @@ class _Extraction:
         read.ranges.append(self.beside.submit(self._finish_range, piece, parts, is_new))
 
     def _finish_range(
-        self, piece: ledger.Range, parts: tuple[Part, ...], is_new: bool
+        self, piece: control.Range, parts: tuple[Part, ...], is_new: bool
     ) -> Bronze:
         if is_new:
             self.lake.upload(parts)
-            ledger.range_read(self.connection, self.batch, piece)
+            control.range_read(self.connection, self.batch, piece)
             reach("after_range")
         else:
             for part in parts:
@@ -345,7 +345,7 @@ class _Extraction:
             self.loading.add(bronze.parts)
         return bronze
 
-    def _read_range_now(self, read: _Reading, piece: ledger.Range) -> ledger.Range:
+    def _read_range_now(self, read: _Reading, piece: control.Range) -> control.Range:
         def inside(quote: Callable[[str], str]) -> str:
             lead = quote(self.table.key[0].source_name)
             low = f" and {lead} >= {piece.low}" if piece.low else ""
@@ -392,7 +392,9 @@ class _Extraction:
             return
         lead = quoted(table.key[0].name)
         where = " or ".join(reach.condition(lead) for reach in suspects)
-        live = log.live_rows(table, self.released.through, log.key(table), f"({where})")
+        live = bronze_log.live_rows(
+            table, self.released.through, bronze_log.key(table), f"({where})"
+        )
         duck.ask_warehouse(self.engine, "live", live)
         keys.compare(self.engine, table, suspects)
         self._write_gone(read, "from gone")
@@ -404,7 +406,7 @@ class _Extraction:
         """Leave out of the temporary table `name` the keys of rows that were read."""
         rows = [str(self.lake.local(p.key)) for p in parts if "/part-" in p.key]
         if rows:
-            names = log.key(self.table)
+            names = bronze_log.key(self.table)
             self.engine.execute(
                 f"delete from {name} where ({names}) in "
                 f"(select ({names}) from (select {casts.key(self.table)} "
@@ -427,7 +429,7 @@ class _Extraction:
             return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
 
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
-        wanted = f"({canonical}) in (select ({log.key(self.table)}) from {name})"
+        wanted = f"({canonical}) in (select ({bronze_log.key(self.table)}) from {name})"
         rows = self._rows(within, wanted)
         # Counted apart: a scan of the keys alone, nothing of which is written.
         count = self._size(rows)
@@ -458,9 +460,9 @@ class _Extraction:
             inside = f"{column} > timestamp {literal(start)}"
         inside += f" and {column} {'<=' if self.batch.kind == 'window' else '<'} "
         inside += f"timestamp {literal(end)}"
-        names = log.key(table)
-        there = f"select {names} from {log.name_of(table)} where {inside}"
-        live = log.live_rows(
+        names = bronze_log.key(table)
+        there = f"select {names} from {bronze_log.name_of(table)} where {inside}"
+        live = bronze_log.live_rows(
             table, self.released.through, names, f"({names}) in ({there})"
         )
         duck.ask_warehouse(self.engine, "live", f"{live} and {inside}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import log
+from ingest import bronze_log
 from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Column, Table
@@ -52,7 +52,7 @@ def differing(
     Keys that are not whole numbers are one range, which always differs.
     """
     if not all(_is_whole(c) for c in table.key):
-        count = log.live_rows(table, through, "count(*) as live")
+        count = bronze_log.live_rows(table, through, "count(*) as live")
         live = scalar(
             engine, f"select live from postgres_query('warehouse', {literal(count)})"
         )
@@ -64,9 +64,10 @@ def differing(
         f"from {source.named(table)} group by 1"
     )
     names = [f"{quoted(c.name)}::numeric" for c in table.key]
+    live = bronze_log.live_rows(table, through, bronze_log.key(table))
     there = (
         f"select div({names[0]}, {width})::bigint as bucket, {_sums(names, 'text')} "
-        f"from ({log.live_rows(table, through, log.key(table))}) as live group by 1"
+        f"from ({live}) as live group by 1"
     )
     engine.execute(
         "create or replace temp table buckets as "
@@ -96,7 +97,7 @@ def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
     )
     there = (
         f"select min({quoted(lead.name)})::text as low, "
-        f"max({quoted(lead.name)})::text as high from {log.name_of(table)}"
+        f"max({quoted(lead.name)})::text as high from {bronze_log.name_of(table)}"
     )
     low, high = engine.execute(
         "select min(low::hugeint), max(high::hugeint) from ("
@@ -148,7 +149,7 @@ def compare(
     `gone`: keys of the temporary table `live` that the source has not in this
     transaction's snapshot; `lacking`: keys that it has and `live` has not.
     """
-    names = log.key(table)
+    names = bronze_log.key(table)
     present = " union all ".join(
         f"select {casts.key(table)} from ({rows})"
         for r in ranges
@@ -176,7 +177,7 @@ def sample(
     """
     if not table.key or any(c.pii for c in table.key):
         return ""
-    names = log.key(table)
+    names = bronze_log.key(table)
     found = engine.execute(
         f"select concat_ws('/', {names}) from ({rows}) as rows "
         f"anti join ({lacking_in}) as others using ({names}) order by all limit 5"

@@ -17,13 +17,12 @@ import duckdb
 import psycopg
 from psycopg import sql
 
-from ingest import duck, ledger, limits, locks, retry, settings
-from ingest import log as log_sql
+from ingest import bronze_log, control, duck, limits, locks, retry, settings
+from ingest.control import Batch
 from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
-from ingest.killpoints import reach
+from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
-from ingest.ledger import Batch
 from ingest.seed import types
 from ingest.seed.metadata import Table
 
@@ -40,7 +39,9 @@ LOG_COLUMNS = {
 RETIRED = "no longer read: gone from seeds/metadata/columns.csv"
 
 
-def prepare(connection: ledger.Connection, table: Table, *, anew: bool = False) -> None:
+def prepare(
+    connection: control.Connection, table: Table, *, anew: bool = False
+) -> None:
     """Create the table's log, or fit it to a seed that changed since.
 
     `anew`: the rows that are in it are about to be replaced.
@@ -62,7 +63,7 @@ def prepare(connection: ledger.Connection, table: Table, *, anew: bool = False) 
             _index_hashes(connection, table)
 
 
-def _index_hashes(connection: ledger.Connection, table: Table) -> None:
+def _index_hashes(connection: control.Connection, table: Table) -> None:
     """Let the index of a key that may be long hold hashes in place of its values."""
     log = sql.Identifier("bronze", table.bronze)
     found = connection.execute(
@@ -87,7 +88,7 @@ def _index_hashes(connection: ledger.Connection, table: Table) -> None:
         )
 
 
-def assert_whole(connection: ledger.Connection, table: Table) -> None:
+def assert_whole(connection: control.Connection, table: Table) -> None:
     """Raise SeedbedError where only a part of the log was made anew from raw."""
     if connection.execute(
         "select true from audit.replay where table_id = %s", (table.id,)
@@ -108,7 +109,7 @@ class _Stored:
     retired: bool
 
 
-def _stored(connection: ledger.Connection, table: Table) -> dict[str, _Stored]:
+def _stored(connection: control.Connection, table: Table) -> dict[str, _Stored]:
     """The log's columns by name; empty when there is no log."""
     rows = connection.execute(
         "select c.column_name, format_type(a.atttypid, a.atttypmod), "
@@ -152,7 +153,7 @@ class _Change:
         )
 
 
-def _create(connection: ledger.Connection, table: Table) -> None:
+def _create(connection: control.Connection, table: Table) -> None:
     log = sql.Identifier("bronze", table.bronze)
     keys = {c.name for c in table.key}
     kinds = {c.name: c.type.log for c in table.columns} | LOG_COLUMNS
@@ -183,7 +184,7 @@ def _create(connection: ledger.Connection, table: Table) -> None:
 
 
 def _fit(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     stored: dict[str, _Stored],
     anew: bool,
@@ -246,7 +247,7 @@ def _fit(
 
 
 def _refuse(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     stored: dict[str, _Stored],
     change: _Change,
@@ -377,7 +378,7 @@ class Loading:
 
 
 def load(
-    connection: ledger.Connection, table: Table, batch: Batch, loading: Loading
+    connection: control.Connection, table: Table, batch: Batch, loading: Loading
 ) -> Batch:
     """Append the batch's rows to its log; extracted → loaded."""
     started = time.monotonic()
@@ -400,7 +401,7 @@ def load(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
             f"{said}"
         ) from error
-    loaded = ledger.batch(connection, batch.table_id, batch.batch_seq)
+    loaded = control.batch(connection, batch.table_id, batch.batch_seq)
     # A COMMIT through DuckDB can fail without a word, so the outcome is read
     # back on another connection.
     if loaded.state != "loaded":
@@ -420,7 +421,7 @@ def _close(
     started: float,
 ) -> None:
     """What goes with a batch's rows: rejects, its state, a rejected predecessor."""
-    log = log_sql.name_of(table)
+    log = bronze_log.name_of(table)
     here = f"table_id = {literal(table.id)}"
     in_warehouse = functools.partial(_in_warehouse, engine)
     # Of two loaders that got here the second one waits, and finds it is too late.
@@ -463,7 +464,7 @@ def replace(
     """Put the rows of the manifest's files in place of those the batch has."""
     here = f"batch_seq = {batch.batch_seq}"
     with _transaction(engine) as in_warehouse:
-        in_warehouse(f"delete from {log_sql.name_of(table)} where _{here}")
+        in_warehouse(f"delete from {bronze_log.name_of(table)} where _{here}")
         in_warehouse(
             f"delete from audit.reject where table_id = {literal(table.id)} and {here}"
         )
@@ -501,7 +502,7 @@ def _insert(
     """Append the rows of bronze files to the log; returns how many."""
     columns = ", ".join(duck.quoted(c.name) for c in table.columns)
     names = f"{columns}, {', '.join(LOG_COLUMNS)}"
-    return _copy(engine, lake, parts, log_sql.name_of(table), names)
+    return _copy(engine, lake, parts, bronze_log.name_of(table), names)
 
 
 def _insert_rejects(

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import files, keys, log, pieces
+from ingest import bronze_log, files, keys, pieces
 from ingest.clock import effective
+from ingest.control import Batch, Released
 from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
-from ingest.ledger import Batch, Released
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql.casts import cast, fits, shown
 
@@ -148,7 +148,7 @@ class Standardisation:
         self.drafts = lake.local(batch.folder("bronze")) / ".last"
         self.names = ", ".join(quoted(c.name) for c in table.columns)
         self.names_then: Mapping[str, str] = {}
-        self.keys = log.key(table)
+        self.keys = bronze_log.key(table)
 
     def run(
         self,
@@ -305,15 +305,15 @@ class Standardisation:
         if since != "true":
             where += (
                 f" and ({self.keys}) in (select {self.keys} "
-                f"from {log.name_of(self.table)} where {where} "
+                f"from {bronze_log.name_of(self.table)} where {where} "
                 f"and _batch_seq <= {through} and {since})"
             )
         columns = f"{self.keys}, _op, _row_hash, _effective_ts"
-        return log.latest_rows(self.table, through, columns, where)
+        return bronze_log.latest_rows(self.table, through, columns, where)
 
     def _put_aside(self, since: str) -> str:
         """SQL for rows that a person has left out, by `release --quarantine`."""
-        rows = log.put_aside(
+        rows = bronze_log.put_aside(
             self.table,
             self.released.through,
             "source_ts as _source_ts, row_hash as _row_hash",
@@ -383,4 +383,4 @@ class Standardisation:
         return f"read_parquet({literal(self.drafts / '*.parquet')})"
 
     def _live(self, columns: str, where: str) -> str:
-        return log.live_rows(self.table, self.released.through, columns, where)
+        return bronze_log.live_rows(self.table, self.released.through, columns, where)

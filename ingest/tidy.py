@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest import journal, settings
+from ingest import runlog, settings
 
 if TYPE_CHECKING:
-    from ingest.ledger import Connection
+    from ingest.control import Connection
 
 # What is in a bucket as well, or was of use to a process that is gone.
 CACHE_DAYS = 7
@@ -34,7 +34,7 @@ def after_run(connection: Connection) -> None:
         details(connection)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        journal.write("tidy.failed", level="error", error=told)
+        runlog.write("tidy.failed", level="error", error=told)
 
 
 def caches(home: Path) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest import clock, ledger
+from ingest import clock, control
+from ingest.control import Batch, Released, Window
 from ingest.duck import literal, quoted
 from ingest.errors import ConfigurationError, SeedbedError
-from ingest.ledger import Batch, Released, Window
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
 
@@ -62,13 +62,13 @@ def _moment(text: str) -> dt.datetime:
 
 
 def plan(
-    connection: ledger.Connection,
+    connection: control.Connection,
     table: Table,
     run_id: str,
     request: Request | None = None,
 ) -> Batch:
     """Persist the table's next batch: what is new, or what is asked for."""
-    released = ledger.released(connection, table)
+    released = control.released(connection, table)
     if request is None:
         window = due(table, released)
     else:
@@ -86,7 +86,7 @@ def plan(
             request.end,
             _cuts(table) if request.kind == "backfill" else (),
         )
-    return ledger.plan(connection, table, run_id, window)
+    return control.plan(connection, table, run_id, window)
 
 
 def due(table: Table, released: Released) -> Window:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest import limits, settings, stop
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import artifacts

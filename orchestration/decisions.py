@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest import duck, files, ledger, load, log, settings
+from ingest import bronze_log, control, duck, files, load, settings
+from ingest.control import Batch
 from ingest.duck import ask_warehouse, literal, quoted
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.lake import Lake, Manifest, Part
-from ingest.ledger import Batch
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import runs
@@ -36,7 +36,7 @@ class Released:
 
 
 def release(
-    connection: ledger.Connection, name: str, reason: str, quarantine: bool
+    connection: control.Connection, name: str, reason: str, quarantine: bool
 ) -> Released:
     """Release the rejected batch `name`: its id, or its table's for the newest.
 
@@ -46,8 +46,8 @@ def release(
     table, batch = _find(connection, name)
     who = getpass.getuser()
     lake = Lake(settings.ROOT)
-    with ledger.table_lock(table):
-        batch = ledger.batch(connection, table.id, batch.batch_seq)
+    with control.table_lock(table):
+        batch = control.batch(connection, table.id, batch.batch_seq)
         manifest = lake.manifest(batch.manifest_key)
         if batch.state != "rejected":
             raise SeedbedError(
@@ -60,7 +60,7 @@ def release(
                 f"{table.id}: the manifest {batch.manifest_key} is no longer in the "
                 "lake; nothing was changed. `./seedbed run` reads its window anew."
             )
-        run_id = ledger.begin_run(connection, "release")
+        run_id = control.begin_run(connection, "release")
         whole = manifest.rows_written
         key = batch.manifest_key
         with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
@@ -79,19 +79,19 @@ def release(
         if quarantine:
             decision += f" without {left_out:,} rows"
         with connection.transaction():
-            ledger.adopt(connection, batch, run_id)
-            ledger.replayed(connection, table, batch, manifest)
-            ledger.decide(connection, batch, key, f"{decision}: {reason}")
-            ledger.release(connection, batch, manifest, "rejected")
-            balanced = ledger.balance(connection, run_id)
+            control.adopt(connection, batch, run_id)
+            control.replayed(connection, table, batch, manifest)
+            control.decide(connection, batch, key, f"{decision}: {reason}")
+            control.release(connection, batch, manifest, "rejected")
+            balanced = control.balance(connection, run_id)
         state = "done" if balanced else "failed"
         runs.close(connection, run_id, state, {})
     return Released(
-        ledger.batch(connection, table.id, batch.batch_seq), left_out, balanced
+        control.batch(connection, table.id, batch.batch_seq), left_out, balanced
     )
 
 
-def _find(connection: ledger.Connection, name: str) -> tuple[Table, Batch]:
+def _find(connection: control.Connection, name: str) -> tuple[Table, Batch]:
     tables = {t.id: t for t in metadata.enabled(metadata.load(settings.ROOT))}
     table = tables.get(name.partition("/")[0])
     rows = connection.execute(
@@ -108,7 +108,7 @@ def _find(connection: ledger.Connection, name: str) -> tuple[Table, Batch]:
             f"no rejected batch, and no table with one, is named {name!r}; "
             + (f"rejected are: {there}." if there else "there are none.")
         )
-    return table, ledger.batch(connection, table.id, int(rows[0][1]))
+    return table, control.batch(connection, table.id, int(rows[0][1]))
 
 
 def without_quarantined(
@@ -125,7 +125,7 @@ def without_quarantined(
     if not manifest.bronze:
         return manifest
     here = f"table_id = {literal(table.id)} and batch_seq = {batch.batch_seq}"
-    same = log.key(table) or "_row_hash"
+    same = bronze_log.key(table) or "_row_hash"
     key = ", ".join(
         f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
         for c in table.key

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from ingest import ledger
+from ingest import control
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from orchestration import artifacts, build, snowflake
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def _snowflake(connection: SnowflakeConnection) -> Side:
 
 def run(report: Report = lambda line: None) -> list[Comparison]:
     """Compare every relation of silver and gold; nothing is changed."""
-    with ledger.connect() as here, snowflake.connect() as there:
-        ledger.prepare(here)
+    with control.connect() as here, snowflake.connect() as there:
+        control.prepare(here)
         sides = _postgres(here), _snowflake(there)
         keys = _keys()
         compared = []

@@ -19,21 +19,21 @@ import psycopg
 
 from gx import gate, process
 from ingest import (
+    control,
     drift,
     duck,
-    journal,
-    ledger,
     load,
     retry,
+    runlog,
     settings,
     stop,
     window,
 )
 from ingest import extract as extraction
+from ingest.control import Batch, Connection
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, first_line
-from ingest.killpoints import reach
+from ingest.failpoints import reach
 from ingest.lake import Lake
-from ingest.ledger import Batch, Connection
 from ingest.seed import generate, metadata
 from ingest.seed.metadata import Source, Table
 from ingest.sources.mysql import catalogue
@@ -147,16 +147,16 @@ def run(
             settings.source_url(table.source)
     outcomes = [Outcome(table) for table in tables]
     # The run's lock lives as long as this connection; each step has its own.
-    with retry.persist(ledger.connect, "the warehouse", report) as connection:
-        ledger.prepare(connection)
-        run_id = ledger.begin_run(connection, command)
-        report = journal.telling(run_id, report)
+    with retry.persist(control.connect, "the warehouse", report) as connection:
+        control.prepare(connection)
+        run_id = control.begin_run(connection, command)
+        report = runlog.telling(run_id, report)
         seconds: dict[str, float] = {}
         try:
             started = time.monotonic()
             if "extract" in steps:
                 everyone = follow_sources(connection, run_id, outcomes, report)
-            ledger.know(connection, everyone)
+            control.know(connection, everyone)
             prepare_logs(everyone, outcomes, report)
             seconds |= {"move": 0.0, "gate": 0.0}
             due = list(outcomes)
@@ -176,8 +176,8 @@ def run(
                 seconds["build"] = time.monotonic() - started
                 reach("after_build")
             started = time.monotonic()
-            with ledger.connect() as own:
-                ledger.mark_released(own, Lake(settings.ROOT))
+            with control.connect() as own:
+                control.mark_released(own, Lake(settings.ROOT))
                 unbuilt = built.unbuilt if built is not None else None
                 balanced = balance(own, run_id, outcomes, unbuilt)
             gate.finish()
@@ -198,7 +198,7 @@ def run(
                 seconds["publish"] = time.monotonic() - started
         except BaseException as error:
             told = str(error) or type(error).__name__
-            with suppress(SeedbedError, psycopg.Error), ledger.connect() as own:
+            with suppress(SeedbedError, psycopg.Error), control.connect() as own:
                 runs.close(own, run_id, "failed", seconds, told)
             raise
         is_unbuilt = built is not None and not built.ok
@@ -209,7 +209,7 @@ def run(
         faults = [*(o.error for o in outcomes if o.is_bad), publish_error]
         errors = "\n".join(str(fault) for fault in faults if fault)
         retries = sum(o.retries for o in outcomes)
-        with ledger.connect() as own:
+        with control.connect() as own:
             for outcome in outcomes:
                 note(own, run_id, outcome)
             runs.close(own, run_id, state, seconds, errors, retries)
@@ -252,7 +252,7 @@ def state_of(outcomes: Sequence[Outcome], is_sound: bool) -> str:
 def note(connection: Connection, run_id: str, outcome: Outcome) -> None:
     """Note in the control tables how far a table came."""
     error = str(outcome.error or "")
-    ledger.note_table(
+    control.note_table(
         connection, run_id, outcome.table, outcome.state, error, outcome.retries
     )
 
@@ -268,7 +268,7 @@ def prepare_logs(
     moved = {o.table.id: o for o in outcomes}
 
     def prepare(table: Table) -> None:
-        with ledger.connect() as connection:
+        with control.connect() as connection:
             load.prepare(connection, table)
 
     for table in everyone:
@@ -287,15 +287,15 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
 
     try:
         retry.persist(work, outcome.table.id, tell)
-    except ledger.Busy as error:
+    except control.Busy as error:
         outcome.state, outcome.error = "busy", error
     except SeedbedError as error:
         outcome.state, outcome.error = "failed", error
-        if who := ledger.locked_by(error):
+        if who := control.locked_by(error):
             outcome.error = type(error)(f"{error} {who}.")
     except psycopg.Error as error:
         outcome.state = "failed"
-        who = ledger.locked_by(error)
+        who = control.locked_by(error)
         told = SeedbedError(
             f"{outcome.table.id}: the warehouse refused: {first_line(error)}. "
             + (f"{who}. " if who else "")
@@ -307,7 +307,7 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
         outcome.error = told
     except Exception as error:
         outcome.state = "failed"
-        outcome.error = journal.unforeseen(outcome.table.id, error)
+        outcome.error = runlog.unforeseen(outcome.table.id, error)
 
 
 def follow_sources(
@@ -361,7 +361,7 @@ def _move_all(
                     "and with it what was left of this source. Nothing was lost; run "
                     "again when the source is back."
                 )
-            with ledger.connect() as own, ledger.table_lock(table):
+            with control.connect() as own, control.table_lock(table):
                 move(own, outcome, run_id, steps, request, is_read)
 
         isolate(outcome, attempt, report)
@@ -372,7 +372,7 @@ def _move_all(
 
     def cancel() -> None:
         duck.interrupt()
-        ledger.cancel()
+        control.cancel()
 
     tables = [o.table for o in ready.values()]
     with silence.bounded({t.source for t in tables} if "extract" in steps else ()):
@@ -410,12 +410,10 @@ def _gate(
 def decide(outcome: Outcome, run_id: str) -> None:
     """Let a loaded table's last batch pass the gate, or be rejected."""
     table, batch = outcome.table, outcome.batches[-1]
-    with ledger.connect() as connection, ledger.table_lock(table):
-        batch = ledger.batch(connection, table.id, batch.batch_seq)
+    with control.connect() as connection, control.table_lock(table):
+        batch = control.batch(connection, table.id, batch.batch_seq)
         if batch.state == "loaded":  # else a run in between has decided
-            with journal.step(
-                connection, run_id, "validate", table.id, batch.batch_seq
-            ):
+            with runlog.step(connection, run_id, "validate", table.id, batch.batch_seq):
                 batch = gate.decide(connection, table, batch, run_id)
             reach("after_gate")
         if batch.state == "rejected":
@@ -458,7 +456,7 @@ def move(
         outcome.state = batch.state
         if outcome.state != "released":
             return
-    through = ledger.released(connection, table).through
+    through = control.released(connection, table).through
     if "extract" in steps and not 0 < outcome.planned <= through:
         stop.check()
         batch = window.plan(connection, table, run_id, request)
@@ -476,7 +474,7 @@ def _resume(
 
     A run that reads nothing leaves such a batch as it is, and fails.
     """
-    batch = ledger.pending(connection, table)
+    batch = control.pending(connection, table)
     if batch is None:
         return None
     seed_changed = batch.fingerprint != table.fingerprint("bytes")
@@ -496,10 +494,10 @@ def _resume(
                 "reads the batch's window again: `./seedbed run`, or the DAG "
                 "source_to_lake."
             )
-        ledger.discard(connection, batch)
+        control.discard(connection, batch)
         return None
-    ledger.adopt(connection, batch, run_id)
-    return ledger.batch(connection, table.id, batch.batch_seq)
+    control.adopt(connection, batch, run_id)
+    return control.batch(connection, table.id, batch.batch_seq)
 
 
 def _advance(
@@ -510,7 +508,7 @@ def _advance(
     steps: Sequence[str],
     is_read: Callable[[], None],
 ) -> Batch:
-    step = functools.partial(journal.step, connection, run_id)
+    step = functools.partial(runlog.step, connection, run_id)
     here = table.id, batch.batch_seq
     with load.Loading(table) as loading:
         if batch.state == "planned" and "extract" in steps:
@@ -540,8 +538,8 @@ def _build(
     if outcomes and not any(o.is_good for o in outcomes):
         return None, []
     began = datetime.now(UTC)
-    with ledger.connect() as connection, ledger.build_lock(report):
-        with journal.step(connection, run_id, "build"):
+    with control.connect() as connection, control.build_lock(report):
+        with runlog.step(connection, run_id, "build"):
             built = build.build(
                 connection,
                 left_out(connection, outcomes),
@@ -565,7 +563,7 @@ def left_out(connection: Connection, outcomes: Sequence[Outcome]) -> list[Table]
         o.table
         for o in outcomes
         if o.is_bad
-        or (o.state == "busy" and not ledger.is_settled(connection, o.table))
+        or (o.state == "busy" and not control.is_settled(connection, o.table))
     ]
 
 
@@ -574,9 +572,9 @@ def publish_good(
 ) -> Published:
     """Publish what was built to Snowflake; tables that are not good are left out."""
     with (
-        ledger.connect() as connection,
-        ledger.build_lock(report),
-        journal.step(connection, run_id, "publish"),
+        control.connect() as connection,
+        control.build_lock(report),
+        runlog.step(connection, run_id, "publish"),
     ):
         return publish.publish(
             connection,
@@ -630,9 +628,9 @@ def balance(
     `unbuilt` names the models that failed or were skipped: their tables' silver is
     that of an earlier run. None where nothing was built.
     """
-    ledger.balance(connection, run_id)
+    control.balance(connection, run_id)
     for outcome in outcomes:
-        released = ledger.released(connection, outcome.table)
+        released = control.released(connection, outcome.table)
         table = outcome.table
         is_built = unbuilt is not None and not {
             table.model,
@@ -652,4 +650,4 @@ def balance(
                     found.sample,
                 ),
             )
-    return all(row["holds"] for row in ledger.identities(connection, run_id))
+    return all(row["holds"] for row in control.identities(connection, run_id))

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ingest import ledger, window
+from ingest import control, window
 from ingest.duck import backticked
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Table
@@ -44,14 +44,14 @@ class Preview:
         return asdict(self)
 
 
-def preview(connection: ledger.Connection, tables: Sequence[Table]) -> list[Preview]:
+def preview(connection: control.Connection, tables: Sequence[Table]) -> list[Preview]:
     """Ask the sources what there is to read; nothing is written.
 
     Before the first run all of it is new.
     """
     try:
-        ledger.look(connection)
-    except ledger.Unready:
+        control.look(connection)
+    except control.Unready:
         return [_preview(None, table, {}) for table in tables]
     rates = dict(
         connection.execute(
@@ -64,12 +64,12 @@ def preview(connection: ledger.Connection, tables: Sequence[Table]) -> list[Prev
 
 
 def _preview(
-    connection: ledger.Connection | None, table: Table, rates: dict[str, float]
+    connection: control.Connection | None, table: Table, rates: dict[str, float]
 ) -> Preview:
-    released, left = ledger.Released(), None
+    released, left = control.Released(), None
     if connection is not None:
-        released = ledger.released(connection, table)
-        left = ledger.pending(connection, table)
+        released = control.released(connection, table)
+        left = control.pending(connection, table)
     what = "window" if released.through else "first load"
     if not table.watermark_column:
         what = "whole table"

@@ -19,9 +19,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import conninfo, sql
 
-from ingest import ledger, settings
+from ingest import control, settings
+from ingest.control import Connection
 from ingest.errors import ConfigurationError, first_line
-from ingest.ledger import Connection
 from ingest.seed import metadata
 from orchestration import artifacts, rights
 from orchestration.build import schema_of
@@ -343,7 +343,7 @@ def _forget_old_users(connection: Connection) -> None:
 
 @contextmanager
 def _taken_on(role: str) -> Iterator[Connection]:
-    with ledger.connect() as own:
+    with control.connect() as own:
         try:
             own.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
         except psycopg.errors.InsufficientPrivilege as error:

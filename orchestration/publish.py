@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from ingest import journal, ledger, settings
+from ingest import control, runlog, settings
+from ingest.control import Batch, Connection
 from ingest.errors import SeedbedError
-from ingest.killpoints import reach
+from ingest.failpoints import reach
 from ingest.lake import Lake
-from ingest.ledger import Batch, Connection
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import artifacts, build, results, runs, snowflake
@@ -129,10 +129,10 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
     The tables whose newest batch is rejected are left out, as in the run before.
     """
     tables = metadata.enabled(metadata.load(settings.ROOT))
-    with ledger.connect() as connection, ledger.build_lock(report):
-        ledger.prepare(connection)
-        ledger.mark_released(connection, Lake(settings.ROOT))
-        run_id = ledger.begin_run(connection, "publish")
+    with control.connect() as connection, control.build_lock(report):
+        control.prepare(connection)
+        control.mark_released(connection, Lake(settings.ROOT))
+        run_id = control.begin_run(connection, "publish")
         blocked = {
             table_id
             for (table_id,) in connection.execute(
@@ -142,7 +142,7 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
         left_out = [table for table in tables if table.id in blocked]
         started = time.monotonic()
         try:
-            with journal.step(connection, run_id, "publish"):
+            with runlog.step(connection, run_id, "publish"):
                 published = publish(
                     connection, run_id, left_out, everything=everything, report=report
                 )
@@ -201,7 +201,7 @@ def _due(
                     "snapshot_seq": 0,
                     "observed_at": "1970-01-01",
                 }
-            released = ledger.released_batches(connection, table)
+            released = control.released_batches(connection, table)
             due = [b for b in released if (table.id, b.batch_seq) not in copied & noted]
             if not due and through.get(table.id) == state["released_through"]:
                 continue

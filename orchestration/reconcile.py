@@ -15,11 +15,11 @@ import psycopg
 from rich.console import Console
 from rich.table import Table as Grid
 
-from ingest import duck, journal, ledger, settings
+from ingest import control, duck, runlog, settings
+from ingest.control import Released
 from ingest.differences import Differences, differences
 from ingest.duck import quoted
 from ingest.errors import SeedbedError, ServiceError, first_line
-from ingest.ledger import Released
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading
 from orchestration import runs, shown
@@ -67,13 +67,13 @@ class Finding:
 def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
     """Compare the tables with their sources, and record what came of it."""
     findings = []
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
-        run_id = ledger.begin_run(connection, "reconcile")
+    with control.connect() as connection:
+        control.prepare(connection)
+        run_id = control.begin_run(connection, "reconcile")
         for table in tables:
             report(f"{table.id}: comparing")
             try:
-                with ledger.table_lock(table):
+                with control.table_lock(table):
                     finding = _compare(connection, table)
             except SeedbedError as error:
                 finding = Finding(table, error=error)
@@ -84,7 +84,7 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                 )
                 finding = Finding(table, error=refused)
             except Exception as error:
-                unforeseen = journal.unforeseen(table.id, error)
+                unforeseen = runlog.unforeseen(table.id, error)
                 finding = Finding(table, error=unforeseen)
             findings.append(finding)
             if found := finding.differences:
@@ -159,14 +159,14 @@ def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
 
 
 def _shown(
-    connection: ledger.Connection, table: Table, released: Released
+    connection: control.Connection, table: Table, released: Released
 ) -> Shown | None:
     found = shown.compare_content(connection, table, released)
     return found if found.is_built else None
 
 
-def _compare(connection: ledger.Connection, table: Table) -> Finding:
-    released = ledger.released(connection, table)
+def _compare(connection: control.Connection, table: Table) -> Finding:
+    released = control.released(connection, table)
     if not released.through:
         raise SeedbedError(
             f"{table.id}: nothing of it is released yet, so there is nothing to "

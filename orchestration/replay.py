@@ -11,26 +11,26 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 
-from ingest import duck, ledger, load, settings
+from ingest import control, duck, load, settings
+from ingest.control import Batch, Released
 from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
-from ingest.ledger import Batch, Released
 from ingest.seed.metadata import Table
 from ingest.standardise import Standardisation
 from orchestration import decisions
 
 
 def replay(
-    connection: ledger.Connection, table: Table, report: Callable[[str], None]
+    connection: control.Connection, table: Table, report: Callable[[str], None]
 ) -> int:
     """Replay the table's released batches from raw; return how many rows they have.
 
     Raises SeedbedError, before anything is changed, where a batch is under way or
     a raw file is gone.
     """
-    with ledger.table_lock(table), ledger.build_lock(report):
+    with control.table_lock(table), control.build_lock(report):
         load.prepare(connection, table, anew=True)
-        if ledger.pending(connection, table):
+        if control.pending(connection, table):
             raise SeedbedError(
                 f"{table.id}: a batch of it is under way. Type `./seedbed run --tables "
                 f"{table.id}` to finish it, then repeat this."
@@ -38,7 +38,7 @@ def replay(
         lake = Lake(settings.ROOT)
         todo = [
             (batch, _manifest(lake, table, batch))
-            for batch in ledger.released_batches(connection, table)
+            for batch in control.released_batches(connection, table)
         ]
         for _, manifest in todo:
             for part in manifest.raw:
@@ -52,7 +52,7 @@ def replay(
         rows = 0
         for done, (batch, manifest) in enumerate(todo, 1):
             anew = _one(lake, table, batch, manifest, before)
-            ledger.replayed(connection, table, batch, anew)
+            control.replayed(connection, table, batch, anew)
             rows += sum(part.rows for part in anew.bronze)
             content = before.content if anew.rows_unchanged else anew.content
             before = Released(through=batch.batch_seq, content=content)

@@ -15,7 +15,7 @@ from typing import Any
 
 from psycopg import sql
 
-from ingest.ledger import Connection
+from ingest.control import Connection
 from ingest.seed.metadata import Table
 from orchestration import artifacts, build
 from orchestration.build import Report

@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field
 
-from ingest.ledger import Connection
+from ingest.control import Connection
 
 PUBLIC = "public"
 CONSUMERS = ("analyst", "restricted_analyst")

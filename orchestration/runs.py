@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ingest import ledger, tidy
-from ingest.ledger import Connection
+from ingest import control, tidy
+from ingest.control import Connection
 from orchestration.watch import lineage, outbox
 
 
@@ -19,7 +19,7 @@ def close(
 
     `seconds` are those of each step. Nothing is waited for.
     """
-    ledger.end_run(connection, run_id, state, seconds, error, retries)
+    control.end_run(connection, run_id, state, seconds, error, retries)
     lineage.keep(connection, run_id)
     tidy.after_run(connection)
     outbox.send_later()

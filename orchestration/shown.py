@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from ingest import ledger, log
+from ingest import bronze_log, control
+from ingest.control import Connection, Released
 from ingest.duck import quoted
 from ingest.errors import first_line
-from ingest.ledger import Connection, Released
 from ingest.seed.metadata import Column, Table
 from orchestration import build
 
@@ -47,7 +47,7 @@ def compare(connection: Connection, table: Table, released: Released) -> Shown:
     By key and batch. A model that is not there shows no row.
     """
     key = _key([_as_in_silver(column) for column in table.key])
-    there = _in_log(table, released, log.name_of(table), key, _batch(table))
+    there = _in_log(table, released, bronze_log.name_of(table), key, _batch(table))
     return _compare(connection, table, there, _in_silver(table, _batch(table)))
 
 
@@ -74,7 +74,7 @@ def _compare(connection: Connection, table: Table, there: str, here: str) -> Sho
         return Shown(in_log, in_silver)
     if in_log == in_silver:
         both = f"select count(*) from ({there} intersect {here}) as alike"
-        in_silver = ledger.count(connection, _query(both))
+        in_silver = control.count(connection, _query(both))
     rows = connection.execute(
         _query(
             f"select distinct _key from (({there} except {here}) "
@@ -97,7 +97,7 @@ def _in_log(
             f"select {columns} from {relation} "
             f"where _batch_seq = {released.snapshot_seq}"
         )
-    return log.live_rows(table, released.through, columns, relation=relation)
+    return bronze_log.live_rows(table, released.through, columns, relation=relation)
 
 
 def _in_silver(table: Table, version: str) -> str:

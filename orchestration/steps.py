@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from gx import gate
-from ingest import journal, ledger, settings, window
+from ingest import control, runlog, settings, window
 from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, first_line
 from ingest.lake import Lake
 from ingest.seed import metadata
@@ -62,12 +62,12 @@ def begin(
         settings.lake()
         for table in tables:
             settings.source_url(table.source)
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
-        run_id = ledger.begin_orchestrated_run(connection, command, dag, name)
+    with control.connect() as connection:
+        control.prepare(connection)
+        run_id = control.begin_orchestrated_run(connection, command, dag, name)
         if is_reading:
             everyone = pipeline.follow_sources(connection, run_id, outcomes, report)
-        ledger.know(connection, everyone)
+        control.know(connection, everyone)
         pipeline.prepare_logs(everyone, outcomes, report)
         for outcome in outcomes:
             if outcome.error:
@@ -88,8 +88,8 @@ def move(
     With a `request`, what it asks for is read: whatever another run has left of the
     table is decided on before. Raises what the table fails of, once it is noted.
     """
-    with ledger.connect() as connection:
-        ids = ledger.noted_tables(connection, run_id)
+    with control.connect() as connection:
+        ids = control.noted_tables(connection, run_id)
         found = {o.table.id: o for o in _outcomes(connection, run_id)}
     if table_id not in ids:
         raise ConfigurationError(
@@ -106,8 +106,8 @@ def move(
     outcome = Outcome(noted.table)
 
     def attempt() -> None:
-        with ledger.connect() as own, ledger.table_lock(outcome.table):
-            pending = ledger.pending(own, outcome.table)
+        with control.connect() as own, control.table_lock(outcome.table):
+            pending = control.pending(own, outcome.table)
             if request and pending and request.is_of(pending):
                 outcome.planned = pending.batch_seq
             pipeline.move(own, outcome, run_id, steps, request)
@@ -136,7 +136,7 @@ def _is_of_another(outcome: Outcome) -> bool:
 
 def table_ids(run_id: str) -> list[str]:
     """The ids of the run's tables that the seed still has."""
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         return [o.table.id for o in _outcomes(connection, run_id)]
 
 
@@ -145,7 +145,7 @@ def due(run_id: str, source: str, level: int) -> list[str]:
 
     Children are in a lower one than their parents.
     """
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         tables = [o.table for o in _outcomes(connection, run_id)]
     at = dict(enumerate(schedule.levels(tables), 1))
     return [t.id for t in at.get(level, ()) if t.source.name == source]
@@ -153,14 +153,14 @@ def due(run_id: str, source: str, level: int) -> list[str]:
 
 def unread(run_id: str) -> list[str]:
     """The ids of the run's tables that no task has brought anywhere yet."""
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         outcomes = _outcomes(connection, run_id)
     return [o.table.id for o in outcomes if o.state == _WAITING]
 
 
 def extracted(run_id: str) -> dict[str, str]:
     """The run's batches that are in the lake: their ids by table."""
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         rows = connection.execute(
             "select table_id, batch_id from audit.batch "
             "where run_id = %s and state = 'extracted'",
@@ -177,7 +177,7 @@ def awaited(run_id: str) -> list[dict[str, Any]]:
     """
     lake = settings.lake()
     ids = table_ids(run_id)
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         rows = connection.execute(
             "select batch.table_id, batch.manifest_key, batch.state "
             "from audit.batch as batch inner join audit.run as run using (run_id) "
@@ -198,7 +198,7 @@ def late(dag: str, name: str, told: str, report: Report) -> None:
     """Raise the alert that the orchestrator's run `name` of `dag` missed a deadline."""
     message = f"{dag} has missed its deadline: {told} ({name})"
 
-    def note(connection: ledger.Connection) -> None:
+    def note(connection: control.Connection) -> None:
         found = _of_orchestrator(connection, dag, name)
         # Without one it could not even begin.
         run_id = found[0] if found else _open(connection, dag, name)
@@ -219,7 +219,7 @@ def fail(dag: str, name: str, why: str, report: Report) -> None:
     the warehouse can't be reached the channels are told directly.
     """
 
-    def note(connection: ledger.Connection) -> None:
+    def note(connection: control.Connection) -> None:
         found = _of_orchestrator(connection, dag, name)
         if not found or found[1] == "running":
             run_id = _open(connection, dag, name)
@@ -229,7 +229,7 @@ def fail(dag: str, name: str, why: str, report: Report) -> None:
 
 
 def _of_orchestrator(
-    connection: ledger.Connection, dag: str, name: str
+    connection: control.Connection, dag: str, name: str
 ) -> tuple[str, str] | None:
     """Id and state of the run that the orchestrator calls `name` of its `dag`."""
     return connection.execute(
@@ -238,17 +238,17 @@ def _of_orchestrator(
     ).fetchone()
 
 
-def _open(connection: ledger.Connection, dag: str, name: str) -> str:
-    return ledger.begin_orchestrated_run(connection, dag, dag, name)
+def _open(connection: control.Connection, dag: str, name: str) -> str:
+    return control.begin_orchestrated_run(connection, dag, dag, name)
 
 
 def _note_or_tell(
-    note: Callable[[ledger.Connection], None], message: str, report: Report
+    note: Callable[[control.Connection], None], message: str, report: Report
 ) -> None:
     """Note it in the control tables, or tell the channels if that can't be done."""
     try:
-        with ledger.connect() as connection:
-            ledger.prepare(connection)
+        with control.connect() as connection:
+            control.prepare(connection)
             note(connection)
     except (SeedbedError, psycopg.Error) as error:
         report(f"the control tables can't be written: {first_line(error)}")
@@ -261,10 +261,10 @@ def validate(run_id: str, report: Report) -> None:
 
     A table that the gate can't look at is noted as failed.
     """
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         outcomes = _outcomes(connection, run_id)
         for outcome in outcomes:
-            batch = ledger.pending(connection, outcome.table)
+            batch = control.pending(connection, outcome.table)
             if outcome.state == "loaded" and batch is not None:
                 outcome.batches.append(batch)
     loaded = [o for o in outcomes if o.batches]
@@ -286,7 +286,7 @@ def plan_build(run_id: str, target: str) -> dict[str, Any] | None:
 
     None where no table is good.
     """
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         outcomes = _settled(connection, run_id)
         if outcomes and not any(o.is_good for o in outcomes):
             return None
@@ -308,9 +308,9 @@ def building(run_id: str, report: Report) -> Iterator[None]:
     """
     packages.install(settings.ROOT, report)
     with (
-        ledger.connect() as connection,
-        ledger.build_lock(report),
-        journal.step(connection, run_id, "build"),
+        control.connect() as connection,
+        control.build_lock(report),
+        runlog.step(connection, run_id, "build"),
     ):
         yield
 
@@ -322,7 +322,7 @@ def look(run_id: str, folder: Path, since: datetime, target: str) -> list[str]:
     (settings.ROOT / "target").mkdir(exist_ok=True)
     for name in ("manifest.json", "run_results.json"):
         shutil.copy(folder / name, settings.ROOT / "target")
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         pipeline.look(connection, run_id, folder, since, target, _silent)
     return behind
 
@@ -337,7 +337,7 @@ def publish(run_id: str, report: Report) -> str:
 
     Raises NotDoneError unless all of it was; the next publish goes on from there.
     """
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         outcomes = _settled(connection, run_id)
     published = pipeline.publish_good(run_id, outcomes, False, report)
     if not published.ok:
@@ -365,18 +365,18 @@ def end(
     `faults` are those that the orchestrator knows of.
     Raises NotDoneError, with what a person has to know, unless the run is done.
     """
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         outcomes = _settled(connection, run_id)
         leaks: Sequence[object] = ()
         if plan is not None:
             done = build.Plan(**plan)
-            with ledger.build_lock(report):
+            with control.build_lock(report):
                 leaks = pipeline.examine(connection, run_id, done.target, report)
             if is_built:
                 build.finish(
                     connection, done, settings.ROOT / "target" / "manifest.json"
                 )
-        ledger.mark_released(connection, Lake(settings.ROOT))
+        control.mark_released(connection, Lake(settings.ROOT))
         # An end that was cut off may have balanced before.
         connection.execute("delete from audit.ledger where run_id = %s", (run_id,))
         unbuilt: set[str] | None = set() if plan is not None and is_built else None
@@ -386,7 +386,7 @@ def end(
         state = pipeline.state_of(outcomes, is_sound)
         failed = [str(o.error) for o in outcomes if o.error and o.is_bad]
         errors = "\n".join([*faults, *failed])
-        noted = ledger.noted_tables(connection, run_id)
+        noted = control.noted_tables(connection, run_id)
         retries = sum(n for _, _, n in noted.values())
         blocked = [
             f"{table_id} is blocked: {reason}"
@@ -410,9 +410,9 @@ def _silent(line: str) -> None:
     """A report nobody reads."""
 
 
-def _outcomes(connection: ledger.Connection, run_id: str) -> list[Outcome]:
+def _outcomes(connection: control.Connection, run_id: str) -> list[Outcome]:
     """The run's tables as they were noted last; their retries are noted already."""
-    noted = ledger.noted_tables(connection, run_id)
+    noted = control.noted_tables(connection, run_id)
     found = []
     for table in metadata.enabled(metadata.load(settings.ROOT)):
         if table.id in noted:
@@ -422,7 +422,7 @@ def _outcomes(connection: ledger.Connection, run_id: str) -> list[Outcome]:
     return found
 
 
-def _settled(connection: ledger.Connection, run_id: str) -> list[Outcome]:
+def _settled(connection: control.Connection, run_id: str) -> list[Outcome]:
     """The same, once no table is moved any more: those that were not have failed."""
     outcomes = _outcomes(connection, run_id)
     for outcome in outcomes:
@@ -443,6 +443,6 @@ def _settled(connection: ledger.Connection, run_id: str) -> list[Outcome]:
 
 
 def _note(run_id: str, outcomes: Sequence[Outcome]) -> None:
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         for outcome in outcomes:
             pipeline.note(connection, run_id, outcome)

@@ -16,9 +16,9 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ingest import ledger, settings
+from ingest import control, settings
+from ingest.control import Connection
 from ingest.errors import ConfigurationError, SeedbedError
-from ingest.ledger import Connection
 from ingest.seed import metadata
 from orchestration.probe import ALL_ROWS
 
@@ -153,7 +153,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             f"there is no run {run_id!r}; `./seedbed status` shows the newest one's id."
         )
     if run is None:
-        raise SeedbedError(ledger.NO_RUN)
+        raise SeedbedError(control.NO_RUN)
     with connection.cursor(row_factory=class_row(Line)) as cursor:
         lines = cursor.execute(_LINES, {"run_id": run["run_id"]}).fetchall()
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -187,7 +187,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
                 (run["run_id"],),
             )
         ]
-    rules = ledger.count(
+    rules = control.count(
         connection,
         sql.SQL("select count(*) from audit.dq_result where run_id = {}").format(
             run["run_id"]
@@ -196,7 +196,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
     return Summary(
         **run,
         tables=lines,
-        ledger=ledger.identities(connection, run["run_id"]),
+        ledger=control.identities(connection, run["run_id"]),
         probe=probe,
         schema_changes=changes,
         failed_rules=failed,

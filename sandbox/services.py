@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping
 
-from ingest.journal import Report
+from ingest.runlog import Report
 from ingest.settings import ROOT
 from orchestration import snowflake
 from sandbox import servers

@@ -11,7 +11,7 @@ import click
 import psycopg
 from rich.console import Console
 
-from ingest import ledger, private, stop
+from ingest import control, private, stop
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, ordinary
 from orchestration import local
 from orchestration.cli import (
@@ -135,7 +135,7 @@ def _locked(error: Exception) -> SeedbedError | None:
     """Who holds the lock that was waited for in vain."""
     if not isinstance(error, psycopg.errors.LockNotAvailable):
         return None
-    who = ledger.locked_by(error) or "Whoever held it has ended"
+    who = control.locked_by(error) or "Whoever held it has ended"
     return ServiceError(
         f"the warehouse has waited for a lock for too long. {who}. What was under way "
         "was rolled back; run again."

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ingest import ledger
+from ingest import control
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
@@ -111,7 +111,7 @@ json_option = click.option(
 
 def finish(result: pipeline.RunResult, as_json: bool) -> int:
     """Tell what a run came to; return its exit code."""
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         told = summary.read(connection, result.run_id)
     if as_json:
         click.echo(json.dumps(told.as_json(), default=str, indent=2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ingest import ledger
+from ingest import control
 from ingest.errors import ConfigurationError
 from orchestration.cli.common import escaped, out, start_services
 
@@ -27,8 +27,8 @@ def release(batch: str, reason: str, quarantine: bool) -> int:
             "it later."
         )
     start_services(())
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
+    with control.connect() as connection:
+        control.prepare(connection)
         done = decisions.release(connection, batch, reason.strip(), quarantine)
     found = done.batch
     told = f"{found.batch_id} is released, {found.rows_loaded or 0:,} rows"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ingest import ledger
+from ingest import control
 from ingest.errors import ConfigurationError
 from ingest.settings import ROOT
 from orchestration import artifacts
@@ -26,8 +26,8 @@ def lineage() -> None:
 def lineage_events(run_id: str | None) -> int:
     """Print the OpenLineage events of a RUN, else of the last one, as JSON lines."""
     start_services(())
-    with ledger.connect() as connection:
-        ledger.look(connection)
+    with control.connect() as connection:
+        control.look(connection)
         click.echo(events.text(connection, run_id), nl=False)
     return 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ingest import ledger, private
+from ingest import control, private
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from orchestration.cli.common import escaped, out, say, start_services
 from orchestration.watch import outbox
@@ -65,8 +65,8 @@ def alerts(context: click.Context) -> int:
     if context.invoked_subcommand:
         return 0
     start_services(())
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
+    with control.connect() as connection:
+        control.prepare(connection)
         connection.execute("select audit.refresh_alerts()")
         found = open_alerts.still_open(connection)
     outbox.send_later()
@@ -89,7 +89,7 @@ def deliver() -> int:
     from orchestration.watch import alerts as open_alerts
     from orchestration.watch import lineage
 
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         connection.execute("select audit.refresh_alerts()")
         faults = open_alerts.send(connection)
         if fault := lineage.send(connection):

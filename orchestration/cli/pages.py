@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ingest import ledger, stop
+from ingest import control, stop
 from orchestration.cli.common import chosen_tables, out, say, start_services
 
 
@@ -40,8 +40,8 @@ def docs(serve: bool, port: int) -> int:
     from orchestration.watch.pages import site
 
     start_services()
-    with ledger.connect() as connection:
-        ledger.look(connection)
+    with control.connect() as connection:
+        control.look(connection)
         index = site.write(connection, chosen_tables(()), say)
     out.print(f"docs     {index}", soft_wrap=True)
     if serve:
@@ -57,7 +57,7 @@ def write_report(path: Path | None = None, run_id: str | None = None) -> Path:
     from orchestration.watch.pages import report as run_report
     from orchestration.watch.pages import site
 
-    with ledger.connect() as connection:
-        ledger.look(connection)
+    with control.connect() as connection:
+        control.look(connection)
         target = path or site.folder() / "report.html"
         return run_report.write(connection, chosen_tables(()), target, run_id)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from ingest import ledger, load
+from ingest import control, load
 from ingest.errors import ConfigurationError
 from ingest.window import Request
 from orchestration import artifacts, pipeline, runs
@@ -124,12 +124,12 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
     names = tuple(_rebuildable([t.model for t in tables] if from_raw else names))
     start_services(target=target)
     pipeline.assert_generated()
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
+    with control.connect() as connection:
+        control.prepare(connection)
         for table in [] if from_raw else chosen_tables(()):
             if {table.model, f"{table.model}_history"} & {*names}:
                 load.assert_whole(connection, table)
-        run_id = ledger.begin_run(connection, "rebuild")
+        run_id = control.begin_run(connection, "rebuild")
         started = time.monotonic()
         for table in tables:
             rows = replay.replay(connection, table, say)
@@ -188,7 +188,7 @@ def prune(drop: bool) -> int:
 
     start_services()
     statements = building.rendered("retired_relations", pipeline.HERE, say)
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         if drop and statements:
             connection.execute(statements.encode())
         logs = connection.execute(

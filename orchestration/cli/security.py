@@ -7,7 +7,7 @@ import time
 
 import click
 
-from ingest import ledger
+from ingest import control
 from orchestration import build as building
 from orchestration import probe, runs, summary
 from orchestration.cli.common import json_option, out, say, start_services
@@ -23,10 +23,10 @@ def security() -> None:
 def probe_(as_json: bool) -> int:
     """Connect as each role and assert what it sees of what is built."""
     start_services()
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
+    with control.connect() as connection:
+        control.prepare(connection)
         building.run_dbt(["parse", "--target", "postgres"], say)
-        run_id = ledger.begin_run(connection, "security probe")
+        run_id = control.begin_run(connection, "security probe")
         started = time.monotonic()
         leaks = probe.probe(connection, run_id)
         seconds = {"probe": time.monotonic() - started}
@@ -45,7 +45,7 @@ def probe_(as_json: bool) -> int:
 def plan() -> int:
     """Print the SQL that makes roles, rights and views on Postgres; change nothing."""
     start_services()
-    with ledger.connect() as connection:
-        ledger.prepare(connection)
+    with control.connect() as connection:
+        control.prepare(connection)
     click.echo(building.rendered("secure", "postgres", say))
     return 0

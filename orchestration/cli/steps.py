@@ -6,7 +6,7 @@ import json
 
 import click
 
-from ingest import ledger
+from ingest import control
 from ingest.errors import ServiceError
 from orchestration import summary
 from orchestration.cli.common import (
@@ -69,7 +69,7 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
 
     tables = some_tables(patterns)
     start_services(tables)
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         previews = preview.preview(connection, tables)
     if as_json:
         told = [p.as_json() for p in previews]
@@ -85,8 +85,8 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
 def status(as_json: bool) -> int:
     """The last run: rows, states and the ledger's verdict."""
     start_services()
-    with ledger.connect() as connection:
-        ledger.look(connection)
+    with control.connect() as connection:
+        control.look(connection)
         told = summary.read(connection)
     if as_json:
         click.echo(json.dumps(told.as_json(), default=str, indent=2))

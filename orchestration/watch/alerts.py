@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import class_row
 
-from ingest import journal, locks
+from ingest import locks, runlog
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from orchestration.watch.channels import Channel, Message, configured
 
 # Pauses before an endpoint is tried again, in seconds; then the next run tries.
@@ -184,7 +184,7 @@ def _note(
         )
     level = "error" if fault else "info"
     told = len(messages)
-    journal.write("alerts.sent", level=level, channel=channel, told=told, error=fault)
+    runlog.write("alerts.sent", level=level, channel=channel, told=told, error=fault)
 
 
 def still_open(connection: Connection) -> list[tuple[str, str, str, str, str]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest import journal, settings
+from ingest import runlog, settings
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -90,7 +90,7 @@ def keep(manifest: Json) -> None:
             draft.rename(_file())
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        journal.write("lineage.failed", level="error", error=told)
+        runlog.write("lineage.failed", level="error", error=told)
 
 
 def _read() -> Json:
@@ -147,7 +147,7 @@ class _Schema:
                 allow_partial_qualification=True,
             )
         except SqlglotError as error:
-            journal.write(
+            runlog.write(
                 "lineage.unread", level="warning", model=node_id, error=str(error)
             )
             return {}

@@ -19,11 +19,11 @@ from pathlib import Path
 from psycopg import sql
 
 from gx import gate
-from ingest import ledger, load, settings
+from ingest import control, load, settings
+from ingest.control import Batch, Connection
 from ingest.errors import SeedbedError, ServiceError
-from ingest.journal import Report
 from ingest.lake import Lake, Manifest
-from ingest.ledger import Batch, Connection
+from ingest.runlog import Report
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import build, decisions, local
@@ -129,8 +129,8 @@ def drill(file: Path | None, report: Report) -> Drill:
         raise SeedbedError(f"there is no backup {file}; `./seedbed backup` makes one.")
     backup_at = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
     tables = metadata.enabled(metadata.load(settings.ROOT))
-    with ledger.connect() as live:
-        ledger.prepare(live)
+    with control.connect() as live:
+        control.prepare(live)
         report("drill: reading the warehouse's checksums")
         expected = checksums(live, tables)
         through = dict(
@@ -142,9 +142,9 @@ def drill(file: Path | None, report: Report) -> Drill:
             words = ["--no-owner", "--no-acl", "--exit-on-error", "--no-password"]
             _postgres("pg_restore", *words, f"--dbname={_database()}", str(file))
             restored_at = dt.datetime.now(dt.UTC)
-            with ledger.connect() as there:
-                ledger.prepare(there)
-                run_id = ledger.begin_run(there, "drill")
+            with control.connect() as there:
+                control.prepare(there)
+                run_id = control.begin_run(there, "drill")
                 batches = sum(
                     _replay(there, table, through.get(table.id, 0), run_id, report)
                     for table in tables
@@ -243,7 +243,7 @@ def _replay(
         for key, manifest in _manifests(lake, table)
         if after < manifest.batch_seq <= through
     ]
-    pending = ledger.pending(connection, table)
+    pending = control.pending(connection, table)
     if pending is not None:  # it was loaded when the backup was made
         gate.decide(connection, table, pending, run_id)
     for place, (key, manifest) in enumerate(later):
@@ -254,7 +254,7 @@ def _replay(
         following = later[place + 1][1] if place + 1 < len(later) else None
         if batch.state == "rejected" and _was_released(key, manifest, following):
             # A person has let it pass; the gate can't know.
-            ledger.release(connection, batch, manifest, "rejected")
+            control.release(connection, batch, manifest, "rejected")
             report(f"drill: {table.id}: {batch.batch_id} was released by a person")
     if later:
         report(f"drill: {table.id}: {len(later)} batches replayed")
@@ -308,8 +308,8 @@ def _adopted(
             key,
         ),
     )
-    planned = ledger.batch(connection, table.id, manifest.batch_seq)
-    return ledger.extracted(connection, planned, manifest, 0)
+    planned = control.batch(connection, table.id, manifest.batch_seq)
+    return control.extracted(connection, planned, manifest, 0)
 
 
 def _uncomparable(tables: Sequence[Table]) -> set[str]:
@@ -334,7 +334,7 @@ def checksums(connection: Connection, tables: Sequence[Table]) -> Checksums:
             continue
         through = None
         if place in logs:
-            through = ledger.released(connection, logs[place]).through
+            through = control.released(connection, logs[place]).through
         where = "" if through is None else f" where _batch_seq <= {through}"
         row = connection.execute(
             sql.SQL(

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 
 from psycopg.rows import dict_row
 
-from ingest import journal, locks, settings
+from ingest import locks, runlog, settings
+from ingest.control import Connection
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
-from ingest.ledger import Connection
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import artifacts, snowflake
@@ -400,7 +400,7 @@ def keep(connection: Connection, run_id: str) -> None:
                 _write(connection, other)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        journal.write("lineage.failed", level="error", run_id=run_id, error=told)
+        runlog.write("lineage.failed", level="error", run_id=run_id, error=told)
 
 
 def _write(connection: Connection, run_id: str) -> None:
@@ -431,10 +431,10 @@ def send(connection: Connection, pauses: Sequence[float] = (1, 5)) -> str | None
         if not _file(run_id).exists():
             keep(connection, run_id)
         if not _file(run_id).exists():
-            continue  # the journal says why
+            continue  # the run log says why
         fault = _send(connection, url, run_id, parts, pauses)
         if fault:
-            journal.write("lineage.unsent", level="error", run_id=run_id, error=fault)
+            runlog.write("lineage.unsent", level="error", run_id=run_id, error=fault)
             return fault
     return None
 

@@ -18,9 +18,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from ingest import ledger, settings
+from ingest import control, settings
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 
 # By name: what it means, with its unit. What ends in _total only grows.
 METRICS = {
@@ -120,11 +120,11 @@ class Exporter(Collector):
     def collect(self) -> Iterable[Metric]:
         started = time.monotonic()
         try:
-            with ledger.connect() as connection:
+            with control.connect() as connection:
                 samples = []
                 # Before the first run, the one that is behind an update as well.
-                with suppress(ledger.Unready):
-                    ledger.look(connection)
+                with suppress(control.Unready):
+                    control.look(connection)
                     samples = read(connection)
         except (SeedbedError, psycopg.Error):
             return _families([Sample("seedbed_up", {}, 0)])

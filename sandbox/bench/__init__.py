@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest import settings
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from ingest.seed import generate, metadata, seedfile
 from orchestration import build
 from sandbox import servers as embedded

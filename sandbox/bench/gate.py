@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gx import gate, process
-from ingest import ledger, settings
+from ingest import control, settings
 from ingest.seed import metadata, suites
 from ingest.seed.checks import CHECKS
 from ingest.seed.metadata import Rule, Table
@@ -73,7 +73,7 @@ def run(rows: int, rounds: int, report: Report) -> Outcome:
     """Check a batch of so many rows, `rounds` times each way."""
     table, expected = _table()
     outcome = Outcome(rows, len(expected))
-    with servers(report, ["postgres"]) as home, ledger.connect() as connection:
+    with servers(report, ["postgres"]) as home, control.connect() as connection:
         report(f"writing {rows:,} rows")
         script = Path(__file__).with_name("customers_batch.sql").read_text()
         for statement in script.split(";\n"):
@@ -95,7 +95,7 @@ def run(rows: int, rounds: int, report: Report) -> Outcome:
             "parameters": {suites.ROWS: rows},
             "warehouse": gate.address(),
         }
-        ledger.prepare(connection)
+        control.prepare(connection)
         for way in ("good", "bad"):
             if way == "bad":
                 connection.execute(

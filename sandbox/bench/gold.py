@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from ingest import load, settings
-from ingest.ledger import Connection
+from ingest.control import Connection
 from ingest.seed import metadata
 from sandbox.bench import HOME, Dbt, Goal, Report, Timed, release, servers
 

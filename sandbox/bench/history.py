@@ -18,8 +18,8 @@ from typing import Any
 import psycopg
 
 from ingest import load, settings
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from ingest.seed import metadata
 from sandbox.bench import Dbt, Goal, Report, own_project, release, servers, turns
 

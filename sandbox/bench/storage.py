@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from ingest.ledger import Connection
+from ingest.control import Connection
 from sandbox.bench import Report, servers
 
 # What one run of a part keeps; all else is rolled back.

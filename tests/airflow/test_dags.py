@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ingest import ledger
+from ingest import control
 from orchestration import decisions, pipeline
 from tests.airflow.conftest import PAUSE, Airflow, until
 from tests.clone import Clone
@@ -408,7 +408,7 @@ def test_a_backfill_beside_the_next_read_mends_what_was_read_damaged(
     )
     with built.inside():
         pipeline.run(built.tables(), command="run", with_build=False)
-        with ledger.connect() as connection:
+        with control.connect() as connection:
             decisions.release(connection, "shop.payments", "known", True)
         pipeline.run([], command="build", steps=())
     assert built.value("select count(*) from audit.quarantine") == 3
@@ -489,7 +489,7 @@ def test_what_a_killed_task_has_left_is_made_good_by_the_next_try(
     built.restore("airflow_due")
     log = airflow.home / "killed.log"
     killed = airflow.start(
-        "dags", "test", "source_to_lake", log=log, SEEDBED_KILL_AT="before_manifest"
+        "dags", "test", "source_to_lake", log=log, SEEDBED_FAILPOINT="before_manifest"
     )
     assert killed.wait(600) == -signal.SIGKILL, log.read_text(errors="replace")
     states = "select state, count(*) from audit.batch group by state"

@@ -125,7 +125,7 @@ FAULTS = {
     ),
 }
 
-# The kill points of ingest/killpoints.py by the runs that reach them; test_kills.py
+# The failpoints of ingest/failpoints.py by the runs that reach them; test_kills.py
 # has a test for each, tests/snowflake/test_publish.py those of a publish.
 IN_ANY_RUN = (
     "after_plan",

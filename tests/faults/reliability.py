@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ingest.killpoints import POINTS
+from ingest.failpoints import POINTS
 from tests.faults.matrix import FAULTS
 
 FOLDER = Path(__file__).parent

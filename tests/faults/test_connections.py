@@ -104,7 +104,7 @@ def test_what_was_uploaded_without_a_manifest_is_uploaded_to_the_same_keys(
     day_2_due: Clone,
 ) -> None:
     Run(
-        day_2_due, "suppliers", env={"SEEDBED_KILL_AT": "before_manifest"}
+        day_2_due, "suppliers", env={"SEEDBED_FAILPOINT": "before_manifest"}
     ).assert_killed()
     table = "shop.suppliers"
     orphans = {*in_bucket(day_2_due, table)}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ingest import ledger, load
+from ingest import control, load
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
 from tests.clone import Clone
@@ -58,8 +58,8 @@ def test_a_file_that_is_loaded_twice_changes_nothing_the_second_time(
 ) -> None:
     extracted(day_2_due, "suppliers")
     (table,) = day_2_due.tables("suppliers")
-    with day_2_due.inside(), ledger.connect() as connection:
-        batch = ledger.pending(connection, table)
+    with day_2_due.inside(), control.connect() as connection:
+        batch = control.pending(connection, table)
         assert batch
         with load.Loading(table) as loading:
             load.load(connection, table, batch, loading)
@@ -82,10 +82,10 @@ def test_rows_that_are_loaded_while_others_are_read_are_seen_once_and_at_the_end
     early = "from pg_stat_activity where state = 'idle in transaction'"
     with (
         day_2_due.inside(),
-        ledger.connect() as connection,
+        control.connect() as connection,
         load.Loading(table) as loading,
     ):
-        batch = ledger.pending(connection, table)
+        batch = control.pending(connection, table)
         assert batch
         manifest = Lake(day_2_due.root).manifest(batch.manifest_key)
         assert manifest

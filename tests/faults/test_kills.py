@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest import killpoints
-from ingest.ledger import table_lock
+from ingest import failpoints
+from ingest.control import table_lock
 from orchestration import build
 from tests.clone import (
     REPOSITORY,
@@ -53,7 +53,7 @@ def test_every_point_in_the_code_is_a_known_one_and_each_is_there() -> None:
         for path in folder.rglob("*.py")
         for name in re.findall(r'\breach\("(\w+)"\)', path.read_text())
     ]
-    assert sorted(used) == sorted(killpoints.POINTS), "each point once"
+    assert sorted(used) == sorted(failpoints.POINTS), "each point once"
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -61,7 +61,7 @@ def test_every_point_in_the_code_is_a_known_one_and_each_is_there() -> None:
 def test_killed_at_a_point_the_next_run_heals(
     day_2_due: Clone, played: Played, point: str
 ) -> None:
-    Run(day_2_due, env={"SEEDBED_KILL_AT": point}).assert_killed()
+    Run(day_2_due, env={"SEEDBED_FAILPOINT": point}).assert_killed()
     assert_undisturbed(day_2_due, played)
 
 
@@ -75,7 +75,7 @@ def test_killed_between_ranges_of_a_first_load_the_next_run_heals(
         cursor.execute("analyze table shop.order_items")
     with stack.options("shop,order_items,range_rows,300"):
         for _ in range(2):
-            Run(stack, "order_items", env={"SEEDBED_KILL_AT": point}).assert_killed()
+            Run(stack, "order_items", env={"SEEDBED_FAILPOINT": point}).assert_killed()
         read = "select count(parts) < count(*) from audit.batch_range"
         assert stack.value(read), "it was killed in between"
         result = stack.run("order_items", with_build=False)
@@ -97,7 +97,7 @@ def test_killed_at_each_point_with_each_load_type_the_next_run_heals(
     dice = random.Random(5)
     for minute, (point, table) in enumerate(pairs if nightly else pairs[::7]):
         trade(day_4, minute, dice)
-        run = Run(day_4, table, env={"SEEDBED_KILL_AT": point}, with_build=False)
+        run = Run(day_4, table, env={"SEEDBED_FAILPOINT": point}, with_build=False)
         run.assert_killed()
         assert_heals(day_4, table)
     assert_heals(day_4, with_build=True)
@@ -138,7 +138,7 @@ def test_killed_at_random_moments_again_and_again_the_next_run_heals(
 
 @pytest.mark.fault(23)
 def test_a_killed_run_leaves_no_lock_behind(day_2_due: Clone) -> None:
-    Run(day_2_due, env={"SEEDBED_KILL_AT": "in_load"}).assert_killed()
+    Run(day_2_due, env={"SEEDBED_FAILPOINT": "in_load"}).assert_killed()
     deadline = time.monotonic() + 10
     while True:
         held = day_2_due.value(
@@ -151,7 +151,7 @@ def test_a_killed_run_leaves_no_lock_behind(day_2_due: Clone) -> None:
 
 
 def test_a_killed_run_is_not_told_as_running_for_ever(day_2_due: Clone) -> None:
-    Run(day_2_due, env={"SEEDBED_KILL_AT": "after_plan"}).assert_killed()
+    Run(day_2_due, env={"SEEDBED_FAILPOINT": "after_plan"}).assert_killed()
     assert day_2_due.run("suppliers").state == "done"
     found = day_2_due.query("select state from audit.run order by started_at")
     assert ("running",) not in found

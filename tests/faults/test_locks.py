@@ -139,5 +139,5 @@ def test_an_error_that_nobody_foresaw_fails_its_table_alone(
     assert (result.state, result.exit_code) == ("failed", 1)
     (error,) = [str(o.error) for o in result.outcomes if o.error]
     assert "RuntimeError: a surprise" in error
-    assert "in fail" in day_2_due.logs(), "the traceback is in the journal"
+    assert "in fail" in day_2_due.logs(), "the traceback is in the run log"
     assert_heals(day_2_due, "suppliers", with_build=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger
+from ingest import control
 from orchestration import pipeline
 from orchestration.pipeline import RunResult
 from tests.clone import Clone
@@ -22,7 +22,7 @@ def run_beside(
     with contextlib.ExitStack() as held, monkeypatch.context() as patch:
         with clone.inside():
             for table in clone.tables(*busy):
-                held.enter_context(ledger.table_lock(table))
+                held.enter_context(control.table_lock(table))
 
         def build_then(*arguments: Any) -> Any:
             if ends_first:

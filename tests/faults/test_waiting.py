@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from ingest import ledger, locks
+from ingest import control, locks
 from ingest.errors import ConfigurationError, ServiceError
 from orchestration import preview
 from orchestration.watch import metrics
@@ -59,13 +59,13 @@ def test_no_lock_that_anybody_can_take_stops_anything(built: Clone) -> None:
 
 def locked(clone: Clone, name: str) -> str:
     """Who holds a lock of the platform."""
-    with clone.inside(), ledger.connect() as connection:
+    with clone.inside(), control.connect() as connection:
         return locks.holder(connection, name)
 
 
 def test_a_lock_is_held_by_one_session_for_as_long_as_it_lives(built: Clone) -> None:
-    with built.inside(), ledger.connect() as mine:
-        with ledger.connect() as theirs:
+    with built.inside(), control.connect() as mine:
+        with control.connect() as theirs:
             assert locks.take(theirs, "a")
             assert locks.take(theirs, "a"), "its own"
             assert not locks.take(mine, "a")
@@ -80,7 +80,7 @@ def test_a_lock_is_held_by_one_session_for_as_long_as_it_lives(built: Clone) -> 
         start = threading.Barrier(8)
 
         def want() -> None:
-            with ledger.connect() as own:
+            with control.connect() as own:
                 start.wait()
                 wins.append(locks.take(own, "b"))
                 start.wait()
@@ -108,9 +108,9 @@ def test_control_tables_that_are_as_they_should_be_are_left_alone(
             "and relnamespace = 'audit'::regnamespace"
         ):
             other.execute(f"select from audit.{name} limit 1")
-        with ledger.connect() as connection:
-            ledger.prepare(connection)
-            ledger.look(connection)
+        with control.connect() as connection:
+            control.prepare(connection)
+            control.look(connection)
     assert built.query(query) == before
 
 
@@ -120,35 +120,35 @@ def test_whoever_locks_what_has_to_be_altered_is_named(built: Clone) -> None:
         with built.connect() as other, built.inside(PGOPTIONS="-c lock_timeout=1s"):
             other.autocommit = False
             other.execute("select from audit.batch limit 1")
-            with ledger.connect() as connection:
-                assert "up to date" in str(_raised(ledger.Unready, connection))
+            with control.connect() as connection:
+                assert "up to date" in str(_raised(control.Unready, connection))
                 with pytest.raises(ServiceError) as told:
-                    ledger.prepare(connection)
+                    control.prepare(connection)
                 pid = other.info.backend_pid
                 assert f"audit.batch by seedbed, pid {pid} since" in str(told.value)
                 assert f"pg_terminate_backend({pid})" in str(told.value)
                 # The exporter alters nothing, and the warehouse does answer.
                 assert "seedbed_up 1.0" in metrics.text()
-        with built.inside(), ledger.connect() as connection:
-            ledger.prepare(connection)
-            ledger.look(connection)
+        with built.inside(), control.connect() as connection:
+            control.prepare(connection)
+            control.look(connection)
             connection.execute("update audit.schema_version set version = 99")
             newer = _raised(ConfigurationError, connection)
             assert "made by a newer Seedbed" in str(newer)
             with pytest.raises(ConfigurationError):
-                ledger.prepare(connection)
+                control.prepare(connection)
         done = built.cli("status")
         assert done.returncode == 2
         assert "update this project" in " ".join(done.stderr.split())
     finally:
         built.query("delete from audit.schema_version")
-        with built.inside(), ledger.connect() as connection:
-            ledger.prepare(connection)
+        with built.inside(), control.connect() as connection:
+            control.prepare(connection)
 
 
-def _raised(kind: type[Exception], connection: ledger.Connection) -> Exception:
+def _raised(kind: type[Exception], connection: control.Connection) -> Exception:
     with pytest.raises(kind) as told:
-        ledger.look(connection)
+        control.look(connection)
     return told.value
 
 
@@ -158,12 +158,12 @@ def test_before_the_first_run_there_is_a_plan_and_nothing_is_made(
     with built.connect("postgres") as server:
         server.execute("drop database if exists untouched")
         server.execute("create database untouched")
-    with built.inside(PGDATABASE="untouched"), ledger.connect() as connection:
+    with built.inside(PGDATABASE="untouched"), control.connect() as connection:
         (found,) = preview.preview(connection, built.tables("suppliers"))
         assert (found.what, found.error) == ("first load", None)
         assert found.rows > 0
         assert "seedbed_up 1.0" in metrics.text()
-        assert "no run yet" in str(_raised(ledger.Unready, connection))
+        assert "no run yet" in str(_raised(control.Unready, connection))
         assert not connection.execute("select to_regnamespace('audit')").fetchall()[0][
             0
         ]
@@ -178,9 +178,9 @@ def test_two_first_runs_at_once_make_the_control_tables_once(built: Clone) -> No
 
     def first() -> None:
         try:
-            with ledger.connect() as connection:
+            with control.connect() as connection:
                 start.wait()
-                ledger.prepare(connection)
+                control.prepare(connection)
         except BaseException as error:
             faults.append(error)
 
@@ -191,7 +191,7 @@ def test_two_first_runs_at_once_make_the_control_tables_once(built: Clone) -> No
         for thread in threads:
             thread.join()
         assert faults == []
-        with ledger.connect() as connection:
+        with control.connect() as connection:
             rows = connection.execute("select version from audit.schema_version")
             assert len(rows.fetchall()) == 1
 

@@ -8,7 +8,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from ingest import log
+from ingest import bronze_log
 from ingest.seed import metadata, seedfile
 from orchestration import build, reconcile
 from tests.clone import REPOSITORY
@@ -64,7 +64,7 @@ def _check(foreign: Foreign, schema: str) -> None:
         if not table.key or table.load_type == "full":
             continue  # what is live in the log, a snapshot's batch says
         columns = ", ".join(f'"{ours}"' for _, ours in names)
-        live = foreign.query(log.live_rows(table, 2**62, columns))
+        live = foreign.query(bronze_log.live_rows(table, 2**62, columns))
         assert sorted(live, key=str) == sorted(source, key=str), table.id
 
 

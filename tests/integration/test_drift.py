@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger
+from ingest import control
 from ingest.seed import seedfile
 from orchestration import summary
 from orchestration.pipeline import Outcome
@@ -61,7 +61,7 @@ def test_a_new_column_and_a_wider_type_come_through_to_silver(suppliers: Clone) 
         ("Web Site", "added", "followed"),
         ("website", "added", "followed"),
     ]
-    with suppliers.inside(), ledger.connect() as connection:
+    with suppliers.inside(), control.connect() as connection:
         told = summary.read(connection, result.run_id).schema_changes
     assert [c["column_name"] for c in told] == ["name", "Web Site", "website"]
     assert all("NULL in rows read before" in c["told"] for c in told[1:])

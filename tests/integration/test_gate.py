@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gx import failing, gate
-from ingest import ledger
+from ingest import control
 from ingest.seed.checks.not_null import NotNull
 from ingest.seed.checks.unique import Unique
 from ingest.seed.metadata import Rule, Table
@@ -60,10 +60,10 @@ def decided(clone: Clone, table: Table) -> dict[str, str]:
 
     The decision is undone afterwards.
     """
-    with clone.inside(), ledger.connect() as connection:
-        batch = ledger.pending(connection, table)
+    with clone.inside(), control.connect() as connection:
+        batch = control.pending(connection, table)
         assert batch
-        run_id = ledger.begin_run(connection, "test")
+        run_id = control.begin_run(connection, "test")
         after = gate.decide(connection, table, batch, run_id)
         found = dict(
             clone.query(

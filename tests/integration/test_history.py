@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from ingest.log import latest_rows
+from ingest.bronze_log import latest_rows
 from ingest.seed.metadata import Column, Source, Table
 from ingest.seed.options import Options
 from ingest.seed.types import parse

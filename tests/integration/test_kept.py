@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import ledger, settings, tidy
+from ingest import control, settings, tidy
 from orchestration import runs
 from orchestration.watch import drill, lineage
 from tests.clone import REPOSITORY, Clone
@@ -171,7 +171,7 @@ def test_what_runs_leave_is_kept_for_a_time(
     assert latest[-1].balanced
     # A decided batch leaves nothing on this disk.
     assert [p for p in (home / "lake").rglob("*") if p.is_file()] == []
-    with day_2_due.inside(), ledger.connect() as connection:
+    with day_2_due.inside(), control.connect() as connection:
         day_2_due.query(
             "insert into audit.alert (severity, message, kind, closed_at) values "
             "('warn', 'old', 'test', %s), ('warn', 'open', 'test 2', null)",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger
+from ingest import control
 from orchestration.watch import columns, lineage
 from tests.clone import REPOSITORY, Clone
 from tests.conftest import Played
@@ -72,8 +72,8 @@ def test_a_column_of_gold_is_followed_to_the_source(
 def test_a_run_that_was_killed_has_its_ends_from_the_next_one(
     day_4: Clone, played: Played
 ) -> None:
-    with day_4.inside(), ledger.connect() as connection:
-        dead = ledger.begin_run(connection, "run")
+    with day_4.inside(), control.connect() as connection:
+        dead = control.begin_run(connection, "run")
         connection.execute(
             "insert into audit.step (run_id, name, table_id, batch_seq) "
             "values (%s, 'extract', 'shop.orders', 1)",
@@ -124,7 +124,7 @@ class Endpoint:
 def sent(clone: Clone, port: int) -> str | None:
     """Send what waits; the fault that was met."""
     url = f"http://127.0.0.1:{port}"
-    with clone.inside(OPENLINEAGE_URL=url), ledger.connect() as connection:
+    with clone.inside(OPENLINEAGE_URL=url), control.connect() as connection:
         return lineage.send(connection, pauses=())
 
 

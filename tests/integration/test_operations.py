@@ -1,4 +1,4 @@
-"""What operators see of a table that is blocked and heals: alerts, metrics, journal."""
+"""What operators see of a table that is blocked and heals: alerts, metrics, run log."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ import pytest
 from jsonschema import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingest import ledger
+from ingest import control
 from orchestration import pipeline
 from orchestration.watch import alerts, endpoints, metrics, outbox
 from orchestration.watch.channels import Message
@@ -60,7 +60,7 @@ def measured() -> dict[tuple[str, str], float]:
 
 def sent(story: Story) -> None:
     with endpoints.listening() as (received, variables):
-        with pytest.MonkeyPatch.context() as patch, ledger.connect() as connection:
+        with pytest.MonkeyPatch.context() as patch, control.connect() as connection:
             for name, value in variables.items():
                 patch.setenv(name, value)
             patch.setenv("SEEDBED_NOTIFY_SUCCESS", "true")
@@ -82,12 +82,12 @@ def story(stack: Clone) -> Iterator[Story]:
         told.samples.append(measured())
         # Everything refuses; then nothing does.
         with endpoints.listening(status=500) as (_, variables):
-            with pytest.MonkeyPatch.context() as patch, ledger.connect() as connection:
+            with pytest.MonkeyPatch.context() as patch, control.connect() as connection:
                 for name, value in variables.items():
                     patch.setenv(name, value)
                 patch.setenv("SEEDBED_MAIL_URL", "smtp://127.0.0.1:1")
                 told.refused = alerts.send(connection, pauses=())
-        with ledger.connect() as connection:
+        with control.connect() as connection:
             told.still_open = alerts.still_open(connection)
         sent(told)
         told.results.append(move(stack))  # the same rows again: the same incident

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from ingest import ledger
+from ingest import control
 from orchestration import build
 from orchestration.cli.pages import write_report
 from orchestration.watch.pages import report
@@ -224,10 +224,10 @@ def test_a_report_on_many_tables_and_without_gold_is_readable(
 
 
 def test_a_run_that_only_looked_is_not_the_one_to_report(day_4: Clone) -> None:
-    with day_4.inside(), ledger.connect() as connection:
+    with day_4.inside(), control.connect() as connection:
         before = report.page(connection, [])
-        ledger.end_run(
-            connection, ledger.begin_run(connection, "reconcile"), "done", {}
+        control.end_run(
+            connection, control.begin_run(connection, "reconcile"), "done", {}
         )
         after = report.page(connection, [])
     run_id = day_4.value("select max(run_id) from audit.run where command = 'run'")

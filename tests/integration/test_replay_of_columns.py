@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger
+from ingest import control
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import HEADERS
 from orchestration import replay
@@ -35,7 +35,7 @@ def log(foreign: Foreign) -> set[Any]:
 
 def again(foreign: Foreign) -> None:
     """`rebuild --from-raw`, without the models."""
-    with foreign.inside(), ledger.connect() as connection:
+    with foreign.inside(), control.connect() as connection:
         replay.replay(connection, foreign.tables()[0], quiet)
 
 
@@ -87,7 +87,7 @@ def test_a_replay_across_changes_of_columns(
     assert log(foreign) == before
 
     # One that was cut off is told, and repeated.
-    done = ledger.replayed
+    done = control.replayed
     seen = []
 
     def die(*args: Any) -> None:
@@ -96,7 +96,7 @@ def test_a_replay_across_changes_of_columns(
             raise KeyboardInterrupt
         done(*args)
 
-    monkeypatch.setattr(ledger, "replayed", die)
+    monkeypatch.setattr(control, "replayed", die)
     with pytest.raises(KeyboardInterrupt):
         again(foreign)
     monkeypatch.undo()

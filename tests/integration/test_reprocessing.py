@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest import killpoints, ledger
+from ingest import control, failpoints
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.window import Request
 from orchestration import replay
@@ -218,14 +218,14 @@ def test_the_log_made_from_raw_is_the_log(fresh: Clone) -> None:
     before = {name: log(fresh, name) for name in names}
     fresh.query("truncate bronze.shop__orders")
     fresh.query("delete from bronze.shop__customers where customer_id % 2 = 0")
-    with fresh.inside(), ledger.connect() as connection:
+    with fresh.inside(), control.connect() as connection:
         for table in fresh.tables(*names):
             replay.replay(connection, table, print)
     assert {name: log(fresh, name) for name in names} == before
     with fresh.source() as cursor:
         cursor.execute("select count(*) from shop.orders where order_id is null")
     fresh.query("drop table bronze.shop__orders cascade")
-    with fresh.inside(), ledger.connect() as connection:
+    with fresh.inside(), control.connect() as connection:
         replay.replay(connection, fresh.tables("shop.orders")[0], print)
     assert log(fresh, "shop.orders") == before["shop.orders"]
 
@@ -234,7 +234,7 @@ def test_a_replay_without_its_raw_files_changes_nothing(day_1: Clone) -> None:
     before = log(day_1, "shop.orders")
     with (
         day_1.inside(),
-        ledger.connect() as connection,
+        control.connect() as connection,
         pytest.raises(SeedbedError, match="no longer in the lake"),
     ):
         replay.replay(connection, day_1.tables("shop.orders")[0], print)
@@ -244,14 +244,14 @@ def test_a_replay_without_its_raw_files_changes_nothing(day_1: Clone) -> None:
 def test_a_first_load_in_ranges_is_resumed_where_it_was_killed(
     fresh: Clone, played: Played
 ) -> None:
-    assert "after_range" in killpoints.POINTS
+    assert "after_range" in failpoints.POINTS
     fresh.restore("empty", source="day_1")
     lines = [f"{t},range_rows,300" for t in ("shop,order_items", "shop,payments")]
     with fresh.source() as cursor:
         cursor.execute("analyze table shop.order_items, shop.payments")
     with fresh.options(*lines):
         for _ in range(2):
-            Run(fresh, env={"SEEDBED_KILL_AT": "after_range"}).assert_killed()
+            Run(fresh, env={"SEEDBED_FAILPOINT": "after_range"}).assert_killed()
         (read, planned) = fresh.query(
             "select count(parts), count(*) from audit.batch_range"
         )[0]

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from ingest import ledger, load, retry
+from ingest import control, load, retry
 from ingest.seed.metadata import Table
 from orchestration import pipeline
 from tests.clone import Clone, neutral_environment
@@ -203,7 +203,7 @@ def test_a_moved_table_s_log_is_prepared_once(
     prepared: list[str] = []
     real = load.prepare
 
-    def prepare(connection: ledger.Connection, table: Table) -> None:
+    def prepare(connection: control.Connection, table: Table) -> None:
         prepared.append(table.id)
         real(connection, table)
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from ingest import log
+from ingest import bronze_log
 from ingest.seed import metadata, seedfile
 from orchestration import build, reconcile
 from tests.foreign import Foreign
@@ -56,7 +56,7 @@ def _check(foreign: Foreign, schema: str) -> None:
             for row in foreign.silver(table.model)
         }
         assert silver == source, table.id
-        live = log.live_rows(table, 2**62, "id, status, updated_at")
+        live = bronze_log.live_rows(table, 2**62, "id, status, updated_at")
         assert set(foreign.query(live)) == source, table.id
         if table.has_history:
             name = f"{table.model}_history"

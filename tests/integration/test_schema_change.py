@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, load
+from ingest import control, load
 from ingest.errors import SeedbedError
 from orchestration import build
 from tests.clone import Clone, key_of, quiet, seed
@@ -221,8 +221,8 @@ def test_views_survive_a_wider_log_with_their_rights_and_comments(
     assert "security_barrier=true" in str(before)
     start, old, wide = next(w for w in WIDER if w[0].startswith("shop,products"))
     with seeded(clone, retyped(start, old, wide)), clone.inside():
-        with ledger.connect() as connection:
-            ledger.prepare(connection)
+        with control.connect() as connection:
+            control.prepare(connection)
             load.prepare(connection, *clone.tables("shop.products"))
     assert column_types(clone, "bronze", "shop__products")["name"] == (
         "character varying(255)"
@@ -350,6 +350,6 @@ def test_a_materialized_view_in_the_way_is_told(day_1: Clone) -> None:
         "from staging.stg_shop__suppliers"
     )
     edit = retyped(SUPPLIER_NAME + "name,", "varchar(120)", "text")
-    with seeded(day_1, edit), day_1.inside(), ledger.connect() as connection:
+    with seeded(day_1, edit), day_1.inside(), control.connect() as connection:
         with pytest.raises(SeedbedError, match="could not be fitted"):
             load.prepare(connection, *day_1.tables("shop.suppliers"))

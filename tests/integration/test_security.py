@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest import ledger
+from ingest import control
 from orchestration import build, probe
 from sandbox.servers.postgres import Postgres
 from sandbox.servers.service import Stack
@@ -58,10 +58,10 @@ def masked(value: Any, pii: str) -> Any:
 
 def leaks(clone: Clone) -> list[str]:
     """What `./seedbed security probe` tells."""
-    with clone.inside(), ledger.connect() as connection:
-        run_id = ledger.begin_run(connection, "security probe")
+    with clone.inside(), control.connect() as connection:
+        run_id = control.begin_run(connection, "security probe")
         found = probe.probe(connection, run_id)
-        ledger.end_run(connection, run_id, "done", {})
+        control.end_run(connection, run_id, "done", {})
     return [leak.told for leak in found]
 
 
@@ -504,8 +504,8 @@ def test_a_view_that_is_as_it_should_be_is_left_alone(clone: Clone) -> None:
 def test_without_its_roles_it_says_what_was_not_asserted_and_who_else_has_rights(
     clone: Clone,
 ) -> None:
-    with clone.inside(SEEDBED_ROLES="absent"), ledger.connect() as connection:
-        run_id = ledger.begin_run(connection, "security probe")
+    with clone.inside(SEEDBED_ROLES="absent"), control.connect() as connection:
+        run_id = control.begin_run(connection, "security probe")
         found = probe.probe(connection, run_id)
     # Whose roles have another beginning are nobody here.
     assert {leak.role for leak in found} == {

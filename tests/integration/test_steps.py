@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, retry
+from ingest import control, retry
 from ingest.errors import ConfigurationError, NotDoneError, SeedbedError
 from ingest.seed import seedfile
 from orchestration import steps
@@ -157,7 +157,7 @@ def test_people_are_told_where_the_warehouse_can_not_be_reached(
         assert part in message["text"]
     assert (due.root / message["runbook"]).exists()
     with due.inside(PGPORT="1"), pytest.raises(SeedbedError) as told:
-        ledger.connect()
+        control.connect()
     assert retry.may_pass(told.value)
 
 

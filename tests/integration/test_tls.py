@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import duck, ledger, settings
+from ingest import control, duck, settings
 from ingest.errors import ServiceError, first_line
 from ingest.seed import metadata
 from ingest.sources.mysql import source
@@ -186,7 +186,7 @@ def encrypted_warehouse(
 
 def both_ways(engine_folder: Path) -> None:
     """Reach the warehouse as the runner and as DuckDB do."""
-    with ledger.connect() as connection:
+    with control.connect() as connection:
         assert connection.pgconn.ssl_in_use
     with duck.engine(engine_folder) as engine:
         duck.attach_warehouse(engine, settings.warehouse())
@@ -220,7 +220,7 @@ def test_a_warehouse_that_another_authority_signed_is_refused(
         }
         with stack.inside(**env):
             with pytest.raises(ServiceError, match="certificate"):
-                ledger.connect()
+                control.connect()
             with (
                 duck.engine(tmp_path) as engine,
                 pytest.raises(duck.duckdb.Error, match="certificate"),
@@ -237,7 +237,7 @@ def test_a_warehouse_refuses_what_is_not_encrypted(
     with encrypted_warehouse(stack, certificates) as place:
         with stack.inside(**place, PGSSLMODE="disable"):
             with pytest.raises(ServiceError) as told:
-                ledger.connect()
+                control.connect()
         assert "can't be reached" in first_line(told.value)
 
 
@@ -252,6 +252,6 @@ def test_a_client_s_certificate_is_shown_to_the_warehouse(
             "PGSSLROOTCERT": str(certificates.ca),
         }
         with stack.inside(**env), pytest.raises(ServiceError):
-            ledger.connect()
+            control.connect()
         with stack.inside(**env, PGSSLCERT=str(cert), PGSSLKEY=str(key)):
             both_ways(tmp_path)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingest import ledger
+from ingest import control
 from ingest.errors import ServiceError
 from orchestration import parity, publish, snowflake, steps
 from orchestration.parity import Comparison
@@ -83,7 +83,7 @@ def story(stack: Clone, emulated: dict[str, str]) -> Story:
         parity_1 = parity.run()
         before_kill = contents("silver", "gold")
     stack.day(2)
-    killed = Run(stack, env=emulated | {"SEEDBED_KILL_AT": "in_publish"})
+    killed = Run(stack, env=emulated | {"SEEDBED_FAILPOINT": "in_publish"})
     killed.wait(600)  # it parses the project for both warehouses
     killed.assert_killed()
     with stack.inside(**emulated):
@@ -292,8 +292,8 @@ def as_airflow_does(stack: Clone) -> str:
     for table in stack.tables():
         steps.move(run_id, table.id, ["load"], quiet)
     published = steps.publish(run_id, quiet)
-    with ledger.connect() as connection:
-        ledger.end_run(connection, run_id, "done", {}, "", 0)
+    with control.connect() as connection:
+        control.end_run(connection, run_id, "done", {}, "", 0)
     return published
 
 

@@ -155,7 +155,7 @@ def test_an_incomplete_installation_heals(root: Path, loss: str) -> None:
 def test_killed_at_any_step_it_leaves_nothing_half_and_heals(
     root: Path, state: str
 ) -> None:
-    """Each call that changes a directory is a kill point, and all are tried."""
+    """Each call that changes a directory is a failpoint, and all are tried."""
     step = 0
     while True:
         shutil.rmtree(root / "dbt_packages", ignore_errors=True)

@@ -1,8 +1,8 @@
-"""Each fault has a test, each kill point too, and the page names just those."""
+"""Each fault has a test, each failpoint too, and the page names just those."""
 
 import re
 
-from ingest import killpoints
+from ingest import failpoints
 from tests.faults import reliability
 from tests.faults.matrix import FAULTS, IN_A_PUBLISH, IN_ANY_RUN, IN_RANGES
 
@@ -25,9 +25,9 @@ def test_each_fault_is_described_and_has_a_test() -> None:
     assert sorted(reliability.tests()) == WANTED
 
 
-def test_each_kill_point_has_a_test() -> None:
+def test_each_failpoint_has_a_test() -> None:
     tested = (*IN_ANY_RUN, *IN_RANGES, *IN_A_PUBLISH)
-    assert sorted(tested) == sorted(killpoints.POINTS)
+    assert sorted(tested) == sorted(failpoints.POINTS)
 
 
 def test_the_page_names_the_tests_that_there_are() -> None:
@@ -37,7 +37,7 @@ def test_the_page_names_the_tests_that_there_are() -> None:
     for number, (what, outcome, links, _) in found.items():
         assert (what, outcome) == FAULTS[number]
         assert links == "; ".join(test.link for test in proofs[number]), number
-    points = ", ".join(f"`{point}`" for point in killpoints.POINTS)
+    points = ", ".join(f"`{point}`" for point in failpoints.POINTS)
     assert points in " ".join(reliability.PAGE.read_text().split())
 
 

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from psycopg import errors
 
 from ingest import retry, stop
+from ingest.control import Busy
 from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, ServiceError
-from ingest.ledger import Busy
 
 PASSING = [
     pymysql.OperationalError(

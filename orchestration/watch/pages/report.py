@@ -14,7 +14,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from ingest.ledger import Connection
+from ingest.control import Connection
 from ingest.seed.metadata import Table
 from orchestration import build, summary
 from orchestration.watch.pages import html

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gx import gate
 from ingest import settings
+from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.ledger import Connection
 from ingest.seed.metadata import Table
 from orchestration import build
 from orchestration.watch.pages import html, report, sanitise

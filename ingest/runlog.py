@@ -1,4 +1,4 @@
-"""The journal: what a run does, as JSON lines and as rows of `audit.step`.
+"""The run log: what a run does, as JSON lines and as rows of `audit.step`.
 
 One place for both. A line has `time`, `level`, `event` and, where they are known,
 `run_id` and `table`; `SEEDBED_LOG` names another file, or `-` for standard error. No
@@ -58,7 +58,7 @@ def write(event: str, *, level: str = "info", **facts: object) -> None:
 
 
 def telling(run_id: str, report: Report) -> Report:
-    """A report that is written to the journal as well."""
+    """A report that is written to the run log as well."""
 
     def tell(line: str) -> None:
         write("progress", run_id=run_id, message=line)
@@ -68,7 +68,7 @@ def telling(run_id: str, report: Report) -> Report:
 
 
 def unforeseen(table_id: str, error: Exception) -> SeedbedError:
-    """What nobody foresaw of a table, with its traceback in the journal."""
+    """What nobody foresaw of a table, with its traceback in the run log."""
     where = "".join(traceback.format_tb(error.__traceback__))
     said = f"{type(error).__name__}: {first_line(error)}"
     facts = {"table": table_id, "error": said, "traceback": where}

@@ -1,7 +1,7 @@
 """Named places between two steps where the tests kill the process.
 
 Kept in the product, so that what is tested is what runs; without the variable
-`SEEDBED_KILL_AT` a point costs one look into the environment.
+`SEEDBED_FAILPOINT` a point costs one look into the environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POINTS = (
 
 
 def reach(point: str) -> None:
-    """Pass a kill point; the process ends here when the environment asks for it."""
+    """Pass a failpoint; the process ends here when the environment asks for it."""
     assert point in POINTS, point
-    if os.environ.get("SEEDBED_KILL_AT") == point:
+    if os.environ.get("SEEDBED_FAILPOINT") == point:
         os.kill(os.getpid(), signal.SIGKILL)

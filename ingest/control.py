@@ -23,7 +23,7 @@ from psycopg import conninfo, sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from ingest import journal, locks, settings
+from ingest import locks, runlog, settings
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, first_line
 from ingest.lake import Lake, Manifest
 from ingest.seed.metadata import Table
@@ -295,7 +295,7 @@ def _close_dead_runs(connection: Connection) -> None:
         "and audit.is_alive(lock.pid, lock.session_start)) returning run_id"
     ).fetchall()
     for (run_id,) in dead:
-        journal.write("run.died", level="error", run_id=run_id)
+        runlog.write("run.died", level="error", run_id=run_id)
         _close_steps(connection, run_id)
         locks.forget(connection, f"run/{run_id}")
 
@@ -335,7 +335,7 @@ def begin_run(connection: Connection, command: str) -> str:
     connection.execute(
         "insert into audit.run (run_id, command) values (%s, %s)", (run_id, command)
     )
-    journal.write("run.started", run_id=run_id, command=command)
+    runlog.write("run.started", run_id=run_id, command=command)
     return run_id
 
 
@@ -418,7 +418,7 @@ def end_run(
     level = "error" if state == "failed" else "info"
     seconds = {name: round(took, 3) for name, took in steps.items()}
     facts = {"state": state, "seconds": seconds, "retries": retries, "error": error}
-    journal.write("run.ended", level=level, run_id=run_id, **facts)
+    runlog.write("run.ended", level=level, run_id=run_id, **facts)
     connection.execute("select audit.refresh_alerts()")
 
 
