@@ -1,4 +1,4 @@
-"""The errors a person sees: one paragraph each, with the exit code to end on."""
+"""The errors a person sees: what and where, a hint, and the exit code to end on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OF_FILES = {
 
 
 class SeedbedError(Exception):
-    """A failure told in one paragraph: what, where, and what to type next.
+    """A failure: what and where in one sentence, then a hint with what to type.
 
     `exit_code`: 1 finished with tables blocked or failed, 2 wrong usage or
     configuration, 3 a service is out of reach.
@@ -32,8 +32,11 @@ class SeedbedError(Exception):
 
     exit_code = 1
 
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(f"{what}\nhint: {hint}" if hint else what)
 
-def hint(wrong: str, known: Iterable[str]) -> str:
+
+def meant(wrong: str, known: Iterable[str]) -> str:
     """The known name that is most like a wrong one, as a question; '' for none."""
     close = difflib.get_close_matches(wrong, list(known), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import hint
+from ingest.errors import meant
 
 if TYPE_CHECKING:
     from ingest.seed.metadata import Table
@@ -165,7 +165,7 @@ def _source_column(table: Table, name: str) -> Iterator[str]:
     known = [c.source_name for c in table.columns]
     column = getattr(table.options, name)
     if column not in known:
-        yield f"{name} {column!r} is not a column of {table.id}.{hint(column, known)}"
+        yield f"{name} {column!r} is not a column of {table.id}.{meant(column, known)}"
 
 
 def _columns(table: Table, name: str) -> Iterator[str]:
@@ -176,7 +176,7 @@ def _columns(table: Table, name: str) -> Iterator[str]:
         if column not in known:
             yield (
                 f"{name} {column!r} is not a name in columns.csv of "
-                f"{table.id}.{hint(column, known)}"
+                f"{table.id}.{meant(column, known)}"
             )
 
 

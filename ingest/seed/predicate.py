@@ -21,7 +21,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from ingest.errors import hint
+from ingest.errors import meant
 from ingest.seed.types import CanonicalType
 
 if TYPE_CHECKING:  # it costs each command's start-up, and few meet a predicate
@@ -53,7 +53,7 @@ def parse(text: str, columns: Mapping[str, CanonicalType]) -> Predicate:
             word.lower() in _WORDS or word in columns
         ):
             raise ValueError(
-                f"{word!r} is not a column of the table.{hint(word, columns)}"
+                f"{word!r} is not a column of the table.{meant(word, columns)}"
             )
 
     class Words(Tokenizer):

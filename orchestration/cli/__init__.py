@@ -102,7 +102,7 @@ def cli(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; errors become one paragraph and an exit code."""
+    """Run the command line; an error becomes what, a hint and an exit code."""
     debug = "--debug" in sys.argv
     # What is ended by a signal leaves semaphores to this tracker, which frees them.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
@@ -124,9 +124,11 @@ def main() -> None:
             raise
         told = _locked(error) or ordinary(error)
         text = str(told) if told else _unforeseen(error)
-        Console(stderr=True, highlight=False).print(
-            f"[red]error[/]: {escaped(text)}", soft_wrap=True
-        )
+        what, hint, way = text.partition("\nhint: ")
+        shown = f"[red]error[/]: {escaped(what)}"
+        if hint:
+            shown += f"\n[cyan]hint[/]: {escaped(way)}"
+        Console(stderr=True, highlight=False).print(shown, soft_wrap=True)
         code = told.exit_code if told else SeedbedError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.errors import hint
+from ingest.errors import meant
 from ingest.seed import types
 from ingest.seed.checks.base import Arguments, Check, Model
 from ingest.seed.types import CanonicalType
@@ -67,13 +67,13 @@ class Equals(Check[Aggregate]):
         if asked.model not in near:
             raise ValueError(
                 f"equals takes the model of an enabled table of {table.source.name}, "
-                f"not {asked.model!r}.{hint(asked.model, near)}"
+                f"not {asked.model!r}.{meant(asked.model, near)}"
             )
         kinds = {c.name: c.type for c in near[asked.model].columns}
         for name in (asked.column, *asked.by):
             if name not in kinds:
                 raise ValueError(
-                    f"equals: {asked.model} has no column {name!r}.{hint(name, kinds)}"
+                    f"equals: {asked.model} has no column {name!r}.{meant(name, kinds)}"
                 )
         if asked.by and len(asked.by) != len(self.key):
             raise ValueError(

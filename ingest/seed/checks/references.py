@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ingest.errors import hint
+from ingest.errors import meant
 from ingest.seed import types
 from ingest.seed.checks.base import Arguments, Check, Model
 
@@ -35,7 +35,7 @@ class References(Check[tuple[str, str]]):
         if self.argument not in kinds:
             raise ValueError(
                 f"references takes MODEL.COLUMN of an enabled table, not "
-                f"{self.argument!r}.{hint(self.argument, kinds)}"
+                f"{self.argument!r}.{meant(self.argument, kinds)}"
             )
         if not types.are_comparable(self.kind, other := kinds[self.argument]):
             raise ValueError(

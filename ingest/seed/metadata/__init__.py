@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ingest.errors import ConfigurationError, hint
+from ingest.errors import ConfigurationError, meant
 from ingest.seed.metadata.model import (
     HARMLESS,
     PII_CLASSES,
@@ -79,7 +79,7 @@ def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table
             names = [t.id for t in live]
             raise ConfigurationError(
                 f"--tables {pattern}: no enabled table of the metadata seed has "
-                f"that name.{hint(pattern, [*names, *(t.model for t in live)])} "
+                f"that name.{meant(pattern, [*names, *(t.model for t in live)])} "
                 f"There are: {', '.join(names)}."
             )
         chosen += [t for t in found if t not in chosen]

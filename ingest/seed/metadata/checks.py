@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ingest.errors import hint
+from ingest.errors import meant
 from ingest.seed.metadata.model import Column, Table
 from ingest.seed.metadata.names import LONGEST_LOG, LONGEST_MODEL, OF_SNAPSHOTS
 from ingest.seed.metadata.rows import HEADERS
@@ -83,7 +83,7 @@ def _watermark(table: Table) -> Iterator[str]:
     if name and column is None:
         yield (
             f"watermark_column {name!r} is not a column of {table.id}."
-            f"{hint(name, names)}"
+            f"{meant(name, names)}"
         )
     if column and column.type.name not in ("timestamp", "timestamptz"):
         yield (

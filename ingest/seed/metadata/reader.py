@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from ingest.errors import hint
+from ingest.errors import meant
 from ingest.seed import options as table_options
 from ingest.seed import types
 from ingest.seed.checks import CHECKS, LAYERS, Check
@@ -113,7 +113,7 @@ class _Reader(Files):
                 self.fault(
                     row,
                     f"timezone {row['timezone']!r} is not known."
-                    f"{hint(row['timezone'], zones)} Use a name such as 'UTC'",
+                    f"{meant(row['timezone'], zones)} Use a name such as 'UTC'",
                 )
         # The model has the header's order.
         return {row["source"]: Source(*row.values.values()) for row in rows}
@@ -337,7 +337,7 @@ class _Reader(Files):
             self.fault(
                 row,
                 f"column {column!r} is not a name in columns.csv of "
-                f"{row['source']}.{row['table']}.{hint(column, columns)}",
+                f"{row['source']}.{row['table']}.{meant(column, columns)}",
             )
         else:
             try:

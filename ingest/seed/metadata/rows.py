@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.errors import ConfigurationError, hint
+from ingest.errors import ConfigurationError, meant
 from ingest.seed.metadata.names import faults_of_name
 
 FOLDER = Path("seeds/metadata")
@@ -120,7 +120,7 @@ class Files:
         if value not in names:
             self.fault(
                 row,
-                f"{column} {value!r} is not known.{hint(value, names)} "
+                f"{column} {value!r} is not known.{meant(value, names)} "
                 f"One of: {', '.join(names)}",
             )
         return value
@@ -169,5 +169,5 @@ class Files:
             lines_too = f", which {number} lines name" if number > 1 else ""
             self.fault(
                 lines[0],
-                f"{what} {name!r} is not in {file}{lines_too}.{hint(name, known)}",
+                f"{what} {name!r} is not in {file}{lines_too}.{meant(name, known)}",
             )
