@@ -36,7 +36,7 @@ from sandbox import servers as embedded
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.postgres import Postgres, binaries
 from sandbox.servers.service import Stack
-from tests import comparator
+from tests import comparator, forked
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # The folders of Python, from the lowest layer to the highest.
@@ -147,6 +147,8 @@ class Clone:
         self.operator = secrets.token_urlsafe(24)
         # Whether a run builds gold, which takes it most of its time.
         self.gold = True
+        # The tables of a run that names none; all where there are none.
+        self.few: tuple[str, ...] = ()
         # Tables that may differ from their sources after a run that says done, with
         # the reason; `*` stands for all.
         self.excused: dict[str, str] = {}
@@ -208,8 +210,8 @@ class Clone:
             yield
 
     def tables(self, *patterns: str) -> list[metadata.Table]:
-        """The seed's enabled tables, or those named."""
-        return metadata.enabled(metadata.load(self.root), patterns)
+        """The seed's enabled tables, or those named; see `few`."""
+        return metadata.enabled(metadata.load(self.root), patterns or self.few)
 
     def run(self, *patterns: str, **options: Any) -> pipeline.RunResult:
         """`./seedbed run`, in this process, which imports dbt only once.
@@ -279,21 +281,20 @@ class Clone:
 
     def cli(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """`./seedbed WORDS` as a process of its own; after a run as after `run`."""
-        done = subprocess.run(
-            self.command(*words),
-            cwd=self.root,
-            env=neutral_environment() | env,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
+        done = forked.seedbed(
+            self.root,
+            self.command(*words)[3:],
+            neutral_environment() | env,
+            gold=self.gold,
         )
         if words[:1] == ("run",) and done.returncode == 0 and self.env:
             self.assert_newest_run_is_as_sources()
         return done
 
     def command(self, *words: str) -> list[str]:
-        """The command line of `./seedbed WORDS`."""
+        """The command line of `./seedbed WORDS`; a run is of the few tables."""
+        if words[:1] == ("run",) and "--tables" not in words:
+            words += tuple(word for t in self.few for word in ("--tables", t))
         return [sys.executable, "-m", "orchestration", *words]
 
     def dbt(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

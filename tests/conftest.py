@@ -160,16 +160,17 @@ def played(stack: Clone) -> Played:
 
 
 @pytest.fixture(autouse=True)
-def _layers(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Runs of a test that is marked `up_to_silver` build no gold."""
-    is_marked = request.node.get_closest_marker("up_to_silver")
-    if not is_marked or "stack" not in request.fixturenames:
+def _what_runs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs of a test that is marked `few` are of those tables, and build no gold."""
+    few = request.node.get_closest_marker("few")
+    to_silver = few or request.node.get_closest_marker("up_to_silver")
+    if not to_silver or "stack" not in request.fixturenames:
         yield
         return
     stack: Clone = request.getfixturevalue("stack")
-    stack.gold = False
+    stack.gold, stack.few = False, few.args if few else ()
     yield
-    stack.gold = True
+    stack.gold, stack.few = True, ()
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,11 @@
     {%- set place = node.database ~ '.security' -%}
     {%- set view = node.database ~ '.' ~ serving_schema() ~ '.' ~ node.alias -%}
     {%- set row_filter = node.config.meta.get('row_filter') -%}
+    {%- set classes = pii_classes(node=node) -%}
     {%- set sql -%}
 create or replace secure view {{ view }} (
     {%- for column in node.columns.values() %}
-    {{ column.name }} with tag ({{ place }}.pii = '{{ pii_class(column) or "none" }}')
+    {{ column.name }} with tag ({{ place }}.pii = '{{ classes.get(column.name, "none") }}')
     {{- ',' if not loop.last }}
     {%- endfor %}
 )

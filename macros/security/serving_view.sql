@@ -29,11 +29,9 @@ from {{ node.database }}.{{ node.schema }}.{{ node.alias }}
             {%- do shown.append(column) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- set classes = [] -%}
-    {%- for column in shown if pii_class(column) -%}
-        {%- do classes.append(column) -%}
-    {%- endfor -%}
-    {%- set asks_who = classes or row_filter -%}
+    {%- set classes = pii_classes(node=node) -%}
+    {%- set personal = shown | selectattr('name', 'in', classes) | list -%}
+    {%- set asks_who = personal or row_filter -%}
     {%- set sql -%}
     {%- if asks_who %}
 with
@@ -54,7 +52,7 @@ reader as (
 select
     {%- for column in shown %}
     {%- set name = 'model.' ~ adapter.quote(column.name) %}
-    {%- set pii = pii_class(column) %}
+    {%- set pii = classes.get(column.name) %}
     {%- if pii %}
     {%- set masked = mask(column=name, data_type=column.data_type, pii=pii) %}
     cast(

@@ -380,6 +380,7 @@ def state_of(clone: Clone) -> dict[str, list[str]]:
     return {name: rows for name, rows in found.items() if not told.search(name)}
 
 
+@pytest.mark.long
 def test_a_backfill_beside_the_next_read_mends_what_was_read_damaged(
     built: Clone, airflow: Airflow
 ) -> None:

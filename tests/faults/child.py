@@ -1,27 +1,18 @@
-"""Runs in processes of their own, which a test may kill.
-
-They are forked from a process that has everything imported and does nothing else,
-so that one costs no more than what it does: no second for Python, no six for dbt.
-"""
+"""Runs in processes of their own, which a test may kill."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orchestration import pipeline
-from tests.clone import REPOSITORY, Clone
-
-_context = multiprocessing.get_context("forkserver")
+from tests import forked
+from tests.clone import Clone
 
 
 def run(
@@ -42,18 +33,14 @@ class Run:
         env: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
-        _start_the_forkserver()
         number, name = tempfile.mkstemp(".log", "run-", clone.root / ".seedbed" / "log")
         os.close(number)
         self._log = Path(name)
-        self._process = _context.Process(
-            target=_main,
-            args=(
-                *(clone.root, clone.env, clone.gold),
-                *(dict(env or {}), patterns, options, self._log),
-            ),
+        self._process = forked.start(
+            _main,
+            *(clone.root, clone.env, clone.gold, clone.few),
+            *(dict(env or {}), patterns, options, self._log),
         )
-        self._process.start()
         assert self._process.pid
         self.pid = self._process.pid
 
@@ -92,33 +79,19 @@ class Run:
         return self._log.read_text(errors="replace")
 
 
-def _start_the_forkserver() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        # Not every Python hands its own path on to what is imported beforehand.
-        patch.setenv("PYTHONPATH", str(REPOSITORY))
-        # Who is killed leaves semaphores behind, which is then told at length.
-        told = "ignore::UserWarning:multiprocessing.resource_tracker"
-        patch.setenv("PYTHONWARNINGS", told)
-        imported = ["tests.faults.child", "boto3.s3.transfer"]
-        imported += ["dbt.cli.main", "dbt.adapters.postgres"]
-        _context.set_forkserver_preload(imported)
-        forkserver.ensure_running()
-
-
 def _main(
     root: Path,
     found: dict[str, str],
     gold: bool,
+    few: tuple[str, ...],
     env: dict[str, str],
     patterns: tuple[str, ...],
     options: dict[str, Any],
     log: Path,
 ) -> None:
-    output = os.open(log, os.O_WRONLY)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    forked.write_to(log)
     clone = Clone(root)
-    clone.env, clone.gold = found, gold
+    clone.env, clone.gold, clone.few = found, gold, few
     code = 1
     try:
         result = run(clone, env, *patterns, **options)

@@ -12,6 +12,7 @@ from sandbox.servers.service import Stack
 from tests.clone import Clone, quiet
 from tests.faults.oracle import assert_heals
 
+pytestmark = pytest.mark.up_to_silver
 WRONG = "wr0ng-pass-phrase"
 
 
@@ -234,8 +235,7 @@ def test_a_table_that_may_not_be_read(day_2_due: Clone) -> None:
 def test_a_model_that_does_not_parse_is_told_and_the_rows_wait_for_it(
     day_2_due: Clone,
 ) -> None:
-    path = day_2_due.root / "models" / "gold" / "zz_broken.sql"
-    path.parent.mkdir(exist_ok=True)
+    path = day_2_due.root / "models" / "silver" / "zz_broken.sql"
     path.write_text("select * from {{ ref('nothing_of_that_name') }}")
     try:
         done = run(day_2_due, "suppliers")
@@ -250,8 +250,7 @@ def test_a_model_that_does_not_parse_is_told_and_the_rows_wait_for_it(
 def test_a_model_that_fails_is_told_with_1_and_built_once_it_is_mended(
     day_2_due: Clone,
 ) -> None:
-    path = day_2_due.root / "models" / "gold" / "zz_broken.sql"
-    path.parent.mkdir(exist_ok=True)
+    path = day_2_due.root / "models" / "silver" / "zz_broken.sql"
     path.write_text("select 1 / count(*) * 0 as a, nothing from {{ ref('suppliers') }}")
     try:
         done = run(day_2_due, "suppliers")

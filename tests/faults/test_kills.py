@@ -3,7 +3,6 @@
 import itertools
 import random
 import re
-import subprocess
 import time
 from collections.abc import Callable
 
@@ -17,7 +16,6 @@ from tests.clone import (
     Clone,
     by_key,
     columns_of,
-    neutral_environment,
     quiet,
 )
 from tests.conftest import Played
@@ -26,7 +24,7 @@ from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
 from tests.faults.oracle import assert_heals, assert_undisturbed, states
 from tests.faults.trade import trade
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.few("shop.orders", "crm.contacts", "shop.inventory")
 
 CODE = [REPOSITORY / name for name in ("gx", "ingest", "orchestration")]
 # Of the points on the way of a batch these three part what may be seen from what may
@@ -103,12 +101,12 @@ def test_killed_at_each_point_with_each_load_type_the_next_run_heals(
     assert_heals(day_4, with_build=True)
 
 
+@pytest.mark.few(*ONE_OF_EACH_LOAD_TYPE.values())
 @pytest.mark.fault(7, 8, 9, 23)
 def test_killed_at_random_moments_again_and_again_the_next_run_heals(
     day_4: Clone, nightly: bool, record_property: Callable[[str, object], None]
 ) -> None:
-    day_4.gold = True  # the rebuild at the end builds what stands on it as well
-    wanted, killed = (60 if nightly else 6), 0
+    wanted, killed = (60 if nightly else 4), 0
     dice = random.Random(2026)
     trade(day_4, 0, dice)
     usual = day_4.run(everything=True).seconds
@@ -161,22 +159,11 @@ def test_a_killed_run_is_not_told_as_running_for_ever(day_2_due: Clone) -> None:
 def test_of_two_runs_at_once_both_end_well_and_no_row_is_lost(
     day_2_due: Clone, played: Played
 ) -> None:
-    processes = [
-        subprocess.Popen(
-            day_2_due.command("run"),
-            cwd=day_2_due.root,
-            env=neutral_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    told = [p.communicate(timeout=240)[0] for p in processes]
-    for process, text in zip(processes, told, strict=True):
+    runs = [Run(day_2_due) for _ in range(2)]
+    for run in runs:
         # Who left a table to the other says so.
-        assert process.returncode == int(" busy" in text), text
-        assert "Traceback" not in text
+        assert run.finish() == int(" busy " in run.told), run.told
+        assert "Traceback" not in run.told
     assert_undisturbed(day_2_due, played)
 
 

@@ -33,7 +33,9 @@ def run_beside(
         return clone.run()
 
 
-@pytest.mark.parametrize("orders_first", [True, False])
+@pytest.mark.parametrize(
+    "orders_first", [True, pytest.param(False, marks=pytest.mark.long)]
+)
 def test_what_follows_from_the_tables_of_two_runs_is_built_by_the_last(
     day_2_due: Clone, orders_first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,7 +133,7 @@ def test_back_to_an_earlier_content_under_one_watermark(foreign: Foreign) -> Non
     _check_for_good(foreign, schema)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_random_states_of_the_source(foreign: Foreign, seed: int) -> None:
     schema = f"again_random{seed}"
     _declare(foreign, schema)
@@ -157,7 +157,9 @@ def test_random_states_of_the_source(foreign: Foreign, seed: int) -> None:
     _check_for_good(foreign, schema)
 
 
-@pytest.mark.parametrize("kind", ["backfill", "reload"])
+@pytest.mark.parametrize(
+    "kind", ["backfill", pytest.param("reload", marks=pytest.mark.long)]
+)
 def test_a_range_that_is_read_again_shows_what_the_source_shows(
     foreign: Foreign, kind: str
 ) -> None:
