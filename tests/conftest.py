@@ -1,6 +1,8 @@
 """What the tests share: one clone with servers, played through the demo's days."""
 
 import functools
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,12 @@ from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, se
 from tests.foreign import NAMED, SERVERS, Foreign
 
 C = TypeVar("C", bound=Clone)
+
+# Where there is room, what the tests write lies in memory: nobody waits for a disk.
+_MEMORY = Path("/dev/shm")
+if "TMPDIR" not in os.environ and _MEMORY.is_dir():
+    if shutil.disk_usage(_MEMORY).free > 8 << 30:
+        tempfile.tempdir = os.environ["TMPDIR"] = str(_MEMORY)
 
 pytest_plugins = ["tests.faults.reliability"]
 
