@@ -7,10 +7,12 @@ those that the generated models amount to.
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,34 +22,48 @@ from sandbox.bench import Report, servers
 
 # What one run of a part keeps; all else is rolled back.
 KEPT = ("merge",)
-BATCHES = 200
-DAYS = 1095
+LAYOUTS = Path(__file__).with_name("layouts")
+_HEADING = re.compile(r"^-- (rows|changes|design|measure) ?(.*)\n", re.MULTILINE)
 
 Figures = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
-class Design:
-    """A way to lay out a table: its DDL, and where its statements differ."""
-
-    name: str
-    create: str
-    own: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Part:
-    """A table's rows (`source`), its designs and the statements all of them get.
+    """A table's rows, its designs and the statements that all of them get.
 
-    `changes` creates what the statements of a round read. In all SQL `{table}` is
-    the design's table, `{rows}` the rows of the source, `{round}` counts from 0.
+    Read from a file of `layouts/`. `changes` creates what the statements of a round
+    read. In all SQL `{table}` is the design's table, `{rows}` the rows of the source,
+    `{round}` counts from 0.
     """
 
     name: str
-    source: str
-    designs: tuple[Design, ...]
-    statements: Mapping[str, str]
-    changes: str = "select"
+    rows: str
+    changes: str
+    designs: Mapping[str, str]
+    # The statement of a measure, or of a measure `of` one design.
+    measures: Mapping[str, str]
+
+    @classmethod
+    def read(cls, file: str, name: str) -> Part:
+        """The part of a file; its comments `-- design NAME` and such head its SQL."""
+        _, *pieces = _HEADING.split((LAYOUTS / file).read_text())
+        found: dict[str, dict[str, str]] = {}
+        for kind, title, sql in zip(*[iter(pieces)] * 3, strict=True):
+            found.setdefault(kind, {})[title] = sql.strip().rstrip(";")
+        rows, changes = found["rows"][""], found["changes"][""]
+        return cls(name, rows, changes, found["design"], found["measure"])
+
+    @property
+    def shared(self) -> Iterator[str]:
+        """The measures of all designs."""
+        others = [f" of {design}" for design in self.designs]
+        return (m for m in self.measures if not m.endswith(tuple(others)))
+
+    def statement(self, measure: str, design: str) -> str:
+        """What is measured of a design."""
+        own = self.measures.get(f"{measure} of {design}")
+        return own or self.measures[measure]
 
 
 @dataclass
@@ -67,201 +83,22 @@ class Outcome:
         }
 
 
-_PLAIN = "create table {table} (like bench.source); "
-_LOOK_UP = (
-    "select sum(found.{column}) from bench.probe cross join lateral "
-    "(select {column} from {{table}} where {key} = probe.id offset 0) as found"
-)
-
-
-def _current() -> Part:
-    """The current state of a dimension; each round changes a tenth of its rows."""
-    update = (
-        "email full_name phone country city points is_deleted _source_ts _batch_seq"
-    )
-
-    def filled(percent: int, *indexes: str) -> str:
-        more = "".join(f"create index on {{table}} ({column}); " for column in indexes)
-        return (
-            f"create table {{table}} (like bench.source) with (fillfactor={percent}); "
-            f"create unique index on {{table}} (customer_id); {more}"
-        )
-
-    return Part(
-        "current state, a tenth of the rows changed",
-        "create table bench.source as select id as customer_id, "
-        "'customer' || id || '@example.com' as email, 'Customer ' || id as full_name, "
-        "'+31 20 ' || lpad((id % 10000000)::text, 7, '0') as phone, "
-        "(array['NL', 'DE', 'FR', 'BE', 'GB'])[1 + id % 5] as country, "
-        "'City ' || id * 7 % 5000 as city, 0 as points, false as is_deleted, "
-        "timestamp '2026-01-01' + id % 86400 * interval '1 second' as _source_ts, "
-        "1::bigint as _batch_seq from generate_series(1, {rows}::bigint) as id; "
-        "create table bench.probe as select 1 + n * ({rows}::bigint / 1000) as id "
-        "from generate_series(0, 999) as n",
-        (
-            Design("fillfactor 100", filled(100)),
-            Design("fillfactor 90", filled(90)),
-            Design("fillfactor 70", filled(70)),
-            Design("100, index on a stable column", filled(100, "country")),
-            Design("100, index on a changed column", filled(100, "city")),
-            Design("90, index on a changed column", filled(90, "city")),
-        ),
-        {
-            "merge": "merge into {table} as dest using changes as source "
-            "on dest.customer_id = source.customer_id when matched then update set "
-            + ", ".join(f"{name} = source.{name}" for name in update.split())
-            + " when not matched then insert values (source.*)",
-            "scan": "select sum(points) from {table}",
-            "1,000 keys": _LOOK_UP.format(column="points", key="customer_id"),
-            "one city": "select count(*) from {table} where city = 'City 42'",
-        },
-        "create temp table changes as select customer_id, email, full_name, phone, "
-        "country, 'City ' || customer_id * (7 + {round}) % 5000 as city, "
-        "{round} as points, is_deleted, _source_ts + ({round} + 1) * interval '1 day' "
-        "as _source_ts, {round} + 2::bigint as _batch_seq from bench.source "
-        "where abs(hashint8(customer_id + {round} * 1000003)) % 10 = 0 "
-        "order by md5(customer_id::text)",
-    )
-
-
-def _fact() -> Part:
-    """Three years of a fact; each round brings a day and corrects as many rows."""
-    plain = _PLAIN + "create unique index on {table} (order_id); "
-    months = (
-        "create table {table} (like bench.source) partition by range (ordered_on); "
-        "do $$ begin for n in 0..37 loop execute format('create table {table}_%s "
-        "partition of {table} for values from (%L) to (%L)', n, "
-        "date '2024-01-01' + n * interval '1 month', "
-        "date '2024-01-01' + (n + 1) * interval '1 month'); end loop; end $$; "
-        "create unique index on {table} (order_id, ordered_on); "
-    )
-    merge = (
-        "merge into {table} as dest using changes as source "
-        "on dest.order_id = source.order_id when matched then update set "
-        "status = source.status, _source_ts = source._source_ts, "
-        "_batch_seq = source._batch_seq "
-        "when not matched then insert values (source.*)"
-    )
-    both = merge.replace("when", "and dest.ordered_on = source.ordered_on when", 1)
-    drop = {"drop a month": "drop table {table}_0"}
-    return Part(
-        "fact of three years",
-        "create table bench.source as select id as order_id, "
-        f"date '2024-01-01' + (id * {DAYS} / {{rows}})::int as ordered_on, "
-        "id % 500000 as customer_id, 'shipped' as status, "
-        "(id % 10000 / 100.0)::numeric(12, 2) as amount, false as is_deleted, "
-        f"timestamp '2024-01-01' + (id * {DAYS} / {{rows}})::int * interval '1 day' "
-        "as _source_ts, 1::bigint as _batch_seq "
-        "from generate_series(0, {rows}::bigint - 1) as id; "
-        "create table bench.probe as select n * ({rows}::bigint / 1000) as id "
-        "from generate_series(0, 999) as n",
-        (
-            Design("key", plain),
-            Design(
-                "key, BRIN on the date",
-                plain + "create index on {table} using brin (ordered_on) "
-                "with (pages_per_range = 16, autosummarize = on)",
-            ),
-            Design(
-                "key, B-tree on the date",
-                plain + "create index on {table} (ordered_on)",
-            ),
-            Design("months, merge by key", months, drop),
-            Design("months, merge by key and date", months, drop | {"merge": both}),
-        ),
-        {
-            "merge": merge,
-            "a month": "select sum(amount) from {table} where ordered_on >= "
-            "'2025-06-01' and ordered_on < '2025-07-01'",
-            "a day": "select sum(amount) from {table} where ordered_on = '2025-06-15'",
-            "last day": "select sum(amount) from {table} "
-            "where ordered_on = '2026-12-30'",
-            "1,000 keys": _LOOK_UP.format(column="amount", key="order_id"),
-            "drop a month": "delete from {table} where ordered_on < '2024-02-01'",
-        },
-        "create temp table changes as "
-        f"select {{rows}} + {{round}} * ({{rows}} / {DAYS}) + n as order_id, "
-        f"date '2024-01-01' + {DAYS} + {{round}} as ordered_on, n % 500000 as "
-        "customer_id, 'new' as status, 1.00::numeric(12, 2) as amount, "
-        "false as is_deleted, localtimestamp as _source_ts, {round} + 2::bigint as "
-        f"_batch_seq from generate_series(0, {{rows}}::bigint / {DAYS} - 1) as n "
-        "union all select order_id, ordered_on, customer_id, 'paid', amount, "
-        "is_deleted, localtimestamp, {round} + 2 from bench.source "
-        # Nine in ten of the last two months, one of any time.
-        f"where order_id in (select (case when n % 10 = 0 then {{rows}} * random() "
-        f"else {{rows}} * (1 - 60.0 / {DAYS} * random()) end)::bigint "
-        f"from generate_series(1, {{rows}}::bigint / {DAYS}) as n)",
-    )
-
-
-def _log() -> Part:
-    """The log of 200 batches; three of them are new."""
-    key = "create index on {table} (order_id); "
-    brin = (
-        "create index on {{table}} using brin ({}) "
-        "with (pages_per_range = 16, autosummarize = on)"
-    )
-    sequence, both = brin.format("_batch_seq"), brin.format("_batch_seq, _source_ts")
-    parts = (
-        "create table {table} (like bench.source) partition by range (_batch_seq); "
-        f"do $$ begin for n in 0..{BATCHES // 10} loop execute format("
-        "'create table {table}_%s partition of {table} for values from (%s) to (%s)', "
-        "n, n * 10 + 1, n * 10 + 11); end loop; end $$; "
-    )
-    claim = "select {bound} from bench.claim"
-    after, through = (claim.format(bound=b) for b in ("after_seq", "through_seq"))
-    return Part(
-        f"log of {BATCHES} batches",
-        "create table bench.source as select id * 7919 % ({rows} / 4) as order_id, "
-        "id % 500000 as customer_id, 'shipped' as status, "
-        "(id % 10000 / 100.0)::numeric(12, 2) as amount, 'U'::char(1) as _op, "
-        f"timestamp '2026-01-01' + id * {BATCHES} * interval '1 day' / {{rows}} "
-        "as _source_ts, "
-        f"localtimestamp as _observed_at, 1 + id * {BATCHES} / {{rows}} as _batch_seq, "
-        "decode(md5(id::text), 'hex') as _row_hash "
-        "from generate_series(0, {rows}::bigint - 1) as id; "
-        "create table bench.probe as select n * ({rows}::bigint / 4000) as id "
-        "from generate_series(0, 999) as n; "
-        f"create table bench.claim as select {BATCHES - 3} as after_seq, {BATCHES} as "
-        "through_seq; create table bench.batch as select * from bench.source "
-        f"where _batch_seq = {BATCHES}; update bench.batch set _batch_seq = "
-        f"{BATCHES + 1}",
-        (
-            Design("key, BRIN on sequence and time", _PLAIN + key + both),
-            Design("key, BRIN on the sequence", _PLAIN + key + sequence),
-            Design("key", _PLAIN + key),
-            Design(
-                "key, B-tree on the sequence",
-                _PLAIN + key + "create index on {table} (_batch_seq)",
-            ),
-            Design("partitions of 10 batches, key", parts + key),
-        ),
-        {
-            "read 3 batches": "select sum(length(_row_hash)) from {table} where "
-            f"_batch_seq > ({after}) and _batch_seq <= ({through})",
-            # What extraction compares a window with that reaches back 5 minutes.
-            "5 minutes": "select count(*) from {table} where _batch_seq <= "
-            f"{BATCHES} and _source_ts >= timestamp '2026-01-01' + {BATCHES} * "
-            "interval '1 day' - interval '5 minutes'",
-            "1,000 keys": _LOOK_UP.format(column="amount", key="order_id"),
-            "load a batch": "insert into {table} table bench.batch",
-            "delete a batch": f"delete from {{table}} where _batch_seq = {BATCHES}",
-        },
-    )
-
-
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
     """Measure all parts on a Postgres of the benchmark's own, then remove it.
 
     The current state has a tenth of the rows.
     """
-    parts = [(_current, rows // 10), (_fact, rows), (_log, rows)]
+    parts = [
+        (Part.read("current_state.sql", "current state, a tenth changed"), rows // 10),
+        (Part.read("fact.sql", "fact of three years"), rows),
+        (Part.read("log.sql", "log of 200 batches"), rows),
+    ]
     with (
         servers(report, ["postgres"]),
         psycopg.connect(autocommit=True) as connection,
     ):
         return [
-            _measure(connection, part(), count, rounds, report) for part, count in parts
+            _measure(connection, part, count, rounds, report) for part, count in parts
         ]
 
 
@@ -292,7 +129,7 @@ def _measure(
 ) -> Outcome:
     """Fill every design, then run all statements `rounds` times, turn about."""
     tables = {f"bench.design_{n}": d for n, d in enumerate(part.designs)}
-    figures: dict[str, Figures] = {d.name: {} for d in part.designs}
+    figures: dict[str, Figures] = {design: {} for design in part.designs}
 
     def send(text: str, table: str = "", number: int = 0) -> float:
         named = {"table": table, "rows": rows, "round": number}
@@ -303,14 +140,14 @@ def _measure(
         return time.perf_counter() - started
 
     send("drop schema if exists bench cascade; create schema bench")
-    send(part.source)
+    send(part.rows)
     for table, design in tables.items():
-        report(f"{part.name}: filling {rows:,} rows, {design.name}")
-        send(design.create, table)
+        report(f"{part.name}: filling {rows:,} rows, {design}")
+        send(part.designs[design], table)
         # The run itself vacuums, so that chance does not.
         for leaf in _leaves(connection, table):
             send(f"alter table {leaf} set (autovacuum_enabled = off)")
-        figures[design.name]["fill"] = [
+        figures[design]["fill"] = [
             send("insert into {table} table bench.source", table)
         ]
         send("vacuum analyze {table}", table)
@@ -320,14 +157,15 @@ def _measure(
         send("checkpoint")
         first = number % len(tables)  # no design is always the first one
         order = [*tables.items()][first:] + [*tables.items()][:first]
-        for name, statement in part.statements.items():
+        for name in part.shared:
             for table, design in order:
                 before = _updates(connection, table)
                 send("begin")
-                seconds = send(design.own.get(name, statement), table, number)
+                statement = part.statement(name, design)
+                seconds = send(statement, table, number)
                 seconds += send("commit" if name in KEPT else "rollback")
                 after = _updates(connection, table)
-                found = figures[design.name]
+                found = figures[design]
                 if number:
                     found.setdefault(name, []).append(seconds)
                     if name == "merge":
@@ -336,14 +174,14 @@ def _measure(
                 if name not in KEPT and not statement.startswith("select"):
                     send("vacuum {table}", table)
         for table in tables:
-            if "merge" in part.statements:
+            if "merge" in part.measures:
                 send("vacuum {table}", table)
         report(f"{part.name}: round {number} of {rounds}")
     for table, design in tables.items():
         for name, value in zip(
             ("table MB", "index MB"), _sizes(connection, table), strict=True
         ):
-            figures[design.name][name] = [value]
+            figures[design][name] = [value]
     return Outcome(part.name, rows, figures)
 
 
