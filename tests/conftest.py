@@ -15,6 +15,7 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from ingest.errors import ServiceError
+from orchestration import build
 from orchestration.pipeline import RunResult
 from sandbox import servers as embedded
 from sandbox.demo import leave
@@ -168,17 +169,20 @@ def played(stack: Clone) -> Played:
 
 
 @pytest.fixture(autouse=True)
-def _what_runs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Runs of a test that is marked `few` are of those tables, and build no gold."""
-    few = request.node.get_closest_marker("few")
-    to_silver = few or request.node.get_closest_marker("up_to_silver")
-    if not to_silver or "stack" not in request.fixturenames:
+def _what_is_built(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs of a test that is marked `up_to_silver` or `lean` leave much out."""
+    lean = request.node.get_closest_marker("lean")
+    left_out = [build.GOLD, "resource_type:test"] if lean else [build.GOLD]
+    names = [n for n in ("stack", "abroad") if n in request.fixturenames]
+    if not names or not (lean or request.node.get_closest_marker("up_to_silver")):
         yield
         return
-    stack: Clone = request.getfixturevalue("stack")
-    stack.gold, stack.few = False, few.args if few else ()
+    clones: list[Clone] = [request.getfixturevalue(name) for name in names]
+    for clone in clones:
+        clone.left_out, clone.few = " ".join(left_out), lean.args if lean else ()
     yield
-    stack.gold, stack.few = True, ()
+    for clone in clones:
+        clone.left_out, clone.few = "", ()
 
 
 @pytest.fixture(autouse=True)

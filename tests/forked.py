@@ -45,13 +45,16 @@ def seedbed(
     words: Sequence[str],
     env: Mapping[str, str],
     *,
-    gold: bool = True,
+    left_out: str = "",
     timeout: float = 180,
 ) -> subprocess.CompletedProcess[str]:
-    """`./seedbed WORDS` of the clone in `root`, with `env` alone as its environment."""
+    """`./seedbed WORDS` of the clone in `root`, with `env` alone as its environment.
+
+    `left_out` are dbt's selectors of what it is not to build.
+    """
     with TemporaryDirectory(prefix="seedbed-said-") as folder:
         said = [Path(folder) / name for name in ("stdout", "stderr")]
-        process = start(_seedbed, root, tuple(words), dict(env), gold, said)
+        process = start(_seedbed, root, tuple(words), dict(env), left_out, said)
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
@@ -73,7 +76,7 @@ def _seedbed(
     root: Path,
     words: tuple[str, ...],
     env: dict[str, str],
-    gold: bool,
+    left_out: str,
     said: list[Path],
 ) -> None:
     from orchestration import build, cli
@@ -85,8 +88,7 @@ def _seedbed(
     for module in list(sys.modules.values()):
         if getattr(module, "ROOT", None) == settings.ROOT:
             vars(module)["ROOT"] = root
-    if not gold:
-        build.NEVER = f"{build.NEVER} {build.GOLD}"
+    build.NEVER = f"{build.NEVER} {left_out}".strip()
     sys.argv = ["seedbed", *words]
     code: object = 0
     try:

@@ -445,6 +445,7 @@ def test_a_backfill_beside_the_next_read_mends_what_was_read_damaged(
     assert state_of(built) == undisturbed
 
 
+@pytest.mark.long
 def test_a_reload_makes_one_date_what_the_source_has(
     built: Clone, airflow: Airflow
 ) -> None:

@@ -38,7 +38,7 @@ class Run:
         self._log = Path(name)
         self._process = forked.start(
             _main,
-            *(clone.root, clone.env, clone.gold, clone.few),
+            *(clone.root, clone.env, clone.left_out, clone.few),
             *(dict(env or {}), patterns, options, self._log),
         )
         assert self._process.pid
@@ -82,7 +82,7 @@ class Run:
 def _main(
     root: Path,
     found: dict[str, str],
-    gold: bool,
+    left_out: str,
     few: tuple[str, ...],
     env: dict[str, str],
     patterns: tuple[str, ...],
@@ -91,7 +91,7 @@ def _main(
 ) -> None:
     forked.write_to(log)
     clone = Clone(root)
-    clone.env, clone.gold, clone.few = found, gold, few
+    clone.env, clone.left_out, clone.few = found, left_out, few
     code = 1
     try:
         result = run(clone, env, *patterns, **options)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.clone import Clone
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 SUPPLIER = "insert into shop.suppliers values ({}, 'S', 'DE', null, null, {at}, {at})"
 

@@ -12,7 +12,7 @@ from tests.faults.child import Run, run
 from tests.faults.oracle import assert_heals, states
 from tests.faults.proxy import before, refusal
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 PAYMENTS = "shop.payments"
 ONCE = {"SEEDBED_RETRY_SECONDS": "0"}

@@ -12,7 +12,7 @@ from sandbox.servers.service import Stack
 from tests.clone import Clone, quiet
 from tests.faults.oracle import assert_heals
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 WRONG = "wr0ng-pass-phrase"
 
 

@@ -11,7 +11,7 @@ from ingest.lake import Lake
 from tests.clone import Clone
 from tests.faults.oracle import assert_heals, states
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 
 def extracted(clone: Clone, table: str) -> None:

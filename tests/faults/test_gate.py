@@ -14,7 +14,7 @@ from tests.faults.oracle import (
     states,
 )
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 
 def live(clone: Clone, model: str) -> list[str]:
@@ -89,7 +89,7 @@ def test_an_empty_first_load_is_no_fault(fresh: Clone) -> None:
     }
 
 
-@pytest.mark.few("shop.orders", "shop.suppliers")
+@pytest.mark.lean("shop.orders", "shop.suppliers")
 @pytest.mark.fault(20)
 def test_a_mass_delete_is_blocked_and_the_next_healthy_run_heals(
     day_2_due: Clone, played: Played

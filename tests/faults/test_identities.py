@@ -19,7 +19,7 @@ from tests.clone import quiet
 from tests.faults.oracle import states
 from tests.foreign import Foreign
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 SHOP = (

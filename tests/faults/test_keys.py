@@ -8,7 +8,7 @@ import pytest
 from tests.clone import Clone
 from tests.faults.oracle import assert_source
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 
 def versions(clone: Clone, key: str) -> list[dict[str, Any]]:

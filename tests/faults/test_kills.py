@@ -24,7 +24,7 @@ from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
 from tests.faults.oracle import assert_heals, assert_undisturbed, states
 from tests.faults.trade import trade
 
-pytestmark = pytest.mark.few("shop.orders", "crm.contacts", "shop.inventory")
+pytestmark = pytest.mark.lean("shop.orders", "crm.contacts", "shop.inventory")
 
 CODE = [REPOSITORY / name for name in ("gx", "ingest", "orchestration")]
 # Of the points on the way of a batch these three part what may be seen from what may
@@ -101,12 +101,13 @@ def test_killed_at_each_point_with_each_load_type_the_next_run_heals(
     assert_heals(day_4, with_build=True)
 
 
-@pytest.mark.few(*ONE_OF_EACH_LOAD_TYPE.values())
+@pytest.mark.long
+@pytest.mark.lean(*ONE_OF_EACH_LOAD_TYPE.values())
 @pytest.mark.fault(7, 8, 9, 23)
 def test_killed_at_random_moments_again_and_again_the_next_run_heals(
     day_4: Clone, nightly: bool, record_property: Callable[[str, object], None]
 ) -> None:
-    wanted, killed = (60 if nightly else 4), 0
+    wanted, killed = (60 if nightly else 6), 0
     dice = random.Random(2026)
     trade(day_4, 0, dice)
     usual = day_4.run(everything=True).seconds

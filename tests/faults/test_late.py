@@ -17,7 +17,7 @@ from tests.clone import Clone, add_operator, link_mariadb, operated, quiet
 from tests.faults.child import Run
 from tests.faults.oracle import assert_heals, assert_nothing_twice
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 LATE = dt.timedelta(minutes=5, seconds=1)
 

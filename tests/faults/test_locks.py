@@ -11,7 +11,7 @@ from tests.clone import Clone
 from tests.faults.child import Run, run
 from tests.faults.oracle import assert_heals, states
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 LOG = "bronze.shop__suppliers"
 IMPATIENT = {"PGOPTIONS": "-c lock_timeout=300ms"}
@@ -120,7 +120,7 @@ def test_a_transaction_that_is_open_for_long_loses_no_row(day_2_due: Clone) -> N
     assert_heals(day_2_due, "suppliers")
 
 
-@pytest.mark.up_to_silver
+@pytest.mark.lean
 def test_an_error_that_nobody_foresaw_fails_its_table_alone(
     day_2_due: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.clone import Clone, key_of
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 NOW = "updated_at = '2026-03-04 22:00:00'"
 # What is done to supplier 3 (or another row), and the reason that must be told.

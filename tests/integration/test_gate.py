@@ -462,6 +462,7 @@ def test_a_log_made_from_raw_lacks_the_rows_that_were_left_out(
     assert 9998 not in {row[0] for row in before}
 
 
+@pytest.mark.long
 def test_day_3_is_ended_by_a_release_without_the_bad_orders(
     stack: Clone, played: Played
 ) -> None:

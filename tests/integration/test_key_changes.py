@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from orchestration.pipeline import RunResult
 from tests.foreign import Foreign
+
+pytestmark = pytest.mark.lean
 
 TIME = "updated_at datetime not null"
 ROWS = "values (1, 'EU', 10, '2026-11-01'), (2, 'EU', 20, '2026-11-01')"

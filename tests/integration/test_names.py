@@ -7,7 +7,7 @@ from tests.clone import quiet
 from tests.faults.oracle import states
 from tests.foreign import Foreign
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 NAMES = ("50%_off", "%s", "100%(x)s", "a%%b")
 

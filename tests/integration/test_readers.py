@@ -12,6 +12,8 @@ from ingest.seed.metadata import Source
 from ingest.sources.mysql import catalogue
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.lean
+
 PASSWORDS = (
     "pässword",
     "p€ss",

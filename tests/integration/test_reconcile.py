@@ -12,6 +12,8 @@ from orchestration.reconcile import Finding
 from tests.clone import quiet
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.lean
+
 COLUMNS = "id int primary key, v varchar(9), d date null"
 
 

@@ -14,7 +14,7 @@ from tests.conftest import Played
 from tests.faults.child import Run
 from tests.faults.oracle import assert_source
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 MODELS = {
     "shop.suppliers": "suppliers",

@@ -88,6 +88,7 @@ def production(clone: Clone) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.long
 def test_a_developer_builds_an_environment_twice_and_production_stays(
     demo: Clone, ada: Developer
 ) -> None:

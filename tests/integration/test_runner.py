@@ -16,7 +16,7 @@ from ingest.seed.metadata import Table
 from orchestration import pipeline
 from tests.clone import Clone, neutral_environment
 
-pytestmark = pytest.mark.up_to_silver
+pytestmark = pytest.mark.lean
 
 SHOP_TABLES = ("customers", "suppliers", "products", "inventory")
 

@@ -9,6 +9,8 @@ from ingest.seed import metadata, seedfile
 from orchestration import build, reconcile
 from tests.foreign import Foreign
 
+pytestmark = pytest.mark.lean
+
 KINDS = ("incremental", "scd1", "scd2", "cdc", "snapshot")
 IDS = range(1, 9)
 # All within the overlap, so that each run reads all that was written.

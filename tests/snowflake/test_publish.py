@@ -298,7 +298,7 @@ def as_airflow_does(stack: Clone) -> str:
     return published
 
 
-@pytest.mark.few("shop.suppliers")
+@pytest.mark.lean("shop.suppliers")
 def test_a_run_that_snowflake_refuses_leaves_postgres_done(
     stack: Clone, emulated: dict[str, str], story: Story
 ) -> None:
