@@ -73,8 +73,9 @@ def alerts(context: click.Context) -> int:
     for severity, kind, table, since, message in found:
         colour = "red" if severity == "block" else "yellow"
         page = f"docs/runbooks/{kind.replace('_', '-')}.md"
+        when = f"since {since:%Y-%m-%d %H:%M} UTC"
         out.print(
-            f"[{colour}]{severity:<6}[/] {kind}  {table}  since {since} UTC\n"
+            f"[{colour}]{severity:<6}[/] {kind}  {table}  {when}\n"
             f"       {escaped(message)}\n       see {page}",
             soft_wrap=True,
         )
@@ -103,7 +104,6 @@ def deliver() -> int:
 @click.option("--local", is_flag=True, help="To endpoints that this command opens.")
 def alerts_test(local: bool) -> int:
     """Send one opened alert, one that is over and one notice to each channel."""
-    from orchestration.watch import alerts as open_alerts
     from orchestration.watch import channels, endpoints
 
     faults = 0
@@ -116,7 +116,7 @@ def alerts_test(local: bool) -> int:
         configured = channels.configured()
         for channel in configured:
             try:
-                channel.send(open_alerts.samples(channel))
+                channel.send(channels.samples(channel))
                 out.print(f"{channel.name:<10} [green]sent[/]")
             except SeedbedError as error:
                 faults += 1

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,11 +22,11 @@ from psycopg.rows import dict_row
 
 from ingest import locks, runlog, settings
 from ingest.control import Connection
-from ingest.errors import ConfigurationError, SeedbedError, ServiceError
+from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import artifacts, snowflake
-from orchestration.watch import columns
+from orchestration.watch import columns, delivery
 
 Json = dict[str, Any]
 
@@ -37,8 +35,6 @@ _EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets"
 _IDS = uuid.UUID("5eedbed0-0000-4000-8000-000000000000")
 _ENDS = {"done": "COMPLETE", "blocked": "COMPLETE", "failed": "FAIL"}
-# Requests that one delivery may need, and how long each may take.
-SECONDS = 10
 # Some 1 MB each.
 KEPT_RUNS = 100
 
@@ -359,8 +355,8 @@ def text(connection: Connection, run_id: str | None) -> str:
     if row is None:
         which = f"no run {run_id!r}" if run_id else "no run"
         raise ConfigurationError(
-            f"there is {which} that has ended. `select run_id, command, state from "
-            "audit.run` has them all."
+            f"there is {which} that has ended",
+            "`select run_id, command, state from audit.run` lists all runs",
         )
     file = _file(row[0])
     if not file.exists():
@@ -411,14 +407,15 @@ def _write(connection: Connection, run_id: str) -> None:
     draft.rename(_file(run_id))
 
 
-def send(connection: Connection, pauses: Sequence[float] = (1, 5)) -> str | None:
+def send(
+    connection: Connection, pauses: Sequence[float] = delivery.PAUSES
+) -> str | None:
     """Send the kept events of a week's runs that were not sent; what went wrong.
 
     To OPENLINEAGE_URL, with OPENLINEAGE_API_KEY if there is one. Each event is sent
     once, in order: after a fault the next call goes on with the event that it met.
     """
-    url = os.environ.get("OPENLINEAGE_URL", "")
-    if not url or not locks.take(connection, "lineage"):
+    if not os.environ.get("OPENLINEAGE_URL") or not locks.take(connection, "lineage"):
         return None
     rows = connection.execute(
         "select run.run_id, coalesce(delivery.parts, 0) from audit.run "
@@ -432,7 +429,7 @@ def send(connection: Connection, pauses: Sequence[float] = (1, 5)) -> str | None
             keep(connection, run_id)
         if not _file(run_id).exists():
             continue  # the run log says why
-        fault = _send(connection, url, run_id, parts, pauses)
+        fault = _send(connection, run_id, parts, pauses)
         if fault:
             runlog.write("lineage.unsent", level="error", run_id=run_id, error=fault)
             return fault
@@ -440,58 +437,23 @@ def send(connection: Connection, pauses: Sequence[float] = (1, 5)) -> str | None
 
 
 def _send(
-    connection: Connection, url: str, run_id: str, sent: int, pauses: Sequence[float]
+    connection: Connection, run_id: str, sent: int, pauses: Sequence[float]
 ) -> str | None:
     """Send a run's events but for the first `sent` ones, which were."""
-
-    def note(parts: int, fault: str | None, is_all: bool) -> None:
-        connection.execute(
-            "insert into audit.delivery as old "
-            "(channel, subject, sent_at, tries, error, parts) "
-            "values ('lineage', 'run/' || %(run)s, "
-            "case when %(all)s then clock_timestamp() end, %(tries)s, %(fault)s, "
-            "%(parts)s) on conflict (channel, subject) do update set "
-            "sent_at = excluded.sent_at, tries = old.tries + excluded.tries, "
-            "error = excluded.error, parts = excluded.parts",
-            {
-                "run": run_id,
-                "all": is_all,
-                "tries": int(is_all or fault is not None),
-                "fault": fault,
-                "parts": parts,
-            },
-        )
-
+    note = partial(delivery.note, connection, "lineage", f"run/{run_id}")
     events = _file(run_id).read_text().splitlines()
     for number, event in enumerate(events[sent:], sent):
-        for pause in (*pauses, None):
-            try:
-                _post(url, event)
-                break
-            except SeedbedError as error:
-                if pause is None:
-                    note(number, str(error), False)
-                    return str(error)
-                time.sleep(pause)
-        note(number + 1, None, False)
-    note(len(events), None, True)
+        fault = delivery.attempt(partial(_post, event), pauses)
+        if fault:
+            note(fault, is_sent=False, parts=number)
+            return fault
+        note(None, is_sent=False, tries=0, parts=number + 1)
+    note(None, is_sent=True, parts=len(events))
     return None
 
 
-def _post(url: str, event: str) -> None:
-    place = settings.variable("OPENLINEAGE_ENDPOINT", "api/v1/lineage")
-    headers = {"Content-Type": "application/json"}
-    if key := os.environ.get("OPENLINEAGE_API_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
-    try:
-        request = urllib.request.Request(
-            f"{url.rstrip('/')}/{place}", event.encode(), headers
-        )
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            answer.read()
-    except urllib.error.HTTPError as error:
-        raise ServiceError(f"the lineage endpoint answered {error.code}") from None
-    except (OSError, ValueError) as error:
-        raise ServiceError(
-            f"the lineage endpoint is out of reach: {type(error).__name__}"
-        ) from None
+def _post(event: str) -> None:
+    url = os.environ["OPENLINEAGE_URL"].rstrip("/")
+    path = settings.variable("OPENLINEAGE_ENDPOINT", "api/v1/lineage")
+    token = os.environ.get("OPENLINEAGE_API_KEY", "")
+    delivery.post("the lineage endpoint", f"{url}/{path}", event, token)
