@@ -332,8 +332,8 @@ def _manifest(target: str, common: list[str]) -> Manifest:
 def _failed(cause: BaseException | None) -> SeedbedError:
     log = settings.ROOT / ".seedbed" / "log" / "dbt.log"
     return SeedbedError(
-        f"dbt could not run: {_first_lines(str(cause))} "
-        f"The log is {log}; mend the cause and run again."
+        f"dbt could not run: {_first_lines(str(cause))}",
+        f"mend the cause, which {log} has in full, and run again",
     )
 
 

@@ -46,8 +46,8 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
         start_http_server(port, host, exporter.registry())
     except OSError as error:
         raise ConfigurationError(
-            f"metrics can't be served at {host}:{port}: {error.strerror}. Name another "
-            "port with --serve."
+            f"metrics can't be served at {host}:{port}: {error.strerror}",
+            "name another port with --serve",
         ) from None
     say(f"metrics are served at http://{host}:{port}/metrics; Ctrl-C ends it")
     with suppress(stop.Stopped):
@@ -127,8 +127,8 @@ def alerts_test(local: bool) -> int:
             out.print(escaped(mail), soft_wrap=True)
     if not configured:
         raise ConfigurationError(
-            "no channel has an address: set "
-            f"{', '.join(outbox.CHANNELS.values())} (see .env.example), any of them."
+            "no channel has an address",
+            f"set one of {', '.join(outbox.CHANNELS.values())} (see .env.example)",
         )
     return ServiceError.exit_code if faults else 0
 
@@ -147,10 +147,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 def backup(file: Path | None, keep: int) -> int:
     """Write the warehouse with its control tables to a file."""
-    from orchestration.watch import drill as drills
+    from orchestration.watch import backup as backups
 
     start_services(())
-    made = drills.backup(file, keep, say)
+    made = backups.write(file, keep, say)
     size = made.stat().st_size
     out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
     out.print("next     ./seedbed drill restores it beside the warehouse and compares")
