@@ -34,7 +34,7 @@ def manifest(place: Path) -> Json:
 def nodes(place: Path) -> dict[str, Json]:
     """The manifest's models, tests, snapshots and seeds, by their unique ids.
 
-    SeedbedError where dbt has left none, so that nobody takes it for an empty one.
+    SeedbedError where dbt has left none, which is something else than an empty one.
     """
     found: dict[str, Json] | None = manifest(place).get("nodes")
     if found is None:

@@ -59,7 +59,7 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def alerts(context: click.Context) -> int:
-    """What is wrong now, and the channels that are told of it."""
+    """What is wrong now, and the channels that get a message of it."""
     from orchestration.watch import alerts as open_alerts
 
     if context.invoked_subcommand:

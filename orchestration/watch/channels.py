@@ -109,7 +109,7 @@ class PagerDuty:
     """PagerDuty's events, which it groups itself: by key, opened and resolved."""
 
     name = "pagerduty"
-    states: tuple[str, ...] = ("opened", "closed")  # nobody is paged for a success
+    states: tuple[str, ...] = ("opened", "closed")  # no one is paged for a success
 
     def send(self, messages: Sequence[Message]) -> None:
         url = settings.variable(

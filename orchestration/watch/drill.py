@@ -127,7 +127,7 @@ def _beside(report: Report) -> Iterator[None]:
         there = embedded.up(root, report, ["postgres"])
         for name in [n for n in os.environ if n.startswith("PG")]:
             del os.environ[name]
-        # Nobody is to be told of a drill's blocked tables.
+        # A drill's blocked tables are no alerts.
         for name in (*outbox.CHANNELS.values(), "OPENLINEAGE_URL"):
             os.environ.pop(name, None)
         os.environ |= there

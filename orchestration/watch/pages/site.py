@@ -114,7 +114,7 @@ def serve(port: int) -> http.server.ThreadingHTTPServer:
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing of each request."""
+            """Requests are not logged."""
 
     handler = functools.partial(Quiet, directory=str(folder()))
     try:
