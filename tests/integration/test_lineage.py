@@ -19,7 +19,7 @@ from ingest import control
 from orchestration.watch import columns, lineage
 from tests.clone import REPOSITORY, Clone
 from tests.conftest import Played
-from tests.lineage import assert_chain, checked, lineage_of
+from tests.lineage import PAGE, assert_chain, checked, lineage_of, recipe
 
 
 def test_the_lineage_goes_on_from_the_source_through_every_model(
@@ -163,9 +163,6 @@ def test_each_event_arrives_once_and_in_order_after_the_endpoint_was_down(
     assert endpoint.taken == expected
 
 
-PAGE = (REPOSITORY / "docs" / "lineage.md").read_text()
-
-
 class DataHub(Endpoint):
     """DataHub's endpoint for OpenLineage.
 
@@ -217,13 +214,6 @@ def test_datahub_takes_the_events_with_the_settings_of_the_recipe(
         )
     assert fault is None
     assert len(datahub.taken) > 100
-
-
-def recipe() -> dict[str, Any]:
-    """The recipe for DataHub, as the page has it."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    found: dict[str, Any] = yaml.safe_load(text)
-    return found
 
 
 @pytest.mark.long

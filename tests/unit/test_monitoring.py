@@ -190,6 +190,12 @@ def test_every_metric_of_a_rule_or_dashboard_is_one_that_the_exporter_has() -> N
         assert named or "up{" in query, place
 
 
+def test_each_metric_is_one_part_of_the_query_with_what_it_means() -> None:
+    query = (REPOSITORY / "orchestration" / "watch" / "metrics.sql").read_text()
+    parts = re.findall(r"^ +select\n +'(seedbed_\w+)',\n +'.+',$", query, re.MULTILINE)
+    assert len(parts) == len({*parts}) == query.count("'seedbed_")
+
+
 def test_grafana_finds_each_dashboard_and_its_source() -> None:
     provisioned = FOLDER / "grafana" / "provisioning" / "datasources"
     (file,) = provisioned.iterdir()
