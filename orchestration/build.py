@@ -140,7 +140,7 @@ def plan(
     select = ""
     if complete and not everything:
         due = _due(connection, place)
-        # What gold derives anew is found anew for each build that derives anything.
+        # What gold has to derive again is found by each build that derives anything.
         changes = ["path:models/gold/changes"] if due else []
         select = " ".join(["state:modified+", *due, *changes])
     exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
@@ -191,17 +191,8 @@ def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
 
 def _due(connection: Connection, place: str) -> list[str]:
     """Selectors of the tables that have more released than is built."""
-    rows = connection.execute(
-        "select distinct batch.table_id from audit.batch "
-        "inner join audit.table_state as released using (table_id) "
-        "left join audit.built_table as built "
-        "on built.table_id = batch.table_id and built.place = %s "
-        "where batch.state = 'released' "
-        "and batch.batch_seq > coalesce(built.through_seq, 0) "
-        "and (batch.rows_loaded > 0 or batch.batch_seq = released.snapshot_seq)",
-        (place,),
-    )
-    due = {table_id for (table_id,) in rows}
+    query = Path(__file__).with_name("due.sql").read_text(encoding="utf-8")
+    due = {table_id for (table_id,) in connection.execute(query, {"place": place})}
     tables = metadata.enabled(metadata.load(settings.ROOT))
     return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
 
@@ -211,19 +202,9 @@ def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
     forget()  # a variable is part of what was parsed
     # Staging as well: the seed may have columns that its views don't show yet.
     names = " ".join(f"+{n},path:models/staging {n}+" for n in models)
-    return run_dbt(
-        [
-            "build",
-            "--target",
-            target,
-            "--full-refresh",
-            "--select",
-            names,
-            "--vars",
-            f"{{rebuild: [{', '.join(models)}]}}",
-        ],
-        report,
-    )
+    words = ["build", "--target", target, "--full-refresh", "--select", names]
+    rebuilt = f"{{rebuild: [{', '.join(models)}]}}"
+    return run_dbt([*words, "--vars", rebuilt], report)
 
 
 def forget() -> None:
@@ -284,21 +265,15 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
             if done % 20 == 0:
                 report(f"{arguments[0]}: {done} of {total} nodes done")
 
-    log = settings.ROOT / ".seedbed" / "log"
-    common = [
-        "--project-dir",
-        str(settings.ROOT),
-        "--profiles-dir",
-        str(settings.ROOT),
-        "--target-path",
-        str(artifacts.folder(target)),
-        "--log-path",
-        str(log),
-        "--log-level",
-        "none",
-        "--log-level-file",
-        "info",
-    ]
+    options = {
+        "--project-dir": settings.ROOT,
+        "--profiles-dir": settings.ROOT,
+        "--target-path": artifacts.folder(target),
+        "--log-path": settings.ROOT / ".seedbed" / "log",
+        "--log-level": "none",
+        "--log-level-file": "info",
+    }
+    common = [str(word) for option in options.items() for word in option]
     # What a variable changes is parsed for that command alone.
     manifest = None if "--vars" in arguments else _manifest(target, common)
     answer = runner(manifest, follow).invoke([*arguments, *common])
@@ -332,8 +307,8 @@ def _manifest(target: str, common: list[str]) -> Manifest:
 def _failed(cause: BaseException | None) -> SeedbedError:
     log = settings.ROOT / ".seedbed" / "log" / "dbt.log"
     return SeedbedError(
-        f"dbt could not run: {_first_lines(str(cause))} "
-        f"The log is {log}; mend the cause and run again."
+        f"dbt could not run: {_first_lines(str(cause))}",
+        f"mend the cause, which {log} has in full, and run again",
     )
 
 

@@ -44,19 +44,15 @@ def which(root: Path) -> Kind | Literal["missing"]:
         file.parent.name: file.read_text()
         for file in installed.glob("*/dbt_project.yml")
     }
-    directories = {path.name for path in installed.glob("*/")}
-    locked = {package["name"] for package in _locked(root)}
-    if not found.keys() == directories == locked:
+    names = {path.name for path in installed.glob("*/")}
+    if not found.keys() == names == {package["name"] for package in _locked(root)}:
         return "missing"
-    kind: Kind = "hub"
-    if any("-standin" in text for text in found.values()):
-        kind = "stand-in"
+    is_ours = any("-standin" in text for text in found.values())
+    kind: Kind = "stand-in" if is_ours else "hub"
     stamp = installed / STAMP
-    if stamp.exists():
-        current = stamp.read_text() == _fingerprint(root, kind)
-    else:
-        current = kind == "hub"  # Somebody typed `dbt deps`, which is as good.
-    return kind if current else "missing"
+    if not stamp.exists():  # Somebody typed `dbt deps`, which is as good.
+        return "missing" if is_ours else kind
+    return kind if stamp.read_text() == _fingerprint(root, kind) else "missing"
 
 
 def install(root: Path, report: Callable[[str], None]) -> None:
@@ -72,19 +68,17 @@ def install(root: Path, report: Callable[[str], None]) -> None:
         if which(root) != "missing":
             return
         try:
-            trouble = _from_hub(root, scratch)
-            if not trouble:
-                _swap(root, scratch, "hub")
-                report(f"Installed from the dbt package hub: {_listing(root)}.")
-            else:
+            if trouble := _from_hub(root, scratch):
                 _from_stand_ins(root, scratch, trouble)
-                _swap(root, scratch, "stand-in")
-                report(
-                    f"{trouble} Installed this project's own stand-ins for the "
-                    "few macros it uses."
-                )
+            _swap(root, scratch, "stand-in" if trouble else "hub")
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+    if trouble:
+        what = f"{trouble} Installed this project's own stand-ins for the few macros"
+        report(f"{what} it uses.")
+    else:
+        names = ", ".join(f"{p['name']} {p['version']}" for p in _locked(root))
+        report(f"Installed from the dbt package hub: {names}.")
 
 
 def _from_hub(root: Path, scratch: Path) -> str:
@@ -124,8 +118,8 @@ def _from_hub(root: Path, scratch: Path) -> str:
         return f"`dbt deps` failed on the package hub {host}: {last.strip(' .')}."
     if (scratch / LOCK).read_bytes() != (root / LOCK).read_bytes():
         raise ConfigurationError(
-            f"{LOCK} was not written for this packages.yml. Type `dbt deps --lock` "
-            "and commit the lock."
+            f"{LOCK} was not written for this packages.yml",
+            "type `dbt deps --lock` and commit the lock",
         )
     return ""
 
@@ -161,8 +155,9 @@ def _from_stand_ins(root: Path, scratch: Path, trouble: str) -> None:
         if not source.is_dir():
             raise ServiceError(
                 f"{trouble} {LOCK} names {package['package']}, for which there is no "
-                f"stand-in in {STAND_INS}/. Set DBT_PACKAGE_HUB_URL to a mirror of the "
-                "hub, or run this where the hub can be reached."
+                f"stand-in in {STAND_INS}/",
+                "set DBT_PACKAGE_HUB_URL to a mirror of the hub, or run this where the "
+                "hub can be reached",
             )
         shutil.copytree(source, scratch / INSTALLED / package["name"])
 
@@ -191,14 +186,11 @@ def _locked(root: Path) -> list[dict[str, Any]]:
         lock = yaml.safe_load((root / LOCK).read_text())
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{root / LOCK} is missing. Restore it from git, or type `dbt deps --lock`."
+            f"{root / LOCK} is missing",
+            "restore it from git, or type `dbt deps --lock`",
         ) from None
     packages: list[dict[str, Any]] = lock["packages"]
     return packages
-
-
-def _listing(root: Path) -> str:
-    return ", ".join(f"{p['name']} {p['version']}" for p in _locked(root))
 
 
 @contextmanager

@@ -2,14 +2,25 @@
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-from tests.clone import Clone
+from tests.clone import REPOSITORY, Clone
+
+PAGE = (REPOSITORY / "docs" / "lineage.md").read_text()
+
+
+def recipe() -> dict[str, Any]:
+    """The recipe for DataHub, as the page has it."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
 
 
 def lineage_of(stack: Clone, run_id: str) -> list[dict[str, Any]]:

@@ -1,5 +1,9 @@
-"""promtool and amtool, from PATH or unpacked from the system's package sources."""
+"""promtool and amtool, from PATH or unpacked from the system's package sources.
 
+And the names of the metrics that they are to know.
+"""
+
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,3 +30,10 @@ def run(tool: str, *words: str | Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def metrics() -> set[str]:
+    """The names of the metrics that the exporter has."""
+    watch = REPOSITORY / "orchestration" / "watch"
+    query, rest = ((watch / f"metrics.{kind}").read_text() for kind in ("sql", "py"))
+    return {*re.findall(r"""['"](seedbed_\w+)['"]""", query + rest)}

@@ -46,8 +46,8 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
         start_http_server(port, host, exporter.registry())
     except OSError as error:
         raise ConfigurationError(
-            f"metrics can't be served at {host}:{port}: {error.strerror}. Name another "
-            "port with --serve."
+            f"metrics can't be served at {host}:{port}: {error.strerror}",
+            "name another port with --serve",
         ) from None
     say(f"metrics are served at http://{host}:{port}/metrics; Ctrl-C ends it")
     with suppress(stop.Stopped):
@@ -59,7 +59,7 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def alerts(context: click.Context) -> int:
-    """What is wrong now, and the channels that are told of it."""
+    """What is wrong now, and the channels that get a message of it."""
     from orchestration.watch import alerts as open_alerts
 
     if context.invoked_subcommand:
@@ -73,8 +73,9 @@ def alerts(context: click.Context) -> int:
     for severity, kind, table, since, message in found:
         colour = "red" if severity == "block" else "yellow"
         page = f"docs/runbooks/{kind.replace('_', '-')}.md"
+        when = f"since {since:%Y-%m-%d %H:%M} UTC"
         out.print(
-            f"[{colour}]{severity:<6}[/] {kind}  {table}  since {since} UTC\n"
+            f"[{colour}]{severity:<6}[/] {kind}  {table}  {when}\n"
             f"       {escaped(message)}\n       see {page}",
             soft_wrap=True,
         )
@@ -103,7 +104,6 @@ def deliver() -> int:
 @click.option("--local", is_flag=True, help="To endpoints that this command opens.")
 def alerts_test(local: bool) -> int:
     """Send one opened alert, one that is over and one notice to each channel."""
-    from orchestration.watch import alerts as open_alerts
     from orchestration.watch import channels, endpoints
 
     faults = 0
@@ -116,7 +116,7 @@ def alerts_test(local: bool) -> int:
         configured = channels.configured()
         for channel in configured:
             try:
-                channel.send(open_alerts.samples(channel))
+                channel.send(channels.samples(channel))
                 out.print(f"{channel.name:<10} [green]sent[/]")
             except SeedbedError as error:
                 faults += 1
@@ -127,8 +127,8 @@ def alerts_test(local: bool) -> int:
             out.print(escaped(mail), soft_wrap=True)
     if not configured:
         raise ConfigurationError(
-            "no channel has an address: set "
-            f"{', '.join(outbox.CHANNELS.values())} (see .env.example), any of them."
+            "no channel has an address",
+            f"set one of {', '.join(outbox.CHANNELS.values())} (see .env.example)",
         )
     return ServiceError.exit_code if faults else 0
 
@@ -147,10 +147,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 def backup(file: Path | None, keep: int) -> int:
     """Write the warehouse with its control tables to a file."""
-    from orchestration.watch import drill as drills
+    from orchestration.watch import backup as backups
 
     start_services(())
-    made = drills.backup(file, keep, say)
+    made = backups.write(file, keep, say)
     size = made.stat().st_size
     out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
     out.print("next     ./seedbed drill restores it beside the warehouse and compares")

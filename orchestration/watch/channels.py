@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import os
 import smtplib
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
@@ -19,15 +18,15 @@ from urllib.parse import unquote, urlsplit
 
 from ingest import settings
 from ingest.errors import ConfigurationError, ServiceError
+from orchestration.watch import delivery
 from orchestration.watch.outbox import CHANNELS
 
-SECONDS = 10
 STATES: tuple[str, ...] = ("opened", "closed", "notice")
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a channel tells: `state` is opened, closed or notice; `at` in UTC.
+    """What a channel sends: `state` is opened, closed or notice; `at` in UTC.
 
     `key` is the same for an alert's opening and its end.
     """
@@ -47,9 +46,7 @@ class Message:
         """What happened, in a line."""
         what = self.kind.replace("_", " ")
         about = f"{self.table}: {what}" if self.table else what
-        return {"opened": about, "closed": f"{about}: over", "notice": about}[
-            self.state
-        ]
+        return f"{about}: over" if self.state == "closed" else about
 
     @property
     def page(self) -> str:
@@ -60,7 +57,7 @@ class Message:
 
 
 class Channel(Protocol):
-    """One way to tell. `send` raises ServiceError where the other side refuses.
+    """One way to send. `send` raises ServiceError where the other side refuses.
 
     `states` are those of the messages that it is for.
     """
@@ -69,23 +66,7 @@ class Channel(Protocol):
     states: tuple[str, ...]
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Tell all messages, as one where the other side has groups."""
-
-
-def _post(name: str, url: str, body: Any) -> None:
-    request = urllib.request.Request(
-        url,
-        json.dumps(body).encode(),
-        {"Content-Type": "application/json", "User-Agent": "seedbed"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            answer.read()
-    except urllib.error.HTTPError as error:
-        raise ServiceError(f"{name} answered {error.code}") from None
-    except (OSError, ValueError) as error:
-        # Their texts may hold the address, which is a secret.
-        raise ServiceError(f"{name} is out of reach: {type(error).__name__}") from None
+        """Send all messages, as one where the other side has groups."""
 
 
 def _text(messages: Sequence[Message]) -> str:
@@ -95,9 +76,9 @@ def _text(messages: Sequence[Message]) -> str:
         if one.state != "closed":
             lines.append(f"  {one.text}")
         facts = {"owner": one.owner, "see": one.page}
-        told = ", ".join(f"{k} {v}" for k, v in facts.items() if v)
-        if told and one.state == "opened":
-            lines.append(f"  {told}")
+        known = ", ".join(f"{k} {v}" for k, v in facts.items() if v)
+        if known and one.state == "opened":
+            lines.append(f"  {known}")
     return "\n".join(lines)
 
 
@@ -120,14 +101,15 @@ class Slack:
         text = f"*{_headline(messages)}*\n{_text(messages)}"
         for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
             text = text.replace(plain, safe)
-        _post(self.name, os.environ[CHANNELS[self.name]], {"text": text[:39_000]})
+        url, body = os.environ[CHANNELS[self.name]], {"text": text[:39_000]}
+        delivery.post(self.name, url, json.dumps(body))
 
 
 class PagerDuty:
     """PagerDuty's events, which it groups itself: by key, opened and resolved."""
 
     name = "pagerduty"
-    states: tuple[str, ...] = ("opened", "closed")  # nobody is paged for a success
+    states: tuple[str, ...] = ("opened", "closed")  # no one is paged for a success
 
     def send(self, messages: Sequence[Message]) -> None:
         url = settings.variable(
@@ -146,7 +128,7 @@ class PagerDuty:
                     "severity": "error" if one.severity == "block" else "warning",
                     "custom_details": {"runbook": one.page, "owner": one.owner},
                 }
-            _post(self.name, url, event)
+            delivery.post(self.name, url, json.dumps(event))
 
 
 class Mail:
@@ -159,7 +141,8 @@ class Mail:
         to = os.environ.get("SEEDBED_MAIL_TO", "")
         if not to:
             raise ConfigurationError(
-                "SEEDBED_MAIL_TO is not set: it is who gets the alerts by mail."
+                "the alerts can't be mailed: SEEDBED_MAIL_TO is not set",
+                "set SEEDBED_MAIL_TO to who gets them (see .env.example)",
             )
         mail = EmailMessage()
         mail["Subject"] = _headline(messages).replace("\n", " ")
@@ -169,7 +152,9 @@ class Mail:
         try:
             url = urlsplit(os.environ[CHANNELS[self.name]])
             kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
-            with kind(url.hostname or "", url.port or 0, timeout=SECONDS) as server:
+            with kind(
+                url.hostname or "", url.port or 0, timeout=delivery.SECONDS
+            ) as server:
                 if url.scheme == "smtp" and server.has_extn("starttls"):
                     server.starttls()
                 if url.username:
@@ -201,3 +186,17 @@ def configured() -> list[Channel]:
     """The channels that the environment has an address for."""
     every: tuple[Channel, ...] = (Slack(), PagerDuty(), Mail(), File())
     return [one for one in every if os.environ.get(CHANNELS[one.name])]
+
+
+def samples(channel: Channel) -> list[Message]:
+    """One message of each state that the channel is for, for a test of it."""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    alert = ("seedbed/test", "table_blocked", "test.table", "block", "you")
+    run = ("seedbed/run", "run_done", "", "warn", "")
+    found = []
+    for state in channel.states:
+        key, kind, table, severity, owner = run if state == "notice" else alert
+        text = "this is a test; nothing is wrong"
+        facts = (f"test/{state}", key, state, kind, table, severity, text, owner, at)
+        found.append(Message(*facts))
+    return found

@@ -73,7 +73,7 @@ def keep(manifest: Json) -> None:
             code = node.get("compiled_code")
             if node["resource_type"] not in ("model", "snapshot") or not code:
                 continue
-            # Numbers in it tell which rows are due, and so change with each build.
+            # Numbers in it say which rows are due, and so change with each build.
             plain = re.sub(r"\d+", "0", code) + json.dumps(sorted(node["columns"]))
             mark = hashlib.sha256(plain.encode()).hexdigest()
             if now.get(node_id, {}).get("mark") != mark:
@@ -89,8 +89,8 @@ def keep(manifest: Json) -> None:
             draft.write_text(json.dumps(now, indent=1, sort_keys=True))
             draft.rename(_file())
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        runlog.write("lineage.failed", level="error", error=told)
+        said = f"{type(error).__name__}: {error}"
+        runlog.write("lineage.failed", level="error", error=said)
 
 
 def _read() -> Json:
@@ -122,7 +122,7 @@ class _Schema:
                     database.setdefault(node["schema"], {})[name] = kinds
 
     def columns_of(self, node_id: str, code: str) -> Columns:
-        """What the SQL's columns come from; nothing where it can't be told."""
+        """What the SQL's columns come from; nothing where they can't be followed."""
         import sqlglot
         from sqlglot import exp
         from sqlglot.errors import SqlglotError

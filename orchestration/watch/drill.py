@@ -1,4 +1,4 @@
-"""Backup, and the drill: is what comes back from a backup what was there?
+"""The drill: is what comes back from a backup what was there?
 
 The backup is restored into a server of its own, the batches that came later are
 replayed from the lake, all is built, and each table is compared with the warehouse.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,13 +20,13 @@ from psycopg import sql
 from gx import gate
 from ingest import control, load, settings
 from ingest.control import Batch, Connection
-from ingest.errors import SeedbedError, ServiceError
+from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.runlog import Report
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import build, decisions, local
-from orchestration.watch import outbox
+from orchestration.watch import backup, outbox
 
 LAYERS = ("bronze", "silver", "gold")
 # By table: its rows, and a sum over them that does not depend on their order.
@@ -46,74 +45,6 @@ class Drill:
     seconds: dict[str, float]
 
 
-# Those that are named by the time at which they were made.
-_NAMES = "2???????T??????Z.dump"
-
-
-def _folder() -> Path:
-    return settings.ROOT / ".seedbed" / "backups"
-
-
-def newest() -> Path | None:
-    """The newest backup below .seedbed/backups, if there is one."""
-    return max(_folder().glob("*.dump"), default=None)
-
-
-def backup(
-    file: Path | None = None, keep: int = 0, report: Report = lambda line: None
-) -> Path:
-    """Write the warehouse with its control tables to a file, as of one moment.
-
-    Without a `file` it goes to .seedbed/backups, where only the newest `keep` stay if
-    that is not 0.
-    """
-    is_ours = file is None
-    if file is None:
-        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = _folder() / f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.dump"
-    draft = file.with_name(file.name + ".draft")
-    words = ["--format=custom", "--compress=1", "--no-password", f"--file={draft}"]
-    draft.unlink(missing_ok=True)
-    draft.touch(0o600)  # which pg_dump writes into
-    try:
-        _postgres("pg_dump", *words)
-        draft.rename(file)
-    finally:
-        draft.unlink(missing_ok=True)
-    if is_ours and keep:
-        for old in sorted(_folder().glob(_NAMES))[:-keep]:
-            old.unlink(missing_ok=True)
-            report(f"removed {old.name}, as {keep} newer ones are kept (--keep)")
-    return file
-
-
-def _postgres(program: str, *words: str) -> None:
-    """Run one of Postgres' programs on the warehouse that the environment names."""
-    found = shutil.which(program)
-    if local.services():
-        own = local.servers().binaries() / program
-        found = str(own) if own.exists() else found
-    if not found:
-        raise ServiceError(f"{program} is not installed; install Postgres' client.")
-    warehouse = settings.warehouse()
-    names = {"user": "PGUSER", "host": "PGHOST", "port": "PGPORT"}
-    names |= {"dbname": "PGDATABASE", "password": "PGPASSWORD"}
-    given = {v: str(warehouse[k]) for k, v in names.items() if k in warehouse}
-    done = subprocess.run(
-        [found, *words],
-        env=os.environ | given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no reason"])[0]
-        raise ServiceError(
-            f"{program} failed: {said}. Its version must not be older than the "
-            "server's; nothing was changed."
-        )
-
-
 def drill(file: Path | None, report: Report) -> Drill:
     """Restore a backup beside the warehouse, replay, build, compare and record.
 
@@ -121,12 +52,12 @@ def drill(file: Path | None, report: Report) -> Drill:
     where it can't be restored or replayed; the warehouse is only read.
     """
     local.servers()  # or there is none to restore into
-    file = file or newest()
+    file = file or backup.newest()
     if file is None:
         report("drill: there is no backup yet; making one")
-        file = backup()
+        file = backup.write()
     if not file.exists():
-        raise SeedbedError(f"there is no backup {file}; `./seedbed backup` makes one.")
+        raise SeedbedError(f"there is no backup {file}", "`./seedbed backup` makes one")
     backup_at = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
     tables = metadata.enabled(metadata.load(settings.ROOT))
     with control.connect() as live:
@@ -139,8 +70,7 @@ def drill(file: Path | None, report: Report) -> Drill:
         began = dt.datetime.now(dt.UTC)
         with _beside(report):
             report(f"drill: restoring {file.name}")
-            words = ["--no-owner", "--no-acl", "--exit-on-error", "--no-password"]
-            _postgres("pg_restore", *words, f"--dbname={_database()}", str(file))
+            backup.restore(file)
             restored_at = dt.datetime.now(dt.UTC)
             with control.connect() as there:
                 control.prepare(there)
@@ -166,17 +96,9 @@ def drill(file: Path | None, report: Report) -> Drill:
             "insert into audit.drill_result values "
             "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, nullif(%s, ''))",
             (
-                f"{began:%Y%m%dT%H%M%S}",
-                file.name,
-                backup_at,
-                began,
-                restored_at,
-                replayed_at,
-                ended_at,
-                batches,
-                len(expected),
-                len(different),
-                ", ".join(different),
+                *(f"{began:%Y%m%dT%H%M%S}", file.name, backup_at),
+                *(began, restored_at, replayed_at, ended_at),
+                *(batches, len(expected), len(different), ", ".join(different)),
             ),
         )
     moments = (began, restored_at, replayed_at, ended_at)
@@ -189,10 +111,6 @@ def drill(file: Path | None, report: Report) -> Drill:
         sorted(_uncomparable(tables)),
         {name: (end - start).total_seconds() for name, start, end in parts},
     )
-
-
-def _database() -> str:
-    return str(settings.warehouse()["dbname"])
 
 
 @contextmanager
@@ -209,7 +127,7 @@ def _beside(report: Report) -> Iterator[None]:
         there = embedded.up(root, report, ["postgres"])
         for name in [n for n in os.environ if n.startswith("PG")]:
             del os.environ[name]
-        # Nobody is to be told of a drill's blocked tables.
+        # A drill's blocked tables are no alerts.
         for name in (*outbox.CHANNELS.values(), "OPENLINEAGE_URL"):
             os.environ.pop(name, None)
         os.environ |= there

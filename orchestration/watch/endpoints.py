@@ -36,7 +36,7 @@ def listening(status: int = 200) -> Iterator[tuple[Received, dict[str, str]]]:
             self.end_headers()
 
         def log_message(self, format: str, *words: object) -> None:
-            """Nobody reads it."""
+            """Not logged: what came is in `received`."""
 
     class Mail(socketserver.StreamRequestHandler):
         def handle(self) -> None:

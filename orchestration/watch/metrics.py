@@ -1,4 +1,7 @@
-"""Metrics: what the control tables say, for Prometheus to read."""
+"""Metrics: what the control tables say, for Prometheus to read.
+
+Each is a query of `metrics.sql`, but for the three that are not in the warehouse.
+"""
 
 from __future__ import annotations
 
@@ -22,51 +25,6 @@ from ingest import control, settings
 from ingest.control import Connection
 from ingest.errors import SeedbedError
 
-# By name: what it means, with its unit. What ends in _total only grows.
-METRICS = {
-    "seedbed_up": "1 when the warehouse answered, else 0",
-    "seedbed_scrape_seconds": "how long it took to ask the warehouse",
-    "seedbed_runs_total": "runs that ended, by command and state",
-    "seedbed_run_retries_total": "what was tried again",
-    "seedbed_step_seconds_total": "seconds of a run's parts",
-    "seedbed_run_open_seconds": "age of the oldest run that has not ended",
-    "seedbed_last_run_seconds": "how long the last run took",
-    "seedbed_last_run_timestamp_seconds": "when the last run ended",
-    "seedbed_rows_total": "rows of batches, by what became of them",
-    "seedbed_lake_bytes_total": "bytes of batches' files in the lake, by layer",
-    "seedbed_batch_seconds_total": "seconds to extract and load batches",
-    "seedbed_table_step_seconds_total": "seconds of a table's steps",
-    "seedbed_table_step_failures_total": "steps of a table that failed",
-    "seedbed_batches": "batches, by state",
-    "seedbed_table_blocked": "1 while the table's newest batch is rejected",
-    "seedbed_table_age_seconds": "age of what is released: since it was read",
-    "seedbed_table_sla_seconds": "the age that may not be exceeded, by severity",
-    "seedbed_table_delay_seconds": "from a batch's reading to the end of its run",
-    "seedbed_watermark_age_seconds": "age of the newest released watermark",
-    "seedbed_rules_checked_total": "rules that were checked",
-    "seedbed_rules_failed_total": "rules that failed",
-    "seedbed_rules_failing": "rules that failed when a table was last checked",
-    "seedbed_quality_score": "a table's quality score, from 0 to 1, by dimension",
-    "seedbed_quarantine_rows": "rows for which the gate rejected a batch",
-    "seedbed_ledger_identities_total": "the ledger's identities, by result",
-    "seedbed_security_leaks": "assertions of the last probe that do not hold",
-    "seedbed_reconciliation_keys": "keys in which log and source differed last",
-    "seedbed_schema_changes_total": "changes of source columns, by what came of it",
-    "seedbed_model_seconds_total": "seconds that dbt took for a model",
-    "seedbed_model_failures_total": "builds of a model that failed",
-    "seedbed_schema_bytes": "bytes on the warehouse's disk, with indexes",
-    "seedbed_alerts_total": "alerts ever raised",
-    "seedbed_alerts_open": "alerts that are open, by severity",
-    "seedbed_alert_open_seconds": "age of the oldest open alert that blocks",
-    "seedbed_alert_detect_seconds": "longest time to detect in the last 24 hours",
-    "seedbed_alert_recover_seconds": "longest time to recover in the last 24 hours",
-    "seedbed_undelivered_messages": "messages that a channel did not take yet",
-    "seedbed_failed_logins_total": "logins that the warehouse refused",
-    "seedbed_drill_timestamp_seconds": "when the last drill ended",
-    "seedbed_drill_seconds": "how long the last drill took",
-    "seedbed_drill_differences": "tables that the last drill found different",
-}
-
 # How Postgres logs a refused login, whatever the method.
 _REFUSED = (b"authentication failed for user", b"no pg_hba.conf entry for")
 
@@ -76,6 +34,7 @@ class Sample:
     """One number, as the control tables give it."""
 
     metric: str
+    help: str
     labels: dict[str, str]
     value: float
 
@@ -108,7 +67,7 @@ def failed_logins() -> int | None:
 
 
 class Exporter(Collector):
-    """Asks the warehouse anew each time it is asked.
+    """Asks the warehouse again each time it is asked.
 
     While the warehouse is out of reach there is `seedbed_up 0` and nothing else.
     Nothing is made or altered, so a scrape and a run never wait for each other.
@@ -127,14 +86,20 @@ class Exporter(Collector):
                     control.look(connection)
                     samples = read(connection)
         except (SeedbedError, psycopg.Error):
-            return _families([Sample("seedbed_up", {}, 0)])
+            return _families([_up(0)])
         logins = failed_logins()
         if logins is not None:
-            samples.append(Sample("seedbed_failed_logins_total", {}, logins))
-        took = time.monotonic() - started
-        samples.append(Sample("seedbed_scrape_seconds", {}, round(took, 3)))
-        samples.append(Sample("seedbed_up", {}, 1))
-        return _families(samples)
+            meaning = "logins that the warehouse refused"
+            name = "seedbed_failed_logins_total"
+            samples.append(Sample(name, meaning, {}, logins))
+        meaning = "how long it took to ask the warehouse"
+        took = round(time.monotonic() - started, 3)
+        samples.append(Sample("seedbed_scrape_seconds", meaning, {}, took))
+        return _families([*samples, _up(1)])
+
+
+def _up(value: int) -> Sample:
+    return Sample("seedbed_up", "1 when the warehouse answered, else 0", {}, value)
 
 
 def _families(samples: Iterable[Sample]) -> list[Metric]:
@@ -144,7 +109,7 @@ def _families(samples: Iterable[Sample]) -> list[Metric]:
         if name not in families:
             is_counter = name.endswith("_total")
             kind = CounterMetricFamily if is_counter else GaugeMetricFamily
-            families[name] = kind(name, METRICS[name])
+            families[name] = kind(name, sample.help)
         families[name].add_sample(name, sample.labels, sample.value)
     return list(families.values())
 

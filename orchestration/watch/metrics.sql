@@ -1,6 +1,6 @@
--- Every metric that the control tables give: name, labels and value, a row a
--- sample. Names ending in _total only grow; all others are as of now. What each
--- means is in METRICS of metrics.py.
+-- Every metric that the control tables give, a row a sample: its name, what it
+-- means with its unit, labels and value. A name that ends in _total is that of
+-- a counter, which only grows; all others are gauges, as of now.
 with
 
 tables as (
@@ -118,16 +118,27 @@ drill as (
 
 ),
 
+published as (
+
+    select
+        table_id,
+        max(batch_seq) as through
+    from audit.publication
+    group by table_id
+
+),
+
 commands as (
 
     select distinct command from audit.run
 
 ),
 
-samples (metric, labels, value) as (
+samples (metric, help, labels, value) as (
 
     select
         'seedbed_runs_total',
+        'runs that ended, by command and state',
         jsonb_build_object('command', commands.command, 'state', states.state),
         (
             select count(*) from audit.run
@@ -140,6 +151,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_run_retries_total',
+        'what was tried again',
         '{}',
         coalesce(sum(retries), 0)
     from audit.run
@@ -148,6 +160,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_step_seconds_total',
+        'seconds of a run''s parts',
         jsonb_build_object('command', run.command, 'step', step.key),
         sum(step.value::double precision)
     from audit.run
@@ -158,6 +171,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_run_open_seconds',
+        'age of the oldest run that has not ended',
         '{}',
         coalesce(extract(epoch from max(clock_timestamp() - started_at)), 0)
     from audit.run
@@ -167,6 +181,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_last_run_seconds',
+        'how long the last run took',
         jsonb_build_object('command', command),
         extract(epoch from ended_at - started_at)
     from last_run
@@ -175,6 +190,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_last_run_timestamp_seconds',
+        'when the last run ended',
         jsonb_build_object('command', command),
         extract(epoch from ended_at)
     from last_run
@@ -183,6 +199,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_rows_total',
+        'rows of batches, by what became of them',
         jsonb_build_object('source_table', counted.table_id, 'kind', kind.name),
         sum(kind.rows)
     from counted
@@ -203,6 +220,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_lake_bytes_total',
+        'bytes of batches'' files in the lake, by layer',
         jsonb_build_object(
             'source_table', counted.table_id, 'layer', layer.name
         ),
@@ -219,6 +237,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_batch_seconds_total',
+        'seconds to extract and load batches',
         jsonb_build_object('source_table', table_id),
         sum(seconds)
     from counted
@@ -228,6 +247,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_table_step_seconds_total',
+        'seconds of a table''s steps',
         jsonb_build_object('source_table', table_id, 'step', name),
         extract(epoch from sum(ended_at - started_at))
     from audit.step
@@ -238,6 +258,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_table_step_failures_total',
+        'steps of a table that failed',
         jsonb_build_object('source_table', tables.table_id, 'step', step.name),
         (
             select count(*) from audit.step as failed
@@ -253,6 +274,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_batches',
+        'batches, by state',
         jsonb_build_object('source_table', table_id, 'state', state),
         count(*)
     from audit.batch
@@ -262,6 +284,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_table_blocked',
+        '1 while the table''s newest batch is rejected',
         jsonb_build_object('source_table', tables.table_id),
         coalesce((newest_batch.state = 'rejected')::integer, 0)
     from tables
@@ -270,7 +293,20 @@ samples (metric, labels, value) as (
     union all
 
     select
+        'seedbed_publish_behind_batches',
+        'released batches that Snowflake lacks',
+        jsonb_build_object('source_table', batch.table_id),
+        count(*) filter (where batch.batch_seq > published.through)
+    from audit.batch
+    inner join published on batch.table_id = published.table_id
+    where batch.state = 'released'
+    group by batch.table_id
+
+    union all
+
+    select
         'seedbed_table_age_seconds',
+        'age of what is released: since it was read',
         jsonb_build_object('source_table', table_id),
         extract(epoch from clock_timestamp() - observed_at at time zone 'utc')
     from tables
@@ -280,6 +316,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_table_sla_seconds',
+        'the age that may not be exceeded, by severity',
         jsonb_build_object('source_table', table_id, 'severity', sla.severity),
         sla.minutes * 60
     from tables
@@ -292,6 +329,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_table_delay_seconds',
+        'from a batch''s reading to the end of its run',
         jsonb_build_object('source_table', table_id),
         extract(epoch from delay)
     from delay
@@ -300,6 +338,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_watermark_age_seconds',
+        'age of the newest released watermark',
         jsonb_build_object('source_table', table_id),
         extract(
             epoch from clock_timestamp() - released_high at time zone timezone
@@ -311,6 +350,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_rules_checked_total',
+        'rules that were checked',
         jsonb_build_object('layer', layer, 'severity', severity),
         count(*)
     from audit.dq_result
@@ -320,6 +360,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_rules_failed_total',
+        'rules that failed',
         jsonb_build_object('layer', layer, 'severity', severity),
         count(*) filter (where not passed)
     from audit.dq_result
@@ -329,6 +370,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_rules_failing',
+        'rules that failed when a table was last checked',
         jsonb_build_object(
             'source_table', table_id, 'layer', layer, 'severity', severity
         ),
@@ -341,6 +383,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_quality_score',
+        'a table''s quality score, from 0 to 1, by dimension',
         jsonb_build_object(
             'source_table', score.table_id, 'dimension', part.name
         ),
@@ -361,6 +404,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_quarantine_rows',
+        'rows for which the gate rejected a batch',
         jsonb_build_object('source_table', table_id),
         count(distinct row(batch_seq, row_hash))
     from audit.quarantine
@@ -370,6 +414,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_ledger_identities_total',
+        'the ledger''s identities, by result',
         jsonb_build_object('result', result.name),
         (
             select count(*) from audit.ledger
@@ -381,6 +426,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_security_leaks',
+        'assertions of the last probe that do not hold',
         '{}',
         count(*) filter (where not holds)
     from audit.probe
@@ -394,6 +440,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_reconciliation_keys',
+        'keys in which log and source differed last',
         jsonb_build_object('source_table', table_id, 'difference', part.name),
         case when is_over then 0 else part.keys end
     from compared
@@ -406,6 +453,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_schema_changes_total',
+        'changes of source columns, by what came of it',
         jsonb_build_object('action', action.name),
         (
             select count(*) from audit.schema_change
@@ -417,6 +465,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_model_seconds_total',
+        'seconds that dbt took for a model',
         jsonb_build_object('model', model, 'layer', layer),
         extract(epoch from sum(ended_at - started_at))
     from audit.model_run
@@ -427,6 +476,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_model_failures_total',
+        'builds of a model that failed',
         jsonb_build_object('model', model, 'layer', layer),
         count(*) filter (where status <> 'success')
     from audit.model_run
@@ -437,6 +487,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_schema_bytes',
+        'bytes on the warehouse''s disk, with indexes',
         jsonb_build_object('schema', pg_namespace.nspname),
         sum(pg_total_relation_size(pg_class.oid))
     from pg_class
@@ -450,6 +501,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_alerts_total',
+        'alerts ever raised',
         '{}',
         count(*)
     from alerts
@@ -458,6 +510,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_alerts_open',
+        'alerts that are open, by severity',
         jsonb_build_object('severity', severity.name),
         (
             select count(*) from alerts
@@ -469,6 +522,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_alert_open_seconds',
+        'age of the oldest open alert that blocks',
         '{}',
         coalesce(extract(epoch from max(clock_timestamp() - raised_at)), 0)
     from alerts
@@ -478,6 +532,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_alert_detect_seconds',
+        'longest time to detect in the last 24 hours',
         '{}',
         coalesce(extract(epoch from max(detect)), 0)
     from alerts
@@ -487,6 +542,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_alert_recover_seconds',
+        'longest time to recover in the last 24 hours',
         '{}',
         coalesce(extract(epoch from max(recover)), 0)
     from alerts
@@ -496,6 +552,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_undelivered_messages',
+        'messages that a channel did not take yet',
         jsonb_build_object('channel', channel),
         count(*) filter (where sent_at is null)
     from audit.delivery
@@ -505,6 +562,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_drill_timestamp_seconds',
+        'when the last drill ended',
         '{}',
         extract(epoch from ended_at)
     from drill
@@ -513,6 +571,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_drill_seconds',
+        'how long the last drill took',
         '{}',
         extract(epoch from ended_at - started_at)
     from drill
@@ -521,6 +580,7 @@ samples (metric, labels, value) as (
 
     select
         'seedbed_drill_differences',
+        'tables that the last drill found different',
         '{}',
         tables_different
     from drill
@@ -529,6 +589,7 @@ samples (metric, labels, value) as (
 
 select
     metric,
+    help,
     labels,
     value::double precision as value
 from samples

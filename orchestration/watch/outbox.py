@@ -1,4 +1,4 @@
-"""The outbox: what is to be told elsewhere is sent by a process of its own.
+"""The outbox: alerts and lineage are sent by a process of its own.
 
 What waits is in the control tables, so nothing is lost while an endpoint is down, and
 no run waits for one.
@@ -26,7 +26,7 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def is_used() -> bool:
-    """Whether anything is to be told elsewhere."""
+    """Whether the environment names anything to send to."""
     variables = (*CHANNELS.values(), "OPENLINEAGE_URL")
     return any(os.environ.get(variable) for variable in variables)
 

@@ -1,6 +1,6 @@
 """What a backup and the lake give back is what the warehouse had."""
 
-from orchestration.watch import drill
+from orchestration.watch import backup, drill
 from tests.clone import Clone, quiet
 
 
@@ -10,7 +10,7 @@ def test_a_restored_warehouse_and_the_lake_come_to_the_same_tables(
     fresh.day(1)
     fresh.run(with_build=False)
     with fresh.inside():
-        file = drill.backup(fresh.root / "day_1.dump")
+        file = backup.write(fresh.root / "day_1.dump")
     for day in (2, 3):
         fresh.day(day)
         fresh.run(with_build=False)  # day 3's orders are rejected

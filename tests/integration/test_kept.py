@@ -11,7 +11,7 @@ import pytest
 
 from ingest import control, settings, tidy
 from orchestration import runs
-from orchestration.watch import drill, lineage
+from orchestration.watch import backup, lineage
 from tests.clone import REPOSITORY, Clone
 
 # What was there before a command: the servers' locks and ids, and their programs.
@@ -77,14 +77,14 @@ def test_a_backup_is_its_owner_s_from_the_first_byte_and_only_some_stay(
             out.write("rows")
 
     monkeypatch.setattr(settings, "ROOT", tmp_path)
-    monkeypatch.setattr(drill, "_postgres", dump)
+    monkeypatch.setattr(backup, "_run", dump)
     folder = tmp_path / ".seedbed" / "backups"
     folder.mkdir(parents=True)
     for name in ("20260101T000000Z.dump", "20260102T000000Z.dump", "mine.dump"):
         (folder / name).touch()
     before = os.umask(0)
     try:
-        made = [drill.backup(tmp_path / "elsewhere.dump", 2), drill.backup(keep=2)]
+        made = [backup.write(tmp_path / "elsewhere.dump", 2), backup.write(keep=2)]
     finally:
         os.umask(before)
     assert modes == [0o600, 0o600]
@@ -102,9 +102,9 @@ def test_a_dump_that_fails_leaves_no_draft(
     def dump(program: str, *words: str) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr(drill, "_postgres", dump)
+    monkeypatch.setattr(backup, "_run", dump)
     with pytest.raises(OSError, match="no space"):
-        drill.backup(tmp_path / "x.dump")
+        backup.write(tmp_path / "x.dump")
     assert [*tmp_path.iterdir()] == []
 
 

@@ -1,21 +1,25 @@
-"""Lineage of a whole project, as OpenLineage's and DataHub's own schemas have it."""
+"""Lineage of a whole project, as OpenLineage's schemas and DataHub's reader have it."""
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+import yaml
 
 from ingest import control
 from orchestration.watch import columns, lineage
 from tests.clone import REPOSITORY, Clone
 from tests.conftest import Played
-from tests.lineage import assert_chain, checked, lineage_of
+from tests.lineage import PAGE, assert_chain, checked, lineage_of, recipe
 
 
 def test_the_lineage_goes_on_from_the_source_through_every_model(
@@ -94,9 +98,15 @@ def test_a_run_that_was_killed_has_its_ends_from_the_next_one(
 class Endpoint:
     """Takes events as Marquez does, and refuses them from the `limit`th on."""
 
+    path = "/api/v1/lineage"
+    taken_with = 201
+
     def __init__(self) -> None:
         self.taken: list[Any] = []
         self.limit = 0
+
+    def takes(self, headers: Message, event: Any) -> bool:
+        return len(self.taken) < self.limit
 
     @contextmanager
     def listening(self, port: int) -> Iterator[int]:
@@ -106,10 +116,13 @@ class Endpoint:
         class Web(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                is_taken = len(endpoint.taken) < endpoint.limit
-                if is_taken and self.path == "/api/v1/lineage":
-                    endpoint.taken.append(json.loads(body))
-                self.send_response(201 if is_taken else 503)
+                event = json.loads(body)
+                is_taken = self.path == endpoint.path and endpoint.takes(
+                    self.headers, event
+                )
+                if is_taken:
+                    endpoint.taken.append(event)
+                self.send_response(endpoint.taken_with if is_taken else 503)
                 self.end_headers()
 
             def log_message(self, format: str, *words: object) -> None:
@@ -121,10 +134,13 @@ class Endpoint:
             server.shutdown()
 
 
-def sent(clone: Clone, port: int) -> str | None:
+def sent(clone: Clone, port: int, **variables: str) -> str | None:
     """Send what waits; the fault that was met."""
     url = f"http://127.0.0.1:{port}"
-    with clone.inside(OPENLINEAGE_URL=url), control.connect() as connection:
+    with (
+        clone.inside(OPENLINEAGE_URL=url, **variables),
+        control.connect() as connection,
+    ):
         return lineage.send(connection, pauses=())
 
 
@@ -147,15 +163,115 @@ def test_each_event_arrives_once_and_in_order_after_the_endpoint_was_down(
     assert endpoint.taken == expected
 
 
-def read_by_datahub(file: Path) -> dict[str, Any]:
-    """What DataHub's own reader makes of a file of proposals."""
+class DataHub(Endpoint):
+    """DataHub's endpoint for OpenLineage.
+
+    It holds an event against the schema of OpenLineage, and each facet against that of
+    its name, where it may stand: one that is not as it should be is refused.
+    """
+
+    path = "/openapi/openlineage/api/v1/lineage"
+    taken_with = 202
+    facets = MappingProxyType(
+        {
+            "run": {"parent", "errorMessage"},
+            "job": {"jobType"},
+            "dataset": {"schema", "columnLineage"},
+            "inputFacets": {"dataQualityAssertions"},
+            "outputFacets": {"outputStatistics"},
+        }
+    )
+
+    def takes(self, headers: Message, event: Any) -> bool:
+        assert headers["Content-Type"] == "application/json"
+        assert headers["Authorization"] == "Bearer a-token"
+        checked([event])
+        found = [("run", event["run"]["facets"]), ("job", event["job"]["facets"])]
+        for side, own in (("inputs", "inputFacets"), ("outputs", "outputFacets")):
+            for dataset in event[side]:
+                found.append(("dataset", dataset.get("facets", {})))
+                found.append((own, dataset.get(own, {})))
+                assert not dataset.keys() - {"namespace", "name", "facets", own}
+        return all(facets.keys() <= self.facets[place] for place, facets in found)
+
+
+def test_datahub_takes_the_events_with_the_settings_of_the_recipe(
+    day_4: Clone, played: Played
+) -> None:
+    settings = dict(re.findall(r"^export (OPENLINEAGE_\w+)=(\S+)", PAGE, re.MULTILINE))
+    assert settings.keys() == {
+        "OPENLINEAGE_URL",
+        "OPENLINEAGE_ENDPOINT",
+        "OPENLINEAGE_API_KEY",
+    }
+    datahub = DataHub()
+    with datahub.listening(0) as port:
+        fault = sent(
+            day_4,
+            port,
+            OPENLINEAGE_ENDPOINT=settings["OPENLINEAGE_ENDPOINT"],
+            OPENLINEAGE_API_KEY="a-token",
+        )
+    assert fault is None
+    assert len(datahub.taken) > 100
+
+
+@pytest.mark.long
+def test_datahub_reads_what_the_recipe_names_after_a_run(
+    day_4: Clone, played: Played, tmp_path: Path
+) -> None:
+    (copy,) = re.findall(r"^cp .*$", PAGE, re.MULTILINE)
+    subprocess.run(copy.split(), cwd=day_4.root, check=True)
+    done = day_4.cli("docs")
+    assert done.returncode == 0, done.stderr
+    config = recipe()["source"]["config"]
+    for name in [
+        config["manifest_path"],
+        config["catalog_path"],
+        *config["run_results_paths"],
+    ]:
+        assert json.loads((day_4.root / name).read_text())["metadata"], name
+    (tmp_path / "recipe.yml").write_text(yaml.safe_dump(recipe()))
+    found = read_by_datahub(day_4.root, tmp_path)
+    assert found["failures"] == []
+    # dbt's hooks are nodes as well, of statements that make no column.
+    assert all("operation.seedbed" in one for one in found["warnings"])
+    sunk = (tmp_path / "sunk.json").read_text()
+    built = {
+        f"seedbed.{schema}.{name}"
+        for schema, name in day_4.query(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_schema in ('bronze', 'staging', 'silver', 'gold')"
+        )
+    }
+    there = {*re.findall(r"dataPlatform:postgres,([\w.]+),PROD", sunk)}
+    assert built <= there
+    # By these names the events' datasets are the same ones.
+    assert there >= {
+        dataset["name"]
+        for event in lineage_of(day_4, played.results[4].run_id)
+        for dataset in event["outputs"]
+        if dataset["namespace"].startswith("postgres://")
+    }
+    assert '"urn:li:tag:pii.email"' in sunk
+    assert '"urn:li:corpGroup:commerce"' in sunk
+    assert sunk.count('"assertionRunEvent"') > 100
+    field = "urn:li:schemaField:(urn:li:dataset:(urn:li:dataPlatform:dbt,seedbed.{}"
+    assert field.format("silver.order_items,PROD),quantity)") in sunk
+    assert field.format("gold.fct_orders,PROD),item_count)") in sunk
+
+
+def read_by_datahub(root: Path, folder: Path) -> dict[str, Any]:
+    """What DataHub's own reader says of a recipe in the project at `root`."""
     lock = "tests/datahub/requirements.lock"
-    set_up = ["./seedbed", "--set-up-beside", "datahub", lock, "20", "0.1"]
+    set_up = ["./seedbed", "--set-up-beside", "datahub", lock, "60", "0.2"]
     subprocess.run(set_up, cwd=REPOSITORY, check=True)
+    program = REPOSITORY / ".venv" / "datahub" / "bin" / "python"
+    check = REPOSITORY / "tests" / "datahub" / "check.py"
     done = subprocess.run(
-        [".venv/datahub/bin/python", "tests/datahub/check.py", str(file)],
-        cwd=REPOSITORY,
-        env={"DATAHUB_TELEMETRY_ENABLED": "false", "HOME": str(file.parent)},
+        [program, check, folder / "recipe.yml", folder / "sunk.json"],
+        cwd=root,
+        env={"DATAHUB_TELEMETRY_ENABLED": "false", "HOME": str(folder)},
         capture_output=True,
         text=True,
         check=True,
@@ -163,79 +279,3 @@ def read_by_datahub(file: Path) -> dict[str, Any]:
     (line,) = [n for n in done.stdout.splitlines() if n.startswith("found:")]
     found: dict[str, Any] = json.loads(line.removeprefix("found:"))
     return found
-
-
-@pytest.fixture
-def proposals(day_4: Clone, tmp_path: Path) -> list[dict[str, Any]]:
-    """What `./seedbed lineage export` writes after the last day."""
-    file = tmp_path / "datahub.json"
-    done = day_4.cli("lineage", "export", "--to", str(file))
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(file.read_text())
-    return found
-
-
-def test_datahub_reads_every_proposal_and_refuses_a_bad_one(
-    proposals: list[dict[str, Any]], tmp_path: Path
-) -> None:
-    (bad, *_) = [p for p in proposals if p["aspectName"] == "upstreamLineage"]
-    bad = json.loads(json.dumps(bad))
-    del bad["aspect"]["json"]["upstreams"][0]["dataset"]
-    file = tmp_path / "with_a_bad_one.json"
-    file.write_text(json.dumps([*proposals, bad]))
-    found = read_by_datahub(file)
-    assert len(found["failures"]) == 1
-    assert "missing required field: dataset" in found["failures"][0]
-    assert sum(found["read"].values()) == len(proposals)
-
-
-def test_each_dataset_of_the_export_is_described_and_reads_one_that_is_there(
-    day_4: Clone, proposals: list[dict[str, Any]]
-) -> None:
-    aspects: dict[str, dict[str, Any]] = {}
-    for one in proposals:
-        about = aspects.setdefault(one["entityUrn"], {})
-        assert one["aspectName"] not in about
-        about[one["aspectName"]] = one["aspect"]["json"]
-    datasets = {u: a for u, a in aspects.items() if u.startswith("urn:li:dataset:")}
-    tags = {u for u in aspects if u.startswith("urn:li:tag:")}
-    fields = {
-        f"urn:li:schemaField:({urn},{field['fieldPath']})"
-        for urn, about in datasets.items()
-        for field in about["schemaMetadata"]["fields"]
-    }
-    undone = set(datasets)
-    for urn, about in datasets.items():
-        assert about["datasetProperties"]["description"], urn
-        assert about["ownership"]["owners"], urn
-        named = [t["tag"] for t in about["globalTags"]["tags"]]
-        assert named
-        assert {*named} <= tags
-        lineage = about.get("upstreamLineage", {"upstreams": []})
-        for above in lineage["upstreams"]:
-            assert above["dataset"] in datasets, (urn, above)
-            undone.discard(urn)
-        for fine in lineage.get("fineGrainedLineages", []):
-            assert {*fine["upstreams"], *fine["downstreams"]} <= fields
-            places = {f.partition("(")[2].rpartition(",")[0] for f in fine["upstreams"]}
-            assert places <= {above["dataset"] for above in lineage["upstreams"]}
-    # What reads nothing is a source, a control table, or made of nothing.
-    names = {urn.split(",")[1] for urn in undone if "mysql" not in urn}
-    names = {name for name in names if not name.startswith("seedbed.audit.")}
-    assert names == {"seedbed.gold.dim_date"}
-    built = {
-        f"seedbed.{schema}.{name}"
-        for schema, name in day_4.query(
-            "select table_schema, table_name from information_schema.tables "
-            "where table_schema in ('bronze', 'staging', 'silver', 'gold', 'work')"
-        )
-    }
-    there = {u.split(",")[1] for u in datasets if "dataPlatform:postgres" in u}
-    assert built <= there
-    (customers,) = [u for u in datasets if ",seedbed.silver.customers," in u]
-    (email,) = [
-        field
-        for field in datasets[customers]["schemaMetadata"]["fields"]
-        if field["fieldPath"] == "email"
-    ]
-    assert email["globalTags"] == {"tags": [{"tag": "urn:li:tag:pii.email"}]}

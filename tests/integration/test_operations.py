@@ -54,7 +54,7 @@ def measured() -> dict[tuple[str, str], float]:
         ): sample.value
         for family in text_string_to_metric_families(metrics.text())
         for sample in family.samples
-        if sample.name in metrics.METRICS
+        if sample.name.startswith("seedbed_")
     }
 
 

@@ -16,6 +16,7 @@ from orchestration.watch.pages.site import dbt_page, write_gate
 from tests.browser import PHONE, Look, chromium, opened
 from tests.clone import Clone
 from tests.conftest import Played
+from tests.lineage import PAGE, recipe
 
 # Were it ever more than text, each of its parts would leave a mark or complain.
 HOSTILE = (
@@ -300,6 +301,22 @@ def test_hostile_texts_of_the_gate_s_pages_stay_texts(
             assert look.page.evaluate("window.hacked") is None
             assert look.page.query_selector("main img, main script") is None
             assert "{{ 7 * 7 }}" in look.page.inner_text("main")
+
+
+def test_the_files_that_datahub_is_to_read_are_there(site: Path) -> None:
+    root, config = site.parents[1], recipe()["source"]["config"]
+    (copied,) = config["run_results_paths"]
+    assert f"cp target/run_results.json {copied}\n" in PAGE
+    names = config["manifest_path"], config["catalog_path"], "target/run_results.json"
+    kinds = [
+        json.loads((root / name).read_text())["metadata"]["dbt_schema_version"]
+        for name in names
+    ]
+    assert [kind.split("/")[-2] for kind in kinds] == [
+        "manifest",
+        "catalog",
+        "run-results",
+    ]
 
 
 @pytest.mark.parametrize("name", ["dbt.html", "hostile.html"])

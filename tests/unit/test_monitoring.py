@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from orchestration.cli import groups
-from orchestration.watch.metrics import METRICS
 from tests import monitoring
 from tests.clone import REPOSITORY
 from tests.monitoring import FOLDER
 
 RULES = FOLDER / "prometheus" / "rules.yml"
+METRICS = monitoring.metrics()
 # Each alert: series with values a minute, as promtool writes them, and the minutes at
 # which it fires and has cleared. Nothing else may fire at the first, and nothing at all
 # at the second.
@@ -186,8 +186,14 @@ def test_every_metric_of_a_rule_or_dashboard_is_one_that_the_exporter_has() -> N
     assert len(asked) > 40
     for place, query in asked.items():
         named = {*re.findall(r"\bseedbed[\w:]+", re.sub(r'"[^"]*"', "", query))}
-        assert named <= METRICS.keys() | recorded, place
+        assert named <= METRICS | recorded, place
         assert named or "up{" in query, place
+
+
+def test_each_metric_is_one_part_of_the_query_with_what_it_means() -> None:
+    query = (REPOSITORY / "orchestration" / "watch" / "metrics.sql").read_text()
+    parts = re.findall(r"^ +select\n +'(seedbed_\w+)',\n +'.+',$", query, re.MULTILINE)
+    assert len(parts) == len({*parts}) == query.count("'seedbed_")
 
 
 def test_grafana_finds_each_dashboard_and_its_source() -> None:
@@ -257,7 +263,7 @@ def test_each_command_and_metric_of_a_runbook_exists() -> None:
             found = commands[line.split()[1]]
             options = {o for p in found.params for o in p.opts}
             assert {*re.findall(r"--[a-z-]+", line)} <= options, (page.name, line)
-        assert {*re.findall(r"\bseedbed_\w+", text)} <= METRICS.keys(), page.name
+        assert {*re.findall(r"\bseedbed_\w+", text)} <= METRICS, page.name
         if page.name != "README.md":
             parts = re.findall(r"^## (.+)$", text, re.MULTILINE)
             assert parts == [

@@ -230,7 +230,7 @@ def test_a_package_without_a_stand_in_is_an_error_that_says_what_to_do(
     root: Path,
 ) -> None:
     shutil.rmtree(root / "packages" / "dbt_date")
-    with pytest.raises(ServiceError, match=r"godatadriven/dbt_date.*_HUB_URL"):
+    with pytest.raises(ServiceError, match=r"(?s)godatadriven/dbt_date.*_HUB_URL"):
         install(root, lambda line: None)
     assert not (root / "dbt_packages").exists()
 

@@ -62,8 +62,8 @@ def page(
     connection: Connection, tables: Sequence[Table], run_id: str | None = None
 ) -> str:
     """The report as HTML."""
-    told = summary.read(connection, run_id or _newest(connection))
-    values = {"run_id": told.run_id}
+    run = summary.read(connection, run_id or _newest(connection))
+    values = {"run_id": run.run_id}
     found = {
         query.stem: _rows(connection, query, values)
         for query in sorted(QUERIES.glob("*.sql"))
@@ -77,10 +77,10 @@ def page(
     flow = [
         {"table": line.table_id, "state": line.state}
         | {name.removeprefix("rows_"): getattr(line, name) for name in summary.COUNTS}
-        for line in told.tables
+        for line in run.tables
     ]
     data = {
-        "run": {"seconds": found["run"][0]["seconds"], "id": told.run_id},
+        "run": {"seconds": found["run"][0]["seconds"], "id": run.run_id},
         "timeline": found["timeline"],
         "flow": flow,
         "history": found["history"],
@@ -91,10 +91,10 @@ def page(
     return html.render(
         "report.html",
         scripts=scripts,
-        run=told,
+        run=run,
         found=found,
         facts=found["run"][0],
-        blocked=_blocked(told, found["blocked"]),
+        blocked=_blocked(run, found["blocked"]),
         gold=data["gold"],
         data=html.json_in_html(data),
         licences=[
@@ -147,16 +147,16 @@ def _past(quality: Rows) -> dict[str, list[dict[str, Any] | None]]:
     return past
 
 
-def _blocked(told: summary.Summary, rules: Rows) -> Rows:
+def _blocked(run: summary.Summary, rules: Rows) -> Rows:
     """The tables that the gate has held, each with the rules that failed.
 
-    One whose window was read anew since is `superseded`.
+    One whose window was read again since is `superseded`.
     """
     return [
         {
             "line": line,
             "rules": [rule for rule in rules if rule["table_id"] == line.table_id],
         }
-        for line in told.tables
+        for line in run.tables
         if line.state in ("rejected", "superseded")
     ]

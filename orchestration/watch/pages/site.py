@@ -38,7 +38,7 @@ def folder() -> Path:
 
 
 def write(connection: Connection, tables: Sequence[Table], tell: build.Report) -> Path:
-    """Write all pages anew; the path of their index.
+    """Write all pages again; the path of their index.
 
     The run report is left out where there has been no run.
     """
@@ -68,8 +68,8 @@ def dbt_page(target: Path) -> str:
         place = f'"{name.upper()}.JSON INLINE DATA"'
         if place not in page:
             raise SeedbedError(
-                f"dbt's documentation has no place for its {name}: this release of dbt "
-                "is not the locked one."
+                f"dbt's documentation has no place for its {name}",
+                "install the release of dbt that requirements.lock names",
             )
         text = (target / f"{name}.json").read_text(encoding="utf-8")
         page = page.replace(place, html.escape_json(text))
@@ -114,13 +114,13 @@ def serve(port: int) -> http.server.ThreadingHTTPServer:
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing of each request."""
+            """Requests are not logged."""
 
     handler = functools.partial(Quiet, directory=str(folder()))
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
         raise SeedbedError(
-            f"the pages can't be served on port {port}: {error.strerror}. Name another "
-            "with --port, or leave it out for a free one."
+            f"the pages can't be served on port {port}: {error.strerror}",
+            "name another with --port, or leave it out for a free one",
         ) from None

@@ -1,4 +1,4 @@
--- One row: what is told of the run that is in no other query.
+-- One row: what the report says of the run that is in no other query.
 select
     clock_timestamp() as written_at,
     extract(
