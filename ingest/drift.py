@@ -221,7 +221,7 @@ def compare_keys(table: Table, there: SourceTable, was: str) -> list[Change]:
     rows, whatever its key.
     """
     lacking = any(c.source_name not in there.columns for c in table.key)
-    if not was or lacking or table.load_type == "full" or unique_key(table, there):
+    if not was or lacking or table.load_type.reads_whole or unique_key(table, there):
         return []
     primary = next((_said(key) for key in there.keys if key.is_primary), None)
     now = f"its {primary} is another" if primary else "it has no primary key"

@@ -21,7 +21,7 @@ import yaml
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, types
 from ingest.seed.checks import CHECKS
-from ingest.seed.generate.columns import current_columns, history_columns
+from ingest.seed.generate.columns import CURRENT
 from ingest.seed.metadata import Rule, Table
 
 STANDARD = "v3.0.2"
@@ -106,7 +106,7 @@ def contract(table: Table) -> Document:
             }
         ],
         "team": [{"username": table.owner, "role": "owner"}],
-        "customProperties": [{"property": "loadType", "value": table.load_type}],
+        "customProperties": [{"property": "loadType", "value": table.load_type.name}],
     }
     return documents
 
@@ -119,7 +119,6 @@ def text(document: Document) -> str:
 def _objects(table: Table) -> Iterator[Document]:
     key = [c.name for c in table.key]
     rules = [_rule(r) for r in table.rules if not r.column]
-    current = current_columns()
     yield {
         "name": table.model,
         "logicalType": "object",
@@ -129,20 +128,20 @@ def _objects(table: Table) -> Iterator[Document]:
         "dataGranularityDescription": (
             f"one row a {' and '.join(key)}" if key else "the rows of the newest batch"
         ),
-        "properties": [*_own(table, rules=True), *map(_added, current)],
+        "properties": [*_own(table, rules=True), *map(_added, CURRENT)],
         **({"quality": rules} if rules else {}),
     }
     if table.has_history:
         yield {
             "name": f"{table.model}_history",
             "logicalType": "object",
-            "physicalType": "view" if table.load_type == "snapshot" else "table",
+            "physicalType": "view" if table.load_type.is_snapshot else "table",
             "physicalName": f"silver.{table.model}_history",
             "description": f"Each version of the rows of {table.model}.",
             "dataGranularityDescription": f"one row a version of {' and '.join(key)}",
             "properties": [
                 *_own(table, rules=False),
-                *map(_added, history_columns(table)),
+                *map(_added, table.load_type.history),
             ],
         }
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import meant
+from ingest.seed import load_types
 
 if TYPE_CHECKING:
     from ingest.seed.metadata import Table
@@ -124,10 +125,12 @@ VERSION = _kind(
 )
 
 
-def _load_type(wanted: str) -> Need:
+def _load_type(property_: str) -> Need:
+    wanted = load_types.named(property_)
+
     def faults(table: Table, name: str) -> Iterator[str]:
-        if table.load_type != wanted:
-            yield f"{name} is for load_type {wanted}, not {table.load_type}"
+        if not getattr(table.load_type, property_):
+            yield f"{name} is for load_type {wanted}, not {table.load_type.name}"
 
     return Need(f"load type {wanted} only", faults)
 
@@ -157,7 +160,7 @@ def _watermark(otherwise: str) -> Need:
 
 
 def _no_snapshot(table: Table, name: str) -> Iterator[str]:
-    if table.load_type == "snapshot":
+    if table.load_type.is_snapshot:
         yield f"{name} has no effect on dbt's snapshots; use scd2"
 
 
@@ -300,11 +303,14 @@ class Options:
         FLAG,
         False,
         "rows are written once and never change",
-        _load_type("incremental"),
+        _load_type("may_append"),
         _NO_DELETES,
     )
     keep_snapshots: int = _option(
-        _number("snapshots"), 7, "how many snapshots the log keeps", _load_type("full")
+        _number("snapshots"),
+        7,
+        "how many snapshots the log keeps",
+        _load_type("reads_whole"),
     )
     reference_grace_minutes: int = _option(
         _number("minutes"),

@@ -149,7 +149,7 @@ class _Datasets:
         there = f"{table.source.schema}.{table.name}"
         source = self._urn(table.source.kind, there)
         raw, bronze = self._lake(table, "raw"), self._lake(table, "bronze")
-        facts = {"load_type": table.load_type, "source": table.source.name}
+        facts = {"load_type": table.load_type.name, "source": table.source.name}
 
         def of(named: str, above: str) -> list[Column]:
             return [

@@ -33,7 +33,7 @@ class Fresh(Check[dt.timedelta]):
     def assert_table(self, table: Table, models: Mapping[str, Table]) -> None:
         """Only a whole snapshot, or a watermark, tells how new the newest value is."""
         watermark = table.window_column.name if table.window_column else ""
-        if table.load_type != "full" and self.column != watermark:
+        if not table.load_type.reads_whole and self.column != watermark:
             raise ValueError(
                 f"fresh on {self.column}: a window of {table.id} has but what is new; "
                 f"put the rule on its watermark column {watermark!r}"

@@ -137,7 +137,7 @@ def files(tables: list[Table]) -> dict[Path, str]:
         for name, (body, doc) in built.items():
             out[silver / f"{name}.sql"] = as_model(body)
             out[silver / f"{name}.yml"] = _entry(doc)
-        if table.load_type == "snapshot":
+        if table.load_type.is_snapshot:
             name = f"{table.model}_snapshot"
             out[snapshots / f"{name}.yml"] = as_yaml(models.snapshot(table))
     out[Path("docs/options.md")] = pages.option_page()
