@@ -8,7 +8,6 @@ one of the seed as it is. A change that may break a reader needs a new major ver
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -28,16 +27,6 @@ STANDARD = "v3.0.2"
 
 Document = dict[str, Any]
 
-_LOGICAL = {
-    "boolean": "boolean",
-    "integer": "integer",
-    "bigint": "integer",
-    "double": "number",
-    "date": "date",
-    "timestamp": "date",
-    "timestamptz": "date",
-    "json": "object",
-}
 _ENGINES = {"gate": "greatExpectations", "model": "dbt"}
 
 
@@ -168,16 +157,15 @@ def _added(column: tuple[str, str, str]) -> Document:
 
 
 def _property(name: str, kind: str, description: str) -> Document:
-    sized = re.fullmatch(r"varchar\((\d+)\)", kind)
-    logical = "number" if kind.startswith("decimal") else _LOGICAL.get(kind, "string")
+    found = types.parse(kind)
     node: Document = {
         "name": name,
-        "logicalType": logical,
+        "logicalType": found.logical,
         "physicalType": kind,
         "description": description,
     }
-    if sized:
-        node["logicalTypeOptions"] = {"maxLength": int(sized[1])}
+    if found.length:
+        node["logicalTypeOptions"] = {"maxLength": found.length}
     return node
 
 

@@ -16,7 +16,8 @@ from ingest.errors import ConfigurationError
 from ingest.seed import options, types
 from ingest.seed.metadata import Source
 from ingest.seed.options import Options
-from ingest.seed.types import SourceColumn
+from ingest.sources.mysql import casts
+from ingest.sources.mysql.casts import SourceColumn
 from tests.clone import REPOSITORY
 
 SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")
@@ -171,7 +172,7 @@ def test_the_documentation_lists_what_becomes_of_each_type() -> None:
     head = ["source", "canonical", "Parquet", "Postgres", "Snowflake", "note", *places]
     rows = [head, ["---"] * len(head)]
     for label, column, servers in LISTED:
-        found = types.of_source(column)
+        found = casts.of_source(column)
         kind = types.parse(found.type)
         note = found.note
         if found.otherwise:
@@ -187,8 +188,8 @@ def test_the_documentation_lists_what_becomes_of_each_type() -> None:
 
 
 def test_a_type_without_a_mapping_says_so() -> None:
-    proposal = types.of_source(SourceColumn("v", "vector", "vector(3)"))
-    assert proposal == types.Proposal("", "there is no mapping for type vector")
+    proposal = casts.of_source(SourceColumn("v", "vector", "vector(3)"))
+    assert proposal == casts.Proposal("", "there is no mapping for type vector")
 
 
 # A wall clock's time in Berlin, when it was read, and the instant, in UTC.

@@ -17,7 +17,7 @@ from ingest.seed.discover.names import Names, column_name, described
 from ingest.seed.discover.privacy import class_of
 from ingest.seed.discover.rows import Row, column_row, rule_of_values
 from ingest.seed.metadata import Source, words
-from ingest.sources.mysql import catalogue
+from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, Key, SourceTable
 
 # Rows that are looked at to judge a column's values, and texts to judge their kind.
@@ -114,7 +114,7 @@ class Judge:
         self._read_types()
         looked = self._look()
         for name in looked.beyond:
-            self.types[name] = types.of_source(self.table.columns[name]).otherwise
+            self.types[name] = casts.of_source(self.table.columns[name]).otherwise
         key = self._key(looked)
         choice = self._choose(key, looked)
         columns = self._columns(key, choice, looked)
@@ -154,7 +154,7 @@ class Judge:
 
     def _read_types(self) -> None:
         for column in self.table.columns.values():
-            proposal = types.of_source(column)
+            proposal = casts.of_source(column)
             self.types[column.name] = proposal.type
             if not proposal.type:
                 self.warnings.append(f"{column.name} is left out: {proposal.note}")
@@ -283,9 +283,7 @@ class Judge:
     def _is_key_type(self, column: Column) -> bool:
         """Whether the warehouse can look rows up by the column."""
         kind = self.types[column.name]
-        if kind in ("", "text", "json", "double", "geometry", "duration"):
-            return bool(column.values)
-        return True
+        return bool(column.values) or bool(kind and types.parse(kind).is_key)
 
     def _needs_long_key(self, key: Key | None) -> bool:
         """Whether the seed must say that the key is long; told where it may be."""
@@ -295,7 +293,7 @@ class Judge:
         kinds = [types.parse(self.types[c.name]) for c in columns]
         # Of bytes the seed knows no length.
         size = sum(
-            (column.length or 0) if kind.name == "binary" else limits.longest(kind) or 0
+            (column.length or 0) if kind.name == "binary" else kind.size or 0
             for column, kind in zip(columns, kinds, strict=True)
         )
         is_told = limits.is_too_long(kinds)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ingest.seed import types
 from ingest.seed.discover.names import column_name, described
 from ingest.seed.discover.privacy import class_of, is_of_persons, is_open
 from ingest.seed.metadata import FOLDER, HARMLESS, UNDECIDED, Table
-from ingest.sources.mysql import catalogue
+from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, SourceTable
 
 Row = dict[str, str]
@@ -26,7 +25,7 @@ def column_row(table: str, column: Column, name: str) -> Row:
         "datetime",
         "timestamp",
     )
-    kind = types.of_source(column).type
+    kind = casts.of_source(column).type
     return {
         "column": column.name,
         "name": name,
@@ -90,7 +89,7 @@ def differences(table: Table, found: SourceTable) -> list[str]:
     known = {c.source_name: c for c in table.columns}
     lines = []
     for name, column in found.columns.items():
-        proposed = types.of_source(column)
+        proposed = casts.of_source(column)
         if name not in known:
             lines.append(
                 f"{table.id}: column {name} ({column.column_type}) is not read"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ingest import private
 from ingest.errors import SeedbedError
-from ingest.seed import metadata, suites
+from ingest.seed import metadata, suites, types
 from ingest.seed.generate import models, pages, scores
-from ingest.seed.generate.text import NOTICE, Node, as_model, as_yaml, literal
+from ingest.seed.generate.text import NOTICE, Node, as_model, as_yaml, literal, render
 from ingest.seed.metadata import RowAccess, Table
 
 FOLDERS = (
@@ -140,6 +140,7 @@ def files(tables: list[Table]) -> dict[Path, str]:
         if table.load_type.is_snapshot:
             name = f"{table.model}_snapshot"
             out[snapshots / f"{name}.yml"] = as_yaml(models.snapshot(table))
+    out[Path("macros/staging/warehouse_type.sql")] = _warehouse_types()
     out[Path("docs/options.md")] = pages.option_page()
     out[Path("docs/rules.md")] = pages.rule_page()
     return dict(sorted(out.items()))
@@ -158,6 +159,12 @@ def _row_access(rows: list[RowAccess]) -> str:
         f"{{{{- return([\n{items}]) }}}}\n"
         "{% endmacro %}\n"
     )
+
+
+def _warehouse_types() -> str:
+    """What the column types are called in each warehouse, as a macro."""
+    kinds = [types.parse(name) for name in types.KNOWN if "(" not in name]
+    return render("warehouse_type.sql.jinja", kinds=kinds, digits=types.EXACT_DIGITS)
 
 
 # Beyond this many files a folder's are counted, not named.

@@ -36,7 +36,7 @@ def faults_of_column(column: Column, load_type: LoadType) -> Iterator[str]:
         yield "a key column can't be nullable; write nullable false"
     if column.key_position and column.cleanse:
         yield "a key is never cleansed; leave cleanse empty"
-    if column.cleanse and not column.type.postgres.startswith(("varchar", "text")):
+    if column.cleanse and column.type.family != "text":
         yield f"cleanse works on text, not on {column.type.name}"
     if not column.description:
         yield "description is empty; say what the column holds"
