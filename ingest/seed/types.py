@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
+from ingest.seed import beside
 
 # The most digits of a number in DuckDB, Parquet and Snowflake.
 EXACT_DIGITS = 38
@@ -51,7 +50,7 @@ class CanonicalType:
         return self.fits.replace("$raw", column)
 
 
-_FILE = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text())
+_FILE = beside.facts(__file__)
 _ENTRIES: dict[str, dict[str, Any]] = _FILE["types"]
 KNOWN = (*sorted(n for n in _ENTRIES if "(" not in n), "decimal(p,s)", "varchar(n)")
 
