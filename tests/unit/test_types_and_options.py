@@ -15,7 +15,7 @@ from ingest import clock, settings
 from ingest.errors import ConfigurationError
 from ingest.seed import options, types
 from ingest.seed.metadata import Source
-from ingest.seed.options import Options
+from ingest.seed.options import DEFAULTS
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
 from tests.clone import REPOSITORY
@@ -291,14 +291,13 @@ def test_every_option_is_tried_above_and_explained() -> None:
     for name, option in options.KNOWN.items():
         assert option.meaning, name
         assert option.kind.name, name
-        assert hasattr(Options(), name)
+        assert hasattr(DEFAULTS, name)
 
 
 def test_options_never_hold_back_rows_by_default() -> None:
-    plain = Options()
-    assert plain.overlap_minutes > 0, "a row committed late would be lost"
-    assert not plain.allow_empty
-    assert not plain.append_only
+    assert DEFAULTS.overlap_minutes > 0, "a row committed late would be lost"
+    assert not DEFAULTS.allow_empty
+    assert not DEFAULTS.append_only
 
 
 @pytest.mark.parametrize(

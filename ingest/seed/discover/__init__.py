@@ -27,7 +27,7 @@ from ingest.seed.discover.privacy import is_of_persons, is_open
 from ingest.seed.discover.references import kinds_of, settle
 from ingest.seed.discover.rows import Row, differences, lacking_rows
 from ingest.seed.metadata import Source, Table
-from ingest.seed.options import Options
+from ingest.seed.options import DEFAULTS
 from ingest.sources.mysql import catalogue
 from ingest.sources.mysql.source import connect
 
@@ -262,7 +262,7 @@ def _grace(proposal: Proposal) -> Row:
         "source": proposal.rows["tables"][0]["source"],
         "table": proposal.table.name,
         "option": "reference_grace_minutes",
-        "value": str(Options().overlap_minutes),
+        "value": str(DEFAULTS.overlap_minutes),
     }
 
 

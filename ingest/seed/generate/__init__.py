@@ -16,9 +16,11 @@ from pathlib import Path
 from ingest import private
 from ingest.errors import SeedbedError
 from ingest.seed import metadata, suites, types
-from ingest.seed.generate import models, pages, scores
+from ingest.seed.checks import CHECKS
+from ingest.seed.generate import models, scores
 from ingest.seed.generate.text import NOTICE, Node, as_model, as_yaml, literal, render
 from ingest.seed.metadata import RowAccess, Table
+from ingest.seed.options import KNOWN
 
 FOLDERS = (
     Path("models/staging/generated"),
@@ -141,8 +143,8 @@ def files(tables: list[Table]) -> dict[Path, str]:
             name = f"{table.model}_snapshot"
             out[snapshots / f"{name}.yml"] = as_yaml(models.snapshot(table))
     out[Path("macros/staging/warehouse_type.sql")] = _warehouse_types()
-    out[Path("docs/options.md")] = pages.option_page()
-    out[Path("docs/rules.md")] = pages.rule_page()
+    out[Path("docs/options.md")] = render("options.md.jinja", options=KNOWN)
+    out[Path("docs/rules.md")] = render("rules.md.jinja", checks=CHECKS)
     return dict(sorted(out.items()))
 
 

@@ -128,6 +128,7 @@ def silver(table: Table) -> dict[str, tuple[str, Node]]:
         hashed = [c.name for c in table.key if is_long(c.type)]
         macro = call(kind.name, **pick(*kind.arguments))
         derived = render("derived.sql.jinja", table=table, call=macro, hashed=hashed)
+        derived = derived.rstrip("\n")
     if not table.has_history:
         return {table.model: (derived, _current_doc(table))}
     current = call(

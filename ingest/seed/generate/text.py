@@ -44,6 +44,7 @@ _TEMPLATES = Environment(
     comment_end_string="#>",
     trim_blocks=True,
     lstrip_blocks=True,
+    keep_trailing_newline=True,
     undefined=StrictUndefined,
     loader=FileSystemLoader(Path(__file__).parent),
 )

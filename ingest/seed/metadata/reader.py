@@ -277,7 +277,7 @@ class _Reader(Files):
         return column
 
     def _options(self, rows: list[Row]) -> Options:
-        values: dict[str, object] = {}
+        values: dict[str, Any] = {}
         for row in rows:
             option = table_options.KNOWN.get(row["option"])
             if option is None:
@@ -289,7 +289,7 @@ class _Reader(Files):
                 self.fault(
                     row, f"{row['option']} is {row['value']!r}; it takes {error}"
                 )
-        return Options(**values)  # type: ignore[arg-type]
+        return replace(table_options.DEFAULTS, **values)
 
     def _rules(self, rows: list[Row], table: Table) -> Iterator[Rule]:
         columns = {c.name: c.type for c in table.columns}
