@@ -208,9 +208,9 @@ def of_base(root: Path, base: str) -> dict[str, Document]:
             if shown.returncode:
                 raise ConfigurationError(
                     f"--base {base} is neither a file nor a revision of git that has "
-                    f"{path}: {shown.stderr.decode(errors='replace').strip()}. Name "
-                    "one such as HEAD, main or v1.2, or a contract that "
-                    "`./seedbed contract show` wrote."
+                    f"{path}: {shown.stderr.decode(errors='replace').strip()}.",
+                    "name one such as HEAD, main or v1.2, or a contract that "
+                    "`./seedbed contract show` wrote",
                 )
             (there / path.name).write_bytes(shown.stdout)
         try:

@@ -77,8 +77,8 @@ def discover(
     if not chosen:
         raise ConfigurationError(
             f"schema {source.schema} of source {name} has no table "
-            f"{' or '.join(globs) or 'that its user may SELECT from'}. There are: "
-            f"{', '.join(found) or 'none'}."
+            f"{' or '.join(globs) or 'that its user may SELECT from'}.",
+            f"there are {', '.join(found) or 'none'}",
         )
     there = {t.name: t for t in tables if t.source.name == name}
     names = Names(root, tables)
@@ -142,16 +142,17 @@ def _new_source(name: str, url_env: str) -> Source:
         raise ConfigurationError(f"{'; '.join(faults)}.")
     if not os.environ.get(variable):
         raise ConfigurationError(
-            f"source {name!r} is not in seeds/metadata/sources.csv. To add it, set "
-            f"{variable} to mysql://USER:PASSWORD@HOST:PORT/SCHEMA and type the same "
-            "again (`--url-env NAME` takes the URL from another variable)."
+            f"source {name!r} is not in seeds/metadata/sources.csv.",
+            f"to add it, set {variable} to mysql://USER:PASSWORD@HOST:PORT/SCHEMA and "
+            "type the same again (`--url-env NAME` takes the URL from another "
+            "variable)",
         )
     settings.source_url(source)  # tells a URL that is none
     schema = unquote(urlsplit(os.environ[variable]).path.strip("/"))
     if not schema:
         raise ConfigurationError(
-            f"{variable} names no schema to read; end it with /SCHEMA: "
-            "mysql://USER:PASSWORD@HOST:PORT/SCHEMA."
+            f"{variable} names no schema to read.",
+            "end it with /SCHEMA: mysql://USER:PASSWORD@HOST:PORT/SCHEMA",
         )
     return replace(source, schema=schema, description=f"Database {schema}")
 

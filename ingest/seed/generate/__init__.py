@@ -100,9 +100,9 @@ def _refuse_taken_names(root: Path, wanted: Iterable[Path]) -> None:
         if path.parent in FOLDERS and path.stem in taken:
             raise SeedbedError(
                 f"the metadata seed describes a model {path.stem}, but "
-                f"{taken[path.stem]} has that name, so nothing was written. Give one "
-                "of them another name; that of a table's model is in "
-                "seeds/metadata/tables.csv."
+                f"{taken[path.stem]} has that name, so nothing was written.",
+                "give one of them another name; that of a table's model is in "
+                "seeds/metadata/tables.csv",
             )
 
 
@@ -119,9 +119,9 @@ def _refuse_orphans_in_use(root: Path, delete: list[Path]) -> None:
                 if name in orphans:
                     raise SeedbedError(
                         f"model {name} is no longer in the metadata seed, but {path} "
-                        "still refers to it, so nothing was written. Change that file "
-                        "first, or restore the table's row in "
-                        "seeds/metadata/tables.csv."
+                        "still refers to it, so nothing was written.",
+                        "change that file first, or restore the table's row in "
+                        "seeds/metadata/tables.csv",
                     )
 
 
