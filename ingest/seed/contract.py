@@ -8,8 +8,10 @@ one of the seed as it is. A change that may break a reader needs a new major ver
 
 from __future__ import annotations
 
+import io
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +34,10 @@ _ENGINES = {"gate": "greatExpectations", "model": "dbt"}
 
 @dataclass(frozen=True)
 class Change:
-    """A difference between two contracts, told in a sentence without a full stop."""
+    """A difference between two contracts, in words, without a full stop."""
 
     breaking: bool
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Comparison:
         was, now = _numbers(self.was), _numbers(self.now)
         if now < was:
             return f"the version went back from {self.was} to {self.now}"
-        # Before 1.0.0 the minor number tells a breaking change, as in SemVer.
+        # Before 1.0.0 the minor number stands for a breaking change, as in SemVer.
         digits = 1 if was[0] else 2
         if self.breaks and now[:digits] == was[:digits]:
             number = (was[0] + 1, 0, 0) if was[0] else (0, was[1] + 1, 0)
@@ -75,7 +77,7 @@ class Comparison:
 
 def contract(table: Table) -> Document:
     """The contract of a table, as an ODCS document."""
-    documents: Document = {
+    return {
         "apiVersion": STANDARD,
         "kind": "DataContract",
         "id": table.id,
@@ -97,7 +99,6 @@ def contract(table: Table) -> Document:
         "team": [{"username": table.owner, "role": "owner"}],
         "customProperties": [{"property": "loadType", "value": table.load_type.name}],
     }
-    return documents
 
 
 def text(document: Document) -> str:
@@ -194,25 +195,21 @@ def of_base(root: Path, base: str) -> dict[str, Document]:
     file = Path(base)
     if file.is_file():
         return _of_file(file)
+    archived = subprocess.run(
+        ["git", "archive", "--format=zip", base, "--", metadata.FOLDER],
+        cwd=root,
+        capture_output=True,
+        check=False,
+    )
+    if archived.returncode:
+        raise ConfigurationError(
+            f"--base {base} is neither a file nor a revision of git that has "
+            f"{metadata.FOLDER}: {archived.stderr.decode(errors='replace').strip()}.",
+            "name one such as HEAD, main or v1.2, or a contract that "
+            "`./seedbed contract show` wrote",
+        )
     with tempfile.TemporaryDirectory() as folder:
-        there = Path(folder) / metadata.FOLDER
-        there.mkdir(parents=True)
-        for name in metadata.HEADERS:
-            path = metadata.FOLDER / f"{name}.csv"
-            shown = subprocess.run(
-                ["git", "show", f"{base}:./{path.as_posix()}"],
-                cwd=root,
-                capture_output=True,
-                check=False,
-            )
-            if shown.returncode:
-                raise ConfigurationError(
-                    f"--base {base} is neither a file nor a revision of git that has "
-                    f"{path}: {shown.stderr.decode(errors='replace').strip()}.",
-                    "name one such as HEAD, main or v1.2, or a contract that "
-                    "`./seedbed contract show` wrote",
-                )
-            (there / path.name).write_bytes(shown.stdout)
+        zipfile.ZipFile(io.BytesIO(archived.stdout)).extractall(folder)
         try:
             tables = metadata.enabled(metadata.load(Path(folder)))
         except metadata.MetadataError as error:
@@ -274,9 +271,9 @@ def compare(was: Document | None, now: Document | None) -> Comparison:
 
 
 def _changes(was: Document, now: Document) -> Iterator[Change]:
-    for part, told in (("team", "the owner"), ("description", "the description")):
+    for part, words in (("team", "the owner"), ("description", "the description")):
         if was.get(part) != now.get(part):
-            yield Change(False, f"{told} is another one")
+            yield Change(False, f"{words} is another one")
     if was["status"] != now["status"]:
         yield Change(False, f"the status is {now['status']}, not {was['status']}")
     yield from _promise(was, now)
@@ -337,13 +334,13 @@ def _column_changes(name: str, was: Document, now: Document) -> Iterator[Change]
         yield Change(True, f"{name} may be NULL")
     elif was.get("required") != now.get("required"):
         yield Change(False, f"{name} is never NULL")
-    for part, told in (
+    for part, words in (
         ("description", "has another description"),
         ("classification", "has another class of personal data"),
         ("transformLogic", "is cleansed in another way"),
     ):
         if was.get(part) != now.get(part):
-            yield Change(False, f"{name} {told}")
+            yield Change(False, f"{name} {words}")
     yield from _rule_changes(name, was, now)
 
 
@@ -353,15 +350,15 @@ def _rule_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
     for rule in was.get("quality", []):
         if rule in after:
             continue
-        told = f"{name}: the rule {rule['implementation']!r} ({rule['severity']})"
+        words = f"{name}: the rule {rule['implementation']!r} ({rule['severity']})"
         alike = [r for r in after if _check(r) == _check(rule)]
         if any(_as_strong(r, rule) for r in alike):
-            yield Change(False, f"{told} is stricter or told in other words")
+            yield Change(False, f"{words} is stricter, or in other words")
         elif alike:
             found = f"{alike[0]['implementation']!r} ({alike[0]['severity']})"
-            yield Change(True, f"{told} is {found} now, which is weaker")
+            yield Change(True, f"{words} is {found} now, which is weaker")
         else:
-            yield Change(True, f"{told} is gone")
+            yield Change(True, f"{words} is gone")
     known = {_check(r) for r in was.get("quality", [])}
     for rule in after:
         if _check(rule) not in known:
@@ -369,10 +366,10 @@ def _rule_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
 
 
 def _check(rule: Document) -> str:
-    told: str = rule["implementation"]
-    name = told.partition(" ")[0]
-    # Those that a table may have several of are told apart by their argument.
-    return told if name in CHECKS and CHECKS[name].repeatable else name
+    words: str = rule["implementation"]
+    name = words.partition(" ")[0]
+    # A table may have several of these, which differ by their argument.
+    return words if name in CHECKS and CHECKS[name].repeatable else name
 
 
 def _as_strong(now: Document, was: Document) -> bool:

@@ -84,7 +84,7 @@ def parse(name: str) -> CanonicalType:
 def _type(
     name: str, entry: str, size: int | None = None, **sizes: int
 ) -> CanonicalType:
-    """The type of an entry, whose SQL is written out but for the column."""
+    """The type of an entry, whose SQL is written out except the column."""
     facts = {**_FILE["sql"], **_ENTRIES[entry]}
 
     def filled(text: str) -> str:

@@ -1,7 +1,7 @@
 """Discover: propose the rows of the metadata seed for a source's tables.
 
 What is proposed comes from the source's catalogue and a bounded look at its rows.
-Rows are only ever added: what a person wrote stays, and differences are told.
+Rows are only ever added: what a person wrote stays, and differences are reported.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def discover(
     names = Names(root, tables)
     with connect(source) as connection, connection.cursor() as cursor:
         if name in known:
-            told_of_clock = zones.compare(source, cursor)
+            of_clock = zones.compare(source, cursor)
         else:
-            zone, told_of_clock = zones.derive(cursor)
+            zone, of_clock = zones.derive(cursor)
             source = replace(source, timezone=zone)
         proposals = [
             Judge(source, found, table, cursor).propose(names)
@@ -96,14 +96,14 @@ def discover(
     _classify_copies(proposals)
     _ask(proposals)
     settle(proposals, there)
-    told = [f"{name}: {told_of_clock}."] if told_of_clock else []
+    lines = [f"{name}: {of_clock}."] if of_clock else []
     lacking: list[Row] = []
     for n, table in there.items():
         if n in chosen:
-            told += differences(table, chosen[n])
+            lines += differences(table, chosen[n])
             lacking += lacking_rows(table, chosen[n]) if new_columns else []
         elif n not in found:
-            told.append(f"{table.id}: there is no table {n} any more")
+            lines.append(f"{table.id}: there is no table {n} any more")
     new: dict[str, list[Row]] = {"columns": [*lacking]}
     if name not in known:
         facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
@@ -119,7 +119,7 @@ def discover(
             new.setdefault("options", []).append(_grace(proposal))
     _write(root, new)
     questions = _undecided(metadata.load(root), name, chosen)
-    return Discovery(source, proposals, told, len(lacking), questions)
+    return Discovery(source, proposals, lines, len(lacking), questions)
 
 
 def _write(root: Path, new: dict[str, list[Row]]) -> None:
@@ -147,7 +147,7 @@ def _new_source(name: str, url_env: str) -> Source:
             "type the same again (`--url-env NAME` takes the URL from another "
             "variable)",
         )
-    settings.source_url(source)  # tells a URL that is none
+    settings.source_url(source)  # raises where it is no URL
     schema = unquote(urlsplit(os.environ[variable]).path.strip("/"))
     if not schema:
         raise ConfigurationError(

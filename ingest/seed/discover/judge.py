@@ -109,7 +109,7 @@ class Judge:
         self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
 
     def propose(self, names: Names) -> Proposal:
-        """The rows for the table, but for the rules that need other tables."""
+        """The rows for the table, except the rules that need other tables."""
         _limit_time(self.cursor, VIEW_SECONDS if self.table.is_view else SECONDS)
         self._read_types()
         looked = self._look()
@@ -249,7 +249,7 @@ class Judge:
 
     # -- key, load type, deletes -----------------------------------------------
     def _key(self, looked: _Looked) -> Key | None:
-        """The primary key, else the best unique one; None is told."""
+        """The primary key, else the best unique one; warns where there is none."""
 
         def is_fit(key: Key) -> bool:
             columns = [self.table.columns.get(n) for n in key.columns]
@@ -286,7 +286,7 @@ class Judge:
         return bool(column.values) or bool(kind and types.parse(kind).is_key)
 
     def _needs_long_key(self, key: Key | None) -> bool:
-        """Whether the seed must say that the key is long; told where it may be."""
+        """Whether the seed must say that the key is long; warns where it may be."""
         if key is None:
             return False
         columns = [self.table.columns[name] for name in key.columns]
@@ -307,7 +307,7 @@ class Judge:
 
     def _tell_width(self, columns: list[Row]) -> None:
         """Say where the warehouse has no place for a row of the columns."""
-        out = f"Leave columns that nobody needs out of {metadata.FOLDER}/columns.csv"
+        out = f"Leave columns that are not needed out of {metadata.FOLDER}/columns.csv"
         if len(columns) > limits.MOST_COLUMNS:
             self.warnings.append(
                 f"{len(columns):,} columns: Postgres has {limits.COLUMNS:,} for a "

@@ -104,7 +104,7 @@ def class_of(table: str, column: str, kind: str, texts: Texts = ()) -> str:
     """The class of a column by its name, else by its texts; '' where none is seen.
 
     `kind` is its canonical type, or enum, `texts` a sample. What only a person can
-    tell is `undecided`.
+    decide is `undecided`.
     """
     sure, unsure = _by_name(
         target_name(words(column)),
@@ -113,14 +113,14 @@ def class_of(table: str, column: str, kind: str, texts: Texts = ()) -> str:
     )
     if found := sure or _class_of_texts(texts) or unsure:
         return found
-    # Its name says nothing to whoever wrote these.
+    # Its name means nothing to those who wrote the words.
     is_unreadable = not re.search("[A-Za-z]", column)
     return UNDECIDED if is_unreadable and _family(kind) in _OPEN else ""
 
 
 @lru_cache(maxsize=10_000)
 def _by_name(name: str, family: str, more: tuple[_Named, ...]) -> tuple[str, str]:
-    """The class that a name tells, and `undecided` where it may mean one.
+    """The class that a name means, and `undecided` where it may mean one.
 
     `more` is what the table adds to what all names mean.
     """

@@ -1,4 +1,4 @@
-"""The rows of the seed that the catalogue alone tells, and what differs from them."""
+"""The rows of the seed that the catalogue alone gives, and what differs from them."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def shown(text: str) -> str:
 def argument(text: str, *, quoted: bool = True) -> str:
     """`text` as a test's argument, which dbt renders and puts between quotes.
 
-    dbt takes a text that reads as a number or a list for one, unless it is told.
+    dbt takes a text that reads as a number or a list for one, unless it is marked as
+    a text.
     Not `quoted`: the test takes it as it is.
     """
     text = text.replace("'", "''") if quoted else text

@@ -1,4 +1,4 @@
-"""What a table of the metadata seed must be in itself; each fault says how to mend it.
+"""What a table of the metadata seed must be in itself; each fault says how to fix it.
 
 What an option needs of its table is in `ingest/seed/options.py`, what a rule does in
 `ingest/seed/checks`.

@@ -19,8 +19,8 @@ DELETE_MODES = ("none", "soft_flag", "key_scan")
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 CLEANSERS = ("trim", "lower", "upper", "email", "phone", "name", "address")
 PII_CLASSES = tuple("secret name email phone address birth_date free_text id".split())
-# What else `pii` may say: nobody knows yet, so consumers see nothing of it; or a
-# person knows it to be harmless, which an empty cell leaves open.
+# What else `pii` may say: it is not decided yet, so consumers see nothing of it; or a
+# person has decided that it is harmless, which an empty cell leaves open.
 UNDECIDED = "undecided"
 HARMLESS = "none"
 SEVERITIES = ("block", "warn")

@@ -200,7 +200,7 @@ def _json_columns(cursor: Cursor, schema: str) -> set[tuple[str, str]]:
 
 
 def _text(value: str | bytes) -> str:
-    # MySQL 8 tells column_type as a blob.
+    # MySQL 8 gives column_type as a blob.
     return value.decode() if isinstance(value, bytes) else value
 
 
