@@ -21,8 +21,8 @@ import yaml
 
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, types
+from ingest.seed.added import CURRENT
 from ingest.seed.checks import CHECKS
-from ingest.seed.generate.columns import CURRENT
 from ingest.seed.metadata import Rule, Table
 
 STANDARD = "v3.0.2"

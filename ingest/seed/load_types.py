@@ -8,23 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A column that a model has besides its own: name, canonical type, description.
-Added = tuple[str, str, str]
-
-SEQUENCE: Added = ("_batch_seq", "bigint", "Batch the row came with")
-_OPERATION: Added = ("op", "varchar(1)", "I inserted, U updated, D deleted")
-_SEEN: Added = (
-    "_source_ts",
-    "timestamp",
-    "When the version's last row took effect (UTC)",
-)
-_VERSION: tuple[Added, ...] = (
-    ("valid_from", "timestamp", "When the version took effect (UTC)"),
-    ("valid_to", "timestamp", "When the next version did; NULL while it holds"),
-    ("is_current", "boolean", "True for the version that holds now"),
-    ("is_deleted", "boolean", "True while the row is deleted in the source"),
-    ("version", "integer", "Number of the version within its key, from 1"),
-)
+from ingest.seed.added import CHANGE, SEEN_VERSION, VERSION, Added
 
 
 @dataclass(frozen=True)
@@ -66,18 +50,13 @@ LOAD_TYPES = {
         LoadType(
             "scd2",
             ("source", "key", "columns", "tracked"),
-            history=(*_VERSION, _SEEN, SEQUENCE),
+            history=SEEN_VERSION,
             is_tracked=True,
         ),
-        LoadType(
-            "cdc",
-            history=(_OPERATION, *_VERSION, SEQUENCE),
-            row="change",
-            has_ties=True,
-        ),
+        LoadType("cdc", history=CHANGE, row="change", has_ties=True),
         LoadType(
             "snapshot",
-            history=(*_VERSION, SEQUENCE),
+            history=VERSION,
             is_tracked=True,
             # One of before may have a version that ends as it begins.
             has_ties=True,

@@ -5,29 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ingest.seed import types
+from ingest.seed.added import Added
 from ingest.seed.generate.text import Node, shown
-from ingest.seed.load_types import SEQUENCE, Added
 from ingest.seed.metadata import Table
-
-STAGING: list[Added] = [
-    ("_op", "varchar(1)", "U for a row as it is, D for a deleted one"),
-    ("_source_ts", "timestamp", "The row's watermark in the source (UTC)"),
-    ("_observed_at", "timestamp", "When the row was read (UTC)"),
-    SEQUENCE,
-    ("_row_hash", "binary", "MD5 over all columns as they were read"),
-]
-SNAPSHOT: list[Added] = [
-    ("dbt_scd_id", "text", "dbt's identifier of the version"),
-    ("dbt_updated_at", "timestamp", "When the row took effect (UTC)"),
-    ("dbt_valid_from", "timestamp", "When the version took effect (UTC)"),
-    ("dbt_valid_to", "timestamp", "When the next version did; NULL while it holds"),
-]
-# What `<model>` has besides its own columns.
-CURRENT: list[Added] = [
-    ("is_deleted", "boolean", "True when the row is deleted in the source"),
-    ("_source_ts", "timestamp", "When the row took effect (UTC)"),
-    SEQUENCE,
-]
 
 
 def data_type(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.limits import is_long
+from ingest.seed.added import CURRENT, SNAPSHOT, STAGING
 from ingest.seed.generate.checks import (
     is_of_rows,
     judged,
@@ -13,9 +14,6 @@ from ingest.seed.generate.checks import (
     unique,
 )
 from ingest.seed.generate.columns import (
-    CURRENT,
-    SNAPSHOT,
-    STAGING,
     columns_of,
     described,
     described_only,

@@ -9,20 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ingest.errors import meant
+from ingest.seed.added import SCORE
 from ingest.seed.load_types import LoadType, named
 from ingest.seed.metadata.model import Column, Table
 from ingest.seed.metadata.names import LONGEST_LOG, LONGEST_MODEL, OF_SNAPSHOTS
 from ingest.seed.metadata.rows import HEADERS
-
-# What a score's rows have beside the key.
-SCORES = (
-    "completeness",
-    "validity",
-    "uniqueness",
-    "consistency",
-    "timeliness",
-    "score",
-)
 
 
 def faults_of_column(column: Column, load_type: LoadType) -> Iterator[str]:
@@ -120,8 +111,9 @@ def _key(table: Table) -> Iterator[str]:
 
 
 def _score(table: Table) -> Iterator[str]:
-    for name in (c.name for c in table.key if table.options.min_score):
-        if name in SCORES:
+    taken = {name for name, _, _ in SCORE if table.options.min_score}
+    for name in (c.name for c in table.key):
+        if name in taken:
             yield (
                 f"{table.id}: key column {name!r} is called as a column of the table's "
                 f"score; name it {name + '_value'!r} in columns.csv, or leave "

@@ -46,63 +46,57 @@ class Proposal:
     otherwise: str = ""
 
 
-_GEOMETRIES = (
-    "geometry point linestring polygon multipoint multilinestring multipolygon "
-    "geometrycollection geomcollection"
-).split()
+_TEXT = Proposal("text")
+_JSON = Proposal("json", "equal as JSON; as it was written in the lake")
+_ZERO = "not a zero date"
+_TYPES = {
+    name: proposal
+    for names, proposal in (
+        ("tinyint smallint mediumint year int", Proposal("integer")),
+        ("bigint", Proposal("bigint")),
+        ("float", Proposal("double", "the 32 bits exactly")),
+        ("double", Proposal("double")),
+        ("char varchar tinytext text mediumtext longtext", _TEXT),
+        ("enum set", Proposal("text", "the label; a set's labels with commas")),
+        ("json", _JSON),
+        (
+            "binary varbinary tinyblob blob mediumblob longblob",
+            Proposal("binary"),
+        ),
+        ("date", Proposal("date", _ZERO)),
+        ("time", Proposal("duration", "to 838:59:59; write time for a time of day")),
+        ("datetime", Proposal("timestamp", f"on the source's clock; {_ZERO}")),
+        ("timestamp", Proposal("timestamptz", f"an instant, in UTC; {_ZERO}")),
+        ("uuid", Proposal("varchar(36)", "as the server writes it")),
+        ("inet4", Proposal("varchar(15)", "as the server writes it")),
+        ("inet6", Proposal("varchar(39)", "as the server writes it")),
+        (
+            "geometry point linestring polygon multipoint multilinestring "
+            "multipolygon geometrycollection geomcollection",
+            Proposal("geometry", "WKB; EWKB with an SRID other than 0"),
+        ),
+    )
+    for name in names.split()
+}
 
 
 def of_source(column: SourceColumn) -> Proposal:
     """The canonical type that holds each value of a MySQL or MariaDB column."""
-    kind = column.data_type.lower()
-    unsigned = "unsigned" in column.column_type.lower()
-    match kind:
-        case "tinyint" if column.column_type.lower() == "tinyint(1)":
-            return Proposal("boolean", "", "integer")
-        case "tinyint" | "smallint" | "mediumint" | "year":
-            return Proposal("integer")
-        case "int":
-            return Proposal("bigint" if unsigned else "integer")
-        case "bigint":
-            return Proposal("decimal(20,0)" if unsigned else "bigint")
-        case "bit":
-            return Proposal(_of_bits(column.precision or 1), "the bits as a number")
-        case "decimal":
-            return _of_decimal(column.precision or 10, column.scale or 0)
-        case "float":
-            return Proposal("double", "the 32 bits exactly")
-        case "double":
-            return Proposal("double")
-        case "char" | "varchar" if 1 <= (column.length or 0) <= 65535:
-            return Proposal(f"varchar({column.length})")
-        case "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext":
-            if column.is_json:
-                return Proposal("json", _JSON)
-            return Proposal("text")
-        case "enum" | "set":
-            return Proposal("text", "the label; a set's labels with commas")
-        case "json":
-            return Proposal("json", _JSON)
-        case "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob":
-            return Proposal("binary")
-        case "date":
-            return Proposal("date", _ZERO)
-        case "time":
-            return Proposal("duration", "to 838:59:59; write time for a time of day")
-        case "datetime":
-            return Proposal("timestamp", f"on the source's clock; {_ZERO}")
-        case "timestamp":
-            return Proposal("timestamptz", f"an instant, in UTC; {_ZERO}")
-        case "uuid" | "inet4" | "inet6":
-            length = {"uuid": 36, "inet4": 15, "inet6": 39}[kind]
-            return Proposal(f"varchar({length})", "as the server writes it")
-        case _ if kind in _GEOMETRIES:
-            return Proposal("geometry", "WKB; EWKB with an SRID other than 0")
-    return Proposal("", f"there is no mapping for type {kind}")
-
-
-_JSON = "equal as JSON; as it was written in the lake"
-_ZERO = "not a zero date"
+    kind, declared = column.data_type.lower(), column.column_type.lower()
+    length = column.length or 0
+    if declared == "tinyint(1)":
+        return Proposal("boolean", "", "integer")
+    if kind in ("int", "bigint") and "unsigned" in declared:
+        return Proposal("bigint" if kind == "int" else "decimal(20,0)")
+    if kind == "bit":
+        return Proposal(_of_bits(column.precision or 1), "the bits as a number")
+    if kind == "decimal":
+        return _of_decimal(column.precision or 10, column.scale or 0)
+    if kind in ("char", "varchar") and 1 <= length <= 65535:
+        return Proposal(f"varchar({length})")
+    if column.is_json and _TYPES.get(kind) == _TEXT:
+        return _JSON
+    return _TYPES.get(kind) or Proposal("", f"there is no mapping for type {kind}")
 
 
 def _of_bits(count: int) -> str:
