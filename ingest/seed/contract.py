@@ -12,7 +12,7 @@ import io
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -244,23 +244,17 @@ def _of_file(file: Path) -> dict[str, Document]:
 
 
 def compare(was: Document | None, now: Document | None) -> Comparison:
-    """What changed from one contract of a table to the next."""
-    if was is None or now is None:
-        found = was or now
-        assert found is not None
-        status = found["status"]
-        gone = Change(
-            status == "active",
-            "the table is gone; give it contract_status deprecated first"
-            if status == "active"
-            else "the table is gone",
-        )
+    """What changed from one contract of a table, one of both, to the next."""
+    if was is None:
+        assert now is not None
         return Comparison(
-            found["id"],
-            was["version"] if was else "",
-            now["version"] if now else "",
-            (gone,) if was else (Change(False, "the table is new"),),
+            now["id"], "", now["version"], (Change(False, "the table is new"),)
         )
+    if now is None:
+        is_active = was["status"] == "active"
+        first = "; give it contract_status deprecated first" if is_active else ""
+        gone = Change(is_active, f"the table is gone{first}")
+        return Comparison(was["id"], was["version"], "", (gone,))
     return Comparison(
         now["id"],
         was["version"],
@@ -276,53 +270,52 @@ def _changes(was: Document, now: Document) -> Iterator[Change]:
             yield Change(False, f"{words} is another one")
     if was["status"] != now["status"]:
         yield Change(False, f"the status is {now['status']}, not {was['status']}")
-    yield from _promise(was, now)
-    objects = {thing["name"]: thing for thing in now["schema"]}
-    for thing in was["schema"]:
-        other = objects.pop(thing["name"], None)
+    before, after = map(_latency, (was, now))
+    if before != after:
+        is_older = before is not None and (after is None or after > before)
+        yield Change(is_older, f"data may be {after} minutes old, not {before}")
+    yield from _each("", was["schema"], now["schema"], _object_changes)
+
+
+def _latency(document: Document) -> int | None:
+    for promise in document.get("slaProperties", []):
+        if promise["property"] == "latency":
+            return int(promise["value"])
+    return None
+
+
+def _each(
+    prefix: str,
+    was: list[Document],
+    now: list[Document],
+    changes: Callable[[str, Document, Document], Iterator[Change]],
+) -> Iterator[Change]:
+    """Which of the named things are gone or new, and the changes of the others."""
+    others = {other["name"]: other for other in now}
+    for one in was:
+        name = prefix + one["name"]
+        other = others.pop(one["name"], None)
         if other is None:
-            yield Change(True, f"{thing['name']} is gone")
+            yield Change(True, f"{name} is gone")
         else:
-            yield from _object_changes(thing, other)
-    for name in objects:
-        yield Change(False, f"{name} is new")
+            yield from changes(name, one, other)
+    for name in others:
+        yield Change(False, f"{prefix}{name} is new")
 
 
-def _promise(was: Document, now: Document) -> Iterator[Change]:
-    ages = [
-        {p["property"]: p["value"] for p in document.get("slaProperties", [])}
-        for document in (was, now)
-    ]
-    before, after = (found.get("latency") for found in ages)
-    if before is not None and (after is None or after > before):
-        yield Change(True, f"data may be {after} minutes old, not {before}")
-    elif before != after:
-        yield Change(False, f"data may be {after} minutes old, not {before}")
-
-
-def _object_changes(was: Document, now: Document) -> Iterator[Change]:
-    name = was["name"]
-    columns = {column["name"]: column for column in now["properties"]}
-    keys = [
-        sorted(
-            (c["primaryKeyPosition"], c["name"])
-            for c in thing["properties"]
-            if c.get("primaryKey")
-        )
-        for thing in (was, now)
-    ]
-    if keys[0] != keys[1]:
-        before, after = (", ".join(n for _, n in key) or "none" for key in keys)
+def _object_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
+    before, after = map(_key, (was, now))
+    if before != after:
         yield Change(True, f"{name}: the key is {after}, not {before}")
-    for column in was["properties"]:
-        other = columns.pop(column["name"], None)
-        if other is None:
-            yield Change(True, f"{name}.{column['name']} is gone")
-        else:
-            yield from _column_changes(f"{name}.{column['name']}", column, other)
-    for column_name in columns:
-        yield Change(False, f"{name}.{column_name} is new")
+    columns = was["properties"], now["properties"]
+    yield from _each(f"{name}.", *columns, _column_changes)
     yield from _rule_changes(name, was, now)
+
+
+def _key(thing: Document) -> str:
+    keyed = [c for c in thing["properties"] if c.get("primaryKey")]
+    keyed.sort(key=lambda c: (c["primaryKeyPosition"], c["name"]))
+    return ", ".join(c["name"] for c in keyed) or "none"
 
 
 def _column_changes(name: str, was: Document, now: Document) -> Iterator[Change]:

@@ -14,7 +14,6 @@ from ingest import limits
 from ingest.duck import backticked
 from ingest.seed import metadata, types
 from ingest.seed.discover.names import Names, column_name, described
-from ingest.seed.discover.privacy import class_of
 from ingest.seed.discover.rows import Row, column_row, rule_of_values
 from ingest.seed.metadata import Source, words
 from ingest.sources.mysql import casts, catalogue
@@ -415,17 +414,15 @@ class Judge:
             if key and column.name in key.columns:
                 position = str(key.columns.index(column.name) + 1)
             name = column_name(column.name, taken)
-            row = column_row(self.table.name, column, name)
-            row |= {
-                "data_type": self.types[column.name],
+            row = column_row(
+                self.table.name,
+                column,
+                name,
+                self.types[column.name],
+                looked.texts.get(column.name, ()),
+            ) | {
                 "key_position": position,
                 "tracked": "true" if column.name in choice.tracked else "",
-                "pii": class_of(
-                    self.table.name,
-                    column.name,
-                    "enum" if column.values else self.types[column.name],
-                    looked.texts.get(column.name, []),
-                ),
             }
             if position:
                 row["nullable"] = "false"
