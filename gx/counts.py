@@ -103,7 +103,7 @@ def _rows_before(
         "select rows_read from audit.batch where table_id = %s and state = 'released' "
         "and kind = 'window' and (%s or window_low is not null) "
         "order by batch_seq desc limit 1",
-        (table.id, table.load_type == "full"),
+        (table.id, table.load_type.reads_whole),
     ).fetchone()
     return int(row[0]) if row else None
 
@@ -154,7 +154,7 @@ def _newest(
 
     Raises AssertionError for a table that is not read whole.
     """
-    assert table.load_type == "full", table.id
+    assert table.load_type.reads_whole, table.id
     snapshot = batch.batch_seq if manifest.rows_written else released.snapshot_seq
     query = sql.SQL("select max({}) from {} where _batch_seq = {}").format(
         sql.Identifier(column.name), sql.Identifier("bronze", table.bronze), snapshot

@@ -305,7 +305,7 @@ def know(connection: Connection, tables: Sequence[Table]) -> None:
     rows = [
         (
             table.id,
-            table.load_type,
+            table.load_type.name,
             table.owner,
             table.clock,
             table.options.freshness_warn_minutes,
@@ -506,14 +506,14 @@ def released_batches(connection: Connection, table: Table) -> list[Batch]:
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         return cursor.execute(
             "select * from audit.batch where table_id = %(table)s "
-            "and state = 'released' and (%(log)s <> 'full' or batch_seq >= ("
+            "and state = 'released' and (not %(is_whole)s or batch_seq >= ("
             "select coalesce(min(batch_seq), 0) from (select batch_seq "
             "from audit.batch where table_id = %(table)s and state = 'released' "
             "and rows_written > 0 order by batch_seq desc limit %(keep)s) as kept)) "
             "order by batch_seq",
             {
                 "table": table.id,
-                "log": table.load_type,
+                "is_whole": table.load_type.reads_whole,
                 "keep": max(table.options.keep_snapshots, 2),
             },
         ).fetchall()

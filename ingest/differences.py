@@ -40,7 +40,7 @@ class Differences:
 
     def count(self, table: Table) -> int:
         """Those that should not be: without key scan nobody follows deletes."""
-        follows = table.delete_mode == "key_scan" or table.load_type == "full"
+        follows = table.delete_mode == "key_scan" or table.load_type.reads_whole
         extra = self.extra if follows else 0
         return self.missing + self.stale + extra
 
@@ -53,7 +53,7 @@ def differences(
     Within the caller's transaction on the attached source and warehouse.
     """
     names = "".join(f"{quoted(c.name)}, " for c in table.key)
-    is_whole = table.load_type == "full"
+    is_whole = table.load_type.reads_whole
     due = "true"
     if table.window_column:
         watermark = quoted(table.window_column.name)
@@ -99,7 +99,7 @@ def _held(table: Table, released: Released, piece: keys.KeyRange, names: str) ->
     """SQL for key and hash of the log's live rows in a range of the key."""
     columns = f"{names} _row_hash"
     where = piece.condition(quoted(table.key[0].name)) if table.key else "true"
-    if table.load_type != "full":
+    if not table.load_type.reads_whole:
         return bronze_log.live_rows(table, released.through, columns, where)
     return (
         f"select {columns} from {bronze_log.name_of(table)} "

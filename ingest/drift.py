@@ -19,7 +19,7 @@ from ingest.errors import SeedbedError
 from ingest.seed import generate, metadata, seedfile, types
 from ingest.seed.discover.rows import new_column_row, rule_of_values
 from ingest.seed.metadata import Source, Table
-from ingest.sources.mysql import catalogue
+from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, Key, SourceTable
 
 # A wall clock's time and an instant: one in the place of the other is hours away.
@@ -221,7 +221,7 @@ def compare_keys(table: Table, there: SourceTable, was: str) -> list[Change]:
     rows, whatever its key.
     """
     lacking = any(c.source_name not in there.columns for c in table.key)
-    if not was or lacking or table.load_type == "full" or unique_key(table, there):
+    if not was or lacking or table.load_type.reads_whole or unique_key(table, there):
         return []
     primary = next((_said(key) for key in there.keys if key.is_primary), None)
     now = f"its {primary} is another" if primary else "it has no primary key"
@@ -254,7 +254,7 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
                 ),
             )
         else:
-            what = f"not read: {types.of_source(column).note}"
+            what = f"not read: {casts.of_source(column).note}"
     told = f"column {column.name} ({column.declared}) is new: {what}"
     return Change(
         table, column.name, "added", None, column.declared, action, told, cells
@@ -329,7 +329,7 @@ def follows(kind: types.CanonicalType, column: Column) -> str | None:
     """
     if catalogue.fits(column, kind):
         return kind.name
-    proposal = types.of_source(column)
+    proposal = casts.of_source(column)
     for name in filter(None, (proposal.type, proposal.otherwise)):
         if types.widens(kind.postgres, types.parse(name).postgres):
             return name

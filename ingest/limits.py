@@ -22,16 +22,6 @@ _POINTER = 24
 # What a text or bytes without a declared length are taken for in a key: they are labels
 # and numbers mostly, and `long_key` says where they are not.
 _UNDECLARED = 128
-_FIXED = {
-    "boolean": 1,
-    "integer": 4,
-    "date": 4,
-    "bigint": 8,
-    "double": 8,
-    "time": 8,
-    "timestamp": 8,
-    "timestamptz": 8,
-}
 _REFUSED = (
     (
         r"index row (size|requires) .*(maximum|exceeds)",
@@ -60,31 +50,16 @@ def way_out(said: str) -> str:
     return next((out for pattern, out in _REFUSED if re.search(pattern, said)), "")
 
 
-def longest(kind: CanonicalType) -> int | None:
-    """The most bytes of a value as Postgres holds it; None without a limit."""
-    if kind.name in _FIXED:
-        return _FIXED[kind.name]
-    if found := re.fullmatch(r"varchar\((\d+)\)", kind.name):
-        return 4 * int(found[1]) + 4
-    if found := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", kind.name):
-        precision, scale = int(found[1]), int(found[2])
-        if precision <= 38:
-            # Groups of four digits, before and behind the point.
-            return 3 + 2 * (-(-(precision - scale) // 4) + -(-scale // 4))
-    return None
-
-
 def is_too_long(key: Iterable[CanonicalType]) -> bool:
     """Whether values of the key may be longer than a B-tree takes."""
     # A row of an index has eight bytes of its own, and a value its alignment.
-    return 8 + sum(8 + (longest(kind) or _UNDECLARED) for kind in key) > INDEX_BYTES
+    return 8 + sum(8 + (kind.size or _UNDECLARED) for kind in key) > INDEX_BYTES
 
 
 def is_long(kind: CanonicalType) -> bool:
     """Whether a hash of a value takes less than the value may."""
-    size = longest(kind)
     return kind.postgres.startswith(("varchar", "text", "bytea")) and (
-        size is None or size > 64
+        kind.size is None or kind.size > 64
     )
 
 
@@ -94,12 +69,9 @@ def widest(kinds: Iterable[CanonicalType]) -> int:
     header = 23 + -(-(len(kinds) + _OWN_COLUMNS) // 8)
     place = -(-header // 8) * 8
     for kind in kinds:
-        if kind.name in _FIXED:
-            size = _FIXED[kind.name]
+        size = kind.size or _POINTER
+        if kind.is_fixed:
             place = -(-place // size) * size + size
-        elif kind.name == "duration":
-            place += _POINTER
         else:
-            size = longest(kind) or _POINTER
             place += min(size, _POINTER)
     return place + _OWN_BYTES

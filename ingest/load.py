@@ -534,7 +534,7 @@ def _copy(
 def _forget_old_snapshots(
     in_warehouse: Callable[[str], None], table: Table, log: str, here: str
 ) -> None:
-    if table.load_type != "full":
+    if not table.load_type.reads_whole:
         return
     keep = max(table.options.keep_snapshots, 2)
     in_warehouse(

@@ -77,10 +77,8 @@ def may_be_long(table: Table) -> bool:
 
 
 def _longest(column: Column) -> int:
-    name = column.type.name
-    if name.startswith("varchar"):
-        return _VALUE_BYTES + int(name[8:-1])
-    return SHORT + 1 if name in _NO_LIMIT else _VALUE_BYTES
+    kind = column.type
+    return SHORT + 1 if kind.name in _NO_LIMIT else _VALUE_BYTES + kind.length
 
 
 def size_in_log(table: Table) -> str:

@@ -251,7 +251,7 @@ class Standardisation:
         Returns the number of rows left out as unchanged and, for a full
         snapshot, a fingerprint of its content.
         """
-        if self.table.load_type == "full":
+        if self.table.load_type.reads_whole:
             row = self.engine.execute(
                 "select count(*)::varchar || '-' || "
                 # A sum: under an exclusive or, rows that are equal cancel out.

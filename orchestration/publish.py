@@ -167,9 +167,7 @@ def _told(loads: Sequence[Load]) -> str:
 
 def _models(table: Table) -> list[str]:
     """What is derived from the table's log and can be rebuilt."""
-    if table.load_type == "snapshot":
-        return []
-    return [f"{table.model}_history" if table.has_history else table.model]
+    return [] if table.load_type.is_snapshot else [table.derived]
 
 
 def _due(
@@ -233,7 +231,7 @@ def _load(
         batches.append((batch, files, sum(part.rows for part in parts)))
     strict = {c.name for c in table.key} | {*LOG_COLUMNS}
     kinds = {c.name: c.type.snowflake_log for c in table.columns} | LOG_COLUMNS
-    is_full = table.load_type == "full"
+    is_full = table.load_type.reads_whole
     return Load(
         table,
         tuple(batches),

@@ -132,7 +132,7 @@ def show(findings: Sequence[Finding], console: Console) -> None:
         if finding.shown and finding.unbuilt:
             _show_unbuilt(finding.table, finding.shown, console)
     wrong = [f.table for f in findings if f.count]
-    whole = [t.id for t in wrong if t.load_type == "full"]
+    whole = [t.id for t in wrong if t.load_type.reads_whole]
     if len(whole) < len(wrong):
         console.print(
             "next     ./seedbed reconcile --repair   reads the rows that differ again"
@@ -147,13 +147,12 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
     """Tell that silver differs from the log, and what to type."""
-    model = f"{table.model}_history" if table.has_history else table.model
     sample = f" ({found.sample})" if found.sample else ""
     console.print(
         f"{table.id}: silver.{table.model} differs from the log: {shown.IDENTITY}: "
         f"{found.in_log:,} ≠ {found.in_silver:,}{sample}\n"
         f"next     ./seedbed run   builds it; if it differs still, ./seedbed rebuild "
-        f"{model}",
+        f"{table.derived}",
         soft_wrap=True,
     )
 

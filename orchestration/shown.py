@@ -92,7 +92,7 @@ def _in_log(
 ) -> str:
     """SQL for key and version of each live row of the log, which `relation` shows."""
     columns = f"{key} as _key, {version}"
-    if table.load_type == "full":
+    if table.load_type.reads_whole:
         return (
             f"select {columns} from {relation} "
             f"where _batch_seq = {released.snapshot_seq}"
@@ -112,14 +112,14 @@ def _content(table: Table) -> str:
     columns = [
         quoted(c.name)
         for c in table.columns
-        if c.tracked or c.key_position or table.load_type != "snapshot"
+        if c.tracked or c.key_position or not table.load_type.is_snapshot
     ]
     return f"md5(row({', '.join(columns)})::text)"
 
 
 def _batch(table: Table) -> str:
     """The row's batch; dbt's snapshots keep that of the last tracked change."""
-    return "0" if table.load_type == "snapshot" else "_batch_seq"
+    return "0" if table.load_type.is_snapshot else "_batch_seq"
 
 
 def _as_in_silver(column: Column) -> str:

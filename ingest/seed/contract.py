@@ -8,10 +8,11 @@ one of the seed as it is. A change that may break a reader needs a new major ver
 
 from __future__ import annotations
 
-import re
+import io
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,33 +21,23 @@ import yaml
 
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, types
+from ingest.seed.added import CURRENT
 from ingest.seed.checks import CHECKS
-from ingest.seed.generate.columns import current_columns, history_columns
 from ingest.seed.metadata import Rule, Table
 
 STANDARD = "v3.0.2"
 
 Document = dict[str, Any]
 
-_LOGICAL = {
-    "boolean": "boolean",
-    "integer": "integer",
-    "bigint": "integer",
-    "double": "number",
-    "date": "date",
-    "timestamp": "date",
-    "timestamptz": "date",
-    "json": "object",
-}
 _ENGINES = {"gate": "greatExpectations", "model": "dbt"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """A difference between two contracts, told in a sentence without a full stop."""
+    """A difference between two contracts, in words, without a full stop."""
 
     breaking: bool
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,7 @@ class Comparison:
         was, now = _numbers(self.was), _numbers(self.now)
         if now < was:
             return f"the version went back from {self.was} to {self.now}"
-        # Before 1.0.0 the minor number tells a breaking change, as in SemVer.
+        # Before 1.0.0 the minor number stands for a breaking change, as in SemVer.
         digits = 1 if was[0] else 2
         if self.breaks and now[:digits] == was[:digits]:
             number = (was[0] + 1, 0, 0) if was[0] else (0, was[1] + 1, 0)
@@ -86,7 +77,7 @@ class Comparison:
 
 def contract(table: Table) -> Document:
     """The contract of a table, as an ODCS document."""
-    documents: Document = {
+    return {
         "apiVersion": STANDARD,
         "kind": "DataContract",
         "id": table.id,
@@ -106,9 +97,8 @@ def contract(table: Table) -> Document:
             }
         ],
         "team": [{"username": table.owner, "role": "owner"}],
-        "customProperties": [{"property": "loadType", "value": table.load_type}],
+        "customProperties": [{"property": "loadType", "value": table.load_type.name}],
     }
-    return documents
 
 
 def text(document: Document) -> str:
@@ -119,7 +109,6 @@ def text(document: Document) -> str:
 def _objects(table: Table) -> Iterator[Document]:
     key = [c.name for c in table.key]
     rules = [_rule(r) for r in table.rules if not r.column]
-    current = current_columns()
     yield {
         "name": table.model,
         "logicalType": "object",
@@ -129,20 +118,20 @@ def _objects(table: Table) -> Iterator[Document]:
         "dataGranularityDescription": (
             f"one row a {' and '.join(key)}" if key else "the rows of the newest batch"
         ),
-        "properties": [*_own(table, rules=True), *map(_added, current)],
+        "properties": [*_own(table, rules=True), *map(_added, CURRENT)],
         **({"quality": rules} if rules else {}),
     }
     if table.has_history:
         yield {
             "name": f"{table.model}_history",
             "logicalType": "object",
-            "physicalType": "view" if table.load_type == "snapshot" else "table",
+            "physicalType": "view" if table.load_type.is_snapshot else "table",
             "physicalName": f"silver.{table.model}_history",
             "description": f"Each version of the rows of {table.model}.",
             "dataGranularityDescription": f"one row a version of {' and '.join(key)}",
             "properties": [
                 *_own(table, rules=False),
-                *map(_added, history_columns(table)),
+                *map(_added, table.load_type.history),
             ],
         }
 
@@ -169,16 +158,15 @@ def _added(column: tuple[str, str, str]) -> Document:
 
 
 def _property(name: str, kind: str, description: str) -> Document:
-    sized = re.fullmatch(r"varchar\((\d+)\)", kind)
-    logical = "number" if kind.startswith("decimal") else _LOGICAL.get(kind, "string")
+    found = types.parse(kind)
     node: Document = {
         "name": name,
-        "logicalType": logical,
+        "logicalType": found.logical,
         "physicalType": kind,
         "description": description,
     }
-    if sized:
-        node["logicalTypeOptions"] = {"maxLength": int(sized[1])}
+    if found.length:
+        node["logicalTypeOptions"] = {"maxLength": found.length}
     return node
 
 
@@ -207,25 +195,21 @@ def of_base(root: Path, base: str) -> dict[str, Document]:
     file = Path(base)
     if file.is_file():
         return _of_file(file)
+    archived = subprocess.run(
+        ["git", "archive", "--format=zip", base, "--", metadata.FOLDER],
+        cwd=root,
+        capture_output=True,
+        check=False,
+    )
+    if archived.returncode:
+        raise ConfigurationError(
+            f"--base {base} is neither a file nor a revision of git that has "
+            f"{metadata.FOLDER}: {archived.stderr.decode(errors='replace').strip()}.",
+            "name one such as HEAD, main or v1.2, or a contract that "
+            "`./seedbed contract show` wrote",
+        )
     with tempfile.TemporaryDirectory() as folder:
-        there = Path(folder) / metadata.FOLDER
-        there.mkdir(parents=True)
-        for name in metadata.HEADERS:
-            path = metadata.FOLDER / f"{name}.csv"
-            shown = subprocess.run(
-                ["git", "show", f"{base}:./{path.as_posix()}"],
-                cwd=root,
-                capture_output=True,
-                check=False,
-            )
-            if shown.returncode:
-                raise ConfigurationError(
-                    f"--base {base} is neither a file nor a revision of git that has "
-                    f"{path}: {shown.stderr.decode(errors='replace').strip()}. Name "
-                    "one such as HEAD, main or v1.2, or a contract that "
-                    "`./seedbed contract show` wrote."
-                )
-            (there / path.name).write_bytes(shown.stdout)
+        zipfile.ZipFile(io.BytesIO(archived.stdout)).extractall(folder)
         try:
             tables = metadata.enabled(metadata.load(Path(folder)))
         except metadata.MetadataError as error:
@@ -260,23 +244,17 @@ def _of_file(file: Path) -> dict[str, Document]:
 
 
 def compare(was: Document | None, now: Document | None) -> Comparison:
-    """What changed from one contract of a table to the next."""
-    if was is None or now is None:
-        found = was or now
-        assert found is not None
-        status = found["status"]
-        gone = Change(
-            status == "active",
-            "the table is gone; give it contract_status deprecated first"
-            if status == "active"
-            else "the table is gone",
-        )
+    """What changed from one contract of a table, one of both, to the next."""
+    if was is None:
+        assert now is not None
         return Comparison(
-            found["id"],
-            was["version"] if was else "",
-            now["version"] if now else "",
-            (gone,) if was else (Change(False, "the table is new"),),
+            now["id"], "", now["version"], (Change(False, "the table is new"),)
         )
+    if now is None:
+        is_active = was["status"] == "active"
+        first = "; give it contract_status deprecated first" if is_active else ""
+        gone = Change(is_active, f"the table is gone{first}")
+        return Comparison(was["id"], was["version"], "", (gone,))
     return Comparison(
         now["id"],
         was["version"],
@@ -287,58 +265,57 @@ def compare(was: Document | None, now: Document | None) -> Comparison:
 
 
 def _changes(was: Document, now: Document) -> Iterator[Change]:
-    for part, told in (("team", "the owner"), ("description", "the description")):
+    for part, words in (("team", "the owner"), ("description", "the description")):
         if was.get(part) != now.get(part):
-            yield Change(False, f"{told} is another one")
+            yield Change(False, f"{words} is another one")
     if was["status"] != now["status"]:
         yield Change(False, f"the status is {now['status']}, not {was['status']}")
-    yield from _promise(was, now)
-    objects = {thing["name"]: thing for thing in now["schema"]}
-    for thing in was["schema"]:
-        other = objects.pop(thing["name"], None)
+    before, after = map(_latency, (was, now))
+    if before != after:
+        is_older = before is not None and (after is None or after > before)
+        yield Change(is_older, f"data may be {after} minutes old, not {before}")
+    yield from _each("", was["schema"], now["schema"], _object_changes)
+
+
+def _latency(document: Document) -> int | None:
+    for promise in document.get("slaProperties", []):
+        if promise["property"] == "latency":
+            return int(promise["value"])
+    return None
+
+
+def _each(
+    prefix: str,
+    was: list[Document],
+    now: list[Document],
+    changes: Callable[[str, Document, Document], Iterator[Change]],
+) -> Iterator[Change]:
+    """Which of the named things are gone or new, and the changes of the others."""
+    others = {other["name"]: other for other in now}
+    for one in was:
+        name = prefix + one["name"]
+        other = others.pop(one["name"], None)
         if other is None:
-            yield Change(True, f"{thing['name']} is gone")
+            yield Change(True, f"{name} is gone")
         else:
-            yield from _object_changes(thing, other)
-    for name in objects:
-        yield Change(False, f"{name} is new")
+            yield from changes(name, one, other)
+    for name in others:
+        yield Change(False, f"{prefix}{name} is new")
 
 
-def _promise(was: Document, now: Document) -> Iterator[Change]:
-    ages = [
-        {p["property"]: p["value"] for p in document.get("slaProperties", [])}
-        for document in (was, now)
-    ]
-    before, after = (found.get("latency") for found in ages)
-    if before is not None and (after is None or after > before):
-        yield Change(True, f"data may be {after} minutes old, not {before}")
-    elif before != after:
-        yield Change(False, f"data may be {after} minutes old, not {before}")
-
-
-def _object_changes(was: Document, now: Document) -> Iterator[Change]:
-    name = was["name"]
-    columns = {column["name"]: column for column in now["properties"]}
-    keys = [
-        sorted(
-            (c["primaryKeyPosition"], c["name"])
-            for c in thing["properties"]
-            if c.get("primaryKey")
-        )
-        for thing in (was, now)
-    ]
-    if keys[0] != keys[1]:
-        before, after = (", ".join(n for _, n in key) or "none" for key in keys)
+def _object_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
+    before, after = map(_key, (was, now))
+    if before != after:
         yield Change(True, f"{name}: the key is {after}, not {before}")
-    for column in was["properties"]:
-        other = columns.pop(column["name"], None)
-        if other is None:
-            yield Change(True, f"{name}.{column['name']} is gone")
-        else:
-            yield from _column_changes(f"{name}.{column['name']}", column, other)
-    for column_name in columns:
-        yield Change(False, f"{name}.{column_name} is new")
+    columns = was["properties"], now["properties"]
+    yield from _each(f"{name}.", *columns, _column_changes)
     yield from _rule_changes(name, was, now)
+
+
+def _key(thing: Document) -> str:
+    keyed = [c for c in thing["properties"] if c.get("primaryKey")]
+    keyed.sort(key=lambda c: (c["primaryKeyPosition"], c["name"]))
+    return ", ".join(c["name"] for c in keyed) or "none"
 
 
 def _column_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
@@ -350,13 +327,13 @@ def _column_changes(name: str, was: Document, now: Document) -> Iterator[Change]
         yield Change(True, f"{name} may be NULL")
     elif was.get("required") != now.get("required"):
         yield Change(False, f"{name} is never NULL")
-    for part, told in (
+    for part, words in (
         ("description", "has another description"),
         ("classification", "has another class of personal data"),
         ("transformLogic", "is cleansed in another way"),
     ):
         if was.get(part) != now.get(part):
-            yield Change(False, f"{name} {told}")
+            yield Change(False, f"{name} {words}")
     yield from _rule_changes(name, was, now)
 
 
@@ -366,15 +343,15 @@ def _rule_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
     for rule in was.get("quality", []):
         if rule in after:
             continue
-        told = f"{name}: the rule {rule['implementation']!r} ({rule['severity']})"
+        words = f"{name}: the rule {rule['implementation']!r} ({rule['severity']})"
         alike = [r for r in after if _check(r) == _check(rule)]
         if any(_as_strong(r, rule) for r in alike):
-            yield Change(False, f"{told} is stricter or told in other words")
+            yield Change(False, f"{words} is stricter, or in other words")
         elif alike:
             found = f"{alike[0]['implementation']!r} ({alike[0]['severity']})"
-            yield Change(True, f"{told} is {found} now, which is weaker")
+            yield Change(True, f"{words} is {found} now, which is weaker")
         else:
-            yield Change(True, f"{told} is gone")
+            yield Change(True, f"{words} is gone")
     known = {_check(r) for r in was.get("quality", [])}
     for rule in after:
         if _check(rule) not in known:
@@ -382,10 +359,10 @@ def _rule_changes(name: str, was: Document, now: Document) -> Iterator[Change]:
 
 
 def _check(rule: Document) -> str:
-    told: str = rule["implementation"]
-    name = told.partition(" ")[0]
-    # Those that a table may have several of are told apart by their argument.
-    return told if name in CHECKS and CHECKS[name].repeatable else name
+    words: str = rule["implementation"]
+    name = words.partition(" ")[0]
+    # A table may have several of these, which differ by their argument.
+    return words if name in CHECKS and CHECKS[name].repeatable else name
 
 
 def _as_strong(now: Document, was: Document) -> bool:

@@ -1,18 +1,18 @@
-"""The options a table can have: names, types, defaults, meaning and what they need.
+"""The options a table can have: the kinds of their values, and what they need.
 
-`seeds/metadata/options.csv` may set any of them for a table; everything else
-about a table is in `tables.csv`. All that an option is stands in its field of
-`Options`; the seed's reader and `docs/options.md` follow it.
+What each option takes, means and needs is said in `options.yml`; the seed's reader and
+`docs/options.md` follow it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import meant
+from ingest.seed import beside, load_types
 
 if TYPE_CHECKING:
     from ingest.seed.metadata import Table
@@ -42,6 +42,7 @@ class Option:
     """What one option takes and means, and what it needs of its table."""
 
     kind: Kind
+    default: Any
     meaning: str
     needs: tuple[Need, ...]
 
@@ -50,6 +51,14 @@ class Option:
         """Its meaning, and what it needs, for a reader of the documentation."""
         needs = ", ".join(need.words for need in self.needs if need.words)
         return f"{self.meaning} ({needs})" if needs else self.meaning
+
+    @property
+    def shown(self) -> str:
+        """Its default, as options.csv would have it; '' for none."""
+        if self.default in ((), None):
+            return ""
+        text = str(self.default)
+        return text.lower() if isinstance(self.default, bool) else text
 
     def faults(self, table: Table, name: str) -> Iterator[str]:
         """What is wrong with setting the option for the table."""
@@ -95,39 +104,48 @@ def _kind(
     return Kind(parse, name)
 
 
-def _number(unit: str) -> Kind:
-    return _kind(unit, "[0-9]+", "a whole number", int)
+_COLUMN = "[a-z][a-z0-9_]*"
+_IDENTIFIER = "a lower-case letter, then letters, digits and _"
+_UNITS = ("minutes", "days", "seconds", "rows", "snapshots", "batches")
+_KINDS = {
+    kind.name: kind
+    for kind in (
+        *(_kind(unit, "[0-9]+", "a whole number", int) for unit in _UNITS),
+        _kind("true | false", "true|false", "true or false", "true".__eq__),
+        Kind(_ratio, "ratio"),
+        _kind("number", r"[0-9]+([.][0-9]+)?", "a number from 0", float),
+        Kind(_band, "`LOW..HIGH`, one may be empty"),
+        Kind(_names, "columns, with | between them"),
+        Kind(str, "source column"),
+        _kind("column", _COLUMN, _IDENTIFIER),
+        _kind("name", _COLUMN, _IDENTIFIER),
+        _kind(
+            "country | column",
+            f"[A-Z]{{2}}|{_COLUMN}",
+            "a country (two capital letters, ISO 3166-1) or a column",
+        ),
+        _kind(
+            "version",
+            r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}",
+            "a version MAJOR.MINOR.PATCH such as 1.0.0",
+        ),
+    )
+}
 
 
-def _one_of(*words: str) -> Kind:
-    return _kind(" | ".join(words), "|".join(words), " or ".join(words))
+def _kind_of(name: str) -> Kind:
+    """A kind by its name, which may be words with `|` between them."""
+    return _KINDS.get(name) or _kind(
+        name, name.replace(" | ", "|"), name.replace(" | ", " or ")
+    )
 
 
-def _identifier(name: str) -> Kind:
-    takes = "a lower-case letter, then letters, digits and _"
-    return _kind(name, "[a-z][a-z0-9_]*", takes)
+def _load_type(property_: str) -> Need:
+    wanted = load_types.named(property_)
 
-
-FLAG = _kind("true | false", "true|false", "true or false", lambda text: text == "true")
-RATIO = Kind(_ratio, "ratio")
-SCORE = _kind("number", r"[0-9]+([.][0-9]+)?", "a number from 0", float)
-COLUMNS = Kind(_names, "columns, with | between them")
-COUNTRY = _kind(
-    "country | column",
-    "[A-Z]{2}|[a-z][a-z0-9_]*",
-    "a country (two capital letters, ISO 3166-1) or a column",
-)
-VERSION = _kind(
-    "version",
-    r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}",
-    "a version MAJOR.MINOR.PATCH such as 1.0.0",
-)
-
-
-def _load_type(wanted: str) -> Need:
     def faults(table: Table, name: str) -> Iterator[str]:
-        if table.load_type != wanted:
-            yield f"{name} is for load_type {wanted}, not {table.load_type}"
+        if not getattr(table.load_type, property_):
+            yield f"{name} is for load_type {wanted}, not {table.load_type.name}"
 
     return Need(f"load type {wanted} only", faults)
 
@@ -157,7 +175,7 @@ def _watermark(otherwise: str) -> Need:
 
 
 def _no_snapshot(table: Table, name: str) -> Iterator[str]:
-    if table.load_type == "snapshot":
+    if table.load_type.is_snapshot:
         yield f"{name} has no effect on dbt's snapshots; use scd2"
 
 
@@ -199,227 +217,69 @@ def _phone(table: Table, name: str) -> Iterator[str]:
         yield from _columns(table, name)
 
 
-_NO_DELETES = Need("delete_mode none only", _no_deletes)
-_NO_SNAPSHOT = Need("not for load type snapshot", _no_snapshot)
-_KNOWN_SOURCE_COLUMN = Need("", _source_column)
-_KNOWN_COLUMNS = Need("", _columns)
-_NOT_FIRST_OF_KEY = Need("", _not_first_of_key)
-_PHONE = Need("", _phone)
-
-
-def _option(kind: Kind, default: Any, meaning: str, *needs: Need) -> Any:
-    return field(default=default, metadata={"option": Option(kind, meaning, needs)})
+_NEEDS = {
+    "load_type may_append": _load_type("may_append"),
+    "load_type reads_whole": _load_type("reads_whole"),
+    "no snapshot": Need("not for load type snapshot", _no_snapshot),
+    "delete_mode key_scan": _delete_mode("key_scan"),
+    "delete_mode soft_flag": _delete_mode("soft_flag"),
+    "delete_mode none": Need("delete_mode none only", _no_deletes),
+    "watermark for its windows": _watermark("so it is replaced as a whole anyway"),
+    "watermark for its newest rows": _watermark("by which the newest rows are known"),
+    "source column": Need("", _source_column),
+    "columns": Need("", _columns),
+    "not first of key": Need("", _not_first_of_key),
+    "phone": Need("", _phone),
+}
 
 
 @dataclass(frozen=True)
 class Options:
-    """A table's options, defaults filled in."""
+    """A table's options, in the order of `options.yml`, which has their defaults."""
 
-    overlap_minutes: int = _option(
-        _number("minutes"),
-        5,
-        "how far a window reaches back behind the released watermark, so that "
-        "rows committed late are found",
-    )
-    late_days: int = _option(
-        _number("days"),
-        0,
-        "a rolling window of whole days that is read again at each run, for late and "
-        "corrected rows",
-    )
-    replace_window: bool = _option(
-        FLAG,
-        False,
-        "whether a row of the window that is gone from the source is deleted: each of "
-        "its days is replaced as a whole, a partition overwrite",
-        _watermark("so it is replaced as a whole anyway"),
-    )
-    lag_seconds: int = _option(
-        _number("seconds"),
-        0,
-        "how far a window stays behind the source's clock, where rows of one moment "
-        "are still being written",
-    )
-    range_rows: int = _option(
-        _number("rows"),
-        2_000_000,
-        "a first load or a backfill of more rows than this, or of more than 256 MB, "
-        "is cut into ranges of the key, so that it is resumed where it stopped; 0 for "
-        "never",
-    )
-    null_watermark: str = _option(
-        _one_of("reject", "load"),
-        "reject",
-        "what becomes of a row without watermark; one that is loaded takes effect when "
-        "it is read",
-    )
-    zero_date: str = _option(
-        _one_of("null", "reject"),
-        "null",
-        "what becomes of a zero or incomplete date (0000-00-00, 2024-12-00): NULL, or "
-        "its row is rejected; it is counted either way",
-    )
-    key_scan_minutes: int = _option(
-        _number("minutes"),
-        0,
-        "how long after a key scan the next one is due; 0 for one at each run",
-        _delete_mode("key_scan"),
-    )
-    soft_delete_column: str = _option(
-        Kind(str, "column"),
-        "",
-        "source column that marks a deleted row when it is neither NULL, 0 nor false",
-        _delete_mode("soft_flag"),
-        _KNOWN_SOURCE_COLUMN,
-    )
-    delete_action: str = _option(
-        _one_of("mark", "remove"),
-        "mark",
-        "whether deleted rows stay in the current state with is_deleted or leave it",
-    )
-    max_delete_ratio: float = _option(
-        RATIO,
-        0.3,
-        "share of the live keys that one batch may delete before it is blocked",
-    )
-    min_delete_count: int = _option(
-        _number("rows"),
-        100,
-        "deletes up to this number are never blocked by max_delete_ratio",
-    )
-    allow_empty: bool = _option(
-        FLAG, False, "whether a source table that had rows may become empty"
-    )
-    row_count_band: tuple[float, float] | None = _option(
-        Kind(_band, "`LOW..HIGH`, one may be empty"),
-        None,
-        "how many times the rows of the last released window a window may have, such "
-        "as 0.5..2; a batch outside is blocked",
-    )
-    append_only: bool = _option(
-        FLAG,
-        False,
-        "rows are written once and never change",
-        _load_type("incremental"),
-        _NO_DELETES,
-    )
-    keep_snapshots: int = _option(
-        _number("snapshots"), 7, "how many snapshots the log keeps", _load_type("full")
-    )
-    reference_grace_minutes: int = _option(
-        _number("minutes"),
-        0,
-        "rows that are younger than this, counted back from the newest one, are not "
-        "yet held against the rules `references` and `equals`: what they refer to may "
-        "be on its way",
-        _watermark("by which the newest rows are known"),
-    )
-    raw_retention_days: int = _option(
-        _number("days"),
-        0,
-        "how long the bucket keeps the table's raw and rejected files, 0 for ever; "
-        "`./seedbed lake` makes it a rule of the bucket",
-    )
-    by_query: bool = _option(
-        FLAG,
-        False,
-        "whether the table is read by queries of the source's own, in memory: for "
-        "names with a backtick, and schemas with names that differ by case only",
-    )
-    log_name: str = _option(
-        _identifier("name"),
-        "",
-        "name of the table's log, staging model and folders, behind the source's; the "
-        "table's own name made safe, unless that is taken or too long",
-    )
-    index_columns: tuple[str, ...] = _option(
-        COLUMNS,
-        (),
-        "columns people search by: each gets an index on Postgres, on `<model>` or, "
-        "where that is a view, on `<model>_history`",
-        _KNOWN_COLUMNS,
-        _NOT_FIRST_OF_KEY,
-        _NO_SNAPSHOT,
-    )
-    long_key: bool = _option(
-        FLAG,
-        False,
-        "whether the key's values may be longer than the 2,704 bytes that an index of "
-        "Postgres takes, so that its index holds hashes of them; it is so without the "
-        "option where the lengths in data_type allow it",
-    )
-    row_filter_column: str = _option(
-        _identifier("column"),
-        "",
-        "column whose values `row_access.csv` allows to a role: a restricted analyst "
-        "sees no other rows of the table",
-        _KNOWN_COLUMNS,
-    )
-    profile: bool = _option(
-        FLAG,
-        True,
-        "whether each batch is profiled, column by column, for audit.column_profile",
-    )
-    anomaly_score: float = _option(
-        SCORE,
-        6.0,
-        "robust z-score against the table's own past from which volume, freshness, "
-        "NULLs or distribution of a batch are unusual; 0 for never asking",
-    )
-    anomaly_batches: int = _option(
-        _number("batches"),
-        8,
-        "how many released batches the past must have before it says anything",
-    )
-    anomaly_severity: str = _option(
-        _one_of("warn", "block"),
-        "warn",
-        "whether an unusual batch is only told, or blocked",
-    )
-    min_score: float = _option(
-        RATIO,
-        0.0,
-        "quality score that the table's live rows must reach in the mean; 0 for no "
-        "score. With one, quality.`<model>`_score has the score of each row",
-    )
-    score_severity: str = _option(
-        _one_of("warn", "block"),
-        "warn",
-        "whether a lower score is only told, or keeps what follows from the model",
-    )
-    contract_version: str = _option(
-        VERSION,
-        "1.0.0",
-        "version of the table's contract; a change that may break a reader needs a new "
-        "major number (`./seedbed contract diff`)",
-    )
-    contract_status: str = _option(
-        _one_of("draft", "active", "deprecated"),
-        "active",
-        "a draft may be broken in any version; a table that is removed is deprecated "
-        "before",
-    )
-    phone_country: str = _option(
-        COUNTRY,
-        "",
-        "country of phone numbers that are written without one, for cleanse phone: "
-        "such as DE (ISO 3166-1), or the column that holds it",
-        _PHONE,
-    )
-    cluster_columns: tuple[str, ...] = _option(
-        COLUMNS,
-        (),
-        "clustering key on Snowflake, of the table that `index_columns` speaks of; "
-        "worth it from some hundred gigabytes on",
-        _KNOWN_COLUMNS,
-        _NO_SNAPSHOT,
-    )
-    freshness_warn_minutes: int = _option(
-        _number("minutes"), 1440, "age of the released data at which freshness warns"
-    )
-    freshness_error_minutes: int = _option(
-        _number("minutes"), 2880, "age of the released data at which freshness fails"
-    )
+    overlap_minutes: int
+    late_days: int
+    replace_window: bool
+    lag_seconds: int
+    range_rows: int
+    null_watermark: str
+    zero_date: str
+    key_scan_minutes: int
+    soft_delete_column: str
+    delete_action: str
+    max_delete_ratio: float
+    min_delete_count: int
+    allow_empty: bool
+    row_count_band: tuple[float, float] | None
+    append_only: bool
+    keep_snapshots: int
+    reference_grace_minutes: int
+    raw_retention_days: int
+    by_query: bool
+    log_name: str
+    index_columns: tuple[str, ...]
+    long_key: bool
+    row_filter_column: str
+    profile: bool
+    anomaly_score: float
+    anomaly_batches: int
+    anomaly_severity: str
+    min_score: float
+    score_severity: str
+    contract_version: str
+    contract_status: str
+    phone_country: str
+    cluster_columns: tuple[str, ...]
+    freshness_warn_minutes: int
+    freshness_error_minutes: int
 
 
-KNOWN: dict[str, Option] = {f.name: f.metadata["option"] for f in fields(Options)}
+def _option(
+    takes: str, default: Any, meaning: str, needs: Sequence[str] = ()
+) -> Option:
+    default = tuple(default) if isinstance(default, list) else default
+    return Option(_kind_of(takes), default, meaning, tuple(_NEEDS[n] for n in needs))
+
+
+KNOWN = {name: _option(**entry) for name, entry in beside.facts(__file__).items()}
+DEFAULTS = Options(**{name: option.default for name, option in KNOWN.items()})

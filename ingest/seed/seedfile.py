@@ -23,43 +23,45 @@ def append(root: Path, file: str, rows: Iterable[Row]) -> None:
 
 
 def change(root: Path, file: str, row: Row, cells: Row) -> bool:
-    """Set `cells` in the rows that have all values of `row`; whether one did.
+    """Set `cells` in the rows that have all values of `row`; whether one did."""
+
+    def changed(old: Row) -> Row:
+        is_meant = all(old.get(k) == v for k, v in row.items())
+        return {**old, **cells} if is_meant else old
+
+    return _rewrite(root, file, changed)
+
+
+def remove(root: Path, file: str, is_meant: Callable[[Row], bool]) -> None:
+    """Take out the rows that are meant."""
+    _rewrite(root, file, lambda row: None if is_meant(row) else row)
+
+
+def _rewrite(root: Path, file: str, new: Callable[[Row], Row | None]) -> bool:
+    """Put what `new` makes of each row in its place; whether that is not the row.
 
     Other lines stay as they are, byte for byte.
     """
     lines = io.StringIO(_read(root, file), newline="").readlines()
     reader = csv.reader(lines)
+    out: list[str] = []
     start, found = 0, False
     for values in reader:
-        old = dict(zip(HEADERS[file], values, strict=False))
-        if start and all(old.get(k) == v for k, v in row.items()):
-            lines[start : reader.line_num] = [
-                _line(file, {**old, **cells}),
-                *[""] * (reader.line_num - start - 1),
-            ]
+        old: Row = dict(zip(HEADERS[file], values, strict=False))
+        now = new(old) if start and values else old
+        if now is old:
+            out += lines[start : reader.line_num]
+        else:
             found = True
+            out += [_line(file, now)] if now else []
         start = reader.line_num
     if found:
-        _write(root, file, "".join(lines))
+        _write(root, file, "".join(out))
     return found
 
 
-def remove(root: Path, file: str, is_meant: Callable[[Row], bool]) -> None:
-    """Take out the rows that are meant; other lines stay, byte for byte."""
-    lines = io.StringIO(_read(root, file), newline="").readlines()
-    reader = csv.reader(lines)
-    kept: list[str] = []
-    start = 0
-    for values in reader:
-        row = dict(zip(HEADERS[file], values, strict=False))
-        if not start or not values or not is_meant(row):
-            kept += lines[start : reader.line_num]
-        start = reader.line_num
-    _write(root, file, "".join(kept))
-
-
 def put(path: Path, content: bytes) -> None:
-    """Write a file by a rename: whoever reads it sees the old one or the new one."""
+    """Write a file by a rename: a reader sees the old one or the new one."""
     path = path.resolve()
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -48,7 +48,7 @@ def diff(tables: tuple[str, ...], base: str) -> int:
         out.print(f"[bold]{one.table}[/]  {versions}", soft_wrap=True)
         for change in sorted(one.changes, key=lambda c: not c.breaking):
             word = "[red]breaking[/]" if change.breaking else "        "
-            out.print(f"  {word}  {escaped(change.told)}", soft_wrap=True)
+            out.print(f"  {word}  {escaped(change.text)}", soft_wrap=True)
         if one.fault:
             out.print(f"  [red]{escaped(one.fault)}[/]", soft_wrap=True)
     if not changed:

@@ -160,9 +160,7 @@ def _rebuildable(patterns: Sequence[str]) -> list[str]:
     from fnmatch import fnmatch
 
     derived = {
-        f"{t.model}_history" if t.has_history else t.model: t.model
-        for t in chosen_tables(())
-        if t.load_type != "snapshot"
+        t.derived: t.model for t in chosen_tables(()) if not t.load_type.is_snapshot
     }
     names = []
     for pattern in patterns:

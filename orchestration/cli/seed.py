@@ -34,12 +34,13 @@ def discover(
 ) -> int:
     """Add the tables of SOURCE to the metadata seed, as proposals to edit."""
     from ingest.seed import discover as discovery
+    from orchestration.cli import discovered
 
     start_source(source)
     found = discovery.discover(
         ROOT, source, patterns, url_env=url_env, new_columns=new_columns
     )
-    discovery.show(found, out)
+    discovered.show(found, out)
     return 0
 
 

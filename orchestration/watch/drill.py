@@ -232,7 +232,7 @@ def _adopted(
 
 def _uncomparable(tables: Sequence[Table]) -> set[str]:
     """What dbt's snapshots hold: it depends on when they were taken."""
-    kept = [t for t in tables if t.load_type == "snapshot"]
+    kept = [t for t in tables if t.load_type.is_snapshot]
     names = {f"silver.{name}" for t in kept for name in (t.model, *t.generated_names)}
     return {n for n in names if "stg_" not in n}
 

@@ -129,7 +129,7 @@ def test_killed_at_random_moments_again_and_again_the_next_run_heals(
     record_property("kills", killed)
     before = day_4.contents()
     with day_4.inside():
-        tables = [t for t in day_4.tables() if t.load_type != "snapshot"]
+        tables = [t for t in day_4.tables() if not t.load_type.is_snapshot]
         names = [t.model + ("_history" if t.has_history else "") for t in tables]
         assert build.rebuild(names, "postgres", quiet).ok
     assert day_4.contents() == before, "a rebuild gives what the increments gave"

@@ -61,7 +61,7 @@ def _check(foreign: Foreign, schema: str) -> None:
             tuple(row[ours] for _, ours in names) for row in foreign.silver(table.model)
         ]
         assert sorted(silver, key=str) == sorted(source, key=str), table.id
-        if not table.key or table.load_type == "full":
+        if not table.key or table.load_type.reads_whole:
             continue  # what is live in the log, a snapshot's batch says
         columns = ", ".join(f'"{ours}"' for _, ours in names)
         live = foreign.query(bronze_log.live_rows(table, 2**62, columns))
@@ -161,9 +161,9 @@ def test_a_table_may_have_every_name_that_our_sql_makes(foreign: Foreign) -> Non
         )
         assert not [f for f in found if f.count or f.error]
         histories = [
-            f"{t.model}_history" if t.has_history else t.model
+            t.derived
             for t in foreign.tables(f"{schema}.*")
-            if t.load_type != "snapshot"
+            if not t.load_type.is_snapshot
         ]
         built = build.rebuild(histories, "postgres", lambda line: None)
         build.forget()

@@ -169,7 +169,7 @@ def test_generate_check_is_clean_on_the_clone(stack: Clone) -> None:
     ("words", "told"),
     [
         (["run", "--tables", "shop.order"], "Did you mean 'shop.orders'?"),
-        (["run", "--tables", "nothing*"], "There are: crm.contacts"),
+        (["run", "--tables", "nothing*"], "there are crm.contacts"),
         (["run", "--target", "oracle"], "is not"),
         (["run", "--jobs", "many"], "is not a valid integer"),
         (["rebuild"], "Missing argument"),

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from ingest.bronze_log import latest_rows
 from ingest.seed.metadata import Column, Source, Table
-from ingest.seed.options import Options
+from ingest.seed.options import DEFAULTS
 from ingest.seed.types import parse
 from orchestration import build
 
@@ -69,7 +69,7 @@ THINGS = Table(
         for place, name in enumerate(("case_id", "key_id"), 1)
     ),
     rules=(),
-    options=Options(),
+    options=DEFAULTS,
 )
 HISTORIES = int(os.environ.get("SEEDBED_TEST_HISTORIES", "240"))
 # The first one is the simplest there is: empty batches.

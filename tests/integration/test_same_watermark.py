@@ -73,11 +73,7 @@ def _check(foreign: Foreign, schema: str) -> None:
 def _check_for_good(foreign: Foreign, schema: str) -> None:
     """Nothing differs from the source, and a rebuild changes nothing."""
     tables = foreign.tables(f"{schema}.*")
-    names = [
-        f"{t.model}_history" if t.has_history else t.model
-        for t in tables
-        if t.load_type != "snapshot"
-    ]
+    names = [t.derived for t in tables if not t.load_type.is_snapshot]
     before = foreign.contents(("silver",))
     with foreign.inside():
         found = reconcile.run(tables, lambda line: None)

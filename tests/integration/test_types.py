@@ -22,8 +22,8 @@ import pymysql
 import pytest
 
 from ingest import extract
-from ingest.seed import types
-from ingest.seed.types import SourceColumn
+from ingest.sources.mysql import casts
+from ingest.sources.mysql.casts import SourceColumn
 from orchestration import build, pipeline, snowflake
 from sandbox.servers import mariadb
 from tests.clone import Clone, quiet
@@ -260,9 +260,9 @@ def oracle(column: SourceColumn, server: Server) -> str:
             return f"{name} + 0e0"
         case "bit":
             return f"{name} + 0"
-        case _ if types.of_source(column).type == "geometry":
+        case _ if casts.of_source(column).type == "geometry":
             return f"concat(st_srid({name}), ':', hex(st_aswkb({name})))"
-        case _ if types.of_source(column).type == "binary":
+        case _ if casts.of_source(column).type == "binary":
             return f"hex({name})"
     return name
 
@@ -364,7 +364,7 @@ class Extremes:
 
     def __init__(self, server: Server, table: str, without: str = "none") -> None:
         self.columns = extremes(server, table, without)
-        self.kinds = {c.name: types.of_source(c).type for c in self.columns}
+        self.kinds = {c.name: casts.of_source(c).type for c in self.columns}
         read = ", ".join(oracle(c, server) for c in self.columns)
         self.wanted = [
             {n: plain(v, k) for (n, k), v in zip(self.kinds.items(), row, strict=True)}
@@ -395,8 +395,8 @@ def test_each_type_at_its_extremes_is_the_same_in_each_place(
         "type_asked": Extremes(server, "type_asked"),
     }
     name = "MariaDB" if server.is_mariadb else "MySQL 8"
-    there = {types.of_source(column) for column in tables["type_asked"].columns}
-    listed = {types.of_source(c) for _, c, servers in LISTED if name in servers}
+    there = {casts.of_source(column) for column in tables["type_asked"].columns}
+    listed = {casts.of_source(c) for _, c, servers in LISTED if name in servers}
     assert listed <= there, "the documentation lists more than is tested"
     found = []
     with described(

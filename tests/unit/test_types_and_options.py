@@ -15,8 +15,9 @@ from ingest import clock, settings
 from ingest.errors import ConfigurationError
 from ingest.seed import options, types
 from ingest.seed.metadata import Source
-from ingest.seed.options import Options
-from ingest.seed.types import SourceColumn
+from ingest.seed.options import DEFAULTS
+from ingest.sources.mysql import casts
+from ingest.sources.mysql.casts import SourceColumn
 from tests.clone import REPOSITORY
 
 SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")
@@ -171,7 +172,7 @@ def test_the_documentation_lists_what_becomes_of_each_type() -> None:
     head = ["source", "canonical", "Parquet", "Postgres", "Snowflake", "note", *places]
     rows = [head, ["---"] * len(head)]
     for label, column, servers in LISTED:
-        found = types.of_source(column)
+        found = casts.of_source(column)
         kind = types.parse(found.type)
         note = found.note
         if found.otherwise:
@@ -187,8 +188,8 @@ def test_the_documentation_lists_what_becomes_of_each_type() -> None:
 
 
 def test_a_type_without_a_mapping_says_so() -> None:
-    proposal = types.of_source(SourceColumn("v", "vector", "vector(3)"))
-    assert proposal == types.Proposal("", "there is no mapping for type vector")
+    proposal = casts.of_source(SourceColumn("v", "vector", "vector(3)"))
+    assert proposal == casts.Proposal("", "there is no mapping for type vector")
 
 
 # A wall clock's time in Berlin, when it was read, and the instant, in UTC.
@@ -290,14 +291,13 @@ def test_every_option_is_tried_above_and_explained() -> None:
     for name, option in options.KNOWN.items():
         assert option.meaning, name
         assert option.kind.name, name
-        assert hasattr(Options(), name)
+        assert hasattr(DEFAULTS, name)
 
 
 def test_options_never_hold_back_rows_by_default() -> None:
-    plain = Options()
-    assert plain.overlap_minutes > 0, "a row committed late would be lost"
-    assert not plain.allow_empty
-    assert not plain.append_only
+    assert DEFAULTS.overlap_minutes > 0, "a row committed late would be lost"
+    assert not DEFAULTS.allow_empty
+    assert not DEFAULTS.append_only
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class Check(Generic[Parsed]):
     layers: ClassVar[tuple[str, ...]] = LAYERS
     # Whether a rule names a column: `column`, `table` or `either`.
     scope: ClassVar[str] = "column"
-    # Whether a table may have it several times, told apart by the argument.
+    # Whether a table may have it several times, with other arguments.
     repeatable: ClassVar[bool] = False
     # What it is about, in a contract's words; in a score, `conformity` is validity.
     dimension: ClassVar[str] = "conformity"

@@ -40,8 +40,8 @@ class Between(Bounded):
 
     def expectation(self) -> tuple[str, str, Arguments]:
         read = str if self.family == "time" else as_number
-        told = f"values of {self.parsed}"
-        return "expect_column_values_to_be_between", told, self.ends(read)
+        shown = f"values of {self.parsed}"
+        return "expect_column_values_to_be_between", shown, self.ends(read)
 
     def dbt_test(self) -> tuple[str, Arguments]:
         read = self._sql if self.family == "time" else as_number

@@ -31,9 +31,9 @@ class Fresh(Check[dt.timedelta]):
         return _age(self.argument)
 
     def assert_table(self, table: Table, models: Mapping[str, Table]) -> None:
-        """Only a whole snapshot, or a watermark, tells how new the newest value is."""
+        """Only a whole snapshot, or a watermark, shows how new the newest value is."""
         watermark = table.window_column.name if table.window_column else ""
-        if table.load_type != "full" and self.column != watermark:
+        if not table.load_type.reads_whole and self.column != watermark:
             raise ValueError(
                 f"fresh on {self.column}: a window of {table.id} has but what is new; "
                 f"put the rule on its watermark column {watermark!r}"
@@ -45,9 +45,9 @@ class Fresh(Check[dt.timedelta]):
         return f"oldest_{self.column}"
 
     def expectation(self) -> tuple[str, str, Arguments]:
-        told = f"a value of the last {self.argument}"
+        shown = f"a value of the last {self.argument}"
         oldest = {"min_value": parameter(self.oldest)}
-        return "expect_column_max_to_be_between", told, oldest
+        return "expect_column_max_to_be_between", shown, oldest
 
     @classmethod
     def is_as_strict(cls, now: str, was: str) -> bool:

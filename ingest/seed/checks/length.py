@@ -20,8 +20,8 @@ class Length(Bounded):
         return super().read()
 
     def expectation(self) -> tuple[str, str, Arguments]:
-        told = f"texts of {self.parsed} characters"
-        return "expect_column_value_lengths_to_be_between", told, self.ends()
+        shown = f"texts of {self.parsed} characters"
+        return "expect_column_value_lengths_to_be_between", shown, self.ends()
 
     def dbt_test(self) -> tuple[str, Arguments]:
         return EXPRESSION, {"expression": Sql(self.holds(quoted=False))}

@@ -1,4 +1,4 @@
-"""`not_null`: a column has a value, in all rows or but for a share of them."""
+"""`not_null`: a column has a value, in all rows or except a share of them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class NotNull(Check[float]):
     def expectation(self) -> tuple[str, str, Arguments]:
         kind, arguments = "expect_column_values_to_not_be_null", {"column": self.column}
         if share := self.parsed:
-            told = f"at most {share:.4%} NULL".replace(".0000", "")
-            return kind, told, {**arguments, "mostly": round(1 - share, 9)}
+            shown = f"at most {share:.4%} NULL".replace(".0000", "")
+            return kind, shown, {**arguments, "mostly": round(1 - share, 9)}
         return kind, "no NULL", arguments
 
     def dbt_test(self) -> tuple[str, Arguments]:

@@ -32,8 +32,8 @@ class OneOf(Check[list[str]]):
     def expectation(self) -> tuple[str, str, Arguments]:
         read = as_number if self.family == "number" else str
         values = {"value_set": [read(word) for word in self.parsed]}
-        told = f"one of {', '.join(self.parsed)}"
-        return "expect_column_values_to_be_in_set", told, values
+        shown = f"one of {', '.join(self.parsed)}"
+        return "expect_column_values_to_be_in_set", shown, values
 
     def dbt_test(self) -> tuple[str, Arguments]:
         return "accepted_values", {"values": self.parsed}

@@ -38,11 +38,11 @@ class Unique(Check[list[str]]):
         return f"{'+'.join(self.parsed)}:{self.name}"
 
     def expectation(self) -> tuple[str, str, Arguments]:
-        told = "no two rows with the same value"
+        shown = "no two rows with the same value"
         if self.column:
-            return "expect_column_values_to_be_unique", told, {}
+            return "expect_column_values_to_be_unique", shown, {}
         names = {"column_list": self.parsed, "ignore_row_if": "any_value_is_missing"}
-        return "expect_compound_columns_to_be_unique", told, names
+        return "expect_compound_columns_to_be_unique", shown, names
 
     def dbt_test(self) -> tuple[str, Arguments]:
         if self.column:

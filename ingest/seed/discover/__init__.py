@@ -1,7 +1,7 @@
 """Discover: propose the rows of the metadata seed for a source's tables.
 
 What is proposed comes from the source's catalogue and a bounded look at its rows.
-Rows are only ever added: what a person wrote stays, and differences are told.
+Rows are only ever added: what a person wrote stays, and differences are reported.
 """
 
 from __future__ import annotations
@@ -13,10 +13,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from rich.console import Console, JustifyMethod
-from rich.table import Table as Grid
-from rich.text import Text
-
 from ingest import settings
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, seedfile, types
@@ -27,7 +23,7 @@ from ingest.seed.discover.privacy import is_of_persons, is_open
 from ingest.seed.discover.references import kinds_of, settle
 from ingest.seed.discover.rows import Row, differences, lacking_rows
 from ingest.seed.metadata import Source, Table
-from ingest.seed.options import Options
+from ingest.seed.options import DEFAULTS
 from ingest.sources.mysql import catalogue
 from ingest.sources.mysql.source import connect
 
@@ -77,16 +73,16 @@ def discover(
     if not chosen:
         raise ConfigurationError(
             f"schema {source.schema} of source {name} has no table "
-            f"{' or '.join(globs) or 'that its user may SELECT from'}. There are: "
-            f"{', '.join(found) or 'none'}."
+            f"{' or '.join(globs) or 'that its user may SELECT from'}.",
+            f"there are {', '.join(found) or 'none'}",
         )
     there = {t.name: t for t in tables if t.source.name == name}
     names = Names(root, tables)
     with connect(source) as connection, connection.cursor() as cursor:
         if name in known:
-            told_of_clock = zones.compare(source, cursor)
+            of_clock = zones.compare(source, cursor)
         else:
-            zone, told_of_clock = zones.derive(cursor)
+            zone, of_clock = zones.derive(cursor)
             source = replace(source, timezone=zone)
         proposals = [
             Judge(source, found, table, cursor).propose(names)
@@ -96,14 +92,14 @@ def discover(
     _classify_copies(proposals)
     _ask(proposals)
     settle(proposals, there)
-    told = [f"{name}: {told_of_clock}."] if told_of_clock else []
+    lines = [f"{name}: {of_clock}."] if of_clock else []
     lacking: list[Row] = []
     for n, table in there.items():
         if n in chosen:
-            told += differences(table, chosen[n])
+            lines += differences(table, chosen[n])
             lacking += lacking_rows(table, chosen[n]) if new_columns else []
         elif n not in found:
-            told.append(f"{table.id}: there is no table {n} any more")
+            lines.append(f"{table.id}: there is no table {n} any more")
     new: dict[str, list[Row]] = {"columns": [*lacking]}
     if name not in known:
         facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
@@ -119,7 +115,7 @@ def discover(
             new.setdefault("options", []).append(_grace(proposal))
     _write(root, new)
     questions = _undecided(metadata.load(root), name, chosen)
-    return Discovery(source, proposals, told, len(lacking), questions)
+    return Discovery(source, proposals, lines, len(lacking), questions)
 
 
 def _write(root: Path, new: dict[str, list[Row]]) -> None:
@@ -142,16 +138,17 @@ def _new_source(name: str, url_env: str) -> Source:
         raise ConfigurationError(f"{'; '.join(faults)}.")
     if not os.environ.get(variable):
         raise ConfigurationError(
-            f"source {name!r} is not in seeds/metadata/sources.csv. To add it, set "
-            f"{variable} to mysql://USER:PASSWORD@HOST:PORT/SCHEMA and type the same "
-            "again (`--url-env NAME` takes the URL from another variable)."
+            f"source {name!r} is not in seeds/metadata/sources.csv.",
+            f"to add it, set {variable} to mysql://USER:PASSWORD@HOST:PORT/SCHEMA and "
+            "type the same again (`--url-env NAME` takes the URL from another "
+            "variable)",
         )
-    settings.source_url(source)  # tells a URL that is none
+    settings.source_url(source)  # raises where it is no URL
     schema = unquote(urlsplit(os.environ[variable]).path.strip("/"))
     if not schema:
         raise ConfigurationError(
-            f"{variable} names no schema to read; end it with /SCHEMA: "
-            "mysql://USER:PASSWORD@HOST:PORT/SCHEMA."
+            f"{variable} names no schema to read.",
+            "end it with /SCHEMA: mysql://USER:PASSWORD@HOST:PORT/SCHEMA",
         )
     return replace(source, schema=schema, description=f"Database {schema}")
 
@@ -262,70 +259,5 @@ def _grace(proposal: Proposal) -> Row:
         "source": proposal.rows["tables"][0]["source"],
         "table": proposal.table.name,
         "option": "reference_grace_minutes",
-        "value": str(Options().overlap_minutes),
+        "value": str(DEFAULTS.overlap_minutes),
     }
-
-
-def show(result: Discovery, console: Console) -> None:
-    """Print what was found and proposed."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    for name in ("table", "model", "rows", "load type", "because"):
-        align: JustifyMethod = "right" if name == "rows" else "left"
-        grid.add_column(name, justify=align, overflow="fold")
-    for proposal in result.proposals:
-        rows = proposal.table.rows
-        grid.add_row(
-            Text(proposal.table.name),
-            proposal.model,
-            "" if rows is None else f"~{rows:,}",
-            proposal.choice.name,
-            Text(proposal.choice.reason),
-        )
-    if result.proposals:
-        console.print(grid)
-    for proposal in result.proposals:
-        for line in proposal.warnings:
-            console.print(
-                Text(f"{proposal.table.name}: {line}", "yellow"), soft_wrap=True
-            )
-    for line in result.differences:
-        console.print(Text(line, "yellow"), soft_wrap=True)
-    _show_privacy(result, console)
-    added = sum(bool(p.rows) for p in result.proposals)
-    if not added and not result.columns_added:
-        console.print(f"{result.source.name}: nothing was added to the seed.")
-        return
-    name, columns = result.source.name, result.columns_added
-    console.print(
-        f"\nadded    {added:,} tables, {columns:,} columns of known tables to "
-        f"{metadata.FOLDER}: review the proposed rows\n"
-        f"next     ./seedbed generate   ./seedbed run --tables '{name}.*'",
-        soft_wrap=True,
-    )
-
-
-def _show_privacy(result: Discovery, console: Console) -> None:
-    """Print what was found of secrets and personal data, and what is to be answered."""
-    labels = [r["pii"] for p in result.proposals for r in p.rows.get("columns", [])]
-    found = sum(label not in ("", metadata.UNDECIDED) for label in labels)
-    if found:
-        secrets = labels.count("secret")
-        console.print(
-            f"\npersonal {found:,} columns have a class, {secrets:,} of them hold "
-            "secrets: consumers see them masked or not at all",
-            soft_wrap=True,
-        )
-    if not result.questions:
-        return
-    count = sum(map(len, result.questions.values()))
-    console.print(
-        f"[yellow]question[/] {count:,} columns may hold personal data. Consumers see "
-        f"nothing of them until you answer: in pii of {metadata.FOLDER}/columns.csv "
-        f"write a class ({', '.join(metadata.PII_CLASSES)}), or {metadata.HARMLESS}, "
-        f"in the place of {metadata.UNDECIDED}",
-        soft_wrap=True,
-    )
-    for table, columns in result.questions.items():
-        console.print(
-            Text(f"         {table}: {', '.join(columns)}", "yellow"), soft_wrap=True
-        )

@@ -14,10 +14,9 @@ from ingest import limits
 from ingest.duck import backticked
 from ingest.seed import metadata, types
 from ingest.seed.discover.names import Names, column_name, described
-from ingest.seed.discover.privacy import class_of
 from ingest.seed.discover.rows import Row, column_row, rule_of_values
 from ingest.seed.metadata import Source, words
-from ingest.sources.mysql import catalogue
+from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, Key, SourceTable
 
 # Rows that are looked at to judge a column's values, and texts to judge their kind.
@@ -109,12 +108,12 @@ class Judge:
         self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
 
     def propose(self, names: Names) -> Proposal:
-        """The rows for the table, but for the rules that need other tables."""
+        """The rows for the table, except the rules that need other tables."""
         _limit_time(self.cursor, VIEW_SECONDS if self.table.is_view else SECONDS)
         self._read_types()
         looked = self._look()
         for name in looked.beyond:
-            self.types[name] = types.of_source(self.table.columns[name]).otherwise
+            self.types[name] = casts.of_source(self.table.columns[name]).otherwise
         key = self._key(looked)
         choice = self._choose(key, looked)
         columns = self._columns(key, choice, looked)
@@ -154,7 +153,7 @@ class Judge:
 
     def _read_types(self) -> None:
         for column in self.table.columns.values():
-            proposal = types.of_source(column)
+            proposal = casts.of_source(column)
             self.types[column.name] = proposal.type
             if not proposal.type:
                 self.warnings.append(f"{column.name} is left out: {proposal.note}")
@@ -249,7 +248,7 @@ class Judge:
 
     # -- key, load type, deletes -----------------------------------------------
     def _key(self, looked: _Looked) -> Key | None:
-        """The primary key, else the best unique one; None is told."""
+        """The primary key, else the best unique one; warns where there is none."""
 
         def is_fit(key: Key) -> bool:
             columns = [self.table.columns.get(n) for n in key.columns]
@@ -283,19 +282,17 @@ class Judge:
     def _is_key_type(self, column: Column) -> bool:
         """Whether the warehouse can look rows up by the column."""
         kind = self.types[column.name]
-        if kind in ("", "text", "json", "double", "geometry", "duration"):
-            return bool(column.values)
-        return True
+        return bool(column.values) or bool(kind and types.parse(kind).is_key)
 
     def _needs_long_key(self, key: Key | None) -> bool:
-        """Whether the seed must say that the key is long; told where it may be."""
+        """Whether the seed must say that the key is long; warns where it may be."""
         if key is None:
             return False
         columns = [self.table.columns[name] for name in key.columns]
         kinds = [types.parse(self.types[c.name]) for c in columns]
         # Of bytes the seed knows no length.
         size = sum(
-            (column.length or 0) if kind.name == "binary" else limits.longest(kind) or 0
+            (column.length or 0) if kind.name == "binary" else kind.size or 0
             for column, kind in zip(columns, kinds, strict=True)
         )
         is_told = limits.is_too_long(kinds)
@@ -309,7 +306,7 @@ class Judge:
 
     def _tell_width(self, columns: list[Row]) -> None:
         """Say where the warehouse has no place for a row of the columns."""
-        out = f"Leave columns that nobody needs out of {metadata.FOLDER}/columns.csv"
+        out = f"Leave columns that are not needed out of {metadata.FOLDER}/columns.csv"
         if len(columns) > limits.MOST_COLUMNS:
             self.warnings.append(
                 f"{len(columns):,} columns: Postgres has {limits.COLUMNS:,} for a "
@@ -417,17 +414,15 @@ class Judge:
             if key and column.name in key.columns:
                 position = str(key.columns.index(column.name) + 1)
             name = column_name(column.name, taken)
-            row = column_row(self.table.name, column, name)
-            row |= {
-                "data_type": self.types[column.name],
+            row = column_row(
+                self.table.name,
+                column,
+                name,
+                self.types[column.name],
+                looked.texts.get(column.name, ()),
+            ) | {
                 "key_position": position,
                 "tracked": "true" if column.name in choice.tracked else "",
-                "pii": class_of(
-                    self.table.name,
-                    column.name,
-                    "enum" if column.values else self.types[column.name],
-                    looked.texts.get(column.name, []),
-                ),
             }
             if position:
                 row["nullable"] = "false"

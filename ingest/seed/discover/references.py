@@ -64,6 +64,4 @@ def _following(kind: str, other: str, is_new: bool) -> str:
     if kind == "boolean":
         return "integer"
     # A person has written it, and any value can be written as a text.
-    return (
-        other if not is_new and two.postgres.startswith(("varchar", "text")) else kind
-    )
+    return other if not is_new and two.family == "text" else kind

@@ -1,21 +1,25 @@
-"""The rows of the seed that the catalogue alone tells, and what differs from them."""
+"""The rows of the seed that the catalogue alone gives, and what differs from them."""
 
 from __future__ import annotations
 
 import re
 
-from ingest.seed import types
 from ingest.seed.discover.names import column_name, described
-from ingest.seed.discover.privacy import class_of, is_of_persons, is_open
+from ingest.seed.discover.privacy import Texts, class_of, is_of_persons, is_open
 from ingest.seed.metadata import FOLDER, HARMLESS, UNDECIDED, Table
-from ingest.sources.mysql import catalogue
+from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, SourceTable
 
 Row = dict[str, str]
 
 
-def column_row(table: str, column: Column, name: str) -> Row:
-    """The row of columns.csv for a column of a source's table, outside any key."""
+def column_row(
+    table: str, column: Column, name: str, kind: str, texts: Texts = ()
+) -> Row:
+    """The row of columns.csv for a column of a source's table, outside any key.
+
+    `kind` is its canonical type, `texts` a sample of its values.
+    """
     extra = column.extra.lower()
     description = described(column.comment, column.name)
     if "generated" in extra and "default_generated" not in extra:
@@ -26,13 +30,12 @@ def column_row(table: str, column: Column, name: str) -> Row:
         "datetime",
         "timestamp",
     )
-    kind = types.of_source(column).type
     return {
         "column": column.name,
         "name": name,
         "data_type": kind,
         "nullable": "true" if is_nullable else "false",
-        "pii": class_of(table, column.name, "enum" if column.values else kind),
+        "pii": class_of(table, column.name, "enum" if column.values else kind, texts),
         "description": description,
     }
 
@@ -62,9 +65,10 @@ def new_column_row(table: Table, column: Column, taken: set[str]) -> Row:
 
     `taken` are the names of the table's other columns; the new one joins them.
     """
-    row = column_row(table.name, column, column_name(column.name, taken))
-    if not row["data_type"]:
+    kind = casts.of_source(column).type
+    if not kind:
         return {}
+    row = column_row(table.name, column, column_name(column.name, taken), kind)
     of_persons = is_of_persons(table.name, (c.pii for c in table.columns))
     if not row["pii"] and of_persons and is_open(row["data_type"]):
         row["pii"] = UNDECIDED
@@ -90,7 +94,7 @@ def differences(table: Table, found: SourceTable) -> list[str]:
     known = {c.source_name: c for c in table.columns}
     lines = []
     for name, column in found.columns.items():
-        proposed = types.of_source(column)
+        proposed = casts.of_source(column)
         if name not in known:
             lines.append(
                 f"{table.id}: column {name} ({column.column_type}) is not read"

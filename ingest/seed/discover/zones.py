@@ -35,7 +35,7 @@ def derive(cursor: pymysql.cursors.Cursor) -> tuple[str, str]:
     zone = clock.fixed_zone(offset)
     shown = clock.shown(offset)
     called = "" if name in ("", shown) else f" ({name})"
-    told = (
+    note = (
         f"its server's clock is {shown}{called} now: timezone {zone} was "
         "written, which has no summer time. If the clock has one, "
         f"write its zone in {FOLDER}/sources.csv, such as Europe/Berlin, before the "
@@ -43,11 +43,11 @@ def derive(cursor: pymysql.cursors.Cursor) -> tuple[str, str]:
     )
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     if clock.offset_of(zone, now) != offset:
-        told += (
+        note += (
             f". No zone is {shown}: this one is ahead of it, so that no "
             "row is missed, and times are off by the difference"
         )
-    return zone, told
+    return zone, note
 
 
 def compare(there: Source, cursor: pymysql.cursors.Cursor) -> str:

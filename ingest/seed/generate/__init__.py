@@ -15,10 +15,12 @@ from pathlib import Path
 
 from ingest import private
 from ingest.errors import SeedbedError
-from ingest.seed import metadata, suites
-from ingest.seed.generate import models, pages, scores
-from ingest.seed.generate.text import NOTICE, Node, as_model, as_yaml, literal
+from ingest.seed import metadata, suites, types
+from ingest.seed.checks import CHECKS
+from ingest.seed.generate import models, scores
+from ingest.seed.generate.text import NOTICE, Node, as_model, as_yaml, literal, render
 from ingest.seed.metadata import RowAccess, Table
+from ingest.seed.options import KNOWN
 
 FOLDERS = (
     Path("models/staging/generated"),
@@ -98,9 +100,9 @@ def _refuse_taken_names(root: Path, wanted: Iterable[Path]) -> None:
         if path.parent in FOLDERS and path.stem in taken:
             raise SeedbedError(
                 f"the metadata seed describes a model {path.stem}, but "
-                f"{taken[path.stem]} has that name, so nothing was written. Give one "
-                "of them another name; that of a table's model is in "
-                "seeds/metadata/tables.csv."
+                f"{taken[path.stem]} has that name, so nothing was written.",
+                "give one of them another name; that of a table's model is in "
+                "seeds/metadata/tables.csv",
             )
 
 
@@ -117,9 +119,9 @@ def _refuse_orphans_in_use(root: Path, delete: list[Path]) -> None:
                 if name in orphans:
                     raise SeedbedError(
                         f"model {name} is no longer in the metadata seed, but {path} "
-                        "still refers to it, so nothing was written. Change that file "
-                        "first, or restore the table's row in "
-                        "seeds/metadata/tables.csv."
+                        "still refers to it, so nothing was written.",
+                        "change that file first, or restore the table's row in "
+                        "seeds/metadata/tables.csv",
                     )
 
 
@@ -137,11 +139,12 @@ def files(tables: list[Table]) -> dict[Path, str]:
         for name, (body, doc) in built.items():
             out[silver / f"{name}.sql"] = as_model(body)
             out[silver / f"{name}.yml"] = _entry(doc)
-        if table.load_type == "snapshot":
+        if table.load_type.is_snapshot:
             name = f"{table.model}_snapshot"
             out[snapshots / f"{name}.yml"] = as_yaml(models.snapshot(table))
-    out[Path("docs/options.md")] = pages.option_page()
-    out[Path("docs/rules.md")] = pages.rule_page()
+    out[Path("macros/staging/warehouse_type.sql")] = _warehouse_types()
+    out[Path("docs/options.md")] = render("options.md.jinja", options=KNOWN)
+    out[Path("docs/rules.md")] = render("rules.md.jinja", checks=CHECKS)
     return dict(sorted(out.items()))
 
 
@@ -158,6 +161,12 @@ def _row_access(rows: list[RowAccess]) -> str:
         f"{{{{- return([\n{items}]) }}}}\n"
         "{% endmacro %}\n"
     )
+
+
+def _warehouse_types() -> str:
+    """What the column types are called in each warehouse, as a macro."""
+    kinds = [types.parse(name) for name in types.KNOWN if "(" not in name]
+    return render("warehouse_type.sql.jinja", kinds=kinds, digits=types.EXACT_DIGITS)
 
 
 # Beyond this many files a folder's are counted, not named.

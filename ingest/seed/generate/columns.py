@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ingest.seed import types
+from ingest.seed.added import Added
 from ingest.seed.generate.text import Node, shown
 from ingest.seed.metadata import Table
-
-_SEQUENCE = ("_batch_seq", "bigint", "Batch the row came with")
-_DELETED = ("is_deleted", "boolean", "True when the row is deleted in the source")
-_EFFECTIVE = ("_source_ts", "timestamp", "When the row took effect (UTC)")
-_SEEN = ("_source_ts", "timestamp", "When the version's last row took effect (UTC)")
-STAGING = [
-    ("_op", "varchar(1)", "U for a row as it is, D for a deleted one"),
-    ("_source_ts", "timestamp", "The row's watermark in the source (UTC)"),
-    ("_observed_at", "timestamp", "When the row was read (UTC)"),
-    _SEQUENCE,
-    ("_row_hash", "binary", "MD5 over all columns as they were read"),
-]
-SNAPSHOT = [
-    ("dbt_scd_id", "text", "dbt's identifier of the version"),
-    ("dbt_updated_at", "timestamp", "When the row took effect (UTC)"),
-    ("dbt_valid_from", "timestamp", "When the version took effect (UTC)"),
-    ("dbt_valid_to", "timestamp", "When the next version did; NULL while it holds"),
-]
-_VERSION = [
-    ("valid_from", "timestamp", "When the version took effect (UTC)"),
-    ("valid_to", "timestamp", "When the next version did; NULL while it holds"),
-    ("is_current", "boolean", "True for the version that holds now"),
-    ("is_deleted", "boolean", "True while the row is deleted in the source"),
-    ("version", "integer", "Number of the version within its key, from 1"),
-    _SEQUENCE,
-]
-
-
-def current_columns() -> list[tuple[str, str, str]]:
-    """Name, type and description of what `<model>` has besides its own columns."""
-    return [_DELETED, _EFFECTIVE, _SEQUENCE]
-
-
-def history_columns(table: Table) -> list[tuple[str, str, str]]:
-    """Name, type and description of what `<model>_history` has besides its own."""
-    extra = list(_VERSION)
-    if table.load_type == "cdc":
-        extra.insert(0, ("op", "varchar(1)", "I inserted, U updated, D deleted"))
-    elif table.load_type == "scd2":
-        extra.insert(-1, _SEEN)
-    return extra
 
 
 def data_type(name: str) -> str:
@@ -59,9 +21,7 @@ def data_type(name: str) -> str:
     )
 
 
-def columns_of(
-    table: Table, extra: list[tuple[str, str, str]], stored: bool
-) -> list[Node]:
+def columns_of(table: Table, extra: Iterable[Added], stored: bool) -> list[Node]:
     """Contract columns: the table's own, then `extra` (name, type, description).
 
     `stored`: whether the model is a table, whose constraints are enforced.
@@ -90,13 +50,13 @@ def columns_of(
     return out
 
 
-def described(table: Table, extra: list[tuple[str, str, str]]) -> list[Node]:
+def described(table: Table, extra: Iterable[Added]) -> list[Node]:
     """Names and descriptions only, for what has no contract."""
     own = [(c.name, c.type.name, shown(c.description)) for c in table.columns]
     return described_only([*own, *extra])
 
 
-def described_only(columns: list[tuple[str, str, str]]) -> list[Node]:
+def described_only(columns: Iterable[Added]) -> list[Node]:
     """Names and descriptions of columns that dbt gives their types."""
     return [{"name": name, "description": text} for name, _, text in columns]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.limits import is_long
+from ingest.seed.added import CURRENT, SNAPSHOT, STAGING
 from ingest.seed.generate.checks import (
     is_of_rows,
     judged,
@@ -13,17 +14,13 @@ from ingest.seed.generate.checks import (
     unique,
 )
 from ingest.seed.generate.columns import (
-    SNAPSHOT,
-    STAGING,
     columns_of,
-    current_columns,
     described,
     described_only,
     entry,
-    history_columns,
 )
 from ingest.seed.generate.scores import score_test
-from ingest.seed.generate.text import Node, Raw, call, literal, ref, shown
+from ingest.seed.generate.text import Node, Raw, call, ref, render, shown
 from ingest.seed.metadata import Table
 
 # Ways to cleanse that make NULL of a text that says nothing.
@@ -110,112 +107,42 @@ def staging_doc(table: Table) -> Node:
 
 def silver(table: Table) -> dict[str, tuple[str, Node]]:
     """The table's silver models: body and YAML entry by name."""
-    key = [c.name for c in table.key]
-    columns = [c.name for c in table.columns]
-    tracked = [c.name for c in table.tracked]
-    source = ref(table.staging)
-    current, history = table.model, f"{table.model}_history"
-    match table.load_type:
-        case "full":
-            calls = [call("full", source=source, columns=columns)]
-            return {current: (_incremental(table, calls), _current_doc(table))}
-        case "incremental":
-            calls = [
-                call(
-                    "incremental",
-                    source=source,
-                    key=key,
-                    columns=columns,
-                    append_only=table.options.append_only,
-                )
-            ]
-            return {current: (_incremental(table, calls), _current_doc(table))}
-        case "scd1":
-            calls = [call("scd1", source=source, key=key, columns=columns)]
-            return {current: (_incremental(table, calls), _current_doc(table))}
-        case "scd2":
-            calls = [
-                call("scd2", source=source, key=key, columns=columns, tracked=tracked)
-            ]
-            log = (_incremental(table, calls), _history_doc(table))
-        case "cdc":
-            calls = [call("cdc", source=source, key=key, columns=columns)]
-            log = (_incremental(table, calls), _history_doc(table))
-        case _:
-            log = (
-                call(
-                    "snapshot_history",
-                    snapshot=ref(f"{table.model}_snapshot"),
-                    key=key,
-                    columns=columns,
-                ),
-                _history_doc(table),
-            )
-    models = {
-        current: (
-            call(
-                "current_state",
-                history=ref(history),
-                columns=columns,
-                delete_action=table.options.delete_action,
-            ),
-            _current_doc(table),
-        ),
-        history: log,
+    kind = table.load_type
+    given = {
+        "source": ref(table.staging),
+        "key": [c.name for c in table.key],
+        "columns": [c.name for c in table.columns],
+        "tracked": [c.name for c in table.tracked],
+        "append_only": table.options.append_only,
     }
-    if table.load_type == "snapshot":
-        models[f"{table.model}_latest"] = (
-            call("snapshot_input", source=source, key=key, columns=columns),
-            _latest_doc(table),
-        )
-    return models
 
+    def pick(*names: str) -> dict[str, Any]:
+        return {name: given[name] for name in names}
 
-def _incremental(table: Table, calls: list[str]) -> str:
-    key = [c.name for c in table.key]
-    claim = (
-        f"{{{{ claim_batches(table='{table.id}', "
-        f"fingerprint='{table.fingerprint('meaning')}') }}}}"
-    )
-    fit = (
-        f"{{{{ migrate_columns(source=ref('{table.staging}'), "
-        f"on_schema_change='{table.on_schema_change}') }}}}"
-    )
-    before: list[Any] = [claim, fit]
-    after: list[Any] = ["{{ close_claim() }}"]
-    index: Node = {"columns": key}
-    if not table.has_history:
-        index["unique"] = True
-    if table.load_type == "full":
-        before.append("{{ clear_old_snapshot() }}")
-    elif not table.has_history and table.options.delete_action == "remove":
-        after.insert(0, "delete from {{ this }} where is_deleted")
-    if table.has_long_key:
+    if kind.is_snapshot:
+        taken = ref(f"{table.model}_snapshot")
+        derived = call("snapshot_history", snapshot=taken, **pick("key", "columns"))
+    else:
         hashed = [c.name for c in table.key if is_long(c.type)]
-        hook = (
-            f"{{{{ index_hashes(key={literal(key)}, hashed={literal(hashed)}, "
-            f"unique={literal(not table.has_history)}) }}}}"
-        )
-        # The values that are written now may be the first long ones.
-        before.append(hook)
-        after.append(hook)
-    if extra := table.options.index_columns:
-        after.append(f"{{{{ index_columns(columns={literal(list(extra))}) }}}}")
-    lines = {
-        "materialized": "incremental",
-        "incremental_strategy": Raw(f"load_strategy(load_type='{table.load_type}')"),
-        "unique_key": key,
-        # migrate_columns has done what is to be done; dbt wants a word all the same.
-        "on_schema_change": "append_new_columns",
-        "indexes": [index] if key and not table.has_long_key else [],
+        macro = call(kind.name, **pick(*kind.arguments))
+        derived = render("derived.sql.jinja", table=table, call=macro, hashed=hashed)
+        derived = derived.rstrip("\n")
+    if not table.has_history:
+        return {table.model: (derived, _current_doc(table))}
+    current = call(
+        "current_state",
+        history=ref(table.derived),
+        **pick("columns"),
+        delete_action=table.options.delete_action,
+    )
+    models = {
+        table.model: (current, _current_doc(table)),
+        table.derived: (derived, _history_doc(table)),
     }
-    if clustered := table.options.cluster_columns:
-        lines["cluster_by"] = list(clustered)
-    config = "".join(f"    {k}={literal(v)},\n" for k, v in lines.items())
-    for name, hooks in (("pre_hook", before), ("post_hook", after)):
-        items = "".join(f'        "{hook}",\n' for hook in hooks)
-        config += f"    {name}=[\n{items}    ],\n"
-    return f"{{{{ config(\n{config}) }}}}\n\n" + "\n".join(calls)
+    if kind.is_snapshot:
+        newest = call("snapshot_input", **pick("source", "key", "columns"))
+        models[f"{table.model}_latest"] = (newest, _latest_doc(table))
+    return models
 
 
 def snapshot(table: Table) -> Node:
@@ -247,7 +174,7 @@ def snapshot(table: Table) -> Node:
                 },
                 # Without a type where dbt chooses it.
                 "columns": [
-                    *columns_of(table, current_columns(), stored=False),
+                    *columns_of(table, CURRENT, stored=False),
                     *described_only(SNAPSHOT),
                 ],
             }
@@ -264,7 +191,7 @@ def _current_doc(table: Table) -> Node:
         table,
         table.model,
         f"{shown(table.description)}. {grain}",
-        columns_of(table, current_columns(), stored=not table.has_history),
+        columns_of(table, CURRENT, stored=not table.has_history),
         [
             *([unique(table)] if len(key) > 1 else []),
             *(rule_test(table, r) for r in model_rules(table) if is_of_rows(r)),
@@ -289,22 +216,19 @@ def _current_doc(table: Table) -> Node:
 
 def _history_doc(table: Table) -> Node:
     key = [c.name for c in table.key]
-    extra = history_columns(table)
+    kind = table.load_type
     arguments: Node = {"key": key}
-    # A snapshot can't be rebuilt, and one of before may have a version that ends at
-    # the instant it begins.
-    if table.load_type in ("cdc", "snapshot"):
+    if kind.has_ties:
         arguments["allow_ties"] = True
-    what = "change" if table.load_type == "cdc" else "version"
     return entry(
         table,
-        f"{table.model}_history",
-        f"{shown(table.description)}. One row a {what} of a {' and '.join(key)}.",
-        columns_of(table, extra, stored=table.load_type != "snapshot"),
+        table.derived,
+        f"{shown(table.description)}. One row a {kind.row} of a {' and '.join(key)}.",
+        columns_of(table, kind.history, stored=not kind.is_snapshot),
         [
             {
                 "consistent_history": {
-                    "name": f"{table.model}_history__consistent",
+                    "name": f"{table.derived}__consistent",
                     "arguments": arguments,
                     "config": judged(table, "history:consistent"),
                 }
@@ -319,7 +243,7 @@ def _latest_doc(table: Table) -> Node:
         f"{table.model}_latest",
         f"{shown(table.description)}. The newest released row a "
         f"{' and '.join(c.name for c in table.key)}: what the snapshot is fed.",
-        columns_of(table, current_columns(), stored=False),
+        columns_of(table, CURRENT, stored=False),
         [],
     )
     doc["config"]["meta"]["serve"] = False

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingest.seed.added import SCORE
 from ingest.seed.checks.unique import Unique
 from ingest.seed.generate.checks import judged
 from ingest.seed.generate.columns import data_type, entry
 from ingest.seed.generate.text import Node, as_argument, call, ref, shown
 from ingest.seed.metadata import Table
-
-_DIMENSIONS = {
-    "completeness": "Share of the columns that have a value",
-    "validity": "Share of the rules about a value that the row keeps",
-    "uniqueness": "One over the number of rows that share its key",
-    "consistency": "Share of the rules about several columns or tables that it keeps",
-    "timeliness": "1 while the data are as fresh as promised, then down to 0",
-    "score": "Mean of the five",
-}
 
 
 def score(table: Table) -> tuple[str, Node]:
@@ -26,10 +18,9 @@ def score(table: Table) -> tuple[str, Node]:
     body = call("score_rows", relation=ref(table.model), **_asked(table))
     kinds = {c.name: c.type.name for c in table.columns}
     extra = [(c.name, kinds[c.name], shown(c.description)) for c in table.key]
-    extra += [(name, "double", text) for name, text in _DIMENSIONS.items()]
     columns = [
         {"name": name, "description": text, "data_type": data_type(kind)}
-        for name, kind, text in extra
+        for name, kind, text in (*extra, *SCORE)
     ]
     text = f"The quality score of each live row of {table.model}, from 0 to 1."
     doc = entry(table, f"{table.model}_score", text, columns, [])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ingest.seed.checks import Model, Sql
 
@@ -32,6 +34,27 @@ def as_yaml(data: Node) -> str:
     return f"# {NOTICE}\n{text}"
 
 
+# What is written is Jinja itself, so here it is `<% %>`, `<< >>` and `<# #>`.
+_TEMPLATES = Environment(
+    block_start_string="<%",
+    block_end_string="%>",
+    variable_start_string="<<",
+    variable_end_string=">>",
+    comment_start_string="<#",
+    comment_end_string="#>",
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=StrictUndefined,
+    loader=FileSystemLoader(Path(__file__).parent),
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of this folder with the values, whose filter `literal` is below."""
+    return _TEMPLATES.get_template(template).render(values)
+
+
 def shown(text: str) -> str:
     """`text` for a place where dbt renders Jinja and a page shows HTML."""
     return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text).replace("<", "&lt;")
@@ -40,7 +63,8 @@ def shown(text: str) -> str:
 def argument(text: str, *, quoted: bool = True) -> str:
     """`text` as a test's argument, which dbt renders and puts between quotes.
 
-    dbt takes a text that reads as a number or a list for one, unless it is told.
+    dbt takes a text that reads as a number or a list for one, unless it is marked as
+    a text.
     Not `quoted`: the test takes it as it is.
     """
     text = text.replace("'", "''") if quoted else text
@@ -94,7 +118,7 @@ def literal(value: Any) -> str:
         return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return "[" + ", ".join(literal(v) for v in value) + "]"
     if isinstance(value, dict):
         inner = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items())
@@ -106,3 +130,6 @@ def literal(value: Any) -> str:
 def ref(name: str) -> Raw:
     """A reference to another model."""
     return Raw(f"ref('{name}')")
+
+
+_TEMPLATES.filters["literal"] = literal

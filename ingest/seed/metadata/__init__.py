@@ -79,8 +79,8 @@ def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table
             names = [t.id for t in live]
             raise ConfigurationError(
                 f"--tables {pattern}: no enabled table of the metadata seed has "
-                f"that name.{meant(pattern, [*names, *(t.model for t in live)])} "
-                f"There are: {', '.join(names)}."
+                f"that name.{meant(pattern, [*names, *(t.model for t in live)])}",
+                f"there are {', '.join(names)}",
             )
         chosen += [t for t in found if t not in chosen]
     return sorted(chosen, key=lambda t: t.id)

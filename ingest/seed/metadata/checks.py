@@ -1,4 +1,4 @@
-"""What a table of the metadata seed must be in itself; each fault says how to mend it.
+"""What a table of the metadata seed must be in itself; each fault says how to fix it.
 
 What an option needs of its table is in `ingest/seed/options.py`, what a rule does in
 `ingest/seed/checks`.
@@ -9,24 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ingest.errors import meant
+from ingest.seed.added import SCORE
+from ingest.seed.load_types import LoadType, named
 from ingest.seed.metadata.model import Column, Table
 from ingest.seed.metadata.names import LONGEST_LOG, LONGEST_MODEL, OF_SNAPSHOTS
 from ingest.seed.metadata.rows import HEADERS
 
-# What a score's rows have beside the key.
-SCORES = (
-    "completeness",
-    "validity",
-    "uniqueness",
-    "consistency",
-    "timeliness",
-    "score",
-)
 
-
-def faults_of_column(column: Column, load_type: str) -> Iterator[str]:
+def faults_of_column(column: Column, load_type: LoadType) -> Iterator[str]:
     """What is wrong with a column of a table of that load type."""
-    if load_type == "snapshot" and column.name.startswith(OF_SNAPSHOTS):
+    if load_type.is_snapshot and column.name.startswith(OF_SNAPSHOTS):
         yield (
             f"name {column.name!r} begins as the columns that dbt adds to a snapshot; "
             f"try {'x_' + column.name!r}"
@@ -35,14 +27,14 @@ def faults_of_column(column: Column, load_type: str) -> Iterator[str]:
         yield "a key column can't be nullable; write nullable false"
     if column.key_position and column.cleanse:
         yield "a key is never cleansed; leave cleanse empty"
-    if column.cleanse and not column.type.postgres.startswith(("varchar", "text")):
+    if column.cleanse and column.type.family != "text":
         yield f"cleanse works on text, not on {column.type.name}"
     if not column.description:
         yield "description is empty; say what the column holds"
-    if column.tracked and load_type not in ("scd2", "snapshot"):
+    if column.tracked and not load_type.is_tracked:
         yield (
-            f"tracked has a meaning for scd2 and snapshot only, not for {load_type}; "
-            "leave it empty"
+            f"tracked has a meaning for {named('is_tracked')} only, not for "
+            f"{load_type.name}; leave it empty"
         )
     if column.tracked and column.key_position:
         yield "a key column can't be tracked: it names the row"
@@ -78,6 +70,7 @@ def other_log(table: Table) -> str:
 
 
 def _watermark(table: Table) -> Iterator[str]:
+    kind = table.load_type
     column, names = table.window_column, [c.source_name for c in table.columns]
     name = table.watermark_column
     if name and column is None:
@@ -90,35 +83,37 @@ def _watermark(table: Table) -> Iterator[str]:
             f"watermark_column {name!r} is {column.type.name}; a watermark is a "
             "timestamp or timestamptz"
         )
-    if not name and table.load_type != "full":
+    if not name and not kind.reads_whole:
         yield (
-            f"load_type {table.load_type} needs a watermark_column: a timestamp that "
+            f"load_type {kind.name} needs a watermark_column: a timestamp that "
             f"grows with each change of a row of {table.id}. Without one, use "
-            "load_type full"
+            f"load_type {named('reads_whole')}"
         )
 
 
-def _full(table: Table) -> Iterator[str]:
-    if table.load_type == "full" and table.watermark_column:
-        yield "load_type full reads all rows; leave watermark_column empty"
-    if table.load_type == "full" and table.delete_mode != "none":
-        yield "load_type full finds deletes by itself; write delete_mode none"
+def _whole(table: Table) -> Iterator[str]:
+    kind = table.load_type
+    if kind.reads_whole and table.watermark_column:
+        yield f"load_type {kind.name} reads all rows; leave watermark_column empty"
+    if kind.reads_whole and table.delete_mode != "none":
+        yield f"load_type {kind.name} finds deletes by itself; write delete_mode none"
 
 
 def _key(table: Table) -> Iterator[str]:
     positions = [c.key_position for c in table.key]
-    if not positions and table.load_type != "full":
+    if not positions and not table.load_type.reads_whole:
         yield (
             f"{table.id} has no key; give key_position 1 to the column of columns.csv "
-            "that names a row, or use load_type full"
+            f"that names a row, or use load_type {named('reads_whole')}"
         )
     if positions != list(range(1, len(positions) + 1)):
         yield f"the key_positions of {table.id} are not 1, 2, …: {positions}"
 
 
 def _score(table: Table) -> Iterator[str]:
-    for name in (c.name for c in table.key if table.options.min_score):
-        if name in SCORES:
+    taken = {name for name, _, _ in SCORE if table.options.min_score}
+    for name in (c.name for c in table.key):
+        if name in taken:
             yield (
                 f"{table.id}: key column {name!r} is called as a column of the table's "
                 f"score; name it {name + '_value'!r} in columns.csv, or leave "
@@ -127,9 +122,10 @@ def _score(table: Table) -> Iterator[str]:
 
 
 def _history(table: Table) -> Iterator[str]:
-    if table.load_type in ("scd2", "snapshot") and not table.tracked:
+    kind = table.load_type
+    if kind.is_tracked and not table.tracked:
         yield (
-            f"load_type {table.load_type} of {table.model} needs a tracked column; "
+            f"load_type {kind.name} of {table.model} needs a tracked column; "
             "write tracked true in columns.csv for those whose change makes a new "
             "version"
         )
@@ -154,7 +150,7 @@ def _phones(table: Table) -> Iterator[str]:
 _CHECKS: tuple[Callable[[Table], Iterator[str]], ...] = (
     _names,
     _watermark,
-    _full,
+    _whole,
     _key,
     _score,
     _history,

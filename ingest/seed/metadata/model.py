@@ -9,18 +9,18 @@ from typing import Any
 
 from ingest import limits
 from ingest.seed.checks import Check
+from ingest.seed.load_types import LoadType
 from ingest.seed.metadata.names import target_name
 from ingest.seed.options import Options
 from ingest.seed.types import CanonicalType
 
 KINDS = ("mysql",)
-LOAD_TYPES = ("full", "incremental", "scd1", "scd2", "cdc", "snapshot")
 DELETE_MODES = ("none", "soft_flag", "key_scan")
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 CLEANSERS = ("trim", "lower", "upper", "email", "phone", "name", "address")
 PII_CLASSES = tuple("secret name email phone address birth_date free_text id".split())
-# What else `pii` may say: nobody knows yet, so consumers see nothing of it; or a
-# person knows it to be harmless, which an empty cell leaves open.
+# What else `pii` may say: it is not decided yet, so consumers see nothing of it; or a
+# person has decided that it is harmless, which an empty cell leaves open.
 UNDECIDED = "undecided"
 HARMLESS = "none"
 SEVERITIES = ("block", "warn")
@@ -96,7 +96,7 @@ class Table:
     source: Source
     name: str
     model: str
-    load_type: str
+    load_type: LoadType
     watermark_column: str
     delete_mode: str
     on_schema_change: str
@@ -158,17 +158,22 @@ class Table:
     @property
     def has_history(self) -> bool:
         """Whether the model has a `<model>_history` beside it."""
-        return self.load_type in ("scd2", "cdc", "snapshot")
+        return bool(self.load_type.history)
+
+    @property
+    def derived(self) -> str:
+        """The model that is derived from the log: the history if there is one."""
+        return f"{self.model}_history" if self.has_history else self.model
 
     @property
     def generated_names(self) -> tuple[str, ...]:
         """The models that are generated beside the one of the seed's name."""
         names: tuple[str, ...] = (self.staging,)
         if self.has_history:
-            names += (f"{self.model}_history",)
+            names += (self.derived,)
         if self.options.min_score:
             names += (f"{self.model}_score",)
-        if self.load_type == "snapshot":
+        if self.load_type.is_snapshot:
             names += (f"{self.model}_latest", f"{self.model}_snapshot")
         return names
 
@@ -200,7 +205,7 @@ class Table:
                 for c in self.columns
             ]
             facts["window"] = (
-                self.load_type,
+                self.load_type.name,
                 self.watermark_column,
                 self.delete_mode,
                 self.source.timezone,
@@ -210,7 +215,7 @@ class Table:
             )
         if "meaning" in parts:
             facts["meaning"] = (
-                self.load_type,
+                self.load_type.name,
                 self.options.append_only,
                 self.options.delete_action,
                 [c.name for c in self.key],

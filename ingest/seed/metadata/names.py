@@ -7,7 +7,9 @@ import re
 
 from anyascii import anyascii
 
-# Names that one of the warehouses wants quoted, or that the log itself uses.
+from ingest.seed.added import CHANGE, CURRENT
+
+# Names that one of the warehouses wants quoted, or that the models use themselves.
 RESERVED = frozenset(
     """
     account all alter analyse analyze and any array as asc asymmetric
@@ -25,9 +27,8 @@ RESERVED = frozenset(
     then to trailing trigger true try_cast union unique update user using values
     variadic verbose view when whenever where window with
     cmax cmin ctid tableoid xmax xmin
-    is_deleted is_current valid_from valid_to version op
     """.split()
-)
+) | {name for name, _, _ in (*CURRENT, *CHANGE)}
 # How the columns begin that dbt's snapshots add.
 OF_SNAPSHOTS = "dbt_"
 # dbt cuts a name of Postgres for the `__dbt_backup` of the relation that it replaces;

@@ -14,13 +14,13 @@ from ingest.errors import meant
 from ingest.seed import options as table_options
 from ingest.seed import types
 from ingest.seed.checks import CHECKS, LAYERS, Check
+from ingest.seed.load_types import LOAD_TYPES, LoadType
 from ingest.seed.metadata.checks import faults_of_column, faults_of_table, other_log
 from ingest.seed.metadata.model import (
     CLEANSERS,
     DELETE_MODES,
     HARMLESS,
     KINDS,
-    LOAD_TYPES,
     PII_CLASSES,
     SCHEMA_CHANGES,
     SEVERITIES,
@@ -211,12 +211,13 @@ class _Reader(Files):
         option_rows: list[Row],
         rule_rows: list[Row],
     ) -> Table:
-        columns = tuple(self._column(r, row["load_type"]) for r in column_rows)
+        load_type = LOAD_TYPES[row["load_type"]]
+        columns = tuple(self._column(r, load_type) for r in column_rows)
         table = Table(
             source,
             row["table"],
             row["model"],
-            row["load_type"],
+            load_type,
             row["watermark_column"],
             row["delete_mode"],
             row["on_schema_change"],
@@ -236,7 +237,7 @@ class _Reader(Files):
                     self.fault(option_row, text)
         return table
 
-    def _column(self, row: Row, load_type: str) -> Column:
+    def _column(self, row: Row, load_type: LoadType) -> Column:
         self.identifier(row, "name")
         try:
             kind = types.parse(row["data_type"])
@@ -276,7 +277,7 @@ class _Reader(Files):
         return column
 
     def _options(self, rows: list[Row]) -> Options:
-        values: dict[str, object] = {}
+        values: dict[str, Any] = {}
         for row in rows:
             option = table_options.KNOWN.get(row["option"])
             if option is None:
@@ -288,7 +289,7 @@ class _Reader(Files):
                 self.fault(
                     row, f"{row['option']} is {row['value']!r}; it takes {error}"
                 )
-        return Options(**values)  # type: ignore[arg-type]
+        return replace(table_options.DEFAULTS, **values)
 
     def _rules(self, rows: list[Row], table: Table) -> Iterator[Rule]:
         columns = {c.name: c.type for c in table.columns}

@@ -72,7 +72,7 @@ class Files:
             raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
 
     def fault(self, row: Row, text: str) -> None:
-        """Note what is wrong in a row, and how it is mended."""
+        """Note what is wrong in a row, and how to fix it."""
         self.faults.append((row.file, row.line, text))
 
     def rows(self, name: str) -> list[Row]:

@@ -1,21 +1,115 @@
-"""How a column's source value becomes its canonical one, as DuckDB's SQL.
+"""What a MySQL or MariaDB column becomes: its canonical type, and its values' SQL.
 
-Raw files have numbers, texts, bytes and times in a type of their own, but which one
-is the source's affair. An expression that depends on it asks `typeof`, which DuckDB
-answers once for a query.
+What a canonical type is, and how a raw value becomes one of it, `ingest/seed/types.yml`
+says; raw files have numbers, texts, bytes and times in the types that DuckDB's scan and
+`reading` give them.
 """
 
 from __future__ import annotations
 
-from ingest.duck import literal, quoted
-from ingest.seed.metadata import Column, Table
+from dataclasses import dataclass
 
-# A JSON text's strings, and what DuckDB's parser allows and Postgres refuses: numbers
-# that are none or too large, a comma before an end, and (in a string) a NUL.
-_STRINGS = r'"(?:\\.|[^"\\])*"'
-_LOOSE = r"(?i)nan|inf|,\s*[\]}]|e[+-]?\d{5}"
-_NUL = r"(?:^|[^\\])(?:\\\\)*\\u0000"
-_DURATION = r"-?\d{2,3}:[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+from ingest.duck import quoted
+from ingest.seed.metadata import Column, Table
+from ingest.seed.types import EXACT_DIGITS
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as `information_schema.columns` of a source describes it.
+
+    `length` counts characters, or bytes in a binary type. `is_json`: a check of the
+    server's makes a text JSON, which is what MariaDB's JSON type is.
+    """
+
+    name: str
+    data_type: str
+    column_type: str
+    nullable: bool = True
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    is_json: bool = False
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The canonical type for a source column, by name, and what to know about it.
+
+    `type` is '' for a column that can't be read: `note` says why. `otherwise` is the
+    type to take when the column holds values that `type` has no place for (they are
+    rejected); it is '' where there are none.
+    """
+
+    type: str
+    note: str = ""
+    otherwise: str = ""
+
+
+_TEXT = Proposal("text")
+_JSON = Proposal("json", "equal as JSON; as it was written in the lake")
+_ZERO = "not a zero date"
+_TYPES = {
+    name: proposal
+    for names, proposal in (
+        ("tinyint smallint mediumint year int", Proposal("integer")),
+        ("bigint", Proposal("bigint")),
+        ("float", Proposal("double", "the 32 bits exactly")),
+        ("double", Proposal("double")),
+        ("char varchar tinytext text mediumtext longtext", _TEXT),
+        ("enum set", Proposal("text", "the label; a set's labels with commas")),
+        ("json", _JSON),
+        (
+            "binary varbinary tinyblob blob mediumblob longblob",
+            Proposal("binary"),
+        ),
+        ("date", Proposal("date", _ZERO)),
+        ("time", Proposal("duration", "to 838:59:59; write time for a time of day")),
+        ("datetime", Proposal("timestamp", f"on the source's clock; {_ZERO}")),
+        ("timestamp", Proposal("timestamptz", f"an instant, in UTC; {_ZERO}")),
+        ("uuid", Proposal("varchar(36)", "as the server writes it")),
+        ("inet4", Proposal("varchar(15)", "as the server writes it")),
+        ("inet6", Proposal("varchar(39)", "as the server writes it")),
+        (
+            "geometry point linestring polygon multipoint multilinestring "
+            "multipolygon geometrycollection geomcollection",
+            Proposal("geometry", "WKB; EWKB with an SRID other than 0"),
+        ),
+    )
+    for name in names.split()
+}
+
+
+def of_source(column: SourceColumn) -> Proposal:
+    """The canonical type that holds each value of a MySQL or MariaDB column."""
+    kind, declared = column.data_type.lower(), column.column_type.lower()
+    length = column.length or 0
+    if declared == "tinyint(1)":
+        return Proposal("boolean", "", "integer")
+    if kind in ("int", "bigint") and "unsigned" in declared:
+        return Proposal("bigint" if kind == "int" else "decimal(20,0)")
+    if kind == "bit":
+        return Proposal(_of_bits(column.precision or 1), "the bits as a number")
+    if kind == "decimal":
+        return _of_decimal(column.precision or 10, column.scale or 0)
+    if kind in ("char", "varchar") and 1 <= length <= 65535:
+        return Proposal(f"varchar({length})")
+    if column.is_json and _TYPES.get(kind) == _TEXT:
+        return _JSON
+    return _TYPES.get(kind) or Proposal("", f"there is no mapping for type {kind}")
+
+
+def _of_bits(count: int) -> str:
+    if count == 1:
+        return "boolean"
+    return "integer" if count < 32 else "bigint" if count < 64 else "decimal(20,0)"
+
+
+def _of_decimal(precision: int, scale: int) -> Proposal:
+    note = ""
+    if precision > EXACT_DIGITS:
+        note = "text in Parquet and Snowflake, whose numbers end at 38 digits"
+    return Proposal(f"decimal({precision},{scale})", note)
 
 
 def key(table: Table) -> str:
@@ -24,26 +118,13 @@ def key(table: Table) -> str:
 
 
 def cast(column: Column) -> str:
-    """The column's canonical value; a reader of rejected rows never sees it."""
-    name, kind = quoted(column.source_name), column.type
-    match kind.name:
-        case "json":
-            return f"{_text(name)}::json"
-        case "boolean":
-            return f"try_cast({name}::varchar as boolean)"
-        case "geometry":
-            # The server's form is the SRID, then WKB.
-            blob = _bytes(name)
-            return (
-                f"case when {blob}[1:4] = '\\x00\\x00\\x00\\x00'::blob "
-                f"then {blob}[5:] else {blob}[5:8] || '\\x20'::blob "
-                f"|| {blob}[1:4] || {blob}[10:] end"
-            )
-        case "binary":
-            return _bytes(name)
-    if kind.duckdb == "varchar":
-        return _text(name)
-    return f"try_cast({name} as {kind.duckdb})"
+    """The column's canonical value, as DuckDB's SQL."""
+    return column.type.cast(quoted(column.source_name))
+
+
+def fits(column: Column) -> str:
+    """The condition under which a value survives `cast` whole, or ''."""
+    return column.type.fitting(quoted(column.source_name))
 
 
 def shown(column: Column) -> str:
@@ -52,84 +133,3 @@ def shown(column: Column) -> str:
     if column.type.duckdb in ("varchar", "json"):
         return f"replace({name}::varchar, chr(0), '␀')"
     return name
-
-
-def fits(column: Column) -> str:
-    """The condition under which a value survives `cast` whole, or ''.
-
-    It is NULL for NULL.
-    """
-    name, kind = quoted(column.source_name), column.type
-    value = f"try_cast({name} as {kind.duckdb})"
-    match kind.name:
-        case "json":
-            text = _text(name)
-            bare = f"regexp_replace({text}, {literal(_STRINGS)}, '0', 'g')"
-            return (
-                f"coalesce(json_valid({text}), {name} is null) "
-                f"and not regexp_matches({text}, {literal(_NUL)}) "
-                f"and (not regexp_matches({text}, {literal(_LOOSE)}) "
-                f"or not regexp_matches({bare}, {literal(_LOOSE)}))"
-            )
-        case "boolean":
-            return f"({cast(column)} is not null or {name} is null)"
-        case "geometry":
-            blob = _bytes(name)
-            return f"{blob}[5:5] = '\\x01'::blob and {blob}[9:9] = '\\x00'::blob"
-        case "duration":
-            return f"regexp_full_match({name}::varchar, {literal(_DURATION)})"
-        case "time":  # Postgres has a 24:00:00, Snowflake has none
-            return f"coalesce({value} < time '24:00:00', {name} is null)"
-        case "timestamp" | "timestamptz" | "double":
-            return f"({value} is not null or {name} is null)"
-        case "date":
-            whole = f"{value}::timestamp = try_cast({name} as timestamp)"
-            return f"coalesce({whole}, {name} is null)"
-        case "binary":
-            return ""
-    if kind.name.startswith("decimal") and kind.duckdb == "varchar":
-        return _digits(name, *_size(column))
-    if kind.duckdb == "varchar":
-        text = _text(name)
-        length = ""
-        if kind.name.startswith("varchar"):
-            length = f" and length({text}) <= {kind.name[8:-1]}"
-        # Postgres holds no NUL character in a text.
-        return f"coalesce(not contains({text}, chr(0)){length}, {name} is null)"
-    # A cast to a smaller scale rounds without a word, and so does a text's.
-    digits = _digits(name, *_size(column))
-    return (
-        f"({value} is not null and case typeof({name}) when 'VARCHAR' "
-        f"then {digits} else {value} = {name} end or {name} is null)"
-    )
-
-
-def _text(name: str) -> str:
-    """The column as text, NULL for bytes that are none."""
-    return (
-        f"case typeof({name}) when 'BLOB' then try(decode(try_cast({name} as blob))) "
-        f"else {name}::varchar end"
-    )
-
-
-def _bytes(name: str) -> str:
-    """The column as bytes; a text's are UTF-8."""
-    return (
-        f"(case typeof({name}) when 'BLOB' then try_cast({name} as blob) "
-        f"else encode({name}::varchar) end)"
-    )
-
-
-def _size(column: Column) -> tuple[int, int]:
-    """Digits before and after the point that a number's type holds."""
-    if column.type.name.startswith("decimal"):
-        precision, scale = map(int, column.type.name[8:-1].split(","))
-        return precision - scale, scale
-    return 19, 0
-
-
-def _digits(name: str, before: int, after: int) -> str:
-    """Whether a text is a number of so many digits."""
-    whole = rf"0*\d{{0,{before}}}"
-    part = rf"(?:\.\d{{0,{after}}}0*)?"
-    return f"regexp_full_match({name}::varchar, '-?{whole}{part}')"

@@ -16,7 +16,9 @@ import pymysql
 
 from ingest.seed import types
 from ingest.seed.metadata import Source
-from ingest.seed.types import CanonicalType, SourceColumn
+from ingest.seed.types import CanonicalType
+from ingest.sources.mysql import casts
+from ingest.sources.mysql.casts import SourceColumn
 from ingest.sources.mysql.source import connect
 
 # A label as the server shows it: quotes doubled, what would not print escaped.
@@ -198,19 +200,19 @@ def _json_columns(cursor: Cursor, schema: str) -> set[tuple[str, str]]:
 
 
 def _text(value: str | bytes) -> str:
-    # MySQL 8 tells column_type as a blob.
+    # MySQL 8 gives column_type as a blob.
     return value.decode() if isinstance(value, bytes) else value
 
 
 def fits(column: Column, kind: CanonicalType) -> bool:
     """Whether `kind` is made for each value that the column can have."""
-    proposal = types.of_source(column)
-    if column.values and kind.name.startswith("varchar"):
+    proposal = casts.of_source(column)
+    if column.values and kind.length:
         lengths = [len(value) for value in column.values]
         # A set's value has any of the labels, with commas between them.
         longest = sum(lengths) + len(lengths) - 1
         longest = max(lengths) if column.data_type == "enum" else longest
-        return longest <= int(kind.name[8:-1])
+        return longest <= kind.length
     return kind.name in (proposal.type, proposal.otherwise) or bool(
         proposal.type
         and types.widens(types.parse(proposal.type).postgres, kind.postgres)
