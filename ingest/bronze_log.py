@@ -5,8 +5,9 @@ Written apart from the dbt macros on purpose: their result is checked against it
 
 from __future__ import annotations
 
-from ingest.duck import literal, quoted
+from ingest.duck import quoted
 from ingest.seed.metadata import Table
+from ingest.templates import render
 
 
 def name_of(table: Table) -> str:
@@ -28,16 +29,13 @@ def latest_rows(
     that was first read after a tombstone takes effect no earlier than it:
     `_effective_ts`.
     """
-    keys = key(table)
-    return (
-        f"select {columns} from (select distinct on ({keys}) * from (select *, "
-        "greatest(_source_ts, max(_source_ts) filter (where _op = 'D') over ("
-        f"partition by {keys} order by _batch_seq, _source_ts, _row_hash, _op "
-        "rows between unbounded preceding and 1 preceding)) as _effective_ts "
-        f"from {relation or name_of(table)} "
-        f"where _batch_seq <= {through} and {where}) as _log "
-        f"order by {keys}, _effective_ts desc, _batch_seq desc, _row_hash desc, "
-        "_op desc) as _latest"
+    return render(
+        "latest_rows",
+        columns=columns,
+        key=key(table),
+        relation=relation or name_of(table),
+        through=through,
+        where=where,
     )
 
 
@@ -54,13 +52,4 @@ def put_aside(table: Table, through: int, columns: str = "row_hash") -> str:
 
     That is, by `release --quarantine`, up to batch `through`.
     """
-    keys = "".join(
-        f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}, "
-        for c in table.key
-    )
-    return (
-        f"select {keys}{columns} from audit.quarantine "
-        "join audit.batch using (table_id, batch_seq) "
-        f"where table_id = {literal(table.id)} and state = 'released' "
-        f"and batch_seq <= {through}"
-    )
+    return render("put_aside", table=table, through=through, columns=columns)

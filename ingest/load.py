@@ -15,16 +15,16 @@ from dataclasses import dataclass
 
 import duckdb
 import psycopg
-from psycopg import sql
 
 from ingest import bronze_log, control, duck, limits, locks, retry, settings
 from ingest.control import Batch
-from ingest.duck import literal
+from ingest.duck import literal, quoted
 from ingest.errors import SeedbedError, first_line
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.seed import types
 from ingest.seed.metadata import Table
+from ingest.templates import render
 
 LOG_COLUMNS = {
     # One char(1) would make DuckDB send all rows as text rather than binary.
@@ -65,27 +65,18 @@ def prepare(
 
 def _index_hashes(connection: control.Connection, table: Table) -> None:
     """Let the index of a key that may be long hold hashes in place of its values."""
-    log = sql.Identifier("bronze", table.bronze)
-    found = connection.execute(
-        "select indexrelid::regclass::text, indexprs is not null from pg_index "
-        "inner join pg_class on pg_class.oid = indexrelid "
-        "inner join pg_am on pg_am.oid = relam and amname = 'btree' "
-        "where indrelid = %s::regclass",
-        (log.as_string(connection),),
-    ).fetchall()
+    log = bronze_log.name_of(table)
+    query = render("key_indexes", log=log)
+    found = connection.execute(query.encode()).fetchall()
     for name, has_hashes in found:
         if not has_hashes:
-            connection.execute(f"drop index {name}")
+            connection.execute(f"drop index {name}".encode())
     if not any(has_hashes for _, has_hashes in found):
         parts = [
-            sql.SQL("md5({})" if limits.is_long(c.type) else "{}").format(
-                sql.Identifier(c.name)
-            )
+            f"md5({quoted(c.name)})" if limits.is_long(c.type) else quoted(c.name)
             for c in table.key
         ]
-        connection.execute(
-            sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(parts))
-        )
+        connection.execute(f"create index on {log} ({', '.join(parts)})".encode())
 
 
 def assert_whole(connection: control.Connection, table: Table) -> None:
@@ -94,9 +85,10 @@ def assert_whole(connection: control.Connection, table: Table) -> None:
         "select true from audit.replay where table_id = %s", (table.id,)
     ).fetchone():
         raise SeedbedError(
-            f"{table.id}: `./seedbed rebuild {table.id} --from-raw` was cut off, so "
-            "that its log is made from raw in part. Nothing is read or built from it "
-            "until that is done: type the command again. What was built before stays."
+            f"{table.id}: a rebuild from raw was interrupted, so its log is only in "
+            "part made from raw: nothing is read or built from it until that is done, "
+            "and what was built before stays",
+            f"type `./seedbed rebuild {table.id} --from-raw` again",
         )
 
 
@@ -111,16 +103,13 @@ class _Stored:
 
 def _stored(connection: control.Connection, table: Table) -> dict[str, _Stored]:
     """The log's columns by name; empty when there is no log."""
-    rows = connection.execute(
-        "select c.column_name, format_type(a.atttypid, a.atttypmod), "
-        "c.is_nullable = 'YES', "
-        "coalesce(col_description(a.attrelid, a.attnum), '') = %s "
-        "from information_schema.columns c "
-        "join pg_attribute a on a.attname = c.column_name "
-        "and a.attrelid = format('%%I.%%I', table_schema, table_name)::regclass "
-        "where table_schema = 'bronze' and table_name = %s",
-        (RETIRED, table.bronze),
-    ).fetchall()
+    query = render(
+        "log_columns",
+        log=bronze_log.name_of(table),
+        name=table.bronze,
+        retired=RETIRED,
+    )
+    rows = connection.execute(query.encode()).fetchall()
     return {
         name: _Stored(_plain(kind), nullable, retired)
         for name, kind, nullable, retired in rows
@@ -154,33 +143,15 @@ class _Change:
 
 
 def _create(connection: control.Connection, table: Table) -> None:
-    log = sql.Identifier("bronze", table.bronze)
-    keys = {c.name for c in table.key}
-    kinds = {c.name: c.type.log for c in table.columns} | LOG_COLUMNS
-    columns = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(name),
-            sql.SQL(kind),
-            sql.SQL(" not null" if name in {*keys, *LOG_COLUMNS} else ""),
-        )
-        for name, kind in kinds.items()
-    ]
-    connection.execute(
-        sql.SQL("create table {} ({})").format(log, sql.SQL(", ").join(columns))
+    own = {c.name: c.type.log for c in table.columns}
+    statements = render(
+        "create_log",
+        log=bronze_log.name_of(table),
+        columns=own | LOG_COLUMNS,
+        strict={c.name for c in table.key} | {*LOG_COLUMNS},
+        key="" if table.has_long_key else bronze_log.key(table),
     )
-    if table.key and not table.has_long_key:
-        key = [sql.Identifier(c.name) for c in table.key]
-        connection.execute(
-            sql.SQL("create index on {} ({})").format(log, sql.SQL(", ").join(key))
-        )
-    # Batches lie one after the other, so a few pages say where each one is, and
-    # where the newest times are, which extraction looks for.
-    connection.execute(
-        sql.SQL(
-            "create index on {} using brin (_batch_seq, _source_ts) "
-            "with (pages_per_range = 16, autosummarize = on)"
-        ).format(log)
-    )
+    connection.execute(statements.encode())
 
 
 def _fit(
@@ -193,53 +164,34 @@ def _fit(
     if change == _Change():
         return
     _refuse(connection, table, stored, change, anew)
-    log = sql.Identifier("bronze", table.bronze)
-    actions: list[sql.Composable] = [
-        sql.SQL("add column {} {}").format(
-            sql.Identifier(column.name), sql.SQL(column.type.log)
-        )
-        for column in table.columns
-        if column.name in change.added
-    ]
+    log = bronze_log.name_of(table)
+    kinds = {c.name: c.type.log for c in table.columns}
+    actions = [f"add column {quoted(n)} {kinds[n]}" for n in change.added]
+    actions += [f"alter column {quoted(n)} type {kinds[n]}" for n in change.retyped]
     actions += [
-        sql.SQL("alter column {} type {}").format(
-            sql.Identifier(column.name), sql.SQL(column.type.log)
-        )
-        for column in table.columns
-        if column.name in change.retyped
-    ]
-    actions += [
-        sql.SQL("alter column {} drop not null").format(sql.Identifier(name))
+        f"alter column {quoted(name)} drop not null"
         for name in change.retired
         if not stored[name].nullable
     ]
-    if actions:
-        text = sql.SQL(", ").join(actions).as_string(connection)
-        try:
-            # Only another type needs the views out of the way.
-            if change.retyped:
-                connection.execute(
-                    "select audit.alter_table(format('bronze.%%I', %s::text), %s)",
-                    (table.bronze, text),
-                )
-            else:
-                connection.execute(
-                    sql.SQL("alter table {} ").format(log) + sql.SQL(", ").join(actions)
-                )
-        except psycopg.Error as error:
-            raise SeedbedError(
-                f"{table.id}: bronze.{table.bronze} could not be fitted to "
-                "seeds/metadata/columns.csv and is as it was: "
-                f"{first_line(error)}. Remove what "
-                "stands in the way, or write the old columns back, and run again."
-            ) from error
+    statement = f"alter table {log} {', '.join(actions)}"
+    if change.retyped:
+        # Only another type needs the views out of the way.
+        what = f"{literal(log)}, {literal(', '.join(actions))}"
+        statement = f"select audit.alter_table({what})"
+    try:
+        if actions:
+            connection.execute(statement.encode())
+    except psycopg.Error as error:
+        raise SeedbedError(
+            f"{table.id}: bronze.{table.bronze} could not be fitted to "
+            f"seeds/metadata/columns.csv and is as it was: {first_line(error)}",
+            "remove what stands in the way, or write the old columns back; then run "
+            "again",
+        ) from error
     for name in (*change.retired, *change.returned):
-        note = RETIRED if name in change.retired else None
-        connection.execute(
-            sql.SQL("comment on column {}.{} is {}").format(
-                log, sql.Identifier(name), sql.Literal(note)
-            )
-        )
+        note = literal(RETIRED) if name in change.retired else "null"
+        comment = f"comment on column {log}.{quoted(name)} is {note}"
+        connection.execute(comment.encode())
     now = _stored(connection, table)
     kinds = {name: now[name].type for name in now}
     wrong = {*_wanted(table).items()} - {*kinds.items()}
@@ -261,9 +213,10 @@ def _refuse(
         changes += [f"{n} is {wanted[n]}, not {stored[n].type}" for n in change.retyped]
         raise SeedbedError(
             f"{table.id} is frozen, but seeds/metadata/columns.csv changed: "
-            f"{'; '.join(changes)}. Nothing was read. Write the old columns back; or, "
-            "if the change is meant, write evolve as its on_schema_change in "
-            "tables.csv, `./seedbed generate`, and run again."
+            f"{'; '.join(changes)}. Nothing was read",
+            "write the old columns back; or, if the change is meant, write evolve as "
+            "its on_schema_change in tables.csv, type `./seedbed generate`, and run "
+            "again",
         )
     for name in change.retyped:
         if not types.widens(stored[name].type, wanted[name]):
@@ -272,9 +225,9 @@ def _refuse(
                 f"{stored[name].type}, but seeds/metadata/columns.csv says "
                 f"{wanted[name]}, which does not hold each value unchanged; a log "
                 "only ever widens (a longer varchar or text, integer to bigint, a "
-                "decimal of more digits and the same scale). Write the old type back, "
-                "or give the column another name in columns.csv so that the new type "
-                "starts in a new column."
+                "decimal of more digits and the same scale)",
+                "write the old type back, or give the column another name in "
+                "columns.csv so that the new type starts in a new column",
             )
     new = (*change.added, *change.returned)
     # Rows that are made anew without a key are rejected then.
@@ -283,20 +236,20 @@ def _refuse(
         for c in table.columns
         if c.name in new and not c.nullable and not (anew and c.key_position)
     ]
-    log = sql.Identifier("bronze", table.bronze)
-    rows = sql.SQL("select exists (select from {})").format(log)
-    if strict and connection.execute(rows).fetchone() == (True,):
+    rows = f"select exists (select from {bronze_log.name_of(table)})"
+    if strict and connection.execute(rows.encode()).fetchone() == (True,):
         what = (
             f"{table.id}: column {strict[0].name} is new in seeds/metadata/columns.csv "
-            "and not nullable, but the rows that were read before have no value for it."
+            "and not nullable, but the rows that were read before have no value for it"
         )
         if strict[0].key_position:
             raise SeedbedError(
-                f"{what} Type `./seedbed rebuild {table.id} --from-raw` and "
+                what,
+                f"type `./seedbed rebuild {table.id} --from-raw` and "
                 f"`./seedbed reconcile --tables {table.id} --repair`, which reads "
-                "those rows again."
+                "those rows again",
             )
-        raise SeedbedError(f"{what} Write nullable true.")
+        raise SeedbedError(what, "write nullable true")
 
 
 def _plain(kind: str) -> str:
@@ -387,8 +340,8 @@ def load(
     if manifest is None:
         raise SeedbedError(
             f"{table.id}: the manifest {batch.manifest_key} of batch {batch.batch_id} "
-            "is no longer in the lake. Nothing was loaded; `./seedbed run` reads its "
-            "window anew."
+            "is no longer in the lake. Nothing was loaded",
+            "`./seedbed run` reads its window again",
         )
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)
@@ -407,7 +360,8 @@ def load(
     if loaded.state != "loaded":
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} was rolled back by the "
-            "warehouse. Its log names the cause; run again, the files are kept."
+            "warehouse, whose log names the cause. The batch's files are kept",
+            "run again",
         )
     return loaded
 
@@ -421,36 +375,21 @@ def _close(
     started: float,
 ) -> None:
     """What goes with a batch's rows: rejects, its state, a rejected predecessor."""
-    log = bronze_log.name_of(table)
-    here = f"table_id = {literal(table.id)}"
-    in_warehouse = functools.partial(_in_warehouse, engine)
-    # Of two loaders that got here the second one waits, and finds it is too late.
-    in_warehouse(
-        "do $$ begin update audit.batch set state = 'loaded', rows_loaded = "
-        f"{loaded} where {here} "
-        f"and batch_seq = {batch.batch_seq} and state = 'extracted'; "
-        "if not found then raise exception 'the batch is no longer extracted'; "
-        "end if; end $$"
+    statements = render(
+        "close_batch",
+        table=table,
+        log=bronze_log.name_of(table),
+        batch_seq=batch.batch_seq,
+        loaded=loaded,
     )
+    _in_warehouse(engine, statements)
     _insert_rejects(engine, Lake(settings.ROOT), manifest)
-    rejected = (
-        f"(select batch_seq from audit.batch where {here} and state = 'rejected')"
-    )
-    in_warehouse(f"delete from {log} where _batch_seq in {rejected}")
-    # What still fails is kept again, for the batch that reads it again.
-    in_warehouse(
-        f"delete from audit.quarantine where {here} and batch_seq in {rejected}"
-    )
-    in_warehouse(
-        f"update audit.batch set state = 'superseded' where {here} "
-        "and state = 'rejected'"
-    )
-    _forget_old_snapshots(in_warehouse, table, log, here)
     reach("in_load")
     seconds = time.monotonic() - started
-    in_warehouse(
-        f"update audit.batch set seconds = seconds + {seconds} where {here} "
-        f"and batch_seq = {batch.batch_seq}"
+    _in_warehouse(
+        engine,
+        f"update audit.batch set seconds = seconds + {seconds} "
+        f"where table_id = {literal(table.id)} and batch_seq = {batch.batch_seq}",
     )
 
 
@@ -528,17 +467,4 @@ def _copy(
             f"insert into warehouse.{target} ({names}) "
             f"select {names} from read_parquet({files})",
         )
-    )
-
-
-def _forget_old_snapshots(
-    in_warehouse: Callable[[str], None], table: Table, log: str, here: str
-) -> None:
-    if not table.load_type.reads_whole:
-        return
-    keep = max(table.options.keep_snapshots, 2)
-    in_warehouse(
-        f"delete from {log} where _batch_seq < (select min(batch_seq) from ("
-        f"select batch_seq from audit.batch where {here} and state = 'released' "
-        f"and rows_written > 0 order by batch_seq desc limit {keep - 1}) as kept)"
     )

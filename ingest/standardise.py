@@ -21,6 +21,7 @@ from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql.casts import cast, fits, shown
+from ingest.templates import render
 
 
 @dataclass(frozen=True)
@@ -63,42 +64,23 @@ def canonical(
     It has the canonical columns, those of the log, `_reason` why a row is
     rejected, `_timeless` where it has no watermark, and `_raw`, the source's values.
     """
-    observed = f"timestamp {literal(observed_at)}"
-    faults = [
-        f"when {quoted(c.source_name)} is null then 'NULL in key {c.name}'"
-        for c in table.key
-    ]
-    since, timeless = observed, "false"
-    if table.window_column:
-        watermark = f"try_cast({quoted(table.window_column.source_name)} as timestamp)"
-        timeless = f"{watermark} is null"
-        if table.options.null_watermark == "reject":
-            faults.append(f"when {timeless} then 'NULL watermark'")
-        since = f"coalesce({effective(watermark, table.clock, observed)}, {observed})"
-    faults += [
-        f"when not coalesce({condition}, true) then "
-        + literal(f"{c.name} is not a {c.type.name}")
-        for c in table.columns
-        if (condition := fits(c))
-    ]
-    deleted = "'U'"
-    if flag := table.options.soft_delete_column:
-        deleted = (
-            f"case when coalesce(try_cast({quoted(flag)} as varchar), '0') "
-            "not in ('0', 'false') then 'D' else 'U' end"
-        )
-    reason = f"case {' '.join(faults)} end" if faults else "null::varchar"
-    values = ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in table.columns)
-    source = ", ".join(f"{literal(c.source_name)}: {shown(c)}" for c in table.columns)
-    hashed = ", ".join(_hashed(column) for column in table.columns)
-    engine.execute(
-        "create or replace temp view typed as "
-        f"select *, unhex(md5(concat({hashed}))) as _row_hash from ("
-        f"select {reason} as _reason, {timeless} as _timeless, {deleted} as _op, "
-        f"{since} as _source_ts, {observed} as _observed_at, "
-        f"{batch_seq}::bigint as _batch_seq, {{{source}}} as _raw, {values} "
-        f"from ({rows}))"
+    watermark = ""
+    if column := table.window_column:
+        watermark = f"try_cast({quoted(column.source_name)} as timestamp)"
+    view = render(
+        "typed",
+        table=table,
+        rows=rows,
+        watermark=watermark,
+        observed=f"timestamp {literal(observed_at)}",
+        batch_seq=batch_seq,
+        cast=cast,
+        effective=effective,
+        fits=fits,
+        hashed=_hashed,
+        shown=shown,
     )
+    engine.execute(view)
 
 
 def _hashed(column: Column) -> str:

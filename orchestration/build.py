@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,10 +219,13 @@ def import_dbt() -> None:
     import dbt.cli.main  # noqa: F401
 
 
-def rendered(macro: str, target: str, report: Report) -> str:
-    """The SQL that a macro without arguments stands for; nothing is executed."""
+def rendered(
+    macro: str, target: str, report: Report, arguments: Mapping[str, Any] | None = None
+) -> str:
+    """The SQL that a macro with these arguments returns; nothing is executed."""
     printed: list[str] = []
-    words = ["run-operation", "show_sql", "--args", f"{{macro: {macro}}}"]
+    given = json.dumps({"macro": macro, "arguments": arguments or {}})
+    words = ["run-operation", "show_sql", "--args", given]
     _invoke([*words, "--target", target], report, printed)
     return "\n".join(printed)
 

@@ -222,9 +222,10 @@ def _load(
         manifest = lake.manifest(batch.manifest_key)
         if manifest is None:
             raise SeedbedError(
-                f"{table.id}: the manifest {batch.manifest_key} of released batch "
-                f"{batch.batch_id} is no longer in the lake, so Snowflake can't copy "
-                "it. Restore that object and type `./seedbed publish`."
+                f"{table.id}: the lake no longer has the manifest "
+                f"{batch.manifest_key} of released batch {batch.batch_id}, which "
+                "Snowflake is to copy",
+                "restore that object and type `./seedbed publish`",
             )
         parts = [part for part in manifest.bronze if part.rows]
         files = tuple(part.key for part in parts)
@@ -301,8 +302,8 @@ def _copy(run_id: str, loads: Sequence[Load], report: Report) -> None:
         told = " ".join("; ".join(done.failures).split()).rstrip(".")
         raise SeedbedError(
             f"{snowflake.lane()}: the released batches could not be copied: {told}. "
-            f"{snowflake.remedy(told)}. What was published before is as it was; "
-            "`./seedbed publish` goes on from there."
+            "What was published before is as it was",
+            f"{snowflake.remedy(told)}; `./seedbed publish` goes on from there",
         )
 
 

@@ -1,3 +1,3 @@
-{% macro show_sql(macro) %}
-    {{- print(context[macro]()) }}
+{% macro show_sql(macro, arguments={}) %}
+    {{- print(context[macro](**arguments)) }}
 {% endmacro %}
