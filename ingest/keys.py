@@ -1,7 +1,8 @@
 """Keys: which ones the source has lost, and which ones the log lacks.
 
-Both sides count and sum the keys of each bucket where they are; only buckets that
-differ send their keys. What is found is then true in the snapshot of the
+Both sides count the keys of each bucket and sum their hashes where they are; only
+buckets that differ send their keys. (Sums of the keys themselves would be equal where
+(1, 2) takes the place of (8, 1).) What is found is then true in the snapshot of the
 extraction, whatever the buckets said a moment before.
 """
 
@@ -20,8 +21,8 @@ from ingest.sources.mysql import casts, reading, source
 
 BUCKETS = 4096
 MOST_RANGES = 32
-# Small enough that the square of a key's remainder is no large number.
-_PRIME = 65521
+# Hexadecimal digits of a key's hash: as many as a signed number of 64 bits holds.
+_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -59,21 +60,30 @@ def differing(
         return live, [KeyRange()]
     width = _width(engine, table)
     names = [f"cast({backticked(c.source_name)} as decimal(20))" for c in table.key]
+    # As texts: DuckDB would make doubles of the sums' large decimals without a word.
     here = (
-        f"select {names[0]} div {width} as bucket, {_sums(names, 'char')} "
+        f"select {names[0]} div {width} as bucket, "
+        "cast(count(*) as char) as rows_there, "
+        "cast(sum(cast(conv(left(sha2("
+        f"concat_ws(',', {', '.join(names)}), 256), {_DIGITS}), 16, 10) "
+        "as decimal(20))) as char) as hashes "
         f"from {source.named(table)} group by 1"
     )
     names = [f"{quoted(c.name)}::numeric" for c in table.key]
     live = bronze_log.live_rows(table, through, bronze_log.key(table))
     there = (
-        f"select div({names[0]}, {width})::bigint as bucket, {_sums(names, 'text')} "
+        f"select div({names[0]}, {width})::bigint as bucket, "
+        "count(*)::text as rows_there, "
+        "sum(('x' || left(encode(sha256(convert_to("
+        f"concat_ws(',', {', '.join(names)}), 'UTF8')), 'hex'), {_DIGITS})"
+        f")::bit({4 * _DIGITS})::bigint)::text as hashes "
         f"from ({live}) as live group by 1"
     )
     engine.execute(
         "create or replace temp table buckets as "
         "select bucket, there.rows_there::bigint as live, "
-        "(here.rows_there, here.total, here.squares) is distinct from "
-        "(there.rows_there, there.total, there.squares) as differs "
+        "(here.rows_there, here.hashes) is distinct from "
+        "(there.rows_there, there.hashes) as differs "
         f"from {asked(here)} as here "
         f"full join postgres_query('warehouse', {literal(there)}) as there "
         "using (bucket)"
@@ -111,19 +121,6 @@ def _is_whole(column: Column) -> bool:
     """Whether the column holds whole numbers; the largest ones are decimals."""
     kind = column.type.name
     return kind in ("integer", "bigint") or kind.replace(" ", "") == "decimal(20,0)"
-
-
-def _sums(keys: list[str], text: str) -> str:
-    """Count, sum and sum of squares over the keys, as texts that are alike.
-
-    DuckDB would make doubles of the sums' large decimals without a word.
-    """
-    parts = (f"{7**n} * mod({key}, {_PRIME})" for n, key in enumerate(keys))
-    mixed = f"({' + '.join(parts)})"
-    return (
-        f"cast(count(*) as {text}) as rows_there, cast(sum({mixed}) as {text}) as "
-        f"total, cast(sum({mixed} * {mixed}) as {text}) as squares"
-    )
 
 
 def _ranges(buckets: list[int], width: int) -> list[KeyRange]:
