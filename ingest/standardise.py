@@ -74,7 +74,8 @@ def canonical(
         timeless = f"{watermark} is null"
         if table.options.null_watermark == "reject":
             faults.append(f"when {timeless} then 'NULL watermark'")
-        since = f"coalesce({effective(watermark, table.clock, observed)}, {observed})"
+        instant = effective(watermark, table.clock, observed)
+        since = f"case when {timeless} then {observed} else {instant} end"
     faults += [
         f"when not coalesce({condition}, true) then "
         + literal(f"{c.name} is not a {c.type.name}")
@@ -83,9 +84,10 @@ def canonical(
     ]
     deleted = "'U'"
     if flag := table.options.soft_delete_column:
-        deleted = (
-            f"case when coalesce(try_cast({quoted(flag)} as varchar), '0') "
-            "not in ('0', 'false') then 'D' else 'U' end"
+        said = f"coalesce(try_cast({quoted(flag)} as varchar), '')"
+        deleted = (  # a number may be written 0.0
+            f"case when {said} in ('', 'false') or try_cast({said} as double) = 0 "
+            "then 'U' else 'D' end"
         )
     reason = f"case {' '.join(faults)} end" if faults else "null::varchar"
     values = ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in table.columns)

@@ -268,7 +268,7 @@ class Options:
     soft_delete_column: str = _option(
         Kind(str, "column"),
         "",
-        "source column that marks a deleted row when it is neither NULL, 0 nor false",
+        "source column that marks a deleted row when it is not NULL, empty, 0 or false",
         _delete_mode("soft_flag"),
         _KNOWN_SOURCE_COLUMN,
     )
