@@ -16,6 +16,8 @@ _ODD_ZONES = {
     390: "Asia/Yangon",
     570: "Australia/Darwin",
 }
+# The times that every reader of a warehouse knows.
+_FIRST, _LAST = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"
 # A server that rounds to whole seconds writes a row half a second ahead of its clock.
 ROUNDING = dt.timedelta(seconds=1)
 
@@ -66,11 +68,12 @@ def went_back(local: dt.datetime, zone: str) -> dt.timedelta:
 
 
 def effective(watermark: str, zone: str, observed: str) -> str:
-    """The instant, in UTC, of a watermark on the clock of `zone`.
+    """The instant, in UTC, of a watermark, not NULL, on the clock of `zone`.
 
     An hour that the clock shows twice is ambiguous: it is the second time, unless that
     is later than the observation. So what was read before the clock went back stays
-    older than what was written after it.
+    older than what was written after it. What begins the year 1, or ends 9999, stays in
+    it.
     """
     if zone == "UTC":
         return f"{watermark}::timestamp"
@@ -81,8 +84,9 @@ def effective(watermark: str, zone: str, observed: str) -> str:
         f"+ interval 12 hour - timezone({zone}, timezone({utc}, {late})))"
     )
     early = f"{late} - {back}"
-    return (
+    instant = (
         f"case when {late} > {observed} "
         f"and timezone({zone}, timezone({utc}, {early})) = {watermark}::timestamp "
         f"then {early} else {late} end"
     )
+    return f"least(greatest({instant}, {_FIRST}), {_LAST})"

@@ -455,11 +455,11 @@ class _Extraction:
         if table.window_column is None or start is None or end is None:
             return
         column = quoted(table.window_column.name)
-        inside = f"{column} >= timestamp {literal(start)}"
-        if self.batch.kind == "window":
-            inside = f"{column} > timestamp {literal(start)}"
-        inside += f" and {column} {'<=' if self.batch.kind == 'window' else '<'} "
-        inside += f"timestamp {literal(end)}"
+        before = "<=" if self.batch.kind == "window" else "<"
+        inside = (
+            f"{column} >= timestamp {literal(start)} "
+            f"and {column} {before} timestamp {literal(end)}"
+        )
         names = bronze_log.key(table)
         there = f"select {names} from {bronze_log.name_of(table)} where {inside}"
         live = bronze_log.live_rows(

@@ -1,7 +1,8 @@
 """Keys: which ones the source has lost, and which ones the log lacks.
 
-Both sides count and sum the keys of each bucket where they are; only buckets that
-differ send their keys. What is found is then true in the snapshot of the
+Both sides count the keys of each bucket and sum their hashes where they are; only
+buckets that differ send their keys. (Sums of the keys themselves would be equal where
+(1, 2) takes the place of (8, 1).) What is found is then true in the snapshot of the
 extraction, whatever the buckets said a moment before.
 """
 
@@ -21,8 +22,8 @@ from ingest.templates import render
 
 BUCKETS = 4096
 MOST_RANGES = 32
-# Small enough that the square of a key's remainder is no large number.
-_PRIME = 65521
+# Hexadecimal digits of a key's hash: as many as a signed number of 64 bits holds.
+_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,24 @@ def differing(
         return live, [KeyRange()]
     width = _width(engine, table)
     names = [f"cast({backticked(c.source_name)} as decimal(20))" for c in table.key]
-    here = _sums(names, f"{names[0]} div {width}", source.named(table), "char")
+    here = render(
+        "bucket_sums",
+        bucket=f"{names[0]} div {width}",
+        hashes="cast(conv(left(sha2(concat_ws(',', "
+        f"{', '.join(names)}), 256), {_DIGITS}), 16, 10) as decimal(20))",
+        rows=source.named(table),
+        text="char",
+    )
     names = [f"{quoted(c.name)}::numeric" for c in table.key]
-    live = bronze_log.live_rows(table, through, bronze_log.key(table))
-    bucket = f"div({names[0]}, {width})::bigint"
-    there = _sums(names, bucket, f"({live}) as live", "text")
+    there = render(
+        "bucket_sums",
+        bucket=f"div({names[0]}, {width})::bigint",
+        hashes="('x' || left(encode(sha256(convert_to(concat_ws(',', "
+        f"{', '.join(names)}), 'UTF8')), 'hex'), {_DIGITS}))"
+        f"::bit({4 * _DIGITS})::bigint",
+        rows=f"({bronze_log.live_rows(table, through, bronze_log.key(table))}) as live",
+        text="text",
+    )
     engine.execute(render("buckets", here=asked(here), there=there))
     live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
     rows = engine.execute(
@@ -99,13 +113,6 @@ def _is_whole(column: Column) -> bool:
     """Whether the column holds whole numbers; the largest ones are decimals."""
     kind = column.type.name
     return kind in ("integer", "bigint") or kind.replace(" ", "") == "decimal(20,0)"
-
-
-def _sums(keys: list[str], bucket: str, rows: str, text: str) -> str:
-    """SQL for what the keys of each bucket of some rows come to, on either server."""
-    return render(
-        "bucket_sums", keys=keys, bucket=bucket, rows=rows, text=text, prime=_PRIME
-    )
 
 
 def _ranges(buckets: list[int], width: int) -> list[KeyRange]:

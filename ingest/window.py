@@ -121,8 +121,8 @@ def predicate(
         if batch.window_high is None:
             return "false"
         parts.append(f"{column} <= timestamp {literal(batch.window_high)}")
-        if start is not None:
-            parts.append(f"{column} > timestamp {literal(start)}")
+        if start is not None:  # rows of one moment may be committed one after another
+            parts.append(f"{column} >= timestamp {literal(start)}")
     else:
         parts.append(f"{column} >= timestamp {literal(start)}")
         parts.append(f"{column} < timestamp {literal(end)}")
@@ -134,20 +134,21 @@ def bounds(
 ) -> tuple[dt.datetime | None, dt.datetime | None]:
     """From where to where the batch reads, as the source writes it.
 
-    A window's start is not in it and its end is; of a range that was asked for,
-    it is the other way round.
+    Both are in a window; the end of a range that was asked for is not.
     """
     if batch.kind != "window":
         return batch.range_start, batch.range_end
     low = batch.window_low
     if low is None:
         return None, batch.window_high
-    start = low - dt.timedelta(minutes=table.options.overlap_minutes)
-    start -= clock.went_back(low, table.clock)
-    if days := table.options.late_days:
-        midnight = dt.datetime.combine(low.date(), dt.time())
-        late = midnight - dt.timedelta(days=days, microseconds=1)
-        start = min(start, late)
+    try:
+        start = low - dt.timedelta(minutes=table.options.overlap_minutes)
+        start -= clock.went_back(low, table.clock)
+        if days := table.options.late_days:
+            midnight = dt.datetime.combine(low.date(), dt.time())
+            start = min(start, midnight - dt.timedelta(days=days))
+    except OverflowError:  # there is no time before the year 1
+        return None, batch.window_high
     return start, batch.window_high
 
 

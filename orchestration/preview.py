@@ -100,7 +100,7 @@ def _preview(
 def show(previews: Sequence[Preview], console: Console) -> None:
     """Print the previews as one table with its totals."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    for name in ("table", "reads", "after", "up to"):
+    for name in ("table", "reads", "from", "up to"):
         grid.add_column(name, no_wrap=True)
     for name in ("rows", "MB", "seconds"):
         grid.add_column(name, justify="right", no_wrap=True)

@@ -24,13 +24,13 @@ from (
         end as _reason,
         {{ watermark ~ ' is null' if watermark else 'false' }} as _timeless,
         {%- if table.options.soft_delete_column %}
+        {%- set flag = table.options.soft_delete_column | quoted %}
+        {%- set said = "coalesce(try_cast(" ~ flag ~ " as varchar), '')" %}
+        -- A number may be written 0.0.
         case
-            when coalesce(
-                try_cast({{ table.options.soft_delete_column | quoted }} as varchar),
-                '0'
-            ) not in ('0', 'false')
-                then 'D'
-            else 'U'
+            when {{ said }} in ('', 'false') or try_cast({{ said }} as double) = 0
+                then 'U'
+            else 'D'
         end as _op,
         {%- else %}
         'U' as _op,

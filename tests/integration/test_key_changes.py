@@ -1,4 +1,7 @@
-"""A source whose keys change: told before a row overwrites another, and a way out."""
+"""A source whose keys change: told before a row overwrites another, and a way out.
+
+Keys that take the place of others are neither lost nor kept.
+"""
 
 from dataclasses import dataclass
 
@@ -170,3 +173,41 @@ def test_a_key_that_the_source_no_longer_keeps_unique(foreign: Foreign) -> None:
         in (told["index_goes"])
     )
     assert prices(foreign, "index_goes") == before
+
+
+# Keys, and others as many that take their place: of the same sum, and of the same sum
+# of squares, in one bucket of the key scan.
+PLACES = {
+    "pairs": (["8, 1", "90, 1"], ["1, 2", "83, 2"]),
+    "swapped": (["7, 1", "9, 2"], ["7, 2", "9, 1"]),
+    "triples": (["10, 0", "14, 0", "15, 0"], ["11, 0", "12, 0", "16, 0"]),
+    "far": (["1000, 0", "2000, 0"], ["66521, 0", "657210, 0"]),
+}
+
+
+def test_keys_that_take_the_place_of_others(foreign: Foreign) -> None:
+    ends = {name: ["0, 0", "400000, 0"] for name in PLACES}
+    ends["far"][1] = "4000000000000, 0"
+    foreign.create("places")
+    for name, (before, _) in PLACES.items():
+        keys = "), (".join([*ends[name], *before])
+        create = f"create table {name} (a bigint, b int, {TIME} default '2026-11-01', "
+        foreign.ask(
+            "places",
+            f"{create} primary key (a, b))",
+            f"insert into {name} (a, b) values ({keys})",
+        )
+    foreign.discover("places")
+    assert foreign.run(with_build=False).state == "done"
+    for name, (before, after) in PLACES.items():
+        foreign.ask(
+            "places",
+            f"delete from {name} where (a, b) in (({'), ('.join(before)}))",
+            f"insert into {name} (a, b, updated_at) values "
+            + ", ".join(f"({key}, '2020-01-01')" for key in after),
+        )
+    result = foreign.run(with_build=False)
+    assert result.state == "done"
+    assert {o.table.name: o.batches[-1].rows_deleted for o in result.outcomes} == {
+        name: len(before) for name, (before, _) in PLACES.items()
+    }

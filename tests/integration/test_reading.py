@@ -13,6 +13,28 @@ pytestmark = pytest.mark.long
 
 LEVELS = ("READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE")
 
+# What a server's session may begin with, that changes what is read in it.
+DEFAULTS = {
+    "sql_mode": "PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES,NO_BACKSLASH_ESCAPES",
+    "sql_select_limit": 2,
+    "completion_type": "RELEASE",
+}
+
+
+@contextmanager
+def defaults(foreign: Foreign) -> Iterator[None]:
+    """New connections begin with DEFAULTS."""
+    asked = ", ".join(f"@@global.{name}" for name in DEFAULTS)
+    (before,) = foreign.ask("", f"select {asked}")
+    with foreign.asking() as cursor:
+        try:
+            for name, value in DEFAULTS.items():
+                cursor.execute(f"set global {name} = %s", (value,))
+            yield
+        finally:
+            for name, value in zip(DEFAULTS, before, strict=True):
+                cursor.execute(f"set global {name} = %s", (value,))
+
 
 @contextmanager
 def isolated(foreign: Foreign, level: str) -> Iterator[None]:
@@ -66,6 +88,39 @@ def test_one_moment_whatever_the_servers_default(foreign: Foreign, level: str) -
             batch = result.outcomes[0].batches[-1]
             assert batch.source_rows == batch.rows_read
             assert result.state == "done", result.outcomes[0].error
+
+
+def test_what_sessions_begin_with_changes_no_value(foreign: Foreign) -> None:
+    """Neither what is read nor, where the keys are compared, what is deleted."""
+    names = "abcdefg"
+    foreign.create(
+        "begun",
+        "create table padded (name char(9) primary key, note char(9), "
+        "updated_at datetime not null default '2026-11-01')",
+        "create table numbered (id int primary key, note char(9), "
+        "updated_at datetime not null default '2026-11-01')",
+        "create table whole (note char(9))",
+        *(f"insert into padded (name, note) values ('{n}', '\\\\')" for n in names),
+        *(f"insert into numbered (id, note) values ({n}, 'x')" for n in range(7)),
+        *(f"insert into whole values ('{n}')" for n in names),
+    )
+    foreign.discover("begun")
+    assert foreign.run(with_build=False).state == "done"
+    foreign.ask(
+        "begun",
+        "delete from padded where name = 'b'",
+        "delete from numbered where id = 2",
+        "update padded set note = 'y', updated_at = '2026-11-02' where name = 'c'",
+        "insert into padded values ('h', 'z', '2020-11-02')",
+        "insert into whole values ('h')",
+    )
+    why = "the sessions that compare begin with that, too"
+    with defaults(foreign), foreign.knowingly_different(why):
+        result = foreign.run(with_build=False)
+    assert result.state == "done"
+    deleted = {o.table.name: o.batches[-1].rows_deleted for o in result.outcomes}
+    assert deleted == {"padded": 1, "numbered": 1, "whole": 0}
+    foreign.assert_as_sources(in_log=True)
 
 
 @pytest.mark.parametrize("null_watermark", ["load", "reject"])
@@ -126,9 +181,9 @@ def test_times_that_are_none(
         assert result.state == "done"
 
 
-@pytest.mark.parametrize("newest", ["0000-00-00", "2026-05-00"])
+@pytest.mark.parametrize("newest", ["0000-00-00", "2026-05-00", "0001-01-01"])
 def test_the_newest_time_may_be_none(foreign: Foreign, newest: str) -> None:
-    """A table's largest watermark is a date that is none; others may be there."""
+    """A table's largest watermark is a date that is none, or the first there is."""
     columns = "(id int primary key, updated_at datetime not null)"
     foreign.create(
         "newest",

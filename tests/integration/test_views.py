@@ -173,6 +173,6 @@ def test_views_that_show_a_removed_column_keep_what_they_show(
         assert standing.run().state == "done"
     assert standing.query("select * from ours.scd2_above") == [(1, 4)]
     assert not [n for n in _relations(standing) if "backup" in n or "_replaced" in n]
-    assert not standing.query(
-        "select 1 from pg_attribute where attname like '\\_removed\\_%'"
-    )
+    # What our test above found wrong is kept beside it, with the columns of then.
+    stored = standing.relation("silver", "scd2_things_history")[0]
+    assert not [name for name in stored if name.startswith("_removed_")]

@@ -13,11 +13,12 @@ import pytest
 
 from ingest import clock, settings
 from ingest.errors import ConfigurationError
-from ingest.seed import options, types
+from ingest.seed import metadata, options, types
 from ingest.seed.metadata import Source
 from ingest.seed.options import DEFAULTS
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
+from ingest.standardise import canonical
 from tests.clone import REPOSITORY
 
 SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "commerce", "The shop")
@@ -214,6 +215,18 @@ def test_a_wall_clock_s_time_is_an_instant(wall: str, observed: str) -> None:
         sql = clock.effective("wall", "Europe/Berlin", f"timestamp '{observed}'")
         found = engine.execute(f"select {sql} from (select timestamp '{wall}' as wall)")
         assert found.fetchall() == [(datetime.fromisoformat(MOMENTS[wall, observed]),)]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("wall", [datetime.min, datetime.max])
+def test_the_first_and_the_last_time_are_instants_of_their_years(
+    zone: str, wall: datetime
+) -> None:
+    with duckdb.connect() as engine:
+        sql = clock.effective("wall", zone, "timestamp '2026-11-30'")
+        found = engine.execute(f"select {sql} from (select timestamp '{wall}' as wall)")
+        ((instant,),) = found.fetchall()
+    assert abs(instant - wall) < timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -518,3 +531,36 @@ def test_types_are_comparable_where_both_warehouses_can(
 @pytest.mark.parametrize(("old", "new"), WIDER)
 def test_a_type_widens_when_no_value_and_no_text_changes(old: str, new: str) -> None:
     assert types.widens(old, new) == WIDER[old, new]
+
+
+# A mark of deleted rows in the types that it may have, and what it says.
+MARKS = {
+    "null": "U",
+    "0": "U",
+    "1": "D",
+    "0.0::decimal(3,1)": "U",
+    "0.5::decimal(3,1)": "D",
+    "0::double": "U",
+    "-0.0::double": "U",
+    "1e-300::double": "D",
+    "false": "U",
+    "true": "D",
+    "''": "U",
+    "'0'": "U",
+    "'N'": "D",
+    "timestamp '0001-01-01'": "D",
+    "date '2026-11-30'": "D",
+}
+
+
+@pytest.mark.parametrize(("mark", "operation"), MARKS.items())
+def test_a_mark_of_any_type_deletes_its_row_or_not(mark: str, operation: str) -> None:
+    (table,) = (t for t in metadata.load(REPOSITORY) if t.id == "shop.customers")
+    flag = table.options.soft_delete_column
+    columns = ", ".join(
+        f"{mark if c.source_name == flag else 'null'} as {c.source_name}"
+        for c in table.columns
+    )
+    with duckdb.connect() as engine:
+        canonical(engine, table, f"select {columns}", datetime(2026, 11, 30), 1)
+        assert engine.execute("select _op from typed").fetchall() == [(operation,)]

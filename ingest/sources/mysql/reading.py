@@ -21,7 +21,7 @@ from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
-from ingest.sources.mysql.source import named
+from ingest.sources.mysql.source import SESSION, named
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
@@ -40,6 +40,7 @@ def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """
     engine.execute("begin")
     for statement in (
+        SESSION,
         # Else MySQL keeps the isolation of the transaction that this one ends.
         "commit",
         "set session transaction isolation level repeatable read",

@@ -19,6 +19,11 @@ from ingest.errors import SeedbedError, ServiceError
 from ingest.seed.metadata import Source, Table
 from ingest.settings import SourceUrl
 
+# A session's own settings in place of the server's defaults, which may pad texts with
+# blanks, end each answer after so many rows, or let go of the session at a commit.
+SESSION = (
+    "set sql_mode = '', sql_select_limit = 18446744073709551615, completion_type = 0"
+)
 # Errors of the server whose cause the person can mend, by code.
 _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
 
@@ -41,7 +46,7 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
             write_timeout=silence,
             autocommit=True,
             # The server shows a TIMESTAMP on the session's clock.
-            init_command="set time_zone = '+00:00'",
+            init_command=f"{SESSION}, time_zone = '+00:00'",
             ssl=_tls(url),
             ssl_disabled=url.ssl_mode == "disabled",
         )
@@ -148,16 +153,28 @@ def present(engine: duckdb.DuckDBPyConnection, table: Table) -> dt.datetime:
 
 
 def _seconds_behind(cursor: Cursor) -> int:
-    """How far a replica is behind; 0 for a server that is none or doesn't say."""
-    try:
-        cursor.execute("show replica status")
-    except pymysql.err.MySQLError:
-        return 0  # an old server, or a user who may not ask
-    row = cursor.fetchone()
-    names = [column[0] for column in cursor.description or ()]
-    status = dict(zip(names, row or (), strict=False))
-    behind = status.get("Seconds_Behind_Master", status.get("Seconds_Behind_Source"))
-    return int(behind or 0)
+    """How far a replica is behind, by the farthest of those that it follows.
+
+    0 for a server that follows none or doesn't say.
+    """
+    # The second one names one of them only on MariaDB, which alone knows the first.
+    for statement in ("show all replicas status", "show replica status"):
+        try:
+            cursor.execute(statement)
+        except pymysql.err.MySQLError:
+            continue  # another or an old server, or a user who may not ask
+        names = [column[0] for column in cursor.description or ()]
+        told = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return max(
+            (
+                int(seconds or 0)
+                for status in told
+                for name, seconds in status.items()
+                if name in ("Seconds_Behind_Master", "Seconds_Behind_Source")
+            ),
+            default=0,
+        )
+    return 0
 
 
 def size(table: Table, where: str) -> tuple[int, int]:
