@@ -17,8 +17,6 @@ from typing import Any
 
 import pytest
 
-from ingest import settings
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 _context = multiprocessing.get_context("forkserver")
 
@@ -86,7 +84,7 @@ def _seedbed(
     os.environ.update(env)
     os.chdir(root)
     for module in list(sys.modules.values()):
-        if getattr(module, "ROOT", None) == settings.ROOT:
+        if getattr(module, "ROOT", None) == REPOSITORY:
             vars(module)["ROOT"] = root
     build.NEVER = f"{build.NEVER} {left_out}".strip()
     sys.argv = ["seedbed", *words]
