@@ -1,6 +1,6 @@
-"""Locks that nobody can take but who may write the control tables.
+"""Locks that only those can take who may write the control tables.
 
-An advisory lock is anybody's who may log in, and would let a reader stop all work. A
+An advisory lock is open to every user who may log in: a reader could stop all work. A
 lock here is a row of `audit.lock` with the session that took it, and is held for as
 long as that session lives. So a killed run leaves none behind, and no transaction
 stays open for it.
@@ -15,11 +15,13 @@ from typing import Any
 import psycopg
 
 from ingest import settings
+from ingest.statements import Statements
 
 Connection = psycopg.Connection[Any]
 
-# What a session of ours waits for at most, unless it is asked to be impatient.
+# Of the warehouse's message, which DuckDB passes on as a text.
 _TIME_OUT = "lock timeout"
+_SQL = Statements(__file__)
 
 
 def take(connection: Connection, name: str) -> bool:
@@ -27,97 +29,46 @@ def take(connection: Connection, name: str) -> bool:
 
     Outside of any transaction: it would see the sessions as they were at its start.
     """
-    pid, start = connection.execute(
-        "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()"
-    ).fetchone() or (None, None)
-    # Of two that want it, the second looks when the first has committed.
-    row = connection.execute(
-        "insert into audit.lock as held (name, pid, session_start) "
-        "values (%s, %s, %s) on conflict (name) do update "
-        "set pid = excluded.pid, session_start = excluded.session_start, "
-        "taken_at = clock_timestamp() "
-        "where (held.pid, held.session_start) = (excluded.pid, excluded.session_start) "
-        "or not audit.is_alive(held.pid, held.session_start) returning true",
-        (name, pid, start),
-    ).fetchone()
-    return row is not None
+    pid, start = _SQL.run(connection, "session").fetchone() or (None, None)
+    taken = _SQL.run(connection, "take", name=name, pid=pid, start=start)
+    return taken.fetchone() is not None
 
 
 def give_back(connection: Connection, name: str) -> None:
     """Give back a lock that the session holds; with the session it is free as well."""
     with suppress(psycopg.Error):
-        connection.execute(
-            "delete from audit.lock where name = %s and pid = pg_backend_pid()",
-            (name,),
-        )
+        _SQL.run(connection, "give_back", name=name)
 
 
 def forget(connection: Connection, name: str) -> None:
-    """Forget a lock that nobody will want again, whoever held it."""
-    connection.execute("delete from audit.lock where name = %s", (name,))
+    """Forget a lock that no session will want again, whoever held it."""
+    _SQL.run(connection, "forget", name=name)
 
 
 def holder(connection: Connection, name: str) -> str:
-    """Who holds the lock, in words; empty where nobody does."""
-    rows = connection.execute(
-        "select pid, taken_at at time zone 'utc' from audit.lock "
-        "where name = %s and audit.is_alive(pid, session_start)",
-        (name,),
-    ).fetchall()
+    """Who holds the lock, in words; empty where it is free."""
+    rows = _SQL.run(connection, "holder", name=name)
     return "".join(f"pid {pid} since {since:%H:%M:%S} UTC" for pid, since in rows)
 
 
 def serialize(connection: Connection, name: str) -> None:
     """Let one transaction at a time pass, until it ends."""
-    connection.execute(
-        "insert into audit.lock (name) values (%s) on conflict do nothing", (name,)
-    )
-    connection.execute("select from audit.lock where name = %s for update", (name,))
-
-
-# Those that stand in the way of a writer first; a reader stands in that of a change.
-_HOLDERS = """
-select
-    session.pid,
-    session.usename,
-    coalesce(session.application_name, ''),
-    session.xact_start at time zone 'utc',
-    array_agg(
-        distinct lock.relation::regclass::text
-        order by lock.relation::regclass::text
-    ),
-    bool_or(lock.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
-from pg_locks as lock
-inner join pg_class on pg_class.oid = lock.relation
-inner join pg_stat_activity as session on session.pid = lock.pid
-where
-    lock.granted
-    and lock.database = (
-        select oid from pg_database where datname = current_database()
-    )
-    and pg_class.relkind in ('r', 'p', 'v', 'm')
-    and pg_class.relnamespace::regnamespace::text = any(%(schemas)s)
-    and session.application_name <> %(own)s
-    and session.pid <> pg_backend_pid()
-    and session.state is distinct from 'idle'
-group by 1, 2, 3, 4
-order by 6 desc, 4 asc
-"""
+    _SQL.run(connection, "offer", name=name)
+    _SQL.run(connection, "serialize", name=name)
 
 
 def is_time_out(error: BaseException) -> bool:
-    """Whether the warehouse gave up waiting for a lock; DuckDB hands on its text."""
+    """Whether the warehouse gave up waiting for a lock."""
     return isinstance(error, psycopg.errors.LockNotAvailable) or _TIME_OUT in str(error)
 
 
 def held_by(connection: Connection, schemas: Sequence[str]) -> str:
-    """Who holds locks on relations of the schemas, and how to end it; '' if nobody.
+    """Who holds locks on relations of the schemas, and how to end it; '' if none.
 
-    Asked after a time-out, who holds one then.
+    Asked after a time-out: those that hold one then.
     """
-    rows = connection.execute(
-        _HOLDERS, {"schemas": [*schemas], "own": settings.APPLICATION}
-    ).fetchall()
+    own = settings.APPLICATION
+    rows = _SQL.run(connection, "holders", schemas=[*schemas], own=own).fetchall()
     if any(is_strong for *_, is_strong in rows):
         rows = [row for row in rows if row[-1]]
     if not rows:

@@ -12,7 +12,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psycopg import sql
+
 from ingest import runlog, settings
+from ingest.statements import Statements
 
 if TYPE_CHECKING:
     from ingest.control import Connection
@@ -25,16 +28,17 @@ CACHES = ("lake", "spill", "tmp")
 DETAIL_DAYS = 400
 DETAIL_RUNS = 100
 DETAILS = "dq_result ledger model_run probe quality_score run_table step".split()
+_SQL = Statements(__file__)
 
 
 def after_run(connection: Connection) -> None:
-    """Delete what is older than it is kept; no fault of this is one of the run."""
+    """Delete what is older than it is kept; a failure of this is none of the run."""
     try:
         caches(settings.ROOT / ".seedbed")
         details(connection)
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        runlog.write("tidy.failed", level="error", error=told)
+        said = f"{type(error).__name__}: {error}"
+        runlog.write("tidy.failed", level="error", error=said)
 
 
 def caches(home: Path) -> None:
@@ -46,7 +50,7 @@ def caches(home: Path) -> None:
                 with contextlib.suppress(OSError):  # or it has just gone
                     if file.lstat().st_mtime < before:
                         drop(file)
-            # Its date is in no new batch's path, so that nobody is about to use it.
+            # Its date is in no new batch's path, so nothing is about to use it.
             with contextlib.suppress(OSError):
                 if "ingestion_date=" in top and os.stat(top).st_mtime < before:
                     os.rmdir(top)
@@ -64,16 +68,15 @@ def drop(file: Path) -> None:
 def details(connection: Connection) -> None:
     """Delete what was seen of old runs, and alerts that were closed as long ago."""
     for table in DETAILS:
-        connection.execute(
-            f"delete from audit.{table} where run_id in (select run_id from "
-            "(select run_id, ended_at from audit.run order by started_at desc "
-            "offset %s) as older "
-            "where ended_at < clock_timestamp() - make_interval(days => %s))",
-            (DETAIL_RUNS, DETAIL_DAYS),
-        )
+        _delete(connection, "of_old_runs", table, runs=DETAIL_RUNS, days=DETAIL_DAYS)
     for table, over in (("alert", "closed_at"), ("delivery", "sent_at")):
-        connection.execute(
-            f"delete from audit.{table} "
-            f"where {over} < clock_timestamp() - make_interval(days => %s)",
-            (DETAIL_DAYS,),
-        )
+        _delete(connection, "of_old_days", table, over, days=DETAIL_DAYS)
+
+
+def _delete(
+    connection: Connection, name: str, table: str, over: str = "", **values: int
+) -> None:
+    query = sql.SQL(_SQL.texts[name]).format(
+        table=sql.Identifier("audit", table), over=sql.Identifier(over)
+    )
+    connection.execute(query, values)

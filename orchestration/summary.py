@@ -153,7 +153,7 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
             f"there is no run {run_id!r}; `./seedbed status` shows the newest one's id."
         )
     if run is None:
-        raise SeedbedError(control.NO_RUN)
+        raise SeedbedError(*control.NO_RUN)
     with connection.cursor(row_factory=class_row(Line)) as cursor:
         lines = cursor.execute(_LINES, {"run_id": run["run_id"]}).fetchall()
     with connection.cursor(row_factory=dict_row) as cursor:

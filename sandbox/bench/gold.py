@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from ingest import load, settings
+from ingest import control, load, settings
 from ingest.control import Connection
 from ingest.seed import metadata
 from sandbox.bench import HOME, Dbt, Goal, Report, Timed, release, servers
@@ -77,7 +77,7 @@ def _measure(
     report(f"{days} days: filling the logs with {days * orders:,} orders")
     for schema in ("bronze", "staging", "silver", "gold", "work", "audit"):
         connection.execute(f"drop schema if exists {schema} cascade")
-    connection.execute((settings.ROOT / "ingest" / "audit.sql").read_text("utf-8"))
+    control.prepare(connection)
     tables = metadata.enabled(metadata.load(settings.ROOT))
     names = [table.id for table in tables]
     for table in tables:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from ingest import load, settings
+from ingest import control, load, settings
 from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.seed import metadata
@@ -178,7 +178,7 @@ class _Bench:
         """The log, and the tables as they are before the change."""
         for schema in ("bench", "bronze", "staging", "silver", "audit"):
             self._execute(f"drop schema if exists {schema} cascade")
-        self._execute((settings.ROOT / "ingest" / "audit.sql").read_text())
+        control.prepare(self.connection)
         self._execute("create schema bench")
         (table,) = metadata.load(self.project)
         load.prepare(self.connection, table)

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from ingest import control, locks
-from ingest.errors import ConfigurationError, ServiceError
 from orchestration import preview
 from orchestration.watch import metrics
 from tests.clone import Clone, neutral_environment
@@ -93,65 +92,6 @@ def test_a_lock_is_held_by_one_session_for_as_long_as_it_lives(built: Clone) -> 
         assert sum(wins) == 1
 
 
-def test_control_tables_that_are_as_they_should_be_are_left_alone(
-    built: Clone,
-) -> None:
-    query = (
-        "select oid, relname, xmin::text from pg_class "
-        "where relnamespace = 'audit'::regnamespace order by 1"
-    )
-    before = built.query(query)
-    with built.connect() as other, built.inside(PGOPTIONS="-c lock_timeout=200ms"):
-        other.autocommit = False
-        for (name,) in built.query(
-            "select relname from pg_class where relkind in ('r', 'v') "
-            "and relnamespace = 'audit'::regnamespace"
-        ):
-            other.execute(f"select from audit.{name} limit 1")
-        with control.connect() as connection:
-            control.prepare(connection)
-            control.look(connection)
-    assert built.query(query) == before
-
-
-def test_whoever_locks_what_has_to_be_altered_is_named(built: Clone) -> None:
-    built.query("update audit.schema_version set version = version - 1")
-    try:
-        with built.connect() as other, built.inside(PGOPTIONS="-c lock_timeout=1s"):
-            other.autocommit = False
-            other.execute("select from audit.batch limit 1")
-            with control.connect() as connection:
-                assert "up to date" in str(_raised(control.Unready, connection))
-                with pytest.raises(ServiceError) as told:
-                    control.prepare(connection)
-                pid = other.info.backend_pid
-                assert f"audit.batch by seedbed, pid {pid} since" in str(told.value)
-                assert f"pg_terminate_backend({pid})" in str(told.value)
-                # The exporter alters nothing, and the warehouse does answer.
-                assert "seedbed_up 1.0" in metrics.text()
-        with built.inside(), control.connect() as connection:
-            control.prepare(connection)
-            control.look(connection)
-            connection.execute("update audit.schema_version set version = 99")
-            newer = _raised(ConfigurationError, connection)
-            assert "made by a newer Seedbed" in str(newer)
-            with pytest.raises(ConfigurationError):
-                control.prepare(connection)
-        done = built.cli("status")
-        assert done.returncode == 2
-        assert "update this project" in " ".join(done.stderr.split())
-    finally:
-        built.query("delete from audit.schema_version")
-        with built.inside(), control.connect() as connection:
-            control.prepare(connection)
-
-
-def _raised(kind: type[Exception], connection: control.Connection) -> Exception:
-    with pytest.raises(kind) as told:
-        control.look(connection)
-    return told.value
-
-
 def test_before_the_first_run_there_is_a_plan_and_nothing_is_made(
     stack: Clone, built: Clone
 ) -> None:
@@ -163,37 +103,11 @@ def test_before_the_first_run_there_is_a_plan_and_nothing_is_made(
         assert (found.what, found.error) == ("first load", None)
         assert found.rows > 0
         assert "seedbed_up 1.0" in metrics.text()
-        assert "no run yet" in str(_raised(control.Unready, connection))
+        with pytest.raises(control.Unready, match="no run yet"):
+            control.look(connection)
         assert not connection.execute("select to_regnamespace('audit')").fetchall()[0][
             0
         ]
-
-
-def test_two_first_runs_at_once_make_the_control_tables_once(built: Clone) -> None:
-    with built.connect("postgres") as server:
-        server.execute("drop database if exists untouched")
-        server.execute("create database untouched")
-    faults: list[BaseException] = []
-    start = threading.Barrier(4)
-
-    def first() -> None:
-        try:
-            with control.connect() as connection:
-                start.wait()
-                control.prepare(connection)
-        except BaseException as error:
-            faults.append(error)
-
-    with built.inside(PGDATABASE="untouched"):
-        threads = [threading.Thread(target=first) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert faults == []
-        with control.connect() as connection:
-            rows = connection.execute("select version from audit.schema_version")
-            assert len(rows.fetchall()) == 1
 
 
 WAITING = """

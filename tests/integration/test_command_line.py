@@ -129,7 +129,7 @@ def test_plan_tells_what_the_next_run_reads(day_2_due: Clone) -> None:
 def test_status_before_any_run_says_what_to_type(fresh: Clone) -> None:
     done = fresh.cli("status")
     assert done.returncode == 1
-    assert "there has been no run yet; type `./seedbed run`" in done.stderr
+    assert "there has been no run yet.\nhint: Type `./seedbed run`" in done.stderr
 
 
 @pytest.mark.long

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from ingest import control
 from ingest.bronze_log import latest_rows
 from ingest.seed.metadata import Column, Source, Table
 from ingest.seed.options import DEFAULTS
@@ -324,7 +325,7 @@ class Log:
         """Forget everything."""
         for schema in ("bronze", "audit", "models"):
             self.connection.execute(f"drop schema if exists {schema} cascade")
-        self.connection.execute((ROOT / "ingest/audit.sql").read_text())
+        control.prepare(self.connection)
         self.connection.execute(
             "create table bronze.test__things (case_id text, key_id text, "
             "tracked text, untracked integer, _op text, _source_ts timestamp, "

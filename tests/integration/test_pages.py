@@ -239,7 +239,7 @@ def test_a_run_that_only_looked_is_not_the_one_to_report(day_4: Clone) -> None:
 def test_without_a_run_a_report_says_what_to_type(fresh: Clone) -> None:
     told = fresh.cli("report")
     assert told.returncode == 1
-    assert "there has been no run yet; type `./seedbed run`" in told.stderr
+    assert "there has been no run yet.\nhint: Type `./seedbed run`" in told.stderr
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,10 @@ import pytest
 from psycopg import sql
 
 from gx import profile
+from ingest import control
 from ingest.seed import metadata
 from orchestration import build
-from tests.clone import REPOSITORY, Clone, seed
+from tests.clone import Clone, seed
 from tests.conftest import Played
 from tests.foreign import Foreign
 
@@ -124,7 +125,7 @@ class Past:
         self.connection = connection
         self.through = 0
         connection.execute("drop schema if exists audit cascade")
-        connection.execute((REPOSITORY / "ingest" / "audit.sql").read_text())
+        control.prepare(connection)
         connection.execute("insert into audit.run (run_id, command) values ('1', 'x')")
 
     def add(

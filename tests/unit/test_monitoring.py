@@ -239,9 +239,8 @@ def test_each_alert_has_a_runbook_that_names_it(name: str) -> None:
 
 
 def test_each_kind_of_alert_of_the_control_tables_has_a_runbook() -> None:
-    script = (REPOSITORY / "ingest" / "audit.sql").read_text()
-    function = script[script.index("audit.refresh_alerts()\nreturns") :]
-    kinds = {*re.findall(r"'(\w+_(?:blocked|failed|stale|missed))'", function)}
+    view = REPOSITORY / "ingest/control/derived/alert_due.sql"
+    kinds = {*re.findall(r"'(\w+_(?:blocked|failed|stale|missed))'", view.read_text())}
     assert kinds == {"table_blocked", "run_failed", "table_stale", "deadline_missed"}
     for kind in kinds:
         page = RUNBOOKS / f"{kind.replace('_', '-')}.md"

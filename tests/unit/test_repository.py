@@ -32,7 +32,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         "mypy --strict",
         "sqlfluff lint models analyses tests/data",
         "sqlfluff lint --templater placeholder --config orchestration/.sqlfluff "
-        "gx orchestration",
+        "gx ingest orchestration",
         "python -m orchestration generate --check",
     ],
 )
@@ -40,6 +40,14 @@ def test_nothing_to_complain_about(command: str) -> None:
     tool, *arguments = command.split()
     done = run(str(TOOLS / tool), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_statement_beside_a_module_is_run_by_it() -> None:
+    for path in (p for folder in CODE for p in (ROOT / folder).rglob("*.sql")):
+        names = re.findall(r"^-- name: (\w+)$", path.read_text(), re.MULTILINE)
+        code = path.with_suffix(".py").read_text() if names else ""
+        assert [n for n in names if f'"{n}"' not in code] == [], path
+        assert len({*names}) == len(names), path
 
 
 def _macros_in(path: Path) -> list[str]:

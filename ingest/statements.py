@@ -1,0 +1,52 @@
+"""Statements of SQL in a file beside their module, each below a line with its name.
+
+`runs.sql` beside `runs.py` has the statements that `Statements(__file__)` of that
+module runs. Values are sent apart from the text, as `%(name)s`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+Row = TypeVar("Row")
+Connection = psycopg.Connection[Any]
+
+
+class Statements:
+    """The statements of a module, by the names that `-- name:` lines give them."""
+
+    def __init__(self, module: str) -> None:
+        text = Path(module).with_suffix(".sql").read_text(encoding="utf-8")
+        _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
+        self.texts = dict(zip(parts[::2], parts[1::2], strict=True))
+
+    def run(
+        self, connection: Connection, name: str, /, **values: object
+    ) -> psycopg.Cursor[Any]:
+        """Run a statement; several at once where they take no values."""
+        return connection.execute(self.texts[name], values or None)
+
+    def value(self, connection: Connection, name: str, /, **values: object) -> Any:
+        """The first value of the one row that a statement returns."""
+        row = self.run(connection, name, **values).fetchone()
+        assert row is not None
+        return row[0]
+
+    def rows(
+        self, connection: Connection, kind: type[Row], name: str, /, **values: object
+    ) -> list[Row]:
+        """The rows that a statement returns, as objects of a dataclass."""
+        with connection.cursor(row_factory=class_row(kind)) as cursor:
+            return cursor.execute(self.texts[name], values).fetchall()
+
+    def dicts(
+        self, connection: Connection, name: str, /, **values: object
+    ) -> list[dict[str, Any]]:
+        """The rows that a statement returns, by the names of their columns."""
+        with connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(self.texts[name], values).fetchall()
