@@ -97,17 +97,17 @@ def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
     try:
         reply = process.ask(request, settings.gate_seconds())
     except GateError as error:
-        raise GateError(_told(table, batch, str(error))) from error
+        raise _failed(table, batch, str(error)) from error
     if reply.get("error"):
-        raise GateError(_told(table, batch, reply["error"]))
+        raise _failed(table, batch, reply["error"])
     return reply
 
 
-def _told(table: Table, batch: Batch, why: str) -> str:
-    return (
+def _failed(table: Table, batch: Batch, why: str) -> GateError:
+    return GateError(
         f"{table.id}: the gate could not check batch {batch.batch_id}: {why}. The "
-        "batch stays loaded and nothing downstream reads it; `./seedbed run` checks "
-        "it again."
+        "batch stays loaded and nothing downstream reads it.",
+        "Run `./seedbed run`, which checks it again.",
     )
 
 
@@ -147,8 +147,8 @@ def _each(
             rows = nulls[rule.column]
             found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
     if all(told["passed"] for told in found.values()):
-        why = f"it finds {name} wrong, and no column that is"
-        raise GateError(_told(table, batch, why))
+        why = f"expectation {name} failed, and each of its columns passes"
+        raise _failed(table, batch, why)
     return found
 
 
@@ -165,8 +165,8 @@ def _results(
         if told["error"] and is_in_shape:
             raise GateError(
                 f"{table.id}: the gate could not check {one.rule_id}: {told['error']}. "
-                "The batch stays loaded and nothing downstream reads it; mend the rule "
-                "in seeds/metadata/rules.csv, or run again."
+                "The batch stays loaded and nothing downstream reads it.",
+                "Correct the rule in seeds/metadata/rules.csv, then run again.",
             )
         rows = told.get("failing")
         observed = ""

@@ -93,7 +93,7 @@ class _Process:
             self.program.wait(5)
         code = self.program.returncode
         how = f"signal {-code}" if code is not None and code < 0 else f"exit {code}"
-        return f"the process of the gate ended ({how}); {self.log} has its last words"
+        return f"the gate's process ended ({how}), see {self.log}"
 
     def end(self) -> None:
         if self.program.stdin:

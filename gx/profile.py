@@ -65,14 +65,15 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
                 for group in groups
             ]
         except duckdb.Error as error:
-            said = duck.told(
+            said, hint = duck.explained(
                 error,
-                "It stays loaded and nothing downstream reads it. Run again; the "
-                "option profile=false in seeds/metadata/options.csv leaves the profile "
-                "out.",
+                "Run again, or leave the profile out with the option profile=false in "
+                "seeds/metadata/options.csv; the batch stays loaded and nothing "
+                "downstream reads it.",
             )
             raise SeedbedError(
-                f"{table.id}: batch {batch.batch_id} could not be profiled: {said}"
+                f"{table.id}: batch {batch.batch_id} could not be profiled: {said}",
+                hint,
             ) from error
     rows = max(row[0] for row in found_rows if row)
     columns = [column for row in found_rows if row for column in row[1]]

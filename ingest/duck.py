@@ -55,15 +55,16 @@ def source_literal(text: str) -> str:
     return f"convert(x'{text.encode().hex()}' using utf8mb4)"
 
 
-def told(error: duckdb.Error, otherwise: str) -> str:
-    """What the error says, and what helps: more memory, or what `otherwise` says."""
+def explained(error: duckdb.Error, otherwise: str) -> tuple[str, str]:
+    """What the error says, and a hint: to raise the memory, or `otherwise`."""
     said = first_line(error)
     if not isinstance(error, duckdb.OutOfMemoryException):
-        return f"{said} {otherwise}"
+        return said, otherwise
     return (
-        f"{said.rstrip('.')}. Its rows are longer than the memory that each engine may "
-        f"use: set SEEDBED_MEMORY (now {settings.memory()}) to some ten times the "
-        "longest row, such as 2GB, and repeat this; nothing was lost."
+        f"{said.rstrip('.')}. Its rows need more than the memory of an engine, "
+        f"{settings.memory()}; nothing was lost.",
+        "Set SEEDBED_MEMORY to about ten times the longest row, such as 2GB, and run "
+        "again.",
     )
 
 

@@ -48,21 +48,21 @@ def extract(
         try:
             manifest = work.run()
         except duckdb.Error as error:
-            raise _told(table, error) from error
+            raise _failed(table, error) from error
         reach("before_manifest")
         manifest = lake.finish(batch.manifest_key, manifest)
     reach("after_manifest")
     return control.extracted(connection, batch, manifest, time.monotonic() - started)
 
 
-def _told(table: Table, error: duckdb.Error) -> SeedbedError:
-    next_step = "can't be read until the cause is mended; nothing was lost."
+def _failed(table: Table, error: duckdb.Error) -> SeedbedError:
+    next_step = "Fix the cause, then run again; the window is kept, nothing was lost."
     if retry.is_transient(error):
-        next_step = "will be read again at the next run; nothing was lost."
-    said = duck.told(error, f"The window is kept and {next_step}")
+        next_step = "Run again: the window is kept and will be read; nothing was lost."
+    said, hint = duck.explained(error, next_step)
     is_ours = isinstance(error, duckdb.OutOfMemoryException)
     kind = SeedbedError if is_ours else ServiceError
-    return kind(f"{table.id}: reading it failed: {said}")
+    return kind(f"{table.id}: reading it failed: {said}", hint)
 
 
 @dataclass

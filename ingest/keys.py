@@ -202,9 +202,10 @@ def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) 
         such = "" if any(c.pii for c in table.key) else f", such as {example}"
         raise SeedbedError(
             f"{table.id}: {repeated:,} keys are in more than one row of the source"
-            f"{such}: {columns_of(table)} in seeds/metadata/columns.csv does not tell "
-            "its rows apart. Nothing was read. Mend the rows in the source; or, if "
-            f"other columns name a row: {another(table)}"
+            f"{such}: {columns_of(table)} in seeds/metadata/columns.csv is not unique. "
+            "Nothing was read.",
+            "Correct the rows in the source; or, if other columns identify a row: "
+            f"{another(table)}",
         )
 
 
@@ -220,10 +221,10 @@ def assert_all_found(
     if found < count:
         raise SeedbedError(
             f"{table.id}: {count:,} keys were to be read, and {found:,} rows were "
-            "found by them. Nothing was loaded, the watermark stays. A table without "
-            "snapshots (MyISAM) may have changed meanwhile: run again. Of any other "
-            f"one, please report the types of {columns_of(table)}; until then write "
-            "delete_mode none in seeds/metadata/tables.csv."
+            "found by them. Nothing was loaded, and the watermark stays.",
+            "A table without snapshots (MyISAM) may have changed meanwhile: run again. "
+            f"For any other, please report the types of {columns_of(table)}, and until "
+            "then set delete_mode none in seeds/metadata/tables.csv.",
         )
 
 
@@ -233,7 +234,7 @@ def columns_of(table: Table) -> str:
 
 
 def another(table: Table) -> str:
-    """What to type where other columns name a row than the seed's key."""
+    """What to type where other columns than the seed's key identify a row."""
     return (
         "give them key_position 1, 2, … and nullable false in "
         "seeds/metadata/columns.csv (a row for each that it lacks), "

@@ -251,9 +251,9 @@ class Lake:
         if self.describe(part.key, part.rows) != part:
             raise SeedbedError(
                 f"the file {part.key} is not the one that its batch's manifest names "
-                "(size or checksum differ), so it was not read. Restore that object, "
-                "or delete the batch's folder in the lake and run again to extract it "
-                "anew."
+                "(size or checksum differ), so it was not read.",
+                "Restore that object; or delete the batch's folder in the lake and run "
+                "again, which extracts it again.",
             )
         return path
 
@@ -268,14 +268,14 @@ class Lake:
         place = f"s3://{self._settings.bucket}/{self._settings.prefix}"
         if isinstance(error, NoCredentialsError):
             raise ConfigurationError(
-                f"no credentials for the lake {place}: set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and run again."
+                f"no credentials for the lake {place}.",
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
             ) from None
         said = str(error)
         if isinstance(error, ClientError):
             said = error.response["Error"].get("Code", said)
         raise ServiceError(
-            f"the lake {place} refused to {verb}: {said}. Check that the bucket "
-            "exists and that the keys may read and write it (s3:GetObject, "
-            "s3:PutObject on this prefix); then run again, nothing was lost."
+            f"the lake {place} refused to {verb}: {said}. Nothing was lost.",
+            "Check that the bucket exists and that the keys may read and write it "
+            "(s3:GetObject and s3:PutObject on this prefix), then run again.",
         ) from error

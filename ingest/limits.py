@@ -1,7 +1,7 @@
 """Limits of Postgres: the longest key of an index, the widest row, the most columns.
 
 They are the server's own, set when it is compiled. What is refused because of one is
-refused again however often it is tried, so what to change is said.
+refused again however often it is tried, so the message says what to change.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ _REFUSED = (
         "A value of a key, or of a column in index_columns, is longer than the "
         f"{INDEX_BYTES:,} bytes that an index of Postgres takes. Add SOURCE,TABLE,"
         "long_key,true to seeds/metadata/options.csv where it is the key (its index "
-        "then holds hashes), or take the column out of index_columns; then type "
-        "./seedbed generate, and run",
+        "then holds hashes), or remove the column from index_columns; then run "
+        "./seedbed generate and ./seedbed run",
     ),
     (
         r"row is too big",
         f"Postgres has {ROW_BYTES:,} bytes for a row and moves only long values out of "
-        "it. Leave columns that nobody needs out of seeds/metadata/columns.csv, type "
-        "./seedbed generate, and run; until then the table stays as it is",
+        "it. Remove columns that are not needed from seeds/metadata/columns.csv, then "
+        "run ./seedbed generate and ./seedbed run; until then the table stays as it is",
     ),
     (
         r"at most \d+ columns",
-        f"Postgres has {COLUMNS:,} columns for a table. Leave columns that nobody "
-        "needs out of seeds/metadata/columns.csv, type ./seedbed generate, and run",
+        f"Postgres has {COLUMNS:,} columns for a table. Remove columns that are not "
+        "needed from seeds/metadata/columns.csv, then run ./seedbed generate and "
+        "./seedbed run",
     ),
 )
 

@@ -46,7 +46,7 @@ _SOURCE = re.compile("lost connection|gone away|can't connect to|MySQL", re.I)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the error, or the one it tells of, may be gone at the next try."""
+    """Whether the error, or one it was raised from, may be gone at the next try."""
     return any(map(_is_transient, _causes(error)))
 
 
@@ -79,7 +79,7 @@ def what_next(error: BaseException, kept: str) -> str:
         return f"Another run won't help. {out}. {kept}"
     if is_transient(error):
         return f"Run again; {kept[0].lower()}{kept[1:]}"
-    return f"It is refused so at each run until the cause is mended. {kept}"
+    return f"Fix the cause, as each run is refused until then. {kept}"
 
 
 def persist(work: Callable[[], T], name: str, tell: Callable[[str], None]) -> T:
@@ -87,8 +87,8 @@ def persist(work: Callable[[], T], name: str, tell: Callable[[str], None]) -> T:
 
     Full jitter: what failed together does not come back together. At most
     ATTEMPTS tries, none of them later than `SEEDBED_RETRY_SECONDS` after the
-    first failure. `tell` gets a line before each pause. What can't be mended so
-    is raised as it is.
+    first failure. `tell` gets a line before each pause. What is left after that, or
+    does not pass by itself, is raised as it is.
     """
     attempt, deadline = 1, 0.0
     while True:

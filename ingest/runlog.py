@@ -68,16 +68,16 @@ def telling(run_id: str, report: Report) -> Report:
 
 
 def unforeseen(table_id: str, error: Exception) -> SeedbedError:
-    """What nobody foresaw of a table, with its traceback in the run log."""
+    """An unexpected error of a table, with its traceback in the run log."""
     where = "".join(traceback.format_tb(error.__traceback__))
     said = f"{type(error).__name__}: {first_line(error)}"
     facts = {"table": table_id, "error": said, "traceback": where}
     write("table.failed", level="error", **facts)
     return SeedbedError(
         f"{table_id}: Seedbed itself failed with {said}. What was under way was rolled "
-        "back, and the other tables went on. Please report it, with the traceback that "
-        f"is in {path() or 'the log'}; until it is mended, write enabled false "
-        "for the table in seeds/metadata/tables.csv to run without it."
+        "back, and the other tables went on.",
+        f"Please report it, with the traceback in {path() or 'the log'}; until it is "
+        "fixed, set enabled false for the table in seeds/metadata/tables.csv.",
     )
 
 

@@ -56,8 +56,8 @@ def _moment(text: str) -> dt.datetime:
         with suppress(ValueError):
             return dt.datetime.strptime(text, form)
     raise ConfigurationError(
-        f"{text!r} is no date: write 2026-03-01, or 2026-03-01T12:00:00, in the "
-        "source's time."
+        f"{text!r} is not a date.",
+        "Write 2026-03-01, or 2026-03-01T12:00:00, in the source's time zone.",
     )
 
 
@@ -76,7 +76,8 @@ def plan(
         if not released.through:
             raise SeedbedError(
                 f"{table.id}: nothing of it is released yet, so there is nothing to "
-                f"{request.kind}. Type `./seedbed run` first."
+                f"{request.kind}.",
+                "Run `./seedbed run` first.",
             )
         window = Window(
             request.kind,
@@ -104,7 +105,8 @@ def assert_possible(table: Table, kind: str) -> None:
         return
     raise ConfigurationError(
         f"{table.id} has no watermark_column: each run reads it as a whole, so there "
-        f"is nothing to {kind}. Leave it out, or type `./seedbed run`."
+        f"is nothing to {kind}.",
+        "Leave the table out, or run `./seedbed run`.",
     )
 
 

@@ -39,7 +39,7 @@ def nodes(place: Path) -> dict[str, Json]:
     found: dict[str, Json] | None = manifest(place).get("nodes")
     if found is None:
         raise SeedbedError(
-            f"dbt has left no manifest in {place}. Build with `./seedbed build`."
+            f"dbt has left no manifest in {place}.", "Build with `./seedbed build`."
         )
     return found
 

@@ -120,7 +120,8 @@ def show(previews: Sequence[Preview], console: Console) -> None:
         if line.pending:
             console.print(f"{line.table}: its {line.pending} batch is finished first.")
         if line.error:
-            console.print(f"\n[red]error[/]: {line.error}", soft_wrap=True)
+            text = line.error.replace("\nhint: ", "\n[cyan]hint[/]: ")
+            console.print(f"\n[red]error[/]: {text}", soft_wrap=True)
     console.print(
         "MB as the source stores them; seconds by the table's own past, or at "
         f"{ROWS_A_SECOND:,} rows a second.",

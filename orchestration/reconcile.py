@@ -79,8 +79,8 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                 finding = Finding(table, error=error)
             except psycopg.Error as error:
                 refused = ServiceError(
-                    f"{table.id}: the warehouse refused: {first_line(error)}. Nothing "
-                    "was changed; try again."
+                    f"{table.id}: the warehouse refused: {first_line(error)}.",
+                    "Run again; nothing was changed.",
                 )
                 finding = Finding(table, error=refused)
             except Exception as error:
@@ -170,7 +170,8 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
     if not released.through:
         raise SeedbedError(
             f"{table.id}: nothing of it is released yet, so there is nothing to "
-            "compare. Type `./seedbed run` first."
+            "compare.",
+            "Run `./seedbed run` first.",
         )
     try:
         with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
@@ -184,9 +185,9 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
                 f"select _what || concat({names}) from difference order by all limit 5"
             ).fetchall()
     except duckdb.Error as error:
-        said = duck.told(error, "Nothing was changed; try again.")
+        said, hint = duck.explained(error, "Run again; nothing was changed.")
         raise ServiceError(
-            f"{table.id}: comparing it with its source failed: {said}"
+            f"{table.id}: comparing it with its source failed: {said}", hint
         ) from error
     if not table.key or any(c.pii for c in table.key):
         samples = []

@@ -25,7 +25,7 @@ _ACCOUNT = (
     "Check SNOWFLAKE_ACCOUNT, which is the part of the account's address before "
     ".snowflakecomputing.com (ORGANISATION-ACCOUNT)"
 )
-# Snowflake does not tell what is missing from what the role may not see.
+# Snowflake's error is the same for what is missing and what the role may not see.
 _RIGHTS = "Check SNOWFLAKE_DATABASE and the rights of the role, SNOWFLAKE_ROLE"
 _NUMBER = re.compile(r"\b(\d{6}) \(\w{5}\): (?:[\w-]+: )?")
 # What the connector says of it, and what a person does about it.
@@ -35,11 +35,11 @@ _REMEDIES = {
     250001: (
         f"{_ACCOUNT}, SNOWFLAKE_USER and "
         "SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH; a password that has expired "
-        "is renewed by logging in to Snowflake's own page once"
+        "is renewed by logging in to Snowflake's web page once"
     ),
     390100: "Check SNOWFLAKE_USER and SNOWFLAKE_PASSWORD",
     390106: (
-        "The password has expired: log in to Snowflake's own page once to renew it, or "
+        "The password has expired: log in to Snowflake's web page once to renew it, or "
         "use a key (SNOWFLAKE_PRIVATE_KEY_PATH)"
     ),
     390144: (
@@ -85,7 +85,7 @@ def database() -> str:
 def connect() -> Iterator[SnowflakeConnection]:
     """A session; ServiceError, with what to do, if Snowflake refuses.
 
-    What is raised within the block by Snowflake is told in the same way.
+    What Snowflake raises within the block is raised in the same form.
     """
     with warnings.catch_warnings():
         # It complains of versions that its own locked copy works with.
@@ -95,9 +95,10 @@ def connect() -> Iterator[SnowflakeConnection]:
 
     if not is_configured():
         raise ConfigurationError(
-            "no Snowflake is configured: set SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and "
-            "SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH (.env.example lists "
-            "all), or give --target snowflake to use the embedded emulator."
+            "no Snowflake account is configured.",
+            "Set SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and SNOWFLAKE_PASSWORD or "
+            "SNOWFLAKE_PRIVATE_KEY_PATH (.env.example lists all), or give --target "
+            "snowflake to use the embedded emulator.",
         )
     try:
         with snowflake.connector.connect(**_arguments()) as connection:
@@ -107,8 +108,9 @@ def connect() -> Iterator[SnowflakeConnection]:
     except (OSError, ValueError) as error:  # a key file that can't be read
         raise ConfigurationError(
             f"the key {os.environ.get('SNOWFLAKE_PRIVATE_KEY_PATH')} can't be used: "
-            f"{first_line(error)}. SNOWFLAKE_PRIVATE_KEY_PATH names a PKCS#8 file in "
-            "PEM, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE its passphrase."
+            f"{first_line(error)}.",
+            "SNOWFLAKE_PRIVATE_KEY_PATH names a PKCS#8 file in PEM, "
+            "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE its passphrase.",
         ) from None
 
 
@@ -145,7 +147,7 @@ def _arguments() -> dict[str, Any]:
 def refused(error: Exception) -> ServiceError:
     """What Snowflake refused, where, and what to do, without secrets."""
     number = getattr(error, "errno", None) or -1
-    # "003001 (42501): 01b…: SQL access control error:\nInsufficient …" → what it says.
+    # "003001 (42501): 01b…: SQL access control error:\nInsufficient …" → the text.
     said = " ".join(_NUMBER.sub("", str(error)).split()).rstrip(".")
     for known in (390100, 390106, 390144, 390189, 390201):
         if str(known) in str(error):
@@ -158,12 +160,13 @@ def refused(error: Exception) -> ServiceError:
     account = os.environ.get("SNOWFLAKE_ACCOUNT")
     user = os.environ.get("SNOWFLAKE_USER")
     return ServiceError(
-        f"{lane()}, account {account}, refused user {user}: {said}. {remedy}. What was "
-        "published before is as it was; `./seedbed publish` goes on from there."
+        f"{lane()}, account {account}, refused user {user}: {said}. What was published "
+        "before is unchanged.",
+        f"{remedy}. Then run `./seedbed publish`, which continues.",
     )
 
 
 def remedy(told: str) -> str:
     """What to do about an error that dbt passes on, by its number."""
     found = _NUMBER.search(told)
-    return _REMEDIES.get(int(found[1]) if found else -1, "Mend the cause")
+    return _REMEDIES.get(int(found[1]) if found else -1, "Fix the cause")

@@ -47,14 +47,16 @@ def start_services(
     if own and read is not None:
         raise ConfigurationError(
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
-            "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
+            "a source.",
+            "Set it to mysql://USER:PASSWORD@HOST:PORT/.",
         )
     if services:
         services.start(missing - {*own}, target, say)
     elif target == "snowflake" and not snowflake.is_configured():
         raise ConfigurationError(
             "SNOWFLAKE_ACCOUNT is not set, and the emulator is in the folder sandbox/, "
-            "which is not here. Set it (.env.example lists all) and run again."
+            "which is not here.",
+            "Set it; .env.example lists all variables.",
         )
     packages.install(ROOT, say)
 
@@ -77,8 +79,8 @@ def some_tables(patterns: Sequence[str]) -> list[Table]:
     tables = chosen_tables(patterns)
     if not tables:
         raise ConfigurationError(
-            "the metadata seed has no enabled table, so there is nothing to do. Add "
-            "those of a database with `./seedbed discover SOURCE`."
+            "the metadata seed has no enabled table, so there is nothing to do.",
+            "Add the tables of a database with `./seedbed discover SOURCE`.",
         )
     return tables
 

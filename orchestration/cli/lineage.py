@@ -55,8 +55,8 @@ def lineage_export(kind: str, file: Path | None, environment: str) -> int:
     manifest = artifacts.manifest(artifacts.folder("postgres"))
     if not manifest:
         raise ConfigurationError(
-            "dbt has left no manifest in target/. Build first: `./seedbed run`, or "
-            "`./seedbed demo --keep`."
+            "dbt has left no manifest in target/.",
+            "Build first: `./seedbed run`, or `./seedbed demo --keep`.",
         )
     start_services(())  # says where the lake is
     found = datahub.proposals(manifest, environment)

@@ -46,8 +46,8 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
         start_http_server(port, host, exporter.registry())
     except OSError as error:
         raise ConfigurationError(
-            f"metrics can't be served at {host}:{port}: {error.strerror}. Name another "
-            "port with --serve."
+            f"metrics can't be served at {host}:{port}: {error.strerror}.",
+            "Name another address with --serve.",
         ) from None
     say(f"metrics are served at http://{host}:{port}/metrics; Ctrl-C ends it")
     with suppress(stop.Stopped):
@@ -120,15 +120,17 @@ def alerts_test(local: bool) -> int:
                 out.print(f"{channel.name:<10} [green]sent[/]")
             except SeedbedError as error:
                 faults += 1
-                out.print(f"{channel.name:<10} [red]failed[/]: {escaped(str(error))}")
+                out.print(f"{channel.name:<10} [red]failed[/]: {escaped(error.what)}")
+                if error.hint:
+                    out.print(f"{'':<10} [cyan]hint[/]: {escaped(error.hint)}")
         for path, body in received.posts:
             out.print(f"{path}: {escaped(json.dumps(body))}", soft_wrap=True)
         for mail in received.mails:
             out.print(escaped(mail), soft_wrap=True)
     if not configured:
         raise ConfigurationError(
-            "no channel has an address: set "
-            f"{', '.join(outbox.CHANNELS.values())} (see .env.example), any of them."
+            "no channel has an address.",
+            f"Set any of {', '.join(outbox.CHANNELS.values())} (see .env.example).",
         )
     return ServiceError.exit_code if faults else 0
 

@@ -47,7 +47,9 @@ def backfill(
     may run beside.
     """
     if not patterns:
-        raise ConfigurationError("say which tables: `--tables shop.orders`, or `*`.")
+        raise ConfigurationError(
+            "no table is named.", "Name them: `--tables shop.orders`, or `*` for all."
+        )
     if start >= end:
         raise ConfigurationError(f"--from {start} is not before --to {end}.")
     request = Request("backfill", start, end)
@@ -169,8 +171,9 @@ def _rebuildable(patterns: Sequence[str]) -> list[str]:
         fitting = [n for n in derived if fnmatch(n, pattern) or derived[n] == pattern]
         if not fitting:
             raise ConfigurationError(
-                f"{pattern!r} is no model that is derived from the log. There are: "
-                f"{', '.join(derived)}. (dbt's snapshots can't be rebuilt.)"
+                f"{pattern!r} is no model that is derived from the log; dbt's "
+                "snapshots can't be rebuilt.",
+                f"The models are: {', '.join(derived)}.",
             )
         names += fitting
     return list(dict.fromkeys(names))

@@ -32,9 +32,10 @@ def apply() -> int:
     done = building.run_dbt([*words, "--target", "snowflake"], say)
     if not done.ok:
         raise SeedbedError(
-            f"the account was not set up: {'; '.join(done.failures)} It takes the role "
-            "ACCOUNTADMIN (SNOWFLAKE_ROLE), and Enterprise edition for policies. What "
-            "was done before stays; `./seedbed snowflake apply` goes on from there."
+            f"the account was not set up: {'; '.join(done.failures)}",
+            "It takes the role ACCOUNTADMIN (SNOWFLAKE_ROLE), and Enterprise edition "
+            "for policies. What was done before stays; run `./seedbed snowflake apply` "
+            "again to continue.",
         )
     out.print(
         "the account is set up. Set SNOWFLAKE_SERVING=true and SNOWFLAKE_ROLE to the "

@@ -169,8 +169,8 @@ class _Bench:
         if not scenario.late and results["seedbed"] != results["hand_written"]:
             raise SeedbedError(
                 f"{scenario.name}: the hand-written SQL gives other rows than the "
-                "model, so their times can't be compared. Mend "
-                f"{HERE / 'hand_written.sql'}."
+                "model, so their times can't be compared.",
+                f"Correct {HERE / 'hand_written.sql'}.",
             )
         return outcome
 

@@ -21,8 +21,8 @@ def init(yes: bool) -> int:
     if not yes and (lost := leave.unsaved(ROOT)):
         raise ConfigurationError(
             f"git does not keep {', '.join(lost[:5])}{' …' if lost[5:] else ''}, and "
-            "`./seedbed init` would delete it or parts of it; nothing was changed. "
-            "Commit it, or type `./seedbed init --yes`."
+            "`./seedbed init` would delete it or parts of it; nothing was changed.",
+            "Commit it, or run `./seedbed init --yes`.",
         )
     own = len(leave.leave(ROOT))
     stays = f" {own} {'table of your own stays' if own == 1 else 'of your own stay'}."

@@ -23,8 +23,9 @@ def refuse_without(root: Path, command: str) -> None:
     """Raise ConfigurationError unless the seed has the demo's tables."""
     if not is_here(root):
         raise ConfigurationError(
-            f"`./seedbed {command}` is about the demo's shop, which this project's "
-            "seed does not have. Type it in a new clone of Seedbed."
+            f"`./seedbed {command}` needs the demo's shop, which this project's seed "
+            "does not have.",
+            "Run it in a new clone of Seedbed.",
         )
 
 

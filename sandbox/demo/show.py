@@ -39,9 +39,9 @@ def play(
     state = demo.current_day(admin_url)
     if state and rows not in (None, state[1]):
         raise ConfigurationError(
-            f"the demo's databases were made for --rows {state[1]}, not {rows}. Type "
-            f"`./seedbed down --wipe` to forget them and all that was loaded from "
-            "them, then the same again."
+            f"the demo's databases were made for --rows {state[1]}, not {rows}.",
+            "Run `./seedbed down --wipe`, which deletes them and all that was loaded "
+            "from them, then the command again.",
         )
     rows = rows or (state[1] if state else demo.DEFAULT_ROWS)
     days = range(state[0] + 1 if state else 1, demo.REPAIR_DAY + 1)
@@ -76,9 +76,10 @@ def _admin_url(root: Path) -> str:
     if "mariadb" not in os.environ.get("SEEDBED_EMBEDDED", "").split():
         raise ConfigurationError(
             "the demo fills the databases shop and crm, but SHOP_URL names a server of "
-            "your own. Unset SHOP_URL and CRM_URL to use the embedded one, or set "
+            "your own.",
+            "Unset SHOP_URL and CRM_URL to use the embedded one, or set "
             "SEEDBED_DEMO_URL to mysql://USER:PASSWORD@HOST:PORT/shop of a user who "
-            "may create tables in both databases."
+            "may create tables in both databases.",
         )
     return embedded.admin_url(root)
 
@@ -106,6 +107,7 @@ def _expect(day: int, code: int) -> None:
     if (code == 1) != (day == 3) or code not in (0, 1):
         raise SeedbedError(
             f"day {day} of the demo ended with exit code {code}, which it should not. "
-            "The table above says which table or model; `./seedbed demo` goes on from "
-            "here, `./seedbed down --wipe` starts over."
+            "The table above shows which table or model.",
+            "Run `./seedbed demo` to continue, or `./seedbed down --wipe` to start "
+            "over.",
         )

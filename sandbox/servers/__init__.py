@@ -49,8 +49,8 @@ def up(
     chosen = list(services)
     if unknown := sorted(set(chosen) - set(_SERVICES)):
         raise ConfigurationError(
-            f"There is no embedded service '{unknown[0]}'; there are: "
-            f"{', '.join(_SERVICES)}."
+            f"there is no embedded service {unknown[0]!r}.",
+            f"The services are: {', '.join(_SERVICES)}.",
         )
     with stack.locked(report):
         servers = [_SERVICES[name](stack, report) for name in chosen]
@@ -99,7 +99,7 @@ def admin_url(root: Path) -> str:
     """mysql:// URL of the demo's writer, with all rights on shop and crm."""
     server = MariaDB(Stack(root))
     if not server.running():
-        raise ServiceError("MariaDB does not run. Type ./seedbed up.")
+        raise ServiceError("MariaDB does not run.", "Start it with `./seedbed up`.")
     return server.admin_url()
 
 
@@ -109,7 +109,9 @@ def wipe(root: Path, report: Report) -> None:
     with stack.locked(report):
         for service in (kind(stack) for kind in _SERVICES.values()):
             if alive(service.pid_file):
-                raise ServiceError(f"{service.title} still runs; type ./seedbed down.")
+                raise ServiceError(
+                    f"{service.title} still runs.", "Stop it with `./seedbed down`."
+                )
         for folder in (
             *(f"{name}/data" for name in _SERVICES),
             *("lake", "state", "spill"),

@@ -35,7 +35,8 @@ def doctor(root: Path) -> list[Finding]:
         found += map(_health, (Postgres(stack), MariaDB(stack), Store(stack)))
         found += _folders(stack)
     except (SeedbedError, OSError) as error:
-        found.append(Finding(False, f"the folder {stack.home} is unusable", str(error)))
+        fix = str(error).replace("\nhint: ", " ")
+        found.append(Finding(False, f"the folder {stack.home} is unusable", fix))
     return found
 
 
@@ -53,7 +54,8 @@ def _machine(stack: Stack) -> Iterator[Finding]:
     try:
         yield Finding(True, f"Postgres {Postgres(stack).version()} in {binaries()}")
     except (SeedbedError, OSError) as error:
-        yield Finding(False, "the Postgres programs do not run", str(error))
+        fix = str(error).replace("\nhint: ", " ")
+        yield Finding(False, "the Postgres programs do not run", fix)
     docker = shutil.which("docker")
     server = MariaDB(stack).server()
     if server.exists():

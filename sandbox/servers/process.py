@@ -51,8 +51,9 @@ class House:
                 f"Seedbed was started by root, its servers run as "
                 f"'{self.account.pw_name}', and that account may not enter "
                 f"{folder}; nor can a private view of it be mounted here "
-                "(unshare --mount). Move the clone to a folder that everybody may "
-                "enter (/opt/seedbed, say), or run it as an ordinary user."
+                "(unshare --mount).",
+                "Move the clone to a folder that everyone may enter (/opt/seedbed, "
+                "say), or run it as an ordinary user.",
             )
 
     def _enters(self, *paths: Path) -> bool:
@@ -95,7 +96,7 @@ class House:
             program = Path(argv[0]).name
             raise ServiceError(
                 f"{program} failed (exit code {done.returncode}). "
-                f"It ended with:\n{tail(done.stdout)}"
+                f"Its last lines:\n{tail(done.stdout)}"
             )
         return done.stdout
 
@@ -132,7 +133,8 @@ def _account(folder: Path) -> pwd.struct_passwd:
         raise ServiceError(
             f"Seedbed was started by root and its servers never run as root: there "
             f"is no account 'nobody' here, or {folder} belongs to a user without an "
-            "account. Run ./seedbed as an ordinary user."
+            "account.",
+            "Run ./seedbed as an ordinary user.",
         ) from None
 
 
@@ -230,5 +232,5 @@ def stop(
             time.sleep(0.02)
         pid = alive(pid_file)
     if pid is not None:
-        raise ServiceError(f"{title} (pid {pid}) can't be stopped, not even killed.")
+        raise ServiceError(f"{title} (pid {pid}) can't be stopped, even by SIGKILL.")
     pid_file.unlink(missing_ok=True)

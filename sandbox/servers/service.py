@@ -79,8 +79,9 @@ class Stack:
             raise self._foreign() from error
         except ValueError as error:
             raise ConfigurationError(
-                f"{self._file} is damaged ({error}). Type ./seedbed down, delete that "
-                "file and type ./seedbed up: the data stays, passwords are made anew."
+                f"{self._file} is damaged: {error}.",
+                "Run `./seedbed down`, delete that file and run `./seedbed up`: the "
+                "data stays, and new passwords are made.",
             ) from error
         return content
 
@@ -109,8 +110,9 @@ class Stack:
 
     def _foreign(self) -> ConfigurationError:
         return ConfigurationError(
-            f"{self.home} belongs to another user. Use Seedbed as that user, or clone "
-            f"it anew, or take the folder over: sudo chown -R $(id -un) {self.home}"
+            f"{self.home} belongs to another user.",
+            "Use Seedbed as that user, or clone it again, or take the folder over: "
+            f"sudo chown -R $(id -un) {self.home}",
         )
 
 
@@ -258,8 +260,9 @@ class Service:
         self.pid_file.unlink(missing_ok=True)
         raise ServiceError(
             f"{self.title} ended while it started on port {port} (exit code "
-            f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
-            "Mend that and type ./seedbed up; ./seedbed doctor looks for known causes."
+            f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}",
+            "Fix that and run `./seedbed up`; `./seedbed doctor` looks for known "
+            "causes.",
         )
 
 

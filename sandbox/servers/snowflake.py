@@ -74,7 +74,7 @@ class Snowflake(Service):
         )
         if done.returncode != 0:
             raise ServiceError(
-                "the Snowflake emulator could not be installed; set-up ended with:\n"
+                "the Snowflake emulator could not be installed; its last lines:\n"
                 f"{tail(done.stdout)}"
             )
         return as_caller(self.folder)

