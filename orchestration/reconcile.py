@@ -126,7 +126,8 @@ def show(findings: Sequence[Finding], console: Console) -> None:
         console.print(grid)
     for finding in findings:
         if finding.error:
-            console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)
+            text = str(finding.error).replace("\nhint: ", "\n[cyan]hint[/]: ")
+            console.print(f"\n[red]error[/]: {text}", soft_wrap=True)
         elif finding.count and finding.samples:
             console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
         if finding.shown and finding.unbuilt:
@@ -152,7 +153,7 @@ def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
     console.print(
         f"{table.id}: silver.{table.model} differs from the log: {shown.IDENTITY}: "
         f"{found.in_log:,} ≠ {found.in_silver:,}{sample}\n"
-        f"next     ./seedbed run   builds it; if it differs still, ./seedbed rebuild "
+        f"next     ./seedbed run   builds it; if it still differs, ./seedbed rebuild "
         f"{model}",
         soft_wrap=True,
     )

@@ -45,7 +45,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         publishing.parity,
     ),
     "A blocked table": (decisions.release,),
-    "Again": (
+    "Repair": (
         repairs.backfill,
         repairs.reload,
         repairs.rebuild,
@@ -53,7 +53,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         repairs.prune,
     ),
     "Servers and pages": (lake.lake_, pages.docs, pages.report),
-    "Who sees what": (security.security, snowflake.snowflake),
+    "Access and accounts": (security.security, snowflake.snowflake),
     "On a schedule": (airflow.airflow,),
     "Operations": (
         operations.alerts,
@@ -68,7 +68,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
 
 @functools.cache
 def groups() -> dict[str, tuple[click.Command, ...]]:
-    """All commands by their group; those of the sandbox, where it is there, first."""
+    """All commands by their group; those of the sandbox, if it is installed, first."""
     found = dict(GROUPS)
     for title, more in local.commands().items():
         found[title] = (*more, *found.get(title, ()))
@@ -76,7 +76,7 @@ def groups() -> dict[str, tuple[click.Command, ...]]:
 
 
 class _Commands(click.Group):
-    """The commands of `groups`, which are looked for when one is asked for."""
+    """The commands of `groups`, which are collected when one is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [c.name or "" for c in chain(*groups().values())]
@@ -104,7 +104,7 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """Run the command line; an error becomes what, a hint and an exit code."""
     debug = "--debug" in sys.argv
-    # What is ended by a signal leaves semaphores to this tracker, which frees them.
+    # A process that a signal ends leaves semaphores to this tracker, which frees them.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     private.begin()
     stop.listen()

@@ -1,4 +1,4 @@
-"""What the commands share: options, the servers, the tables that are meant."""
+"""What the commands share: options, starting servers, choosing tables."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ingest.seed.metadata import Table
 from ingest.settings import ROOT
 from orchestration import local, packages, pipeline, snowflake, summary
 
-# A pipe has no width of its own; a table that is cut would be useless there.
+# A pipe has no width; a truncated table would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
 
 def escaped(text: str) -> str:
-    """The text with what rich would take for markup made plain."""
+    """The text, with rich's markup escaped."""
     return text.replace("[", "\\[")
 
 
@@ -35,10 +35,10 @@ def say(line: str) -> None:
 def start_services(
     read: Sequence[Table] | None = None, target: str | None = None
 ) -> None:
-    """Make sure of the servers and of dbt's packages.
+    """Make sure that the servers run and dbt's packages are installed.
 
-    `read` are the tables whose sources are read: only their URLs must be there. What
-    the environment does not name is a server of the sandbox, where the folder is there.
+    `read` are the tables whose sources are read: only their URLs must be set. A server
+    that no variable names is one of the sandbox, if the folder exists.
     """
     urls = {t.source.url_env for t in (chosen_tables(()) if read is None else read)}
     missing = {u for u in urls if not os.environ.get(u)}
@@ -75,7 +75,7 @@ def chosen_tables(patterns: Sequence[str]) -> list[Table]:
 
 
 def some_tables(patterns: Sequence[str]) -> list[Table]:
-    """The tables that are meant; ConfigurationError where the seed has none."""
+    """The chosen tables; ConfigurationError where the seed has none."""
     tables = chosen_tables(patterns)
     if not tables:
         raise ConfigurationError(
@@ -92,7 +92,7 @@ def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "patterns",
         multiple=True,
         metavar="NAME",
-        help="source.table or a model's name, with * allowed; may be repeated.",
+        help="source.table or a model's name; * is allowed. May be repeated.",
     )(command)
 
 
@@ -101,18 +101,18 @@ def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--target",
         type=click.Choice(["postgres", "snowflake"]),
-        help="The last warehouse to build in: postgres, or snowflake as well. Without "
-        "it, snowflake where SNOWFLAKE_ACCOUNT is set.",
+        help="Build on postgres only, or on snowflake as well. Default: snowflake if "
+        "SNOWFLAKE_ACCOUNT is set.",
     )(command)
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the outcome as JSON."
+    "--json", "as_json", is_flag=True, help="Print the result as JSON."
 )
 
 
 def finish(result: pipeline.RunResult, as_json: bool) -> int:
-    """Tell what a run came to; return its exit code."""
+    """Print the result of a run; return its exit code."""
     with control.connect() as connection:
         told = summary.read(connection, result.run_id)
     if as_json:
@@ -131,7 +131,7 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
 
 
 def next_steps(relation: str) -> None:
-    """Tell what to look at after a run, of which `relation` is a part."""
+    """Print what to look at after a run, of which `relation` is a part."""
     out.print(
         "next     ./seedbed status   ./seedbed docs   "
         '[bold]eval "$(./seedbed env)"[/] && psql -c '
@@ -146,7 +146,7 @@ def run_pipeline(
     as_json: bool = False,
     **options: Any,
 ) -> int:
-    """Run the pipeline with its `options` and tell the outcome; the exit code."""
+    """Run the pipeline with its `options` and print the result; the exit code."""
     tables = some_tables(patterns)
     read = tables if "extract" in options.get("steps", pipeline.STEPS) else ()
     start_services(read, options.get("target"))

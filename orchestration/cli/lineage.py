@@ -1,4 +1,4 @@
-"""Commands about where data come from."""
+"""Commands about lineage."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from orchestration.watch import lineage as events
 
 @click.group()
 def lineage() -> None:
-    """Where data come from: a run's events, and all of it for DataHub."""
+    """Show or export lineage: a run's events, or all of it for DataHub."""
 
 
 @lineage.command("events")
 @click.argument("run_id", metavar="[RUN]", required=False)
 def lineage_events(run_id: str | None) -> int:
-    """Print the OpenLineage events of a RUN, else of the last one, as JSON lines."""
+    """Print the OpenLineage events of a RUN (default: the last) as JSON lines."""
     start_services(())
     with control.connect() as connection:
         control.look(connection)
@@ -35,20 +35,20 @@ def lineage_events(run_id: str | None) -> int:
 @lineage.command("export")
 @click.option(
     "--format", "kind", type=click.Choice(["datahub"]), default="datahub",
-    show_default=True, help="For which catalogue.",
+    show_default=True, help="The catalogue to write for.",
 )  # fmt: skip
 @click.option(
     "--to",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file; else .seedbed/lineage/datahub.json.",
+    help="The file to write (default: .seedbed/lineage/datahub.json).",
 )
 @click.option(
     "--environment",
     type=click.Choice(datahub.ENVIRONMENTS),
     default="PROD",
     show_default=True,
-    help="DataHub's name for where the data are.",
+    help="DataHub's environment of the data.",
 )
 def lineage_export(kind: str, file: Path | None, environment: str) -> int:
     """Write sources, lake and models with their columns for DataHub's source `file`."""
@@ -66,8 +66,8 @@ def lineage_export(kind: str, file: Path | None, environment: str) -> int:
     datasets = {p["entityUrn"] for p in found if p["entityType"] == "dataset"}
     fine = sum(len(p["aspect"]["json"].get("fineGrainedLineages", ())) for p in found)
     out.print(
-        f"wrote    {file}\n         {len(datasets)} datasets, {fine} columns with what "
-        f"they come from, {len(found)} proposals",
+        f"wrote    {file}\n         {len(datasets)} datasets, {fine} columns with "
+        f"their origin, {len(found)} proposals",
         soft_wrap=True,
     )
     return 0

@@ -1,4 +1,4 @@
-"""Commands about what roles may see."""
+"""Commands about roles and masking."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from orchestration.cli.common import json_option, out, say, start_services
 
 @click.group()
 def security() -> None:
-    """Roles, masked views for consumers, and what each role sees."""
+    """Check what each role sees, or print the SQL of the roles."""
 
 
 @security.command("probe")
 @json_option
 def probe_(as_json: bool) -> int:
-    """Connect as each role and assert what it sees of what is built."""
+    """Connect as each role and check what it sees; exit 1 on a leak."""
     start_services()
     with control.connect() as connection:
         control.prepare(connection)
@@ -43,7 +43,7 @@ def probe_(as_json: bool) -> int:
 
 @security.command()
 def plan() -> int:
-    """Print the SQL that makes roles, rights and views on Postgres; change nothing."""
+    """Print the SQL of roles, rights and views on Postgres; change nothing."""
     start_services()
     with control.connect() as connection:
         control.prepare(connection)

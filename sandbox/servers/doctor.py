@@ -19,7 +19,7 @@ _DISK_GB = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: whether it is well, what was found, what to type if not."""
+    """One check: whether it passed, what was found, what to type if not."""
 
     ok: bool
     what: str
@@ -27,7 +27,7 @@ class Finding:
 
 
 def doctor(root: Path) -> list[Finding]:
-    """Look at everything; changes nothing but the folder `.seedbed` itself."""
+    """Run all checks; changes nothing but the folder `.seedbed` itself."""
     stack = Stack(root)
     found = [*_machine(stack), *_packages(stack.root)]
     try:
@@ -62,9 +62,9 @@ def _machine(stack: Stack) -> Iterator[Finding]:
         yield Finding(True, f"MariaDB: {server}")
     else:
         apt = shutil.which("apt-get") and shutil.which("dpkg")
-        source = "apt, on the first ./seedbed up" if apt else "nowhere to be had"
+        source = "from apt, on the first ./seedbed up" if apt else "not available"
         yield Finding(bool(apt), f"MariaDB: {source}", WAYS_OUT)
-    note = f"{docker} (a way out: docker compose up)" if docker else "none, not needed"
+    note = f"{docker} (docker compose up works, too)" if docker else "none, not needed"
     yield Finding(True, f"docker: {note}")
 
 
