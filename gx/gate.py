@@ -1,7 +1,7 @@
 """The gate: decides whether a loaded batch may be released.
 
-Each rule looks at one thing and says what it saw. A failed `block` rule rejects the
-batch: its rows stay out of everything downstream, those that failed are kept in
+Each rule checks one thing and reports what it observed. A failed `block` rule rejects
+the batch: its rows are not read downstream, those that failed are kept in
 `audit.quarantine`, and the next run reads the window again.
 """
 
@@ -29,7 +29,7 @@ def docs_folder() -> Path:
 
 
 def needs_process(batch: Batch) -> bool:
-    """Whether there are rows to look at; without any, counts say all there is."""
+    """Whether there are rows to check; without any, the counts are enough."""
     return bool(batch.rows_written)
 
 
@@ -38,7 +38,7 @@ def decide(
 ) -> Batch:
     """Check the batch and move it on; loaded → released or rejected.
 
-    Raises GateError, and leaves the batch loaded, where it could not be checked.
+    Raises GateError, and leaves the batch loaded, if it could not be checked.
     """
     lake = Lake(settings.ROOT)
     manifest = lake.manifest(batch.manifest_key)
@@ -71,7 +71,7 @@ def decide(
 
 
 def address() -> dict[str, Any]:
-    """Where the warehouse is, in SQLAlchemy's words."""
+    """The warehouse's address, in SQLAlchemy's terms."""
     warehouse = settings.warehouse()
     return {
         "username": warehouse.pop("user"),
@@ -119,9 +119,9 @@ def _each(
     expected: list[Expectation],
     reply: dict[str, Any],
 ) -> dict[str, Any]:
-    """The result of each rule that the expectation `name` has checked with others.
+    """The result of each rule that the expectation `name` checks together.
 
-    Where it failed, we ask which of them it was; GateError where that is none.
+    If it failed, each is checked alone; GateError if all of them pass.
     """
     rules = [e for e in expected if e.group == name]
     if not rules:
@@ -155,7 +155,7 @@ def _each(
 def _results(
     table: Table, expected: list[Expectation], reply: dict[str, Any]
 ) -> list[Result]:
-    """The reply in the words of the rules; GateError where one was not checked."""
+    """The reply as results of rules; GateError if a rule was not checked."""
     found = reply["results"]
     shapes = [e.rule_id for e in expected if e.is_shape]
     is_in_shape = all(found[rule_id]["passed"] for rule_id in shapes)
@@ -271,16 +271,16 @@ def _alert(
 
 
 def document(batches: Iterable[Batch]) -> None:
-    """Let the pages about a run's batches be written; nobody waits for it.
+    """Have the pages about a run's batches written, without waiting.
 
-    Where none of them had rows, those of the run before stay.
+    If none of them had rows, those of the run before stay.
     """
     if any(map(needs_process, batches)):
         process.tell({"do": "document", "folder": str(docs_folder())})
 
 
 def finish() -> None:
-    """Wait until the page is written; a page that is not is no fault of the run."""
+    """Wait until the page is written; a run does not fail without it."""
     try:
         process.finish(settings.gate_seconds())
     except SeedbedError:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import psycopg
 
-# What helps where the operating system refuses a file.
+# Hints for files that the operating system refuses.
 _OF_FILES = {
     errno.EACCES: "Check its owner and mode (`ls -ld`), or choose another path.",
     errno.EPERM: "Check its owner and mode (`ls -ld`), or choose another path.",
@@ -56,7 +56,7 @@ class ConfigurationError(SeedbedError):
 
 
 class NotDoneError(SeedbedError):
-    """A run, or what it publishes, came to its end and is not good; all is noted."""
+    """A run, or its publish, ended and is not done; the control tables say why."""
 
 
 class ServiceError(SeedbedError):

@@ -1,8 +1,8 @@
 """Keys: which ones the source has lost, and which ones the log lacks.
 
-Both sides count and sum the keys of each bucket where they are; only buckets that
-differ send their keys. What is found is then true in the snapshot of the
-extraction, whatever the buckets said a moment before.
+Each server counts and sums its keys by bucket; only buckets that differ send their
+keys. These are compared in the snapshot of the extraction, whatever the buckets were a
+moment before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingest.sources.mysql import casts, reading, source
 
 BUCKETS = 4096
 MOST_RANGES = 32
-# Small enough that the square of a key's remainder is no large number.
+# Small enough that the square of a key's remainder is not large.
 _PRIME = 65521
 
 
@@ -114,9 +114,9 @@ def _is_whole(column: Column) -> bool:
 
 
 def _sums(keys: list[str], text: str) -> str:
-    """Count, sum and sum of squares over the keys, as texts that are alike.
+    """Count, sum and sum of squares over the keys, as texts in one form.
 
-    DuckDB would make doubles of the sums' large decimals without a word.
+    DuckDB would silently convert the sums' large decimals to doubles.
     """
     parts = (f"{7**n} * mod({key}, {_PRIME})" for n, key in enumerate(keys))
     mixed = f"({' + '.join(parts)})"
@@ -189,7 +189,7 @@ def sample(
 def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) -> None:
     """Raise SeedbedError when a key is in several of the source's `rows`, a relation.
 
-    One of them would be taken for an older state of the other.
+    One would be taken for an older state of the other.
     """
     names = [quoted(c.name) for c in table.key]
     whole = " and ".join(f"{name} is not null" for name in names)
@@ -229,7 +229,7 @@ def assert_all_found(
 
 
 def columns_of(table: Table) -> str:
-    """The key as a person reads it."""
+    """The key, for a message."""
     return f"the key ({', '.join(c.source_name for c in table.key)})"
 
 

@@ -28,14 +28,14 @@ def _client(endpoint: str | None) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    # A session of its own: the default one keeps the first keys that it has seen.
+    # A separate session: the default one keeps the first credentials that it was given.
     return boto3.Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=os.environ.get("AWS_REGION"),
         config=Config(
-            # A store that is slow, full or down is asked five times, each time
-            # after a longer pause: for some seconds, if silent for five minutes.
+            # A store that is slow, full or down is asked five times, after growing
+            # pauses: for some seconds in all, or for five minutes if it is silent.
             connect_timeout=5,
             read_timeout=60,
             tcp_keepalive=True,
@@ -58,13 +58,12 @@ class Part:
 class Manifest:
     """What a finished batch consists of and how its rows are accounted for.
 
-    `source_rows` counts the window at the source, the other numbers what became
-    of them; all were taken in one snapshot, whose time is `observed_at`.
-    `unaccounted` names some rows, by key, that one of the counts lacks; `names` are
-    the source's columns that were read, by the seed's names for them. `rows_beyond`
-    are those whose watermark was after the source's `present`, on the table's clock.
-    Where there are any, `server_offset` is how many minutes the server's own clock is
-    ahead of UTC.
+    `source_rows` counts the window at the source, the other numbers their outcome; all
+    were counted in one snapshot, whose time is `observed_at`. `unaccounted` lists keys
+    of rows that one of the counts lacks; `names` are the source's columns that were
+    read, by the seed's names for them. `rows_beyond` are those whose watermark was
+    after the source's `present`, on the table's clock. Where there are any,
+    `server_offset` is how many minutes the server's own clock is ahead of UTC.
     """
 
     table_id: str
@@ -133,7 +132,7 @@ class Lake:
         return Part(key, path.stat().st_size, rows, digest)
 
     def upload(self, parts: tuple[Part, ...]) -> None:
-        """Upload the parts' local files; ServiceError tells what the lake said."""
+        """Upload the parts' local files; ServiceError says what the lake answered."""
         from boto3.s3.transfer import TransferConfig
 
         transfer = TransferConfig(multipart_chunksize=8 << 20, max_concurrency=4)
@@ -155,10 +154,10 @@ class Lake:
             self._refuse(error, "write")
 
     def finish(self, key: str, manifest: Manifest) -> Manifest:
-        """Write the manifest unless one is there; return the one that holds.
+        """Write the manifest unless one exists; return the one that counts.
 
-        `If-None-Match: *` makes the first writer win, so a batch that was
-        finished before is never changed.
+        `If-None-Match: *` lets the first writer win, so a finished batch is never
+        changed.
         """
         from botocore.exceptions import ClientError
 
@@ -198,7 +197,7 @@ class Lake:
             self._refuse(error, "write")
 
     def replace(self, key: str, manifest: Manifest) -> None:
-        """Write the manifest in place of the one that is there."""
+        """Replace the manifest."""
         try:
             self._put(key, manifest)
         except Exception as error:

@@ -19,8 +19,8 @@ _OWN_COLUMNS, _OWN_BYTES = 12, 80
 MOST_COLUMNS = COLUMNS - _OWN_COLUMNS
 # A longer value is moved out of its row, where this much of it stays.
 _POINTER = 24
-# What a text or bytes without a declared length are taken for in a key: they are labels
-# and numbers mostly, and `long_key` says where they are not.
+# The length that is assumed for a text or bytes without a declared one in a key: they
+# are mostly labels and numbers, and `long_key` marks the others.
 _UNDECLARED = 128
 _FIXED = {
     "boolean": 1,
@@ -57,7 +57,7 @@ _REFUSED = (
 
 
 def way_out(said: str) -> str:
-    """What to do where a limit is what Postgres refused; '' where it is none."""
+    """What to do about an error of a limit of Postgres; '' for other errors."""
     return next((out for pattern, out in _REFUSED if re.search(pattern, said)), "")
 
 

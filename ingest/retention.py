@@ -1,7 +1,7 @@
-"""How long the bucket keeps what: versioning and lifecycle rules.
+"""Retention in the bucket: versioning and lifecycle rules.
 
-The rules of this lake are known by their IDs, which name its prefix; those that
-others made stay as they are.
+This lake's rules are recognised by their IDs, which name its prefix; other rules stay
+as they are.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ UNFINISHED_DAYS = 7
 def apply(tables: Sequence[Table], tell: Callable[[str], None], *, write: bool) -> int:
     """Give the lake's bucket versioning and the rules that the seed asks for.
 
-    `tell` gets a line for each change; returns how many there are, 0 when all is
-    as it should be. Without `write` nothing is changed.
+    `tell` gets a line for each change; returns their number. Without `write` nothing is
+    changed.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

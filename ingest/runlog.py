@@ -1,8 +1,8 @@
 """The run log: what a run does, as JSON lines and as rows of `audit.step`.
 
 One place for both. A line has `time`, `level`, `event` and, where they are known,
-`run_id` and `table`; `SEEDBED_LOG` names another file, or `-` for standard error. No
-line is worth a run: one that can't be written is left out.
+`run_id` and `table`; `SEEDBED_LOG` names another file, or `-` for standard error. A
+line that can't be written is left out, and never fails a run.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def write(event: str, *, level: str = "info", **facts: object) -> None:
 
 
 def telling(run_id: str, report: Report) -> Report:
-    """A report that is written to the run log as well."""
+    """A report whose lines are written to the run log as well."""
 
     def tell(line: str) -> None:
         write("progress", run_id=run_id, message=line)
@@ -117,7 +117,7 @@ def step(
         yield
     except BaseException as error:
         told = first_line(error) or type(error).__name__
-        # Where the connection is lost, the run's end closes the step.
+        # If the connection is lost, the run's end closes the step.
         with suppress(psycopg.Error):
             end("failed", told)
         raise

@@ -15,15 +15,15 @@ from ingest.seed.metadata import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECT_SECONDS = 10
-# By this name the warehouse knows the sessions of this process.
+# The name of this process's sessions in the warehouse.
 APPLICATION = f"seedbed-{uuid.uuid4().hex[:8]}"
 _SSL_MODES = ("disabled", "required", "verify_ca", "verify_identity")
 _SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 ENCODED = "special characters of the password percent-encoded: %40 for @, %2F for /"
-# What libpq reads by itself, named so that each of its users gets the same.
+# libpq's own variables, listed so that each of its users gets the same.
 _PG_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
-# A runner that vanished keeps its locks for 90 s, not for the two hours that are
-# usual; nobody waits longer than a minute for a lock.
+# A runner that vanished keeps its locks for 90 s, not for the usual two hours; no one
+# waits longer than a minute for a lock.
 _PG_SESSION = (
     "-c lock_timeout=60s -c tcp_keepalives_idle=60 "
     "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
@@ -82,7 +82,7 @@ def source_url(source: Source) -> SourceUrl:
         or not url.username
         or _is_cut(url)
     ):
-        # No part of it is shown: it may be one of the password.
+        # No part of it is shown: it may be part of the password.
         raise ConfigurationError(
             f"{source.url_env} is not the URL of a source.",
             f"Write it as {source.kind}://USER:PASSWORD@HOST:PORT/ ({ENCODED}).",
@@ -99,7 +99,7 @@ def source_url(source: Source) -> SourceUrl:
 def _is_cut(url: SplitResult) -> bool:
     """Whether a `/`, `?` or `#` of the password seems to have ended the host's part.
 
-    Then the `@` before the host comes behind it; it has a place in a file's name only.
+    Then the `@` before the host comes after it, where only a file's name may have one.
     """
     files = [f"{name}=" for name in _SSL_FILES]
     query = [p for p in url.query.split("&") if not p.startswith(tuple(files))]
@@ -107,7 +107,7 @@ def _is_cut(url: SplitResult) -> bool:
 
 
 def _tls(source: Source, query: dict[str, str]) -> dict[str, str]:
-    """The parts of a source's URL behind `?`; a mistake must not end unencrypted."""
+    """The parameters of a source's URL; a mistake must not lead to clear text."""
     if unknown := sorted({*query} - {"ssl_mode", *_SSL_FILES}):
         raise ConfigurationError(
             f"{source.url_env} has an unknown parameter, {unknown[0]!r}.",
@@ -194,7 +194,7 @@ def gate_seconds() -> float:
 
 
 def memory() -> str:
-    """What one engine of DuckDB may hold; a table being moved has up to three."""
+    """The memory limit of a DuckDB engine; a table being moved has up to three."""
     text = variable("SEEDBED_MEMORY", "512MB")
     if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?[KMGT]i?B", text):
         raise ConfigurationError(

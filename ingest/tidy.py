@@ -1,7 +1,7 @@
-"""What runs leave behind, on this machine and in the control tables, and for how long.
+"""Retention of what runs leave on this machine and in the control tables.
 
-docs/operations.md lists all that grows, with what becomes of it; the lake's bucket has
-rules of its own (ingest/retention.py).
+docs/operations.md lists all that grows, and how long it is kept; the lake's bucket has
+its own rules (ingest/retention.py).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ingest import runlog, settings
 if TYPE_CHECKING:
     from ingest.control import Connection
 
-# What is in a bucket as well, or was of use to a process that is gone.
+# Copies of the bucket's files, and files of processes that have ended.
 CACHE_DAYS = 7
 CACHES = ("lake", "spill", "tmp")
-# What was seen of a run; what it moved stays in audit.batch. As many runs keep
-# theirs whatever their age.
+# Details of a run; what it moved stays in audit.batch. This many runs keep theirs
+# whatever their age.
 DETAIL_DAYS = 400
 DETAIL_RUNS = 100
 DETAILS = "dq_result ledger model_run probe quality_score run_table step".split()
 
 
 def after_run(connection: Connection) -> None:
-    """Delete what is older than it is kept; no fault of this is one of the run."""
+    """Delete what is past its retention; a failure here does not fail the run."""
     try:
         caches(settings.ROOT / ".seedbed")
         details(connection)
@@ -46,7 +46,7 @@ def caches(home: Path) -> None:
                 with contextlib.suppress(OSError):  # or it has just gone
                     if file.lstat().st_mtime < before:
                         drop(file)
-            # Its date is in no new batch's path, so that nobody is about to use it.
+            # Its date is in no new batch's path, so no one is about to use it.
             with contextlib.suppress(OSError):
                 if "ingestion_date=" in top and os.stat(top).st_mtime < before:
                     os.rmdir(top)
@@ -62,7 +62,7 @@ def drop(file: Path) -> None:
 
 
 def details(connection: Connection) -> None:
-    """Delete what was seen of old runs, and alerts that were closed as long ago."""
+    """Delete details of old runs, and alerts that were closed as long ago."""
     for table in DETAILS:
         connection.execute(
             f"delete from audit.{table} where run_id in (select run_id from "

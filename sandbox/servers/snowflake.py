@@ -1,7 +1,7 @@
 """A Snowflake account for a machine without one: the emulator of sandbox/emulator.
 
 It reads the lake's files from the S3 store that the environment names when it is
-started, the embedded one as who may only read there, and keeps its databases under
+started, the embedded one as a reader, and keeps its databases under
 `.seedbed/snowflake/`.
 """
 
@@ -31,7 +31,7 @@ _HOME = Path(sys.prefix).parent
 
 
 class Snowflake(Service):
-    """fakesnow behind the connector's protocol; everybody has all rights."""
+    """fakesnow with the connector's protocol; every login has all rights."""
 
     name = "snowflake"
     title = "the Snowflake emulator"
@@ -58,7 +58,7 @@ class Snowflake(Service):
         for folder in (self.folder, self.data):
             folder.mkdir(mode=0o700, exist_ok=True)
         done = subprocess.run(
-            # Another DuckDB than Seedbed's; what it takes to download and on disk.
+            # Another DuckDB than Seedbed's; its size to download and on disk.
             [
                 str(_HOME / "seedbed"),
                 "--set-up-beside",

@@ -1,8 +1,8 @@
-"""The S3 store: SeaweedFS out of its wheel, which keeps objects on disk.
+"""The S3 store: SeaweedFS from its wheel, which keeps objects on disk.
 
-Its one process has parts that tell each other things over ports of their own. Whoever
-has no certificate, or no token, of this start is sent away there, so that the S3 port,
-which checks signatures, is the only way in.
+Its components talk to each other over separate ports, which refuse requests without a
+certificate or token of this start, so that the S3 port, which checks signatures, is the
+only access.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ def program() -> Path:
 
 
 class Store(Service):
-    """An S3 store with one bucket, `lake`, its owner, and one who may only read."""
+    """An S3 store with one bucket, `lake`, its owner, and a reader."""
 
     name = "s3"
     title = "the S3 store"
@@ -193,20 +193,20 @@ class Store(Service):
                 lambda item: client.upload_file(str(item[1]), BUCKET, item[0]),
                 files.items(),
             )
-            list(uploads)  # raises what an upload raised
+            list(uploads)  # raises the exception of an upload
         shutil.rmtree(self.lake)
         self.lake.mkdir(mode=0o700)
 
     def _remove_sockets(self) -> None:
-        """Remove what a store that was killed leaves where sockets are always put."""
+        """Remove the socket that a killed store leaves."""
         for part, number in self.state().get("inner_ports", {}).items():
             socket = Path(f"/tmp/seaweedfs-{part}-grpc-{number + _GRPC}.sock")
-            with contextlib.suppress(OSError):  # or it is somebody else's by now
+            with contextlib.suppress(OSError):  # or it is another process's by now
                 socket.unlink(missing_ok=True)
 
 
 def _inner_ports() -> dict[str, int]:
-    """A free port for each part, below those that the kernel gives away by itself."""
+    """A free port for each component, below those that the kernel assigns."""
     ports: dict[str, int] = {}
     for part in _PARTS:
         number = random.randint(10_000, 22_000)
@@ -229,9 +229,9 @@ def _certificate() -> str:
 
 
 def _security(folder: Path) -> str:
-    """security.toml: certificates where parts connect, tokens where they can't.
+    """security.toml: certificates where components connect, tokens where they can't.
 
-    The parts that hold data read each other's HTTP ports without TLS, with a token
+    The components that hold data read each other's HTTP ports without TLS, with a token
     for each request; nothing reads the HTTP ports of the others.
     """
     file = json.dumps(str(folder / "tls.pem"))
@@ -245,7 +245,7 @@ def _security(folder: Path) -> str:
 
 
 def _identities(state: dict[str, Any]) -> dict[str, Any]:
-    """Who may do what, in the one bucket that there is."""
+    """The rights in the one bucket."""
     actions = {"": _ACTIONS, "reader_": ("Read", "List")}
     return {
         "identities": [

@@ -1,7 +1,7 @@
 """How a column's source value becomes its canonical one, as DuckDB's SQL.
 
 Raw files have numbers, texts, bytes and times in a type of their own, but which one
-is the source's affair. An expression that depends on it asks `typeof`, which DuckDB
+depends on the source. An expression that depends on it asks `typeof`, which DuckDB
 answers once for a query.
 """
 
@@ -96,7 +96,7 @@ def fits(column: Column) -> str:
             length = f" and length({text}) <= {kind.name[8:-1]}"
         # Postgres holds no NUL character in a text.
         return f"coalesce(not contains({text}, chr(0)){length}, {name} is null)"
-    # A cast to a smaller scale rounds without a word, and so does a text's.
+    # A cast to a smaller scale rounds silently, and so does a text's.
     digits = _digits(name, *_size(column))
     return (
         f"({value} is not null and case typeof({name}) when 'VARCHAR' "

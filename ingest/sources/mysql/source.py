@@ -19,13 +19,13 @@ from ingest.errors import SeedbedError, ServiceError
 from ingest.seed.metadata import Source, Table
 from ingest.settings import SourceUrl
 
-# Errors of the server whose cause the person can mend, by code.
+# Errors of the server whose cause the user can fix, by code.
 _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
 
 
 @contextmanager
 def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
-    """Open a connection whose errors are told in the product's words."""
+    """Open a connection whose errors are raised as the product's."""
     url = settings.source_url(source)
     silence = settings.timeout_seconds()
     try:
