@@ -103,7 +103,7 @@ class _Checks:
         run = context.checkpoints.add(checkpoint).run(expectation_parameters=parameters)
         (found,) = run.run_results.values()
         return {
-            r.expectation_config.meta["rule"]: _told(r)
+            r.expectation_config.meta["rule"]: _plain(r)
             for r in found.results
             if r.expectation_config and r.expectation_config.meta
         }
@@ -158,14 +158,14 @@ def _show_batch(**pooled: Any) -> None:
     record.info["view"] = _View.number
 
 
-def _told(result: ExpectationValidationResult) -> Json:
+def _plain(result: ExpectationValidationResult) -> Json:
     """A result as JSON: passed, error, observed, failing rows, all rows."""
-    told = result.result
+    found = result.result
     return {
         "passed": bool(result.success),
         "error": _error(result.exception_info or {}),
-        "observed": told.get("observed_value"),
-        "failing": told.get("unexpected_count"),
+        "observed": found.get("observed_value"),
+        "failing": found.get("unexpected_count"),
     }
 
 

@@ -291,9 +291,9 @@ def _in_reach(table: Table, manifest: Manifest) -> Result:
     """The check of rows whose watermark is in the source's future."""
     count = manifest.rows_beyond
     rows = f"{count:,} {'row' if count == 1 else 'rows'}"
-    told = (
+    text = (
         f"{rows} with {table.watermark_column} after {manifest.present}, the source's "
-        "present: not read before that time has come, but by `./seedbed reconcile "
+        "present: read once that time has come, or now by `./seedbed reconcile "
         f"--tables {table.id} --repair`"
     )
     column = table.window_column
@@ -301,15 +301,15 @@ def _in_reach(table: Table, manifest: Manifest) -> Result:
     server = dt.timedelta(minutes=manifest.server_offset)
     is_wall_clock = column is not None and column.type.name == "timestamp"
     if is_wall_clock and server != clock.offset_of(table.clock, utc):
-        told = (
+        text = (
             f"{rows} with {table.watermark_column} after {manifest.present}, now on "
             f"the clock of {table.clock}, which is the timezone of "
-            f"{table.source.name} in sources.csv; the server's own clock is "
-            f"{clock.shown(server)}. If the source writes that one, write its zone "
-            f"there ({clock.fixed_zone(server)}, or one with summer time), then type "
+            f"{table.source.name} in sources.csv; the server's clock is "
+            f"{clock.shown(server)}. If the source writes in that zone, set it "
+            f"there ({clock.fixed_zone(server)}, or one with summer time), then run "
             f"./seedbed generate and ./seedbed rebuild {table.id} --from-raw"
         )
-    return Result("watermark_in_reach", "warn", False, told, "none", count)
+    return Result("watermark_in_reach", "warn", False, text, "none", count)
 
 
 def _had_rows(connection: control.Connection, table: Table, released: Released) -> bool:

@@ -146,7 +146,7 @@ def _each(
         for rule in rules:
             rows = nulls[rule.column]
             found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
-    if all(told["passed"] for told in found.values()):
+    if all(got["passed"] for got in found.values()):
         why = f"expectation {name} failed, and each of its columns passes"
         raise _failed(table, batch, why)
     return found
@@ -161,28 +161,28 @@ def _results(
     is_in_shape = all(found[rule_id]["passed"] for rule_id in shapes)
     results = []
     for one in expected:
-        told = found[one.rule_id]
-        if told["error"] and is_in_shape:
+        got = found[one.rule_id]
+        if got["error"] and is_in_shape:
             raise GateError(
-                f"{table.id}: the gate could not check {one.rule_id}: {told['error']}. "
+                f"{table.id}: the gate could not check {one.rule_id}: {got['error']}. "
                 "The batch stays loaded and nothing downstream reads it.",
                 "Correct the rule in seeds/metadata/rules.csv, then run again.",
             )
-        rows = told.get("failing")
+        rows = got.get("failing")
         observed = ""
-        if told["error"]:
+        if got["error"]:
             observed = "not checked: the log is not as the seed says"
-        elif not told["passed"]:
-            seen = told.get("observed")
+        elif not got["passed"]:
+            seen = got.get("observed")
             observed = f"{rows:,} rows fail" if rows is not None else _seen(one, seen)
         results.append(
             Result(
                 one.rule_id,
                 one.severity,
-                told["passed"],
+                got["passed"],
                 observed or "as expected",
                 one.expected,
-                (0 if told["passed"] else rows) if one.failing else None,
+                (0 if got["passed"] else rows) if one.failing else None,
                 reply["seconds"],
             )
         )
@@ -243,14 +243,14 @@ def _keep(
     parts = []
     for result in blocking:
         rule = rules.get(result.rule_id)
-        told = f"{result.rule_id}: {result.observed}, expected {result.expected}"
+        line = f"{result.rule_id}: {result.observed}, expected {result.expected}"
         if rule and rule.failing and not result.observed.startswith("not checked"):
             failing.keep(connection, table, batch, rule)
             if shown := failing.sample(connection, table, batch, rule):
-                told += f" ({shown})"
+                line += f" ({shown})"
         elif rule is None and batch.unaccounted:
-            told += f" ({batch.unaccounted})"
-        parts.append(told)
+            line += f" ({batch.unaccounted})"
+        parts.append(line)
     return "; ".join(parts)
 
 

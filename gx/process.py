@@ -38,14 +38,14 @@ class _Process:
         log = settings.ROOT / ".seedbed" / "log"
         log.mkdir(parents=True, exist_ok=True)
         self.log = log / "gate.log"
-        with self.log.open("w") as told:
+        with self.log.open("w") as errors:
             self.program = subprocess.Popen(
                 [sys.executable, *PROGRAM],
                 cwd=Path(__file__).parents[1],
                 env=os.environ | {"GX_ANALYTICS_ENABLED": "false"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=told,
+                stderr=errors,
                 text=True,
                 # A signal from the terminal is handled by this process.
                 start_new_session=True,

@@ -116,9 +116,9 @@ def step(
     try:
         yield
     except BaseException as error:
-        told = first_line(error) or type(error).__name__
+        said = first_line(error) or type(error).__name__
         # If the connection is lost, the run's end closes the step.
         with suppress(psycopg.Error):
-            end("failed", told)
+            end("failed", said)
         raise
     end("done")

@@ -33,8 +33,8 @@ def after_run(connection: Connection) -> None:
         caches(settings.ROOT / ".seedbed")
         details(connection)
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        runlog.write("tidy.failed", level="error", error=told)
+        said = f"{type(error).__name__}: {error}"
+        runlog.write("tidy.failed", level="error", error=said)
 
 
 def caches(home: Path) -> None:

@@ -57,11 +57,11 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        told = asdict(self.differences) if self.differences else {}
-        told |= {"unbuilt": self.unbuilt} if self.shown else {}
+        facts = asdict(self.differences) if self.differences else {}
+        facts |= {"unbuilt": self.unbuilt} if self.shown else {}
         error = {"error": str(self.error)} if self.error else {}
         samples = list(self.samples)
-        return {"table": self.table.id, **told, "samples": samples, **error}
+        return {"table": self.table.id, **facts, "samples": samples, **error}
 
 
 def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
@@ -116,11 +116,11 @@ def show(findings: Sequence[Finding], console: Console) -> None:
     grid.add_column("")
     for finding in findings:
         counts = astuple(finding.differences) if finding.differences else "----"
-        told = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"
+        verdict = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"
         grid.add_row(
             finding.table.id,
             *(f"{n:,}" if isinstance(n, int) else n for n in counts),
-            "[red]failed[/]" if finding.error else told,
+            "[red]failed[/]" if finding.error else verdict,
         )
     if findings:
         console.print(grid)

@@ -166,7 +166,7 @@ def refused(error: Exception) -> ServiceError:
     )
 
 
-def remedy(told: str) -> str:
+def remedy(text: str) -> str:
     """What to do about an error that dbt passes on, by its number."""
-    found = _NUMBER.search(told)
+    found = _NUMBER.search(text)
     return _REMEDIES.get(int(found[1]) if found else -1, "Fix the cause")

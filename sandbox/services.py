@@ -27,14 +27,14 @@ def start(missing: Collection[str], target: str | None, report: Report) -> None:
     """
     # Variables that an earlier `env` exported are updated; one that differs is the
     # user's own.
-    told = os.environ.get("SEEDBED_EMBEDDED", "").split()
-    marks = dict(word.split(":", 1) for word in told if ":" in word)
+    marked = os.environ.get("SEEDBED_EMBEDDED", "").split()
+    marks = dict(word.split(":", 1) for word in marked if ":" in word)
     own_values = {
         name
         for name, mark in marks.items()
         if (value := os.environ.get(name)) and _mark(name, value) != mark
     }
-    known = [name for name in told if _is_ours(name, own_values)]
+    known = [name for name in marked if _is_ours(name, own_values)]
     needed = {
         "postgres": not os.environ.get("PGHOST"),
         "mariadb": bool(missing),
@@ -54,7 +54,7 @@ def start(missing: Collection[str], target: str | None, report: Report) -> None:
         names.append("snowflake")
         servers.up(ROOT, report, ["snowflake"])
         _take(servers.environment(ROOT, ["snowflake"]), own_values, marks)
-    if names or told:
+    if names or marked:
         words = (f"{variable}:{mark}" for variable, mark in marks.items())
         os.environ["SEEDBED_EMBEDDED"] = " ".join([*names, *words])
         exempt = os.environ.get("NO_PROXY", "").split(",")

@@ -114,11 +114,11 @@ json_option = click.option(
 def finish(result: pipeline.RunResult, as_json: bool) -> int:
     """Print the result of a run; return its exit code."""
     with control.connect() as connection:
-        told = summary.read(connection, result.run_id)
+        outcome = summary.read(connection, result.run_id)
     if as_json:
-        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+        click.echo(json.dumps(outcome.as_json(), default=str, indent=2))
         return result.exit_code
-    summary.show(told, out)
+    summary.show(outcome, out)
     if result.built is not None:
         out.print(f"dbt      {result.built}")
         for line in result.built.failures:

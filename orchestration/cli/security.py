@@ -32,12 +32,12 @@ def probe_(as_json: bool) -> int:
         seconds = {"probe": time.monotonic() - started}
         state = "failed" if leaks else "done"
         runs.close(connection, run_id, state, seconds)
-        told = summary.read(connection, run_id)
+        outcome = summary.read(connection, run_id)
     if as_json:
-        click.echo(json.dumps(told.probe, default=str, indent=2))
+        click.echo(json.dumps(outcome.probe, default=str, indent=2))
     else:
-        summary.show_probe(told, out)
-        summary.show_rows(told, out)
+        summary.show_probe(outcome, out)
+        summary.show_rows(outcome, out)
     return 1 if leaks else 0
 
 

@@ -72,8 +72,8 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     with control.connect() as connection:
         previews = preview.preview(connection, tables)
     if as_json:
-        told = [p.as_json() for p in previews]
-        click.echo(json.dumps(told, default=str, indent=2))
+        rows = [p.as_json() for p in previews]
+        click.echo(json.dumps(rows, default=str, indent=2))
     else:
         preview.show(previews, out)
     errors = [p for p in previews if p.error]
@@ -87,9 +87,9 @@ def status(as_json: bool) -> int:
     start_services()
     with control.connect() as connection:
         control.look(connection)
-        told = summary.read(connection)
+        outcome = summary.read(connection)
     if as_json:
-        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+        click.echo(json.dumps(outcome.as_json(), default=str, indent=2))
     else:
-        summary.show(told, out)
+        summary.show(outcome, out)
     return 0

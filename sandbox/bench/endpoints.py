@@ -151,8 +151,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
         )
     found, same = goal(outcomes), is_same(outcomes)
     verdict = found.verdict if same else "missed"
-    told = "the same result" if same else "another result"
-    yield f"{verdict}: {found.found:+.2f} s, at most {LIMIT:.2f}; {told}"
+    same_as = "the same result" if same else "another result"
+    yield f"{verdict}: {found.found:+.2f} s, at most {LIMIT:.2f}; {same_as}"
 
 
 def _variables(port: int) -> dict[str, str]:

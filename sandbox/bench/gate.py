@@ -108,7 +108,7 @@ def run(rows: int, rounds: int, report: Report) -> Outcome:
                 started = time.monotonic()
                 reply = process.ask(request, settings.gate_seconds())
                 wrong = {
-                    r for r, told in reply["results"].items() if not told["passed"]
+                    r for r, result in reply["results"].items() if not result["passed"]
                 }
                 assert wrong == _wrong(way), (wrong, reply)
                 outcome.seconds.setdefault(way, []).append(time.monotonic() - started)

@@ -125,8 +125,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
                 line += f"{outcome.median(way):7.3f} ({outcome.ratio(way):.2f})"
         yield line
     for goal in goals(outcomes):
-        told = f"{goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
-        yield f"{goal.verdict:8} {told}"
+        line = f"{goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
+        yield f"{goal.verdict:8} {line}"
 
 
 def _project(home: Path) -> Path:

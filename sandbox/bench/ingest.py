@@ -343,7 +343,7 @@ class _Bench:
             rows = self._count(f"{peers.SCHEMA}.{measured.table}")
             _note(measured, peer.name, done, rows)
         except (SeedbedError, psycopg.Error) as error:
-            way.failure = peers.telling_line(str(error))
+            way.failure = peers.error_line(str(error))
             self.report(f"{peer.name} failed: {way.failure}")
 
     # -- memory and the published reference ------------------------------------
@@ -446,10 +446,10 @@ def _process(
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
     if child.returncode:
-        told = peers.telling_line(texts[1] + texts[0])
+        label = peers.error_line(texts[1] + texts[0])
         # The program's name alone: its arguments may hold a password.
         name = Path(command[0]).name
-        raise SeedbedError(f"{name} ended with {child.returncode}: {told}")
+        raise SeedbedError(f"{name} ended with {child.returncode}: {label}")
     cpu = usage.ru_utime + usage.ru_stime
     return _Process(texts[0], seconds, cpu, usage.ru_maxrss / 1024)
 
@@ -532,11 +532,11 @@ def _table(measured: Measured) -> Iterator[str]:
     order = [*_NAMES, *versions]
     for name in sorted(measured.ways, key=order.index):
         way = measured.ways[name]
-        told = _NAMES.get(name, name)
+        label = _NAMES.get(name, name)
         if name in versions:
-            told += f" ({versions[name]})"
+            label += f" ({versions[name]})"
         if way.failure:
-            yield f"| {told} | | failed: {way.failure} | | | |"
+            yield f"| {label} | | failed: {way.failure} | | | |"
             continue
         single = ", ".join(f"{s:.2f}" for s in way.seconds)
         cpu = f"{statistics.median(way.cpu):.2f}" if way.cpu else ""
@@ -545,7 +545,7 @@ def _table(measured: Measured) -> Iterator[str]:
         peak = "" if is_client else f"{max(way.peak_mb):.0f}"
         own = _BESIDE.get(name, "seedbed" if name in versions else "")
         ratio = f"{measured.ratio(name, own):.2f}" if own else ""
-        yield f"| {told} | {way.median:.2f} | {single} | {cpu} | {peak} | {ratio} |"
+        yield f"| {label} | {way.median:.2f} | {single} | {cpu} | {peak} | {ratio} |"
 
 
 def write(results: Results) -> Path:

@@ -28,7 +28,7 @@ def main(project: str, names: str, *patterns: str) -> None:
     settings.ROOT = Path(project)
     seconds: dict[str, float] = {}
 
-    def time_calls(owner: Any, name: str, told: str = "") -> None:
+    def time_calls(owner: Any, name: str, label: str = "") -> None:
         function = getattr(owner, name)
 
         @functools.wraps(function)
@@ -38,7 +38,7 @@ def main(project: str, names: str, *patterns: str) -> None:
                 return function(*arguments)
             finally:
                 spent = time.perf_counter() - started
-                seconds[told or name] = seconds.get(told or name, 0.0) + spent
+                seconds[label or name] = seconds.get(label or name, 0.0) + spent
 
         setattr(owner, name, timed)
 

@@ -109,7 +109,7 @@ def install(peer: Peer, folder: Path) -> Path:
         except OSError as error:
             raise SeedbedError(f"not installed: {error}") from None
         if done.returncode:
-            raise SeedbedError(f"not installed: {telling_line(done.stderr)}")
+            raise SeedbedError(f"not installed: {error_line(done.stderr)}")
     ready.touch()
     return home
 
@@ -134,7 +134,7 @@ def environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def telling_line(text: str) -> str:
+def error_line(text: str) -> str:
     """The line of a program's output that names its error: the first that does so."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]

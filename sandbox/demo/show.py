@@ -55,17 +55,17 @@ def play(
         counts = demo.apply_day(admin_url, day, rows)
         _add(shares, "source", time.monotonic() - started)
         for name, verbs in sorted(counts.items()):
-            told = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
-            out.print(f"source   {name}: {told}")
+            text = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
+            out.print(f"source   {name}: {text}")
         code = _run(tables, target, f"demo day {day}", report, finish, shares)
         _expect(day, code)
     if not days:
         out.rule("[bold]the sources are as they were[/]: nothing may change")
         code = _run(tables, target, "demo", report, finish, shares)
     total = time.monotonic() - began
-    told = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
+    text = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
     out.rule("[bold]done[/]", align="left")
-    out.print(f"demo     {total:.1f} s: {told}", soft_wrap=True)
+    out.print(f"demo     {total:.1f} s: {text}", soft_wrap=True)
     return code
 
 

@@ -77,13 +77,13 @@ class Protocol:
 
 def _failed(content: bytes) -> Message:
     try:
-        told = json.loads(content).get("message")
+        said = json.loads(content).get("message")
     except ValueError:
-        told = content.decode(errors="replace")[:2000]
+        said = content.decode(errors="replace")[:2000]
     return {
         "data": {"errorCode": "000603", "sqlState": "XX000"},
         "code": "000603",
-        "message": f"emulator: {told}",
+        "message": f"emulator: {said}",
         "success": False,
     }
 
