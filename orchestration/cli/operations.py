@@ -139,7 +139,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--to", "file", type=_FILE, help="A file outside .seedbed/backups.")
+@click.option("--to", "file", type=_FILE, help="Default: in .seedbed/backups.")
 @click.option(
     "--keep",
     type=click.IntRange(min=0),

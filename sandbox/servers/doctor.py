@@ -10,7 +10,7 @@ from pathlib import Path
 from ingest.errors import SeedbedError
 from sandbox.servers.mariadb import WAYS_OUT, MariaDB, on_path
 from sandbox.servers.postgres import Postgres, binaries
-from sandbox.servers.process import House, alive, log_tail
+from sandbox.servers.process import Runtime, alive, log_tail
 from sandbox.servers.service import Service, Stack
 from sandbox.servers.store import Store, program
 
@@ -100,9 +100,9 @@ def _folders(stack: Stack) -> Iterator[Finding]:
         (MariaDB(stack), []),
         (Store(stack), [program().parent]),
     ):
-        house = House(service.folder, needs)
-        who = house.account.pw_name if house.account else "you"
-        how = ", through a private mount" if house.shown else ""
+        runtime = Runtime(service.folder, needs)
+        who = runtime.account.pw_name if runtime.account else "you"
+        how = ", through a private mount" if runtime.shown else ""
         yield Finding(True, f"{service.title} runs as {who} in {service.folder}{how}")
     if on_path() is None:
         leftover = stack.home / "mariadb" / "download"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.errors import ServiceError
 from sandbox.servers.debian import Packages, libraries
-from sandbox.servers.process import House, alive
+from sandbox.servers.process import Runtime, alive
 from sandbox.servers.service import HOST, Service
 
 DATABASES = ("shop", "crm")
@@ -81,15 +81,15 @@ class MariaDB(Service):
             f"mysql://seedbed_demo:{state['demo_password']}@{HOST}:{state['port']}/shop"
         )
 
-    def prepare(self) -> House:
-        house = House(self.folder)
+    def prepare(self) -> Runtime:
+        runtime = Runtime(self.folder)
         if not self.server().exists():
             unpack(self.unpacked, self.report)
         if not self.data.exists():
             self.report("creating the MariaDB data folder")
             new = self.folder / "new"
-            house.run(["rm", "-rf", str(new)])
-            house.run(["mkdir", "-p", str(new / "tmp")])
+            runtime.run(["rm", "-rf", str(new)])
+            runtime.run(["mkdir", "-p", str(new / "tmp")])
             scripts = [
                 "create database mysql;",
                 "use mysql;",
@@ -100,11 +100,11 @@ class MariaDB(Service):
             for part in parts:
                 path = next(self._share().glob(f"m*_{part}.sql"))
                 scripts.append(path.read_text(encoding="utf-8"))
-            self._bootstrap(house, new, "\n".join(scripts))
+            self._bootstrap(runtime, new, "\n".join(scripts))
             self.adopt(new, self.data)
-        return house
+        return runtime
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
         statements = [
             "use mysql;",
             "flush privileges;",
@@ -117,9 +117,9 @@ class MariaDB(Service):
             statements.append(f"create user if not exists {account};")
             statements.append(f"alter user {account} identified by '{state[key]}';")
             statements += [f"grant {rights} on {d}.* to {account};" for d in DATABASES]
-        self._bootstrap(house, self.data, "\n".join(statements))
+        self._bootstrap(runtime, self.data, "\n".join(statements))
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         return [*self._argv(self.data), *SETTINGS, f"--port={port}"], {}
 
     def version(self) -> str:
@@ -170,9 +170,9 @@ class MariaDB(Service):
             f"--tmpdir={data / 'tmp'}",
         ]
 
-    def _bootstrap(self, house: House, data: Path, sql: str) -> None:
+    def _bootstrap(self, runtime: Runtime, data: Path, sql: str) -> None:
         """Run SQL without logins or network, the server being down."""
-        house.run([*self._argv(data), "--bootstrap"], stdin=sql)
+        runtime.run([*self._argv(data), "--bootstrap"], stdin=sql)
 
 
 def unpack(target: Path, report: Any, part: str = "server") -> None:

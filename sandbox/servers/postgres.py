@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import House
+from sandbox.servers.process import Runtime
 from sandbox.servers.service import HOST, Service
 
 # A small laptop that loads in bulk. Commits are synchronous: a killed server
@@ -71,24 +71,24 @@ class Postgres(Service):
             "PGDATABASE": "seedbed",
         }
 
-    def prepare(self) -> House:
+    def prepare(self) -> Runtime:
         # The programs load libraries that lie beside the package.
-        house = House(self.folder, [binaries().parents[2]])
+        runtime = Runtime(self.folder, [binaries().parents[2]])
         if not self.data.exists():
             self.report("creating the Postgres data folder")
             new = self.folder / "new"
-            house.run(["rm", "-rf", str(new)])
+            runtime.run(["rm", "-rf", str(new)])
             options = ["-U", "postgres", "--auth=reject", "--no-sync", "-E", "UTF8"]
             # The built-in locale sorts the same on every machine.
             options += ["--locale-provider=builtin", "--locale=C.UTF-8"]
             initdb = str(binaries() / "initdb")
-            house.run([initdb, "-D", str(new), *options])
+            runtime.run([initdb, "-D", str(new), *options])
             (new / "pg_hba.conf").write_text(ACCESS)
             self.adopt(new, self.data)
         self._clear_stale_lock()
-        return house
+        return runtime
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
         # Statements that find their object there already fail, which is fine. The
         # loader's rights are those of docs/security.md; `./seedbed bench` measures
         # from one checkpoint to the next.
@@ -106,9 +106,9 @@ alter role seedbed createrole;
         postgres = str(binaries() / "postgres")
         quiet = ["-c", "log_min_error_statement=panic"]
         argv = [postgres, "--single", "-D", str(self.data), *quiet, "postgres"]
-        house.run(argv, stdin=statements)
+        runtime.run(argv, stdin=statements)
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         settings = SETTINGS | {"port": str(port)}
         options = [word for item in settings.items() for word in ("-c", "=".join(item))]
         postgres = str(binaries() / "postgres")

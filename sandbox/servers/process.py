@@ -27,7 +27,7 @@ LARGEST_LOG = 32 << 20  # bytes
 _children: list[subprocess.Popen[bytes]] = []
 
 
-class House:
+class Runtime:
     """The account and the folders of a service's programs.
 
     `folder` is the service's own, given to its account; `needs` are folders with

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ingest.errors import ConfigurationError, ServiceError
-from sandbox.servers.process import House, Report, alive, log_tail, shorten, stop
+from sandbox.servers.process import Report, Runtime, alive, log_tail, shorten, stop
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90
@@ -137,14 +137,14 @@ class Service:
         """The variables that name this server."""
         raise NotImplementedError
 
-    def prepare(self) -> House:
+    def prepare(self) -> Runtime:
         """Install what is missing; idempotent, and safe to be killed in."""
         raise NotImplementedError
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
         """Set new passwords in the data; called while the server is down."""
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         """The server's command line (no secrets) and what to add to its environment."""
         raise NotImplementedError
 
@@ -208,12 +208,12 @@ class Service:
                 f"{self.title} was not stopped by ./seedbed down; its log ends:\n{end}"
             )
             self.pid_file.unlink()
-        house = self.prepare()
-        self._make_passwords(house)
+        runtime = self.prepare()
+        self._make_passwords(runtime)
         port = self._port()
         self.stack.update(self.name, port=port, up=False, version=self.version())
         self.report(f"starting {self.title} on port {port}")
-        self._launch(house, port)
+        self._launch(runtime, port)
         self.started(port)
         self.stack.update(self.name, up=True)
 
@@ -230,12 +230,12 @@ class Service:
         self.stack.update(self.name, passwords_set=False)
         new.rename(data)
 
-    def _make_passwords(self, house: House) -> None:
+    def _make_passwords(self, runtime: Runtime) -> None:
         state = self.state()
         if state.get("passwords_set") and {*self.passwords} <= state.keys():
             return
         state |= {name: secrets.token_urlsafe(24) for name in self.passwords}
-        self.set_passwords(house, state)
+        self.set_passwords(runtime, state)
         self.stack.update(self.name, **state | {"passwords_set": True})
 
     def _port(self) -> int:
@@ -246,9 +246,9 @@ class Service:
             probe.bind((HOST, 0))
             return int(probe.getsockname()[1])
 
-    def _launch(self, house: House, port: int) -> None:
-        argv, environment = self.command(house, port)
-        child = house.spawn(argv, self.pid_file, self.log, **environment)
+    def _launch(self, runtime: Runtime, port: int) -> None:
+        argv, environment = self.command(runtime, port)
+        child = runtime.spawn(argv, self.pid_file, self.log, **environment)
         deadline = time.monotonic() + _START_SECONDS
         while child.poll() is None:
             if answers(port) and self.ready():
@@ -294,13 +294,13 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-class _AsCaller(House):
+class _AsCaller(Runtime):
     def __init__(self) -> None:
         self.account = None
         self.shown = ()
 
 
-def as_caller(folder: Path) -> House:
-    """A house for what runs as the caller: a child of ours, no server to harden."""
+def as_caller(folder: Path) -> Runtime:
+    """A runtime for what runs as the caller: a child of ours, no server to harden."""
     folder.mkdir(mode=0o700, exist_ok=True)
     return _AsCaller()

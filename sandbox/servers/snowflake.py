@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.errors import ServiceError
 from orchestration.snowflake import EMULATED as ACCOUNT
-from sandbox.servers.process import House, tail
+from sandbox.servers.process import Runtime, tail
 from sandbox.servers.service import HOST, Service, as_caller
 from sandbox.servers.store import Store
 
@@ -54,7 +54,7 @@ class Snowflake(Service):
             "SNOWFLAKE_THREADS": "2",
         }
 
-    def prepare(self) -> House:
+    def prepare(self) -> Runtime:
         for folder in (self.folder, self.data):
             folder.mkdir(mode=0o700, exist_ok=True)
         done = subprocess.run(
@@ -79,7 +79,7 @@ class Snowflake(Service):
             )
         return as_caller(self.folder)
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         python = _HOME / ".venv" / "emulator" / "bin" / "python"
         argv = [str(python), "-m", "sandbox.emulator", "--port", str(port)]
         lake = {name: os.environ[name] for name in _LAKE if name in os.environ}

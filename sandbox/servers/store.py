@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import House, log_tail
+from sandbox.servers.process import Runtime, log_tail
 from sandbox.servers.service import HOST, Service, is_free
 
 BUCKET = "lake"
@@ -73,22 +73,22 @@ class Store(Service):
             "SEEDBED_LAKE": f"s3://{BUCKET}",
         }
 
-    def prepare(self) -> House:
-        house = House(self.folder, [program().parent])
+    def prepare(self) -> Runtime:
+        runtime = Runtime(self.folder, [program().parent])
         self._remove_sockets()
         self.lake.mkdir(mode=0o700, exist_ok=True)
         if not self.data.exists():
             self.stack.update(self.name, filled=False)
-            house.run(["mkdir", str(self.data)])
-        return house
+            runtime.run(["mkdir", str(self.data)])
+        return runtime
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         state = self.state()
         inner = _inner_ports()
         self.stack.update(self.name, inner_ports=inner)
-        house.write(self.folder / "tls.pem", _certificate())
-        house.write(self.folder / "security.toml", _security(self.folder))
-        house.write(self.folder / "identities.json", json.dumps(_identities(state)))
+        runtime.write(self.folder / "tls.pem", _certificate())
+        runtime.write(self.folder / "security.toml", _security(self.folder))
+        runtime.write(self.folder / "identities.json", json.dumps(_identities(state)))
         options = {
             "ip": HOST,
             "ip.bind": HOST,
