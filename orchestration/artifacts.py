@@ -20,7 +20,7 @@ _parsed: dict[Path, tuple[tuple[int, ...], Json]] = {}
 def folder(target: str) -> Path:
     """Where dbt keeps what it parsed and compiled for a target.
 
-    Each has a folder of its own, as dbt parses all anew for another target.
+    Each has a folder of its own, as dbt parses everything again for another target.
     """
     found = settings.ROOT / "target"
     return found if target == "postgres" else found / target
@@ -34,7 +34,7 @@ def manifest(place: Path) -> Json:
 def nodes(place: Path) -> dict[str, Json]:
     """The manifest's models, tests, snapshots and seeds, by their unique ids.
 
-    SeedbedError where dbt has left none, so that nobody takes it for an empty one.
+    SeedbedError if dbt has left none, which is not the same as an empty one.
     """
     found: dict[str, Json] | None = manifest(place).get("nodes")
     if found is None:

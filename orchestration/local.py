@@ -1,4 +1,4 @@
-"""The sandbox: servers, commands and the demo for a machine that has none of its own.
+"""The sandbox: embedded servers, their commands and the demo.
 
 Nothing else of the product imports it, so that the product runs with the folder
 deleted, against the servers that the environment names.
