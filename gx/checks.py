@@ -103,7 +103,7 @@ class _Checks:
         run = context.checkpoints.add(checkpoint).run(expectation_parameters=parameters)
         (found,) = run.run_results.values()
         return {
-            r.expectation_config.meta["rule"]: _plain(r)
+            r.expectation_config.meta["rule"]: _summary(r)
             for r in found.results
             if r.expectation_config and r.expectation_config.meta
         }
@@ -158,7 +158,7 @@ def _show_batch(**pooled: Any) -> None:
     record.info["view"] = _View.number
 
 
-def _plain(result: ExpectationValidationResult) -> Json:
+def _summary(result: ExpectationValidationResult) -> Json:
     """A result as JSON: passed, error, observed, failing rows, all rows."""
     found = result.result
     return {
