@@ -56,7 +56,7 @@ def extract(
 
 
 def _failed(table: Table, error: duckdb.Error) -> SeedbedError:
-    next_step = "Fix the cause, then run again; the window is kept, nothing was lost."
+    next_step = "Fix the cause first; the window is kept, and nothing was lost."
     if retry.is_transient(error):
         next_step = "Run again: the window is kept and will be read; nothing was lost."
     said, hint = duck.explained(error, next_step)
