@@ -1,6 +1,6 @@
--- Every KPI of kpi_daily_long and kpi_monthly_long, from silver alone and by
--- other steps than gold takes: a customer's first period is looked for, not
--- counted up to; who came back is looked for order by order.
+-- Every KPI of kpi_daily_long and kpi_monthly_long, from silver only and in
+-- other steps than gold: a customer's first period is looked for, not counted
+-- up to; returning customers are looked for order by order.
 {%- set silence = days_until_lost() | int %}
 {%- set kpis = {
     'revenue': 'revenue',

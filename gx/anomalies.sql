@@ -1,9 +1,8 @@
--- How unusual a batch is for its table. A value is held against those of the
+-- How unusual a batch is for its table. A value is compared with those of the
 -- table's released batches by a robust z-score: its distance from their median,
--- in units of what such values differ by. That unit is made of the spread of
--- the past (the median of the distances from the median, which one bad batch
--- does not move), of what chance does to a batch of so few rows, and of a part
--- that is never worth a word.
+-- divided by a unit. The unit adds up the spread of the past (the median of the
+-- distances from the median, which one bad batch does not move), the sampling
+-- error of a batch of that size, and a small tolerance.
 with
 
 past as (
@@ -188,8 +187,8 @@ scores as (
 
 ),
 
--- Of a table's columns the worst is told; data that are fresher than usual are
--- well.
+-- The worst of a table's columns is reported; data that are fresher than usual
+-- pass.
 worst as (
 
     select distinct on (kind)

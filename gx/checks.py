@@ -1,9 +1,9 @@
 """The program of the gate's process: suites of expectations, on one batch at a time.
 
-Run as `python -m gx.checks`. It reads a request a line from its input
-and writes a reply a line, both JSON. Only here is Great Expectations imported.
+Run as `python -m gx.checks`. It reads one request per line from its input and writes
+one reply per line, as JSON. Only here is Great Expectations imported.
 
-Everything is in memory but the data docs: the address of the warehouse comes with a
+Everything is in memory except the data docs: the address of the warehouse comes with a
 request and is written to no file. No value of a row is in a result.
 """
 
@@ -43,7 +43,7 @@ class _Checks:
         self.asked = 0
 
     def check(self, request: Json) -> Json:
-        """Check a batch: first only what holds, then more about what does not."""
+        """Check a batch: first for pass or fail, then for details of failures."""
         started = time.monotonic()
         try:
             results = self._check(request)
@@ -84,7 +84,7 @@ class _Checks:
     def _validate(
         self, batch: BatchDefinition[Any], suite: Json, parameters: Json, detail: str
     ) -> dict[str, Json]:
-        """What became of each expectation, by its rule."""
+        """The result of each expectation, by its rule."""
         name = f"{suite['name']} ({self.asked})"
         context = self.context
         expected = gx.ExpectationSuite(
@@ -96,20 +96,20 @@ class _Checks:
         checkpoint = gx.Checkpoint(
             name=name,
             validation_definitions=[context.validation_definitions.add(validation)],
-            # What follows from a failure is the pipeline's: it knows all layers.
+            # The pipeline decides what a failure means: it knows all layers.
             actions=[],
             result_format={"result_format": detail, "partial_unexpected_count": 0},
         )
         run = context.checkpoints.add(checkpoint).run(expectation_parameters=parameters)
         (found,) = run.run_results.values()
         return {
-            r.expectation_config.meta["rule"]: _told(r)
+            r.expectation_config.meta["rule"]: _summary(r)
             for r in found.results
             if r.expectation_config and r.expectation_config.meta
         }
 
     def document(self, folder: str) -> None:
-        """Write the data docs in place of those of the run before."""
+        """Write the data docs, replacing those of the run before."""
         self.context.add_data_docs_site(
             site_name=_SITE,
             site_config={
@@ -125,7 +125,7 @@ class _Checks:
 
 
 class _View:
-    """The batch at hand, which each connection sees as a view of its own."""
+    """The current batch, which each connection sees as a view of its own."""
 
     name = ""
     query = ""
@@ -158,14 +158,14 @@ def _show_batch(**pooled: Any) -> None:
     record.info["view"] = _View.number
 
 
-def _told(result: ExpectationValidationResult) -> Json:
-    """A result in plain words: passed, error, observed, failing rows, all rows."""
-    told = result.result
+def _summary(result: ExpectationValidationResult) -> Json:
+    """A result as JSON: passed, error, observed, failing rows, all rows."""
+    found = result.result
     return {
         "passed": bool(result.success),
         "error": _error(result.exception_info or {}),
-        "observed": told.get("observed_value"),
-        "failing": told.get("unexpected_count"),
+        "observed": found.get("observed_value"),
+        "failing": found.get("unexpected_count"),
     }
 
 
@@ -185,7 +185,7 @@ def _plain(value: object) -> object:
 def main() -> None:
     """Answer requests until there are no more."""
     replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no reply
+    os.dup2(2, 1)  # a library's output is not a reply
     checks = _Checks()
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,7 +1,7 @@
-"""What the manifest and the ledger say of a batch: counts and times, without rows.
+"""Checks of a batch's counts and times in the manifest and the ledger, without rows.
 
-These are checked whether or not the batch has rows, so a run in which nothing
-changed needs no Great Expectations.
+These are checked whether or not the batch has rows, so a run in which nothing changed
+needs no Great Expectations.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST = 2**62
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a rule; `failing_rows` is None where it counts no rows."""
+    """The result of a rule; `failing_rows` is None where it counts no rows."""
 
     rule_id: str
     severity: str
@@ -47,10 +47,10 @@ def parameters(
     manifest: Manifest,
     released: Released,
 ) -> dict[str, Any]:
-    """What the suite of the table asks of this batch, by the suite's names.
+    """The suite's parameters for this batch, by their names.
 
-    Bounds of rows are those of the rows that the batch has in the log: what the
-    source counted but for unchanged and rejected ones.
+    Bounds of rows are those of the rows that the batch has in the log: what the source
+    counted, except unchanged and rejected ones.
     """
     left_out = manifest.rows_unchanged + manifest.rows_rejected
     written = manifest.source_rows - left_out
@@ -91,11 +91,11 @@ def parameters(
 def _rows_before(
     connection: control.Connection, table: Table, batch: Batch
 ) -> int | None:
-    """The rows of the last released window; None where none is like this one.
+    """The rows of the last released window; None where none is comparable.
 
-    Nothing is a multiple of none, so after an empty window any number will do.
+    No number is a multiple of 0, so after an empty window any number passes.
 
-    The first window of a table with a watermark holds all that there ever was.
+    The first window of a table with a watermark holds all rows.
     """
     if batch.kind != "window":
         return None
@@ -120,7 +120,7 @@ def _ages(
     manifest: Manifest,
     released: Released,
 ) -> list[tuple[Fresh, dt.date, dt.date | None]]:
-    """(check, oldest that is fresh, newest that there is) of each rule `fresh`."""
+    """(check, oldest that is fresh, newest that exists) of each rule `fresh`."""
     found = []
     observed = dt.datetime.fromisoformat(manifest.observed_at).replace(tzinfo=dt.UTC)
     for check in _fresh(table):
@@ -150,7 +150,7 @@ def _newest(
     released: Released,
     column: Column,
 ) -> dt.date | None:
-    """The newest value in the snapshot, which is that of before where nothing changed.
+    """The newest value in the snapshot, or the one before where nothing changed.
 
     Raises AssertionError for a table that is not read whole.
     """
@@ -170,7 +170,7 @@ def _newest(
 def without_rows(
     expectations: list[Expectation], given: dict[str, Any]
 ) -> list[Result]:
-    """What the suite says of a batch without rows: only its counts can be wrong."""
+    """The suite's results for a batch without rows: only its counts can be wrong."""
     results = []
     for one in expectations:
         asked = {
@@ -217,7 +217,7 @@ def accounts(
         for row in control.batch_identities(connection, batch)
     ]
     keyless = connection.execute(
-        # What a person has let pass once is no news when it is read again.
+        # Rows that a person released once are not reported again.
         "select count(*) from audit.reject as new where table_id = %s "
         "and batch_seq = %s and reason like 'NULL in key%%' and not exists ("
         "select from audit.reject as old join audit.batch using (table_id, batch_seq) "
@@ -288,12 +288,12 @@ def accounts(
 
 
 def _in_reach(table: Table, manifest: Manifest) -> Result:
-    """What became of rows whose watermark is in the source's future."""
+    """The check of rows whose watermark is in the source's future."""
     count = manifest.rows_beyond
     rows = f"{count:,} {'row' if count == 1 else 'rows'}"
-    told = (
+    text = (
         f"{rows} with {table.watermark_column} after {manifest.present}, the source's "
-        "present: not read before that time has come, but by `./seedbed reconcile "
+        "present: read once that time has come, or now by `./seedbed reconcile "
         f"--tables {table.id} --repair`"
     )
     column = table.window_column
@@ -301,15 +301,15 @@ def _in_reach(table: Table, manifest: Manifest) -> Result:
     server = dt.timedelta(minutes=manifest.server_offset)
     is_wall_clock = column is not None and column.type.name == "timestamp"
     if is_wall_clock and server != clock.offset_of(table.clock, utc):
-        told = (
+        text = (
             f"{rows} with {table.watermark_column} after {manifest.present}, now on "
             f"the clock of {table.clock}, which is the timezone of "
-            f"{table.source.name} in sources.csv; the server's own clock is "
-            f"{clock.shown(server)}. If the source writes that one, write its zone "
-            f"there ({clock.fixed_zone(server)}, or one with summer time), then type "
+            f"{table.source.name} in sources.csv; the server's clock is "
+            f"{clock.shown(server)}. If the source writes in that zone, set it "
+            f"there ({clock.fixed_zone(server)}, or one with summer time), then run "
             f"./seedbed generate and ./seedbed rebuild {table.id} --from-raw"
         )
-    return Result("watermark_in_reach", "warn", False, told, "none", count)
+    return Result("watermark_in_reach", "warn", False, text, "none", count)
 
 
 def _had_rows(connection: control.Connection, table: Table, released: Released) -> bool:

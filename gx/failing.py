@@ -1,7 +1,7 @@
-"""The rows of a batch that fail a rule: found by SQL of our own, all of them.
+"""The rows of a batch that fail a rule: all of them, found by separate SQL.
 
-Great Expectations tells how many fail; which ones is asked here. Written apart from
-the expectations on purpose: the counts of both must agree.
+Great Expectations says how many fail, this module which ones. Written apart from the
+expectations on purpose: the counts of both must agree.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ SHOWN = 5
 
 
 def checked(table: Table) -> str:
-    """SQL that is true of the log's rows that the gate looks at: the source's.
+    """SQL that is true of the log's rows that the gate checks: the source's.
 
-    A tombstone repeats what was released. Where the source marks what it deleted,
-    such a row is the source's as well.
+    A tombstone repeats what was released. Where the source marks what it deleted, such
+    a row counts as the source's, too.
     """
     return "true" if table.options.soft_delete_column else "_op = 'U'"
 
 
 def rows(table: Table, batch: Batch, columns: str = "*") -> str:
-    """SQL for the batch's rows that the gate looks at."""
+    """SQL for the batch's rows that the gate checks."""
     return (
         f"select {columns} from {bronze_log.name_of(table)} "
         f"where _batch_seq = {batch.batch_seq} and {checked(table)}"

@@ -1,7 +1,7 @@
 """The gate: decides whether a loaded batch may be released.
 
-Each rule looks at one thing and says what it saw. A failed `block` rule rejects the
-batch: its rows stay out of everything downstream, those that failed are kept in
+Each rule checks one thing and reports what it observed. A failed `block` rule rejects
+the batch: its rows are not read downstream, those that failed are kept in
 `audit.quarantine`, and the next run reads the window again.
 """
 
@@ -29,7 +29,7 @@ def docs_folder() -> Path:
 
 
 def needs_process(batch: Batch) -> bool:
-    """Whether there are rows to look at; without any, counts say all there is."""
+    """Whether there are rows to check; without any, the counts are enough."""
     return bool(batch.rows_written)
 
 
@@ -38,7 +38,7 @@ def decide(
 ) -> Batch:
     """Check the batch and move it on; loaded → released or rejected.
 
-    Raises GateError, and leaves the batch loaded, where it could not be checked.
+    Raises GateError, and leaves the batch loaded, if it could not be checked.
     """
     lake = Lake(settings.ROOT)
     manifest = lake.manifest(batch.manifest_key)
@@ -71,7 +71,7 @@ def decide(
 
 
 def address() -> dict[str, Any]:
-    """Where the warehouse is, in SQLAlchemy's words."""
+    """The warehouse's address, in SQLAlchemy's terms."""
     warehouse = settings.warehouse()
     return {
         "username": warehouse.pop("user"),
@@ -97,17 +97,17 @@ def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
     try:
         reply = process.ask(request, settings.gate_seconds())
     except GateError as error:
-        raise GateError(_told(table, batch, str(error))) from error
+        raise _failed(table, batch, str(error)) from error
     if reply.get("error"):
-        raise GateError(_told(table, batch, reply["error"]))
+        raise _failed(table, batch, reply["error"])
     return reply
 
 
-def _told(table: Table, batch: Batch, why: str) -> str:
-    return (
+def _failed(table: Table, batch: Batch, why: str) -> GateError:
+    return GateError(
         f"{table.id}: the gate could not check batch {batch.batch_id}: {why}. The "
-        "batch stays loaded and nothing downstream reads it; `./seedbed run` checks "
-        "it again."
+        "batch stays loaded and nothing downstream reads it.",
+        "Run `./seedbed run`, which checks it again.",
     )
 
 
@@ -119,9 +119,9 @@ def _each(
     expected: list[Expectation],
     reply: dict[str, Any],
 ) -> dict[str, Any]:
-    """The result of each rule that the expectation `name` has checked with others.
+    """The result of each rule that the expectation `name` checks together.
 
-    Where it failed, we ask which of them it was; GateError where that is none.
+    If it failed, each is checked alone; GateError if all of them pass.
     """
     rules = [e for e in expected if e.group == name]
     if not rules:
@@ -146,43 +146,43 @@ def _each(
         for rule in rules:
             rows = nulls[rule.column]
             found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
-    if all(told["passed"] for told in found.values()):
-        why = f"it finds {name} wrong, and no column that is"
-        raise GateError(_told(table, batch, why))
+    if all(got["passed"] for got in found.values()):
+        why = f"expectation {name} failed, and each of its columns passes"
+        raise _failed(table, batch, why)
     return found
 
 
 def _results(
     table: Table, expected: list[Expectation], reply: dict[str, Any]
 ) -> list[Result]:
-    """The reply in the words of the rules; GateError where one was not checked."""
+    """The reply as results of rules; GateError if a rule was not checked."""
     found = reply["results"]
     shapes = [e.rule_id for e in expected if e.is_shape]
     is_in_shape = all(found[rule_id]["passed"] for rule_id in shapes)
     results = []
     for one in expected:
-        told = found[one.rule_id]
-        if told["error"] and is_in_shape:
+        got = found[one.rule_id]
+        if got["error"] and is_in_shape:
             raise GateError(
-                f"{table.id}: the gate could not check {one.rule_id}: {told['error']}. "
-                "The batch stays loaded and nothing downstream reads it; mend the rule "
-                "in seeds/metadata/rules.csv, or run again."
+                f"{table.id}: the gate could not check {one.rule_id}: {got['error']}. "
+                "The batch stays loaded and nothing downstream reads it.",
+                "Correct the rule in seeds/metadata/rules.csv, then run again.",
             )
-        rows = told.get("failing")
+        rows = got.get("failing")
         observed = ""
-        if told["error"]:
+        if got["error"]:
             observed = "not checked: the log is not as the seed says"
-        elif not told["passed"]:
-            seen = told.get("observed")
+        elif not got["passed"]:
+            seen = got.get("observed")
             observed = f"{rows:,} rows fail" if rows is not None else _seen(one, seen)
         results.append(
             Result(
                 one.rule_id,
                 one.severity,
-                told["passed"],
+                got["passed"],
                 observed or "as expected",
                 one.expected,
-                (0 if told["passed"] else rows) if one.failing else None,
+                (0 if got["passed"] else rows) if one.failing else None,
                 reply["seconds"],
             )
         )
@@ -243,14 +243,14 @@ def _keep(
     parts = []
     for result in blocking:
         rule = rules.get(result.rule_id)
-        told = f"{result.rule_id}: {result.observed}, expected {result.expected}"
+        line = f"{result.rule_id}: {result.observed}, expected {result.expected}"
         if rule and rule.failing and not result.observed.startswith("not checked"):
             failing.keep(connection, table, batch, rule)
             if shown := failing.sample(connection, table, batch, rule):
-                told += f" ({shown})"
+                line += f" ({shown})"
         elif rule is None and batch.unaccounted:
-            told += f" ({batch.unaccounted})"
-        parts.append(told)
+            line += f" ({batch.unaccounted})"
+        parts.append(line)
     return "; ".join(parts)
 
 
@@ -271,16 +271,16 @@ def _alert(
 
 
 def document(batches: Iterable[Batch]) -> None:
-    """Let the pages about a run's batches be written; nobody waits for it.
+    """Have the pages about a run's batches written, without waiting.
 
-    Where none of them had rows, those of the run before stay.
+    If none of them had rows, those of the run before stay.
     """
     if any(map(needs_process, batches)):
         process.tell({"do": "document", "folder": str(docs_folder())})
 
 
 def finish() -> None:
-    """Wait until the page is written; a page that is not is no fault of the run."""
+    """Wait until the page is written; a run does not fail without it."""
     try:
         process.finish(settings.gate_seconds())
     except SeedbedError:

@@ -1,9 +1,9 @@
 """The process that runs Great Expectations: started early, asked table by table.
 
-It is one process for all tables, kept for the next run of this one. Great
-Expectations takes seconds to import, so the process is started when the first rows
-are read, and is ready by the time that they are loaded. If it dies or falls silent,
-the table that it was asked about fails, and the next one gets a process of its own.
+It is one process for all tables, kept for the next run of this one. Great Expectations
+takes seconds to import, so the process is started when the first rows are read, and is
+ready by the time that they are loaded. If it dies or falls silent, the table that it
+was asked about fails, and the next one gets a new process.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from typing import Any
 from ingest import settings, stop
 from ingest.errors import SeedbedError
 
-# What the program is: a module, so that it finds the same code as this one.
+# A module, so that it finds the same code as this one.
 PROGRAM = ("-m", "gx.checks")
 
 
 class GateError(SeedbedError):
-    """The gate could not look at a batch."""
+    """The gate could not check a batch."""
 
 
 class _Process:
-    """A running program, and what it says, a JSON object a line."""
+    """A running program and its output, one JSON object per line."""
 
     def __init__(self) -> None:
         log = settings.ROOT / ".seedbed" / "log"
         log.mkdir(parents=True, exist_ok=True)
         self.log = log / "gate.log"
-        with self.log.open("w") as told:
+        with self.log.open("w") as errors:
             self.program = subprocess.Popen(
                 [sys.executable, *PROGRAM],
                 cwd=Path(__file__).parents[1],
                 env=os.environ | {"GX_ANALYTICS_ENABLED": "false"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=told,
+                stderr=errors,
                 text=True,
-                # A signal from the terminal is this process's to handle.
+                # A signal from the terminal is handled by this process.
                 start_new_session=True,
             )
         self.replies: queue.Queue[str] = queue.Queue()
         self.asked = 0
-        self.unread = 0  # replies that nobody waits for
+        self.unread = 0  # replies that are not waited for
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -93,7 +93,7 @@ class _Process:
             self.program.wait(5)
         code = self.program.returncode
         how = f"signal {-code}" if code is not None and code < 0 else f"exit {code}"
-        return f"the process of the gate ended ({how}); {self.log} has its last words"
+        return f"the gate's process ended ({how}), see {self.log}"
 
     def end(self) -> None:
         if self.program.stdin:
@@ -116,12 +116,12 @@ def start() -> None:
 
 
 def is_starting() -> bool:
-    """Whether it runs and was not asked anything yet."""
+    """Whether it runs and had no request yet."""
     return _running is not None and _running.asked == 0
 
 
 def ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Its reply to a request; GateError where it dies, or says nothing so long."""
+    """Its reply to a request; GateError if it dies, or is silent for that long."""
     start()
     process = _running
     assert process
@@ -134,7 +134,7 @@ def ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def tell(request: dict[str, Any]) -> None:
-    """Let it do what nobody waits for, if it runs."""
+    """Send a request without waiting for the reply, if it runs."""
     process = _running
     if process and process.asked:
         with contextlib.suppress(GateError):
@@ -143,14 +143,14 @@ def tell(request: dict[str, Any]) -> None:
 
 
 def finish(seconds: float) -> None:
-    """Wait until it has done what it was told, if it runs; GateError as of `ask`."""
+    """Wait until it has done all requests, if it runs; GateError as of `ask`."""
     if _running and _running.unread:
         ask({"do": "nothing"}, seconds)
 
 
 @atexit.register
 def end() -> None:
-    """End it; nothing of a batch depends on it."""
+    """End it; no batch depends on it."""
     global _running
     if _running:
         _running.end()

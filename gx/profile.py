@@ -1,8 +1,8 @@
-"""Profiles of what a batch brought, and whether that is unusual for its table.
+"""Profiles of a batch's columns, and whether they are unusual for its table.
 
-DuckDB reads the batch's bronze files and returns a row of aggregates; no row of
-the table becomes a Python object. Of personal data no value is kept, only counts and
-lengths. The batch is then held against the table's own past, in SQL.
+DuckDB reads the batch's bronze files and returns a row of aggregates; no row of the
+table becomes a Python object. Of personal data only counts and lengths are kept, no
+value. The batch is then compared with the table's past batches, in SQL.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from ingest.lake import Lake, Manifest
 from ingest.seed.metadata import Column, Table
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Of a text, what is kept of the least and the greatest.
+# How much is kept of the least and the greatest text.
 _SHOWN = 100
-# Up to so many rows distinct values are counted, beyond they are estimated.
+# Up to this many rows distinct values are counted, beyond that estimated.
 EXACT_ROWS = 100_000
-# No double holds the sum of squares of larger numbers, so these are in neither mean
+# A double can't hold the sum of squares of larger numbers, so these are in neither mean
 # nor deviation.
 _LARGEST = 1e140
-# So many columns are profiled in one scan: each has a hash table of distinct values, of
-# some MB even where it holds one. Parquet makes a scan of other columns cost nothing.
+# This many columns are profiled in one scan: each has a hash table of distinct values,
+# of some MB even where it holds one. Parquet makes a scan of other columns cost
+# nothing.
 _TOGETHER = 32
-# Profiles of so many batches of a table are kept.
+# Profiles of this many batches of a table are kept.
 KEPT = 400
 
 
@@ -65,14 +66,15 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
                 for group in groups
             ]
         except duckdb.Error as error:
-            said = duck.told(
+            said, hint = duck.explained(
                 error,
-                "It stays loaded and nothing downstream reads it. Run again; the "
-                "option profile=false in seeds/metadata/options.csv leaves the profile "
-                "out.",
+                "Run again, or leave the profile out with the option profile=false in "
+                "seeds/metadata/options.csv; the batch stays loaded and nothing "
+                "downstream reads it.",
             )
             raise SeedbedError(
-                f"{table.id}: batch {batch.batch_id} could not be profiled: {said}"
+                f"{table.id}: batch {batch.batch_id} could not be profiled: {said}",
+                hint,
             ) from error
     rows = max(row[0] for row in found_rows if row)
     columns = [column for row in found_rows if row for column in row[1]]
@@ -100,9 +102,9 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
 def judge(
     connection: Connection, table: Table, batch: Batch, found: Manifest
 ) -> list[Result]:
-    """Profile the batch, and hold it against the table's own past.
+    """Profile the batch, and compare it with the table's past batches.
 
-    Returns a result for each kind of anomaly that the past says enough about.
+    Returns a result for each kind of anomaly for which there are enough past batches.
     """
     if not table.options.profile:
         return []
@@ -132,11 +134,11 @@ def _anomalies() -> str:
 def _query(
     table: Table, group: Sequence[Column], files: list[Path], *, exact: bool
 ) -> str:
-    """One scan of the files: their rows, and a list with a struct a column."""
+    """One scan of the files: their rows, and a list with a struct for each column."""
     columns = ",\n".join(_aggregates(column, exact) for column in group)
     paths = ", ".join(duck.literal(file) for file in files)
     # A tombstone repeats what was released; where the source marks what it deleted,
-    # such a row is the source's as well.
+    # such a row counts as the source's, too.
     rows = "true" if table.options.soft_delete_column else "_op = 'U'"
     return f"select count(*), [{columns}]\nfrom read_parquet([{paths}]) where {rows}"
 
@@ -156,7 +158,7 @@ def _aggregates(column: Column, exact: bool) -> str:
     length = f"length({name})" if family == "text" else None
     distinct = "count(distinct {})" if exact else "approx_count_distinct({})"
     if exact and family == "text":
-        # Of texts a fingerprint is held, for they may be of any length.
+        # A fingerprint stands for a text, which may be of any length.
         distinct = "count(distinct hash({0})) filter (where {0} is not null)"
     parts: dict[str, Any] = {
         "column_name": duck.literal(column.name),

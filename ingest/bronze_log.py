@@ -1,4 +1,4 @@
-"""Questions to a table's log in the warehouse, as SQL.
+"""Queries of a table's log in the warehouse, as SQL.
 
 Written apart from the dbt macros on purpose: their result is checked against it.
 """

@@ -1,4 +1,4 @@
-"""Clocks: a watermark on a clock with summer time, and the instant it stands for."""
+"""Clocks: a watermark in a time zone with summer time, and its instant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from ingest.duck import literal
 
-# Zones of no whole hours whose clock has been the same for decades, by minutes.
+# Zones of fractions of an hour whose offset has not changed for decades, by minutes.
 _ODD_ZONES = {
     -570: "Pacific/Marquesas",
     270: "Asia/Kabul",
@@ -57,8 +57,8 @@ def shown(offset: dt.timedelta) -> str:
 def went_back(local: dt.datetime, zone: str) -> dt.timedelta:
     """How far the clock of `zone` may have gone back since it showed `local`.
 
-    Nothing but in an hour that it shows twice: what is written in the second one has
-    an earlier time than what was written in the first.
+    Zero, except in an hour that it shows twice: a row of the second one may have an
+    earlier time than a row of the first.
     """
     clock = local.replace(tzinfo=ZoneInfo(zone))
     first, second = clock.utcoffset(), clock.replace(fold=1).utcoffset()

@@ -21,7 +21,7 @@ from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading, source
 from ingest.standardise import canonical
 
-# Keys a range has at most, about: what DuckDB holds of both sides at once.
+# About how many keys a range has: DuckDB holds those of both sides at once.
 RANGE_KEYS = 1_000_000
 
 
@@ -29,8 +29,8 @@ RANGE_KEYS = 1_000_000
 class Differences:
     """Keys compared, and how many of them differ in which way.
 
-    `missing` in the log, `stale` there, `extra`: live there and gone from the
-    source. Rows that the source has and Seedbed rejects are no difference.
+    `missing` in the log, `stale` there, `extra`: live there and gone from the source.
+    Rows that Seedbed rejects are not a difference.
     """
 
     compared: int
@@ -121,7 +121,7 @@ def _of_keys(table: Table) -> str:
 
 
 def _of_rows(table: Table) -> str:
-    """The same of rows that are alike in all they say, as often as they are there."""
+    """The same for rows without a key, by content and number."""
     names = "".join(f"{quoted(c.name)}, " for c in table.key)
     number = "row_number() over (partition by _row_hash) as _number"
     sides = (

@@ -1,9 +1,9 @@
-"""Drift: what changed in the source's columns and keys, and what the run makes of it.
+"""Drift: changes of the source's columns and keys, and how the run handles them.
 
-Before anything is read the catalogue of each source is compared with what was seen
-of it last (`audit.source_column`, `audit.source_key`). Each change is told once, in
-`audit.schema_change`, and followed, lived with, or keeps its table from being read,
-as the table's on_schema_change says.
+Before anything is read the catalogue of each source is compared with its last known
+state (`audit.source_column`, `audit.source_key`). Each change is reported once, in
+`audit.schema_change`, and is applied to the seed, accepted, or blocks its table, as the
+table's on_schema_change says.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from ingest import keys, locks
 from ingest.control import Connection
-from ingest.errors import SeedbedError
+from ingest.errors import SeedbedError, first_line
 from ingest.seed import generate, metadata, seedfile, types
 from ingest.seed.discover.rows import new_column_row, rule_of_values
 from ingest.seed.metadata import Source, Table
 from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, Key, SourceTable
 
-# A wall clock's time and an instant: one in the place of the other is hours away.
+# A local time and an instant: read as the other, each is hours off.
 _RIGHT_CLOCK = {
     ("datetime", "timestamptz"): "timestamp",
     ("timestamp", "timestamp"): "timestamptz",
@@ -34,12 +34,12 @@ Seen = dict[str, str]
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a column: from what to what (its declaration), and what came of it.
+    """A change of a column: from what to what (its declaration), and its outcome.
 
     `change` is added, dropped, retyped, rekeyed (of the table's key, which has no
-    column's name), or settled (what was blocked no longer is);
-    `action` is followed (the seed follows it), told (nothing changes here) or blocked.
-    `cells` are those of the seed that follow.
+    column's name), or settled (a blocked change was resolved);
+    `action` is followed (the seed follows it), told (only reported) or blocked.
+    `cells` are the seed's cells to write.
     """
 
     table: Table
@@ -48,7 +48,7 @@ class Change:
     was: str | None
     now: str | None
     action: str
-    told: str
+    text: str
     cells: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -102,7 +102,7 @@ def follow(
                 continue
             for table in there:
                 if fault := _unreadable(table, found):
-                    errors[table.id] = SeedbedError(fault)
+                    errors[table.id] = fault
                     continue
                 there_now = found[table.name]
                 columns = there_now.columns
@@ -113,9 +113,8 @@ def follow(
                 looks.append(_Look(table, columns, changes, unique))
         for look in looks:
             if any(c.action == "blocked" for c in look.changes):
-                told = _paragraph(look.table, look.changes)
-                errors[look.table.id] = SeedbedError(told)
-                # Of a table that is not read, nothing is followed.
+                errors[look.table.id] = _blocked(look.table, look.changes)
+                # A table that is not read follows none of its changes.
                 look.changes = [replace(c, action="blocked") for c in look.changes]
         _write_seed(root, looks)
         for look in looks:
@@ -138,7 +137,7 @@ def _seen(connection: Connection, table: Table) -> Seen:
 def _seen_key(connection: Connection, table: Table) -> str:
     """The source's key that kept the seed's unique when it was seen last; '' if none.
 
-    What was seen of another key of the seed says nothing of today's.
+    What was seen for an earlier key of the seed does not apply to today's.
     """
     row = connection.execute(
         "select unique_key from audit.source_key where table_id = %s and columns = %s",
@@ -147,43 +146,45 @@ def _seen_key(connection: Connection, table: Table) -> str:
     return row[0] if row else ""
 
 
-def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> str:
+def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError | None:
     if table.name not in found:
-        return (
+        return SeedbedError(
             f"{table.id}: there is no table {table.name!r} in schema "
             f"{table.source.schema} of source {table.source.name}, or its user may not "
-            "SELECT from it. What was loaded stays as it is. Restore the table or the "
-            "privilege; if it is gone for good, write enabled false in "
-            "seeds/metadata/tables.csv."
+            "SELECT from it. What was loaded stays as it is.",
+            "Restore the table or the privilege; if it is gone for good, set enabled "
+            "false in seeds/metadata/tables.csv.",
         )
     alike = catalogue.ambiguous(found)
     if alike and not table.options.by_query:
-        return (
+        return SeedbedError(
             f"{table.id}: schema {table.source.schema} has tables whose names differ "
-            f"by case only ({', '.join(alike)}), which the fast reader takes for each "
-            "other; nothing was read. Set the option by_query of the schema's tables "
-            "to true in seeds/metadata/options.csv, or rename one."
+            f"by case only ({', '.join(alike)}), which the fast reader can't "
+            "distinguish; nothing was read.",
+            "Set the option by_query of the schema's tables to true in "
+            "seeds/metadata/options.csv, or rename one.",
         )
     if table.source.timezone == "UTC":
-        return ""
+        return None
     for column in table.columns:
         there = found[table.name].columns.get(column.source_name)
         kind = there.data_type if there else ""
         if right := _RIGHT_CLOCK.get((kind, column.type.name)):
-            return (
+            return SeedbedError(
                 f"{table.id}: column {column.source_name} is a {kind.upper()} in the "
-                f"source, whose timezone is {table.source.timezone}: write {right} as "
-                "its data_type in seeds/metadata/columns.csv, run `./seedbed "
-                "generate`, and run again. Nothing was read."
+                f"source, whose timezone is {table.source.timezone}, and its data_type "
+                f"is {column.type.name}. Nothing was read.",
+                f"Set its data_type to {right} in seeds/metadata/columns.csv, then run "
+                "`./seedbed generate` and run again.",
             )
-    return ""
+    return None
 
 
 def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Change]:
-    """The changes of a table's columns since they were seen, with what comes of them.
+    """The changes of a table's columns since they were seen, with their outcome.
 
-    `seen` is empty for a table that is looked at for the first time: what is there
-    is as it should be then, but for columns of the seed that are not.
+    `seen` is empty for a table that is compared for the first time: its columns are
+    accepted as they are, except that none of the seed may be missing.
     """
     known = {c.source_name: c for c in table.columns}
     changes = []
@@ -191,8 +192,8 @@ def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Cha
         was = seen.get(name)
         if name not in columns:
             action = "blocked" if name in known or _is_frozen(table) else "told"
-            told = f"column {name} is no longer in the source"
-            changes.append(Change(table, name, "dropped", was, None, action, told))
+            text = f"column {name} is no longer in the source"
+            changes.append(Change(table, name, "dropped", was, None, action, text))
         elif was and was != columns[name].declared:
             changes.append(_retyped(table, columns[name], was))
     taken = {c.name for c in table.columns}
@@ -215,22 +216,21 @@ def _said(key: Key) -> str:
 
 
 def compare_keys(table: Table, there: SourceTable, was: str) -> list[Change]:
-    """The change of the source's keys after which the seed's may be in several rows.
+    """The change of the source's keys after which the seed's may not be unique.
 
-    `was` is the key that kept it unique. A table that is read whole shows all its
-    rows, whatever its key.
+    `was` is the key that kept it unique. A table that is read whole needs no key.
     """
     lacking = any(c.source_name not in there.columns for c in table.key)
     if not was or lacking or table.load_type.reads_whole or unique_key(table, there):
         return []
     primary = next((_said(key) for key in there.keys if key.is_primary), None)
     now = f"its {primary} is another" if primary else "it has no primary key"
-    told = f"its {was} is gone and {now}"
+    text = f"its {was} is gone and {now}"
     if primary and was.startswith("primary key"):
-        told = f"its {was} is now the {primary}"
-    told += f", so {keys.columns_of(table)} of columns.csv may be in several rows"
-    action = "told" if table.on_schema_change == "quarantine" else "blocked"
-    return [Change(table, "", "rekeyed", was, primary, action, told)]
+        text = f"its {was} is now the {primary}"
+    text += f", so {keys.columns_of(table)} of columns.csv may be in several rows"
+    action = "told" if table.on_schema_change == "ignore" else "blocked"
+    return [Change(table, "", "rekeyed", was, primary, action, text)]
 
 
 def _is_frozen(table: Table) -> bool:
@@ -250,19 +250,19 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
                 (
                     f"now read as {cells['name']}, which is NULL in rows read before, "
                     "until they change or `./seedbed backfill` reads them"
-                    + _class_told(cells["pii"])
+                    + _masked(cells["pii"])
                 ),
             )
         else:
             what = f"not read: {casts.of_source(column).note}"
-    told = f"column {column.name} ({column.declared}) is new: {what}"
+    text = f"column {column.name} ({column.declared}) is new: {what}"
     return Change(
-        table, column.name, "added", None, column.declared, action, told, cells
+        table, column.name, "added", None, column.declared, action, text, cells
     )
 
 
-def _class_told(pii: str) -> str:
-    """What consumers see of a new column of that class, where it is not everything."""
+def _masked(pii: str) -> str:
+    """What consumers see of a new column of that class, if not everything."""
     if not pii:
         return ""
     if pii != metadata.UNDECIDED:
@@ -278,8 +278,8 @@ def _retyped(table: Table, column: Column, was: str) -> Change:
     action, what, cells = "told", "the column is not read", {}
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
-    elif own and table.on_schema_change == "quarantine":
-        what = f"rows that do not fit {own.type.name} are put aside"
+    elif own and table.on_schema_change == "ignore":
+        what = f"rows that do not fit {own.type.name} are rejected"
     elif own:
         kind = follows(own.type, column)
         if kind is None:
@@ -294,14 +294,14 @@ def _retyped(table: Table, column: Column, was: str) -> Change:
             if cells:
                 action = "followed"
                 said = {
-                    "data_type": f"its type is {kind} now",
-                    "nullable": "it is nullable now",
+                    "data_type": f"its type is now {kind}",
+                    "nullable": "it is now nullable",
                     "argument": "its rule has the new values",
                 }
                 what = ", ".join(text for cell, text in said.items() if cell in cells)
-    told = f"column {column.name} was {was} and is {column.declared}: {what}"
+    text = f"column {column.name} was {was} and is {column.declared}: {what}"
     return Change(
-        table, column.name, "retyped", was, column.declared, action, told, cells
+        table, column.name, "retyped", was, column.declared, action, text, cells
     )
 
 
@@ -323,7 +323,7 @@ def _more_values(
 
 
 def follows(kind: types.CanonicalType, column: Column) -> str | None:
-    """The type that a column of type `kind` needs to have; None where none will do.
+    """The type that a column of type `kind` needs to have; None if none fits.
 
     That is its own, or a wider one that the log and the models can be altered to.
     """
@@ -336,9 +336,9 @@ def follows(kind: types.CanonicalType, column: Column) -> str | None:
     return None
 
 
-def _paragraph(table: Table, changes: Sequence[Change]) -> str:
+def _blocked(table: Table, changes: Sequence[Change]) -> SeedbedError:
     """Why a table is not read, and what to do."""
-    lines = [c.told for c in changes]
+    lines = [c.text for c in changes]
     dropped = [c for c in changes if c.change == "dropped" and c.action == "blocked"]
     for old in dropped:
         for new in changes:
@@ -350,35 +350,36 @@ def _paragraph(table: Table, changes: Sequence[Change]) -> str:
                 )
     if any(c.change == "rekeyed" and c.action == "blocked" for c in changes):
         fix = (
-            f"Restore the key in the source. Or, if other columns name a row now: "
-            f"{keys.another(table)}. If the key still names one, write quarantine as "
+            f"Restore the key in the source. Or, if other columns identify a row now: "
+            f"{keys.another(table)}. If the key is still unique, write ignore as "
             "the table's on_schema_change in seeds/metadata/tables.csv for one run."
         )
     elif _is_frozen(table):
         fix = (
-            "Undo the change in the source; or, if it is meant, write evolve as the "
-            "table's on_schema_change in seeds/metadata/tables.csv, `./seedbed "
-            "generate` and run; then write freeze again."
+            "Undo the change in the source; or, to accept it, write evolve as the "
+            "table's on_schema_change in seeds/metadata/tables.csv, run `./seedbed "
+            "generate` and run again; then write freeze again."
         )
     elif dropped:
         fix = (
-            "Restore the column; or correct seeds/metadata/columns.csv, `./seedbed "
+            "Restore the column; or correct seeds/metadata/columns.csv, run `./seedbed "
             "generate` and run again."
         )
     else:
         fix = (
             "Undo the change in the source; or give the column the new type and "
-            "another name in seeds/metadata/columns.csv, `./seedbed generate` and run "
-            "again."
+            "another name in seeds/metadata/columns.csv, run `./seedbed generate` and "
+            "run again."
         )
-    return (
+    return SeedbedError(
         f"{table.id}: {'; '.join(lines)}. Nothing was read; what was loaded stays as "
-        f"it is. {fix}"
+        "it is.",
+        fix,
     )
 
 
 def _write_seed(root: Path, looks: Sequence[_Look]) -> None:
-    """Let the seed and the models follow; where they can't, the changes are told."""
+    """Let the seed and the models follow; if they can't, only report the changes."""
     followed = [c for k in looks for c in k.changes if c.action == "followed"]
     if not followed:
         return
@@ -392,10 +393,11 @@ def _write_seed(root: Path, looks: Sequence[_Look]) -> None:
             for path, content in before.items():
                 seedfile.put(path, content)
             _generate(root)
-        why = f"; but the seed could not be written ({error}), so it is not followed"
+        cause = first_line(error)
+        why = f"; but the seed could not be written ({cause}), so it is not followed"
         for look in looks:
             look.changes = [
-                replace(c, action="told", told=c.told + why) if c in followed else c
+                replace(c, action="told", text=c.text + why) if c in followed else c
                 for c in look.changes
             ]
 
@@ -421,11 +423,11 @@ def _generate(root: Path) -> None:
 
 
 def _settled(column: str) -> str:
-    return f"column {column} is settled" if column else "its key is settled"
+    return f"column {column} is resolved" if column else "its key is resolved"
 
 
 def _record(connection: Connection, run_id: str, look: _Look) -> None:
-    """Remember what was seen, and each change that was not told already."""
+    """Store what was seen, and each change that was not reported already."""
     table = look.table
     latest = {
         name: (change, now, action)
@@ -447,12 +449,12 @@ def _record(connection: Connection, run_id: str, look: _Look) -> None:
             "insert into audit.schema_change (run_id, table_id, column_name, change, "
             "was, now, action, told) values (%s, %s, %s, %s, %s, %s, %s, %s)",
             [
-                (run_id, table.id, c.column, c.change, c.was, c.now, c.action, c.told)
+                (run_id, table.id, c.column, c.change, c.was, c.now, c.action, c.text)
                 for c in changes
                 if latest.get(c.column) != (c.change, c.now, c.action)
             ],
         )
-        # What is not lived with yet must be found again by the next run.
+        # The next run must find again what is neither accepted nor applied.
         open_ = {c.column for c in look.changes if c.action == "blocked" or c.cells}
         open_ -= {c.column for c in look.changes if c.action == "followed"}
         settled = {n: c.declared for n, c in look.columns.items() if n not in open_}

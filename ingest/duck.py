@@ -1,4 +1,4 @@
-"""DuckDB, which moves the bytes: one in-memory engine a table, extensions
+"""DuckDB, which moves the bytes: one in-memory engine per table, extensions
 loaded from their wheels, servers attached through secrets."""
 
 from __future__ import annotations
@@ -46,24 +46,25 @@ def ask_warehouse(engine: duckdb.DuckDBPyConnection, name: str, query: str) -> N
 
 def asked(query: str) -> str:
     """What the source answers, as a relation, in the transaction's snapshot."""
-    # Told to stream, it asks on a connection outside the transaction.
+    # With streaming, it asks on a connection outside the transaction.
     return f"mysql_query('source', {literal(query)}, stream_results = false)"
 
 
 def source_literal(text: str) -> str:
-    """`text` as a string literal of the source, whose backslash may be one or not."""
+    """`text` as a string literal of the source, whatever its backslash means."""
     return f"convert(x'{text.encode().hex()}' using utf8mb4)"
 
 
-def told(error: duckdb.Error, otherwise: str) -> str:
-    """What the error says, and what helps: more memory, or what `otherwise` says."""
+def explained(error: duckdb.Error, otherwise: str) -> tuple[str, str]:
+    """What the error says, and a hint: to raise the memory, or `otherwise`."""
     said = first_line(error)
     if not isinstance(error, duckdb.OutOfMemoryException):
-        return f"{said} {otherwise}"
+        return said, otherwise
     return (
-        f"{said.rstrip('.')}. Its rows are longer than the memory that each engine may "
-        f"use: set SEEDBED_MEMORY (now {settings.memory()}) to some ten times the "
-        "longest row, such as 2GB, and repeat this; nothing was lost."
+        f"{said.rstrip('.')}. Its rows need more than the memory of an engine, "
+        f"{settings.memory()}; nothing was lost.",
+        "Set SEEDBED_MEMORY to about ten times the longest row, such as 2GB, and run "
+        "again.",
     )
 
 
@@ -72,8 +73,8 @@ def backticked(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-# Loading an extension takes longer than moving a small table, so an instance is
-# used again once its table is done. One table has an instance at a time.
+# Loading an extension takes longer than moving a small table, so an instance is reused
+# once its table is done. One table has an instance at a time.
 _idle: list[duckdb.DuckDBPyConnection] = []
 _busy: set[duckdb.DuckDBPyConnection] = set()
 
@@ -81,7 +82,7 @@ _busy: set[duckdb.DuckDBPyConnection] = set()
 def interrupt() -> None:
     """End what all engines are doing; their statements raise an error."""
     for connection in list(_busy):
-        with suppress(duckdb.Error):  # it may have ended meanwhile
+        with suppress(duckdb.Error):  # it may have ended already
             connection.interrupt()
 
 
@@ -96,7 +97,7 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except IndexError:
         instance = _instance(spill)
     connection = instance.cursor()
-    # It would put groups of few rows together, and they are few where rows are long.
+    # It would merge small groups of rows, and groups of long rows are small.
     connection.execute("set enable_caching_operators = false")
     _busy.add(connection)
     try:
@@ -115,21 +116,21 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             for broken in (connection, instance):
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(broken))
         except duckdb.Error:
-            instance.close()  # a broken instance serves nobody else
+            instance.close()  # a broken instance is not reused
 
 
 @contextmanager
 def one_thread(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Work on the caller's thread only, for what is one stream anyway.
+    """Work on the caller's thread only, for work that is one stream anyway.
 
-    A caller that waits for another thread spins, which costs more than it gains.
+    Waiting for another thread spins, which costs more than it gains.
     """
     before = scalar(engine, "select current_setting('threads')")
     engine.execute("set threads = 1")
     try:
         yield
     finally:
-        with suppress(duckdb.Error):  # a broken engine serves nobody else
+        with suppress(duckdb.Error):  # a broken engine is not reused
             engine.execute(f"set threads = {before}")
 
 
@@ -164,9 +165,9 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
         "mysql_incomplete_dates_as_nulls = true",
         # The server shows a TIMESTAMP on the session's clock.
         "mysql_session_time_zone = '+00:00'",
-        # Else MySQL may be told to end a long read after five minutes.
+        # Otherwise MySQL may end a long read after five minutes.
         "mysql_query_timeout_enabled = false",
-        # A join holds its right side: ours are keys, while the left has whole rows.
+        # A join holds its right side: ours has keys, while the left has whole rows.
         "disabled_optimizers = 'build_side_probe_side'",
     ):
         instance.execute(f"set global {setting}")
@@ -197,8 +198,8 @@ def attach_source(
         "database": schema,
     }
     if url.ssl_mode:
-        # What it calls required verifies as well; what it calls preferred encrypts
-        # wherever the server can, and `source.connect` has seen that it can.
+        # Its `required` verifies as well; its `preferred` encrypts if the server can,
+        # and `source.connect` has checked that it can.
         unverified = url.ssl_mode == "required"
         values["ssl_mode"] = "preferred" if unverified else url.ssl_mode
     if url.ssl_mode != "disabled":
@@ -216,8 +217,8 @@ def attach_warehouse(
 ) -> None:
     """Attach the Postgres warehouse as `warehouse`.
 
-    READ COMMITTED, because under the default a state read after waiting for a
-    lock would be stale.
+    READ COMMITTED, because by default a state that is read after waiting for a lock
+    would be stale.
     """
     _secret(engine, "postgres", **warehouse)
     engine.execute(

@@ -8,18 +8,18 @@ from collections.abc import Iterable
 
 import psycopg
 
-# What helps where the operating system refuses a file.
+# Hints for files that the operating system refuses.
 _OF_FILES = {
-    errno.EACCES: "Check its owner and mode (`ls -ld`), or name another place",
-    errno.EPERM: "Check its owner and mode (`ls -ld`), or name another place",
-    errno.EROFS: "Name a place that can be written to",
-    errno.ENOENT: "Check the path; a folder is not made for it",
-    errno.ENOTDIR: "Check the path",
-    errno.EISDIR: "Name a file in it",
-    errno.ENOSPC: "Free some space and type the same again; nothing was lost",
-    errno.EDQUOT: "Free some space and type the same again; nothing was lost",
-    errno.EADDRINUSE: "Choose another port, or end what listens there",
-    errno.EMFILE: "Raise the number of open files (`ulimit -n`)",
+    errno.EACCES: "Check its owner and mode (`ls -ld`), or choose another path.",
+    errno.EPERM: "Check its owner and mode (`ls -ld`), or choose another path.",
+    errno.EROFS: "Choose a path that can be written to.",
+    errno.ENOENT: "Check the path; missing folders are not created.",
+    errno.ENOTDIR: "Check the path.",
+    errno.EISDIR: "Name a file in it.",
+    errno.ENOSPC: "Free some space and run the command again; nothing was lost.",
+    errno.EDQUOT: "Free some space and run the command again; nothing was lost.",
+    errno.EADDRINUSE: "Choose another port, or stop the program that uses it.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
 }
 
 
@@ -33,6 +33,7 @@ class SeedbedError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, hint: str = "") -> None:
+        self.what, self.hint = what, hint
         super().__init__(f"{what}\nhint: {hint}" if hint else what)
 
 
@@ -55,7 +56,7 @@ class ConfigurationError(SeedbedError):
 
 
 class NotDoneError(SeedbedError):
-    """A run, or what it publishes, came to its end and is not good; all is noted."""
+    """A run, or its publish, ended and is not done; the control tables say why."""
 
 
 class ServiceError(SeedbedError):
@@ -65,32 +66,34 @@ class ServiceError(SeedbedError):
 
 
 def ordinary(error: Exception) -> SeedbedError | None:
-    """What a library's error means to a person; None for one that nobody foresaw."""
+    """What a library's error means to a person; None for an unexpected one."""
     if isinstance(error, SeedbedError):
         return error
     if isinstance(error, OSError) and error.errno in _OF_FILES:
-        place = f"{error.filename}: " if error.filename else ""
-        return ConfigurationError(f"{place}{error.strerror}. {_OF_FILES[error.errno]}.")
+        path = f"{error.filename}: " if error.filename else ""
+        return ConfigurationError(f"{path}{error.strerror}.", _OF_FILES[error.errno])
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return ConfigurationError(
-            f"the warehouse refused: {first_line(error)}. The user of PGUSER lacks a "
-            "right; docs/roles.md says which role may do what."
+            f"the warehouse refused: {first_line(error)}.",
+            "The user of PGUSER lacks a right; docs/roles.md lists the rights of each "
+            "role.",
         )
     if isinstance(error, psycopg.OperationalError):
         return ServiceError(
             f"the warehouse ended what was under way: {first_line(error)}. It was "
-            "rolled back; `./seedbed doctor` shows whether the server answers. Then "
-            "type the same again."
+            "rolled back.",
+            "Check with `./seedbed doctor` that the server answers, then run the "
+            "command again.",
         )
     if type(error).__module__.startswith(("botocore", "boto3")):
         return ServiceError(
-            f"the lake's store refused, or can't be reached: {first_line(error)}. "
+            f"the lake's store refused, or can't be reached: {first_line(error)}.",
             "Check SEEDBED_LAKE, AWS_ENDPOINT_URL_S3 and the keys, or run `./seedbed "
-            "doctor`."
+            "doctor`.",
         )
     if type(error).__module__.startswith("pymysql"):
         return ServiceError(
-            f"a source refused, or can't be reached: {first_line(error)}. Check its "
-            "URL in the environment, or run `./seedbed doctor`."
+            f"a source refused, or can't be reached: {first_line(error)}.",
+            "Check its URL in the environment, or run `./seedbed doctor`.",
         )
     return None

@@ -1,7 +1,7 @@
 """Extract: a planned batch, from the source to files in the lake.
 
-What the batch reads comes in one snapshot of the source into `raw` (exact
-values), from which `bronze` is made. The manifest comes last.
+A batch is read in one snapshot of the source into `raw` (exact values), from which
+`bronze` is made. The manifest comes last.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def extract(
 ) -> Batch:
     """Read the batch into the lake; planned → extracted.
 
-    A batch whose manifest is there was read before and is taken as it is. Ranges
-    that are read are added to `loading` while the next are.
+    A batch whose manifest exists was read before and is not read again. Ranges that are
+    read are added to `loading` while the next are.
     """
     started = time.monotonic()
     lake = Lake(settings.ROOT)
@@ -48,26 +48,26 @@ def extract(
         try:
             manifest = work.run()
         except duckdb.Error as error:
-            raise _told(table, error) from error
+            raise _failed(table, error) from error
         reach("before_manifest")
         manifest = lake.finish(batch.manifest_key, manifest)
     reach("after_manifest")
     return control.extracted(connection, batch, manifest, time.monotonic() - started)
 
 
-def _told(table: Table, error: duckdb.Error) -> SeedbedError:
-    next_step = "can't be read until the cause is mended; nothing was lost."
+def _failed(table: Table, error: duckdb.Error) -> SeedbedError:
+    next_step = "Fix the cause first; the window is kept, and nothing was lost."
     if retry.is_transient(error):
-        next_step = "will be read again at the next run; nothing was lost."
-    said = duck.told(error, f"The window is kept and {next_step}")
+        next_step = "Run again: the window is kept and will be read; nothing was lost."
+    said, hint = duck.explained(error, next_step)
     is_ours = isinstance(error, duckdb.OutOfMemoryException)
     kind = SeedbedError if is_ours else ServiceError
-    return kind(f"{table.id}: reading it failed: {said}")
+    return kind(f"{table.id}: reading it failed: {said}", hint)
 
 
 @dataclass
 class _Reading:
-    """What was read: files, and what the source said of it in the same snapshot."""
+    """What was read: files, and the source's counts in the same snapshot."""
 
     parts: tuple[Part, ...] = ()
     source_rows: int = 0
@@ -164,7 +164,7 @@ class _Extraction:
         return files.write_all(self.engine, self.lake, rows, folder, name)
 
     def _write_gone(self, read: _Reading, rows: str) -> None:
-        """Write the keys that are gone as a raw file; none when there are none."""
+        """Write the keys that are gone as a raw file, if there are any."""
         if count := scalar(self.engine, f"select count(*) from ({rows})"):
             read.keys_gone += count
             read.parts += self._write([rows], "gone")
@@ -172,7 +172,7 @@ class _Extraction:
     def _write_rows(
         self, read: _Reading, rows: Sequence[str], count: int, name: str
     ) -> tuple[Part, ...]:
-        """Write the rows of queries, of which the source counted so many."""
+        """Write the rows of queries, of which the source counted `count`."""
         parts = self._write(rows, name)
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
         return parts
@@ -215,7 +215,7 @@ class _Extraction:
         return read
 
     def _rows(self, condition: Condition, also: str = "") -> list[str]:
-        """Queries for the source's rows, and of those the ones that `also` leaves."""
+        """Queries for the source's rows, narrowed by the condition `also`."""
         found = reading.rows(self.engine, self.table, condition)
         return [f"{query} and {also}" for query in found] if also else found
 
@@ -252,7 +252,8 @@ class _Extraction:
 
         there = inside(backticked)
         if self.table.watermark_column:
-            # A zero or incomplete date is no time, though the source compares it so.
+            # A zero or incomplete date is not a time, though the source compares it as
+            # one.
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
             no_time = reading.no_date(backticked(self.table.watermark_column))
             rows = self._rows(inside, f"{watermark} is not null")
@@ -267,7 +268,7 @@ class _Extraction:
         return parts, count, self._zero_dates(there, parts)
 
     def _count_beyond(self, read: _Reading) -> None:
-        """Count the rows that no window reaches before their time has come.
+        """Count the rows in the source's future, which are in no window yet.
 
         Those between the window and the present come with the next one.
         """
@@ -282,7 +283,7 @@ class _Extraction:
             read.server_offset = minutes
 
     def _timeless(self, piece: Condition) -> Condition | None:
-        """A condition that rows without watermark meet; None when there are none."""
+        """A condition for rows without watermark; None if there are none."""
         if not self.table.watermark_column or self.batch.kind != "window":
             return None
         no_time = reading.no_date(backticked(self.table.watermark_column))
@@ -317,7 +318,7 @@ class _Extraction:
     def _read_range(self, read: _Reading, piece: control.Range) -> None:
         """Add a range to `read`; it is read now unless it was read before.
 
-        It is uploaded and standardised beside the reading of the next.
+        It is uploaded and standardised while the next one is read.
         """
         is_new = piece.parts is None
         if is_new:
@@ -353,7 +354,7 @@ class _Extraction:
             return f"true{low}{high}"
 
         def first(quote: Callable[[str], str]) -> str:
-            # A row without a key is in no range; it is to be rejected, so to be read.
+            # A row without a key is in no range; it is read in order to be rejected.
             lead = quote(self.table.key[0].source_name)
             return f"({inside(quote)} or {lead} is null)"
 
@@ -380,8 +381,8 @@ class _Extraction:
     def _scan_keys(self, read: _Reading) -> None:
         """Add the keys that are gone, and the rows that the log lacks, to `read`.
 
-        A row is lacking that was written later than any window reached back, or
-        that was deleted and came again with the time it had.
+        A row is lacking if it was written too late for any window, or was deleted and
+        inserted again with its old time.
         """
         table = self.table
         read.keys_scanned = True
@@ -431,7 +432,7 @@ class _Extraction:
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
         wanted = f"({canonical}) in (select ({bronze_log.key(self.table)}) from {name})"
         rows = self._rows(within, wanted)
-        # Counted apart: a scan of the keys alone, nothing of which is written.
+        # Counted separately: a scan of the keys only, which is not written.
         count = self._size(rows)
         keys.assert_all_found(self.engine, self.table, name, count)
         if due and self.table.watermark_column:
@@ -449,7 +450,7 @@ class _Extraction:
         )
 
     def _replace_window(self, read: _Reading) -> None:
-        """Add the keys that the log has in the window, but no longer the source."""
+        """Add the keys that the log has in the window, and the source no longer has."""
         table = self.table
         start, end = window.bounds(table, self.batch)
         if table.window_column is None or start is None or end is None:

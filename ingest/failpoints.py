@@ -1,7 +1,7 @@
-"""Named places between two steps where the tests kill the process.
+"""Failpoints: named points between two steps at which the tests kill the process.
 
-Kept in the product, so that what is tested is what runs; without the variable
-`SEEDBED_FAILPOINT` a point costs one look into the environment.
+They are part of the product, so that the tests run the same code; without the variable
+`SEEDBED_FAILPOINT` a point costs one look-up.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from ingest.duck import literal, one_thread, scalar
 from ingest.lake import Lake, Part
 
 FILE_BYTES = 128 << 20
-# A group of rows is what a reader holds at once, and a writer: it is bounded by bytes
-# as well, since a row may have any number of them.
+# Readers and writers hold a whole row group: it is limited in bytes as well, since a
+# row may have any length.
 GROUP_BYTES = 16 << 20
 PARQUET = (
     "format parquet, compression zstd, row_group_size 122880, "
@@ -27,7 +27,7 @@ def write_all(
     key: str,
     name: str,
 ) -> tuple[Part, ...]:
-    """Write the rows of all queries, one after the other, each in files of its own."""
+    """Write the rows of all queries, one after the other, each to separate files."""
     if len(queries) == 1:
         return write(engine, lake, queries[0], key, name)
     parts: tuple[Part, ...] = ()

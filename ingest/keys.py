@@ -178,7 +178,7 @@ def sample(
 def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) -> None:
     """Raise SeedbedError when a key is in several of the source's `rows`, a relation.
 
-    One of them would be taken for an older state of the other.
+    One would be taken for an older state of the other.
     """
     names = [quoted(c.name) for c in table.key]
     whole = " and ".join(f"{name} is not null" for name in names)
@@ -218,12 +218,12 @@ def assert_all_found(
 
 
 def columns_of(table: Table) -> str:
-    """The key as a person reads it."""
+    """The key, for a message."""
     return f"the key ({', '.join(c.source_name for c in table.key)})"
 
 
 def another(table: Table) -> str:
-    """What to type where other columns name a row than the seed's key."""
+    """What to type where other columns than the seed's key identify a row."""
     return (
         "give them key_position 1, 2, … and nullable false in "
         "seeds/metadata/columns.csv (a row for each that it lacks), "

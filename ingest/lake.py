@@ -28,14 +28,14 @@ def _client(endpoint: str | None) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    # A session of its own: the default one keeps the first keys that it has seen.
+    # A separate session: the default one keeps the first credentials that it was given.
     return boto3.Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=os.environ.get("AWS_REGION"),
         config=Config(
-            # A store that is slow, full or down is asked five times, each time
-            # after a longer pause: for some seconds, if silent for five minutes.
+            # A store that is slow, full or down is asked five times, after growing
+            # pauses: for some seconds in all, or for five minutes if it is silent.
             connect_timeout=5,
             read_timeout=60,
             tcp_keepalive=True,
@@ -58,13 +58,12 @@ class Part:
 class Manifest:
     """What a finished batch consists of and how its rows are accounted for.
 
-    `source_rows` counts the window at the source, the other numbers what became
-    of them; all were taken in one snapshot, whose time is `observed_at`.
-    `unaccounted` names some rows, by key, that one of the counts lacks; `names` are
-    the source's columns that were read, by the seed's names for them. `rows_beyond`
-    are those whose watermark was after the source's `present`, on the table's clock.
-    Where there are any, `server_offset` is how many minutes the server's own clock is
-    ahead of UTC.
+    `source_rows` counts the window at the source, the other numbers their outcome; all
+    were counted in one snapshot, whose time is `observed_at`. `unaccounted` lists keys
+    of rows that one of the counts lacks; `names` are the source's columns that were
+    read, by the seed's names for them. `rows_beyond` are those whose watermark was
+    after the source's `present`, on the table's clock. Where there are any,
+    `server_offset` is how many minutes the server's own clock is ahead of UTC.
     """
 
     table_id: str
@@ -133,7 +132,7 @@ class Lake:
         return Part(key, path.stat().st_size, rows, digest)
 
     def upload(self, parts: tuple[Part, ...]) -> None:
-        """Upload the parts' local files; ServiceError tells what the lake said."""
+        """Upload the parts' local files; ServiceError says what the lake answered."""
         from boto3.s3.transfer import TransferConfig
 
         transfer = TransferConfig(multipart_chunksize=8 << 20, max_concurrency=4)
@@ -155,10 +154,10 @@ class Lake:
             self._refuse(error, "write")
 
     def finish(self, key: str, manifest: Manifest) -> Manifest:
-        """Write the manifest unless one is there; return the one that holds.
+        """Write the manifest unless one exists; return the one that counts.
 
-        `If-None-Match: *` makes the first writer win, so a batch that was
-        finished before is never changed.
+        `If-None-Match: *` lets the first writer win, so a finished batch is never
+        changed.
         """
         from botocore.exceptions import ClientError
 
@@ -198,7 +197,7 @@ class Lake:
             self._refuse(error, "write")
 
     def replace(self, key: str, manifest: Manifest) -> None:
-        """Write the manifest in place of the one that is there."""
+        """Replace the manifest."""
         try:
             self._put(key, manifest)
         except Exception as error:
@@ -251,9 +250,9 @@ class Lake:
         if self.describe(part.key, part.rows) != part:
             raise SeedbedError(
                 f"the file {part.key} is not the one that its batch's manifest names "
-                "(size or checksum differ), so it was not read. Restore that object, "
-                "or delete the batch's folder in the lake and run again to extract it "
-                "anew."
+                "(size or checksum differ), so it was not read.",
+                "Restore that object; or delete the batch's folder in the lake and run "
+                "again, which extracts it again.",
             )
         return path
 
@@ -268,14 +267,14 @@ class Lake:
         place = f"s3://{self._settings.bucket}/{self._settings.prefix}"
         if isinstance(error, NoCredentialsError):
             raise ConfigurationError(
-                f"no credentials for the lake {place}: set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and run again."
+                f"no credentials for the lake {place}.",
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
             ) from None
         said = str(error)
         if isinstance(error, ClientError):
             said = error.response["Error"].get("Code", said)
         raise ServiceError(
-            f"the lake {place} refused to {verb}: {said}. Check that the bucket "
-            "exists and that the keys may read and write it (s3:GetObject, "
-            "s3:PutObject on this prefix); then run again, nothing was lost."
+            f"the lake {place} refused to {verb}: {said}. Nothing was lost.",
+            "Check that the bucket exists and that the keys may read and write it "
+            "(s3:GetObject and s3:PutObject on this prefix), then run again.",
         ) from error

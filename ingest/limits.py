@@ -1,7 +1,7 @@
 """Limits of Postgres: the longest key of an index, the widest row, the most columns.
 
 They are the server's own, set when it is compiled. What is refused because of one is
-refused again however often it is tried, so what to change is said.
+refused again however often it is tried, so the message says what to change.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _OWN_COLUMNS, _OWN_BYTES = 12, 80
 MOST_COLUMNS = COLUMNS - _OWN_COLUMNS
 # A longer value is moved out of its row, where this much of it stays.
 _POINTER = 24
-# What a text or bytes without a declared length are taken for in a key: they are labels
-# and numbers mostly, and `long_key` says where they are not.
+# The length that is assumed for a text or bytes without a declared one in a key: they
+# are mostly labels and numbers, and `long_key` marks the others.
 _UNDECLARED = 128
 _REFUSED = (
     (
@@ -28,25 +28,26 @@ _REFUSED = (
         "A value of a key, or of a column in index_columns, is longer than the "
         f"{INDEX_BYTES:,} bytes that an index of Postgres takes. Add SOURCE,TABLE,"
         "long_key,true to seeds/metadata/options.csv where it is the key (its index "
-        "then holds hashes), or take the column out of index_columns; then type "
-        "./seedbed generate, and run",
+        "then holds hashes), or remove the column from index_columns; then run "
+        "./seedbed generate and ./seedbed run",
     ),
     (
         r"row is too big",
         f"Postgres has {ROW_BYTES:,} bytes for a row and moves only long values out of "
-        "it. Leave columns that nobody needs out of seeds/metadata/columns.csv, type "
-        "./seedbed generate, and run; until then the table stays as it is",
+        "it. Remove columns that are not needed from seeds/metadata/columns.csv, then "
+        "run ./seedbed generate and ./seedbed run; until then the table stays as it is",
     ),
     (
         r"at most \d+ columns",
-        f"Postgres has {COLUMNS:,} columns for a table. Leave columns that nobody "
-        "needs out of seeds/metadata/columns.csv, type ./seedbed generate, and run",
+        f"Postgres has {COLUMNS:,} columns for a table. Remove columns that are not "
+        "needed from seeds/metadata/columns.csv, then run ./seedbed generate and "
+        "./seedbed run",
     ),
 )
 
 
 def way_out(said: str) -> str:
-    """What to do where a limit is what Postgres refused; '' where it is none."""
+    """What to do about an error of a limit of Postgres; '' for other errors."""
     return next((out for pattern, out in _REFUSED if re.search(pattern, said)), "")
 
 

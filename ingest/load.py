@@ -349,10 +349,11 @@ def load(
         loading.commit(batch, manifest, started)
     except duckdb.Error as error:
         next_step = retry.what_next(error, "The batch's files are kept.")
-        said = duck.told(error, next_step)
+        said, hint = duck.explained(error, next_step)
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} failed and was rolled back: "
-            f"{said}"
+            f"{said}",
+            hint,
         ) from error
     loaded = control.batch(connection, batch.table_id, batch.batch_seq)
     # A COMMIT through DuckDB can fail without a word, so the outcome is read

@@ -1,9 +1,9 @@
-"""Pieces: a read cut by bytes, where rows are so long that few fill the memory.
+"""Pieces: a read divided by bytes, where few rows fill the memory.
 
-DuckDB takes 2,048 rows at a time, however long they are, and holds the answer to a
-query of the source's own as a whole. Where rows are long, the source is asked for the
-keys at which its rows have come to another so many bytes, and is read piece by piece
-between them. Rows that only come to many bytes together need no pieces.
+DuckDB takes 2,048 rows at a time, however long they are, and holds the whole answer to
+a query that the source runs. Where rows are long, the source is asked for the keys that
+divide its rows into pieces of so many bytes, and is read piece by piece. Many short
+rows need no pieces.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ingest.sources.mysql.source import named
 # Makes the condition of the rows to read, with names quoted for one of the servers.
 Condition = Callable[[Callable[[str], str]], str]
 
-# A piece has about so many bytes, or one row. What is done with it takes some six
-# times as much, in each of the up to three engines of a table.
+# A piece has about this many bytes, or one row. Processing it takes about six times as
+# much, in each of up to three engines of a table.
 PIECE_BYTES = 16 << 20
-# So many of a row are of no account: 2,048 such rows come to PIECE_BYTES.
+# Rows of up to this many bytes count as short: 2,048 of them are PIECE_BYTES.
 ROW_BYTES = 8 << 10
-# Rows of tables whose columns hold no more characters than this are not looked at.
+# Rows of tables whose columns hold no more characters than this are not measured.
 SHORT = 16 << 10
 # What a value costs beside a text's bytes.
 _VALUE_BYTES = 16
-# So many keys are named in a question to the warehouse.
+# This many keys are listed in a query of the warehouse.
 _MOST_KEYS = 1000
 _NO_LIMIT = ("text", "json", "binary", "geometry")
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
@@ -53,11 +53,11 @@ def cut(
     *,
     by_query: bool,
 ) -> list[Piece]:
-    """The pieces in which to read the rows that meet `condition`: each row in one.
+    """The pieces in which to read the rows that meet `condition`; each row is in one.
 
     `by_query`: the answers are held as a whole, so that short rows count as well. A
     table without a key is one piece. The cuts are taken outside the transaction: rows
-    that change meanwhile make a piece longer, and never get lost.
+    that change meanwhile make a piece longer, and are never lost.
     """
     whole = [Piece(condition, by_query)]
     if not table.key or not (by_query or may_be_long(table)):
@@ -157,7 +157,7 @@ def _edges(
     *,
     everything: bool,
 ) -> list[tuple[str, ...]]:
-    """The keys, as literals, before which the rows have come to another piece."""
+    """The keys, as literals, at which the next piece begins."""
     lengths = [
         f"ifnull(length({backticked(column.source_name)}), 0)"
         for column in table.columns
@@ -168,7 +168,7 @@ def _edges(
     written = ", ".join(
         f"{key.written} as {name}" for key, name in zip(keys, names, strict=True)
     )
-    # By the table's column, whatever else is called so in the answer.
+    # By the table's column, whatever has the same name in the answer.
     order = ", ".join(
         key.compared.replace(backticked(key.name), f"looked_at.{backticked(key.name)}")
         for key in keys
@@ -220,7 +220,7 @@ def _between(
 def _beside(
     condition: Condition, keys: Sequence[_Key], edges: Sequence[tuple[str, ...]]
 ) -> list[Piece]:
-    """Pieces of any key, in the source's own order and so by queries of its own."""
+    """Pieces of any key, in the source's order, so by queries that it runs."""
     lead = keys[0].compared
     pieces = []
     for low, high in zip([None, *edges], [*edges, None], strict=True):

@@ -1,8 +1,8 @@
-"""Who may read what Seedbed writes: its owner alone, but for the project's own files.
+"""Modes of the files that Seedbed writes: their owner's only, except the project's.
 
 Rows are in many places on this machine: the lake's local files, drafts, backups,
-reports, the gate's pages, logs of the servers. So nothing is for others unless it says
-so, from its first byte.
+reports, the gate's pages, logs of the servers. So no file is readable by others unless
+`share` is called, from its first byte.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# What this process was started with; a clone may be shared.
+# The mask that this process was started with; a clone may be shared.
 _callers = 0o022
 
 
 def begin() -> int:
-    """From here on all that this process and its children write is its owner's.
+    """From here on, files of this process and its children are their owner's only.
 
-    Returns the mask that was there.
+    Returns the mask before.
     """
     global _callers
     before = os.umask(0o077)
@@ -27,7 +27,7 @@ def begin() -> int:
 
 
 def share(path: Path) -> None:
-    """Let others read a file that is meant for them, as far as the caller's mask does.
+    """Let others read a file, as far as the caller's mask allows.
 
     Such as one of the project, with the folders that were made for it.
     """

@@ -1,7 +1,7 @@
-"""How long the bucket keeps what: versioning and lifecycle rules.
+"""Retention in the bucket: versioning and lifecycle rules.
 
-The rules of this lake are known by their IDs, which name its prefix; those that
-others made stay as they are.
+This lake's rules are recognised by their IDs, which name its prefix; other rules stay
+as they are.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ UNFINISHED_DAYS = 7
 def apply(tables: Sequence[Table], tell: Callable[[str], None], *, write: bool) -> int:
     """Give the lake's bucket versioning and the rules that the seed asks for.
 
-    `tell` gets a line for each change; returns how many there are, 0 when all is
-    as it should be. Without `write` nothing is changed.
+    `tell` gets a line for each change; returns their number. Without `write` nothing is
+    changed.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,10 +31,10 @@ def apply(tables: Sequence[Table], tell: Callable[[str], None], *, write: bool) 
     except (ClientError, BotoCoreError) as error:
         bucket = settings.lake().bucket
         raise ServiceError(
-            f"the bucket {bucket} could not be set up: {first_line(error)}. Its keys "
-            "need s3:GetBucketVersioning, s3:PutBucketVersioning, "
+            f"the bucket {bucket} could not be set up: {first_line(error)}.",
+            "Its keys need s3:GetBucketVersioning, s3:PutBucketVersioning, "
             "s3:GetLifecycleConfiguration and s3:PutLifecycleConfiguration on it "
-            "(docs/security.md); some other S3 stores know no lifecycle rules."
+            "(docs/security.md); some S3 stores do not have lifecycle rules.",
         ) from error
 
 
@@ -66,7 +66,8 @@ def _apply(tables: Sequence[Table], tell: Callable[[str], None], write: bool) ->
     if len(rules) > 1000:
         raise SeedbedError(
             f"bucket {place.bucket} would have {len(rules)} lifecycle rules, and S3 "
-            "takes 1,000. Set raw_retention_days for fewer tables."
+            "takes 1,000.",
+            "Set raw_retention_days for fewer tables.",
         )
     if write and wanted != {n: r for n, r in found.items() if n.startswith(own)}:
         client.put_bucket_lifecycle_configuration(

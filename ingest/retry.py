@@ -1,8 +1,8 @@
-"""Trying again: what is worth it, how often, and for how long.
+"""Retries: of which errors, how often, and for how long.
 
-Only what may pass by itself is tried again: a lost or refused connection, a
-deadlock, a lock that was not free, a server that is full or restarts. A wrong
-password, an unknown table, a missing privilege or a bad value never is.
+Only errors that may pass by themselves are retried: a lost or refused connection, a
+deadlock, a lock that was not free, a server that is full or restarts. A wrong password,
+an unknown table, a missing privilege or a bad value never is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MYSQL_LOST = (0, 2002, 2003, 2006, 2013)
 _MYSQL = (*_MYSQL_LOST, 1040, 1158, 1159, 1160, 1161, 1205, 1213)
 # Connection, transaction rollback, too many connections, shutdown, lock time-out.
 _POSTGRES = ("08", "40", "53300", "57P01", "57P02", "57P03", "55P03")
-# Where a library hands on just a text: DuckDB, and libpq while it connects.
+# Libraries that pass on only a text: DuckDB, and libpq while it connects.
 _PASSING = re.compile(
     "connection (refused|reset|timed out|is lost)|timeout expired|broken pipe"
     "|no route to host|network is unreachable|temporary failure in name resolution"
@@ -46,16 +46,16 @@ _SOURCE = re.compile("lost connection|gone away|can't connect to|MySQL", re.I)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the error, or the one it tells of, may be gone at the next try."""
+    """Whether the error, or one it was raised from, may be gone at the next try."""
     return any(map(_is_transient, _causes(error)))
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether another try, minutes later, may end otherwise.
+    """Whether a retry, minutes later, may succeed.
 
-    Not where a server has refused, where the configuration or the seed is wrong, or
-    where all was done and is not good. Of anything else it is not known, so that it
-    is worth the try: another run was in the way, or a process died.
+    Not if a server has refused, the configuration or the seed is wrong, or all was done
+    and a check failed. Other errors are unknown, so a retry is worth it: another run
+    was in the way, or a process died.
     """
     if isinstance(error, ConfigurationError | NotDoneError):
         return False
@@ -79,16 +79,16 @@ def what_next(error: BaseException, kept: str) -> str:
         return f"Another run won't help. {out}. {kept}"
     if is_transient(error):
         return f"Run again; {kept[0].lower()}{kept[1:]}"
-    return f"It is refused so at each run until the cause is mended. {kept}"
+    return f"Fix the cause, as each run is refused until then. {kept}"
 
 
 def persist(work: Callable[[], T], name: str, tell: Callable[[str], None]) -> T:
     """Do `work`; after a transient failure again, after a random, growing pause.
 
-    Full jitter: what failed together does not come back together. At most
-    ATTEMPTS tries, none of them later than `SEEDBED_RETRY_SECONDS` after the
-    first failure. `tell` gets a line before each pause. What can't be mended so
-    is raised as it is.
+    Full jitter: tables that failed together are not retried together. At most ATTEMPTS
+    tries, none later than `SEEDBED_RETRY_SECONDS` after the first failure. `tell` gets
+    a line before each pause. What is left after that, or does not pass by itself, is
+    raised as it is.
     """
     attempt, deadline = 1, 0.0
     while True:
@@ -122,10 +122,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_answer(error: BaseException) -> bool:
-    """Whether it says what a server, or a library in its stead, thinks of a request."""
+    """Whether it is a server's, or a library's, answer to a request."""
     from botocore.exceptions import ClientError
 
-    if isinstance(error, ClientError):  # 5xx: the store is the one in trouble
+    if isinstance(error, ClientError):  # 5xx: a fault of the store
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status < 500
     return isinstance(error, pymysql.MySQLError | psycopg.Error | duckdb.Error)

@@ -1,8 +1,8 @@
 """The run log: what a run does, as JSON lines and as rows of `audit.step`.
 
 One place for both. A line has `time`, `level`, `event` and, where they are known,
-`run_id` and `table`; `SEEDBED_LOG` names another file, or `-` for standard error. No
-line is worth a run: one that can't be written is left out.
+`run_id` and `table`; `SEEDBED_LOG` names another file, or `-` for standard error. A
+line that can't be written is left out, and never fails a run.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def write(event: str, *, level: str = "info", **facts: object) -> None:
 
 
 def telling(run_id: str, report: Report) -> Report:
-    """A report that is written to the run log as well."""
+    """A report whose lines are written to the run log as well."""
 
     def tell(line: str) -> None:
         write("progress", run_id=run_id, message=line)
@@ -68,16 +68,16 @@ def telling(run_id: str, report: Report) -> Report:
 
 
 def unforeseen(table_id: str, error: Exception) -> SeedbedError:
-    """What nobody foresaw of a table, with its traceback in the run log."""
+    """An unexpected error of a table, with its traceback in the run log."""
     where = "".join(traceback.format_tb(error.__traceback__))
     said = f"{type(error).__name__}: {first_line(error)}"
     facts = {"table": table_id, "error": said, "traceback": where}
     write("table.failed", level="error", **facts)
     return SeedbedError(
         f"{table_id}: Seedbed itself failed with {said}. What was under way was rolled "
-        "back, and the other tables went on. Please report it, with the traceback that "
-        f"is in {path() or 'the log'}; until it is mended, write enabled false "
-        "for the table in seeds/metadata/tables.csv to run without it."
+        "back, and the other tables went on.",
+        f"Please report it, with the traceback in {path() or 'the log'}; until it is "
+        "fixed, set enabled false for the table in seeds/metadata/tables.csv.",
     )
 
 
@@ -116,9 +116,9 @@ def step(
     try:
         yield
     except BaseException as error:
-        told = first_line(error) or type(error).__name__
-        # Where the connection is lost, the run's end closes the step.
+        said = first_line(error) or type(error).__name__
+        # If the connection is lost, the run's end closes the step.
         with suppress(psycopg.Error):
-            end("failed", told)
+            end("failed", said)
         raise
     end("done")

@@ -15,15 +15,15 @@ from ingest.seed.metadata import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECT_SECONDS = 10
-# By this name the warehouse knows the sessions of this process.
+# The name of this process's sessions in the warehouse.
 APPLICATION = f"seedbed-{uuid.uuid4().hex[:8]}"
 _SSL_MODES = ("disabled", "required", "verify_ca", "verify_identity")
 _SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 ENCODED = "special characters of the password percent-encoded: %40 for @, %2F for /"
-# What libpq reads by itself, named so that each of its users gets the same.
+# libpq's own variables, listed so that each of its users gets the same.
 _PG_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
-# A runner that vanished keeps its locks for 90 s, not for the two hours that are
-# usual; nobody waits longer than a minute for a lock.
+# A runner that vanished keeps its locks for 90 s, not for the usual two hours; no one
+# waits longer than a minute for a lock.
 _PG_SESSION = (
     "-c lock_timeout=60s -c tcp_keepalives_idle=60 "
     "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
@@ -61,9 +61,9 @@ def _need(name: str, what: str) -> str:
     value = os.environ.get(name, "")
     if not value:
         raise ConfigurationError(
-            f"{name} is not set: it is {what}. Set it in the environment (see "
-            ".env.example), or run `./seedbed up` for servers of your own on this "
-            "machine."
+            f"{name} is not set: it is {what}.",
+            "Set it in the environment (see .env.example), or run `./seedbed up` for "
+            "embedded servers on this machine.",
         )
     return value
 
@@ -82,11 +82,10 @@ def source_url(source: Source) -> SourceUrl:
         or not url.username
         or _is_cut(url)
     ):
-        # No part of it is shown: it may be one of the password.
+        # No part of it is shown: it may be part of the password.
         raise ConfigurationError(
-            f"{source.url_env} is not a URL of the form "
-            f"{source.kind}://USER:PASSWORD@HOST:PORT/ ({ENCODED}); correct it and run "
-            "again."
+            f"{source.url_env} is not the URL of a source.",
+            f"Write it as {source.kind}://USER:PASSWORD@HOST:PORT/ ({ENCODED}).",
         )
     return SourceUrl(
         url.hostname,
@@ -100,7 +99,7 @@ def source_url(source: Source) -> SourceUrl:
 def _is_cut(url: SplitResult) -> bool:
     """Whether a `/`, `?` or `#` of the password seems to have ended the host's part.
 
-    Then the `@` before the host comes behind it; it has a place in a file's name only.
+    Then the `@` before the host comes after it, where only a file's name may have one.
     """
     files = [f"{name}=" for name in _SSL_FILES]
     query = [p for p in url.query.split("&") if not p.startswith(tuple(files))]
@@ -108,27 +107,30 @@ def _is_cut(url: SplitResult) -> bool:
 
 
 def _tls(source: Source, query: dict[str, str]) -> dict[str, str]:
-    """The parts of a source's URL behind `?`; a mistake must not end unencrypted."""
+    """The parameters of a source's URL; a mistake must not lead to clear text."""
     if unknown := sorted({*query} - {"ssl_mode", *_SSL_FILES}):
         raise ConfigurationError(
-            f"{source.url_env} has the parameter {unknown[0]!r}, which means nothing "
-            f"here; there are ssl_mode, {', '.join(_SSL_FILES)}."
+            f"{source.url_env} has an unknown parameter, {unknown[0]!r}.",
+            f"The parameters are ssl_mode, {', '.join(_SSL_FILES)}.",
         )
     mode = query.get("ssl_mode", "verify_ca" if query else "").lower()
     if mode and mode not in _SSL_MODES:
         raise ConfigurationError(
-            f"{source.url_env} has ssl_mode={mode}; it takes {', '.join(_SSL_MODES)}."
+            f"{source.url_env} has an unknown ssl_mode, {mode!r}.",
+            f"ssl_mode is one of {', '.join(_SSL_MODES)}.",
         )
     if mode.startswith("verify") and "ssl_ca" not in query:
         raise ConfigurationError(
-            f"{source.url_env} has ssl_mode={mode} and no ssl_ca: add "
-            "&ssl_ca=/path/to/ca.pem, the certificate that the server's is signed by."
+            f"{source.url_env} has ssl_mode={mode} and no ssl_ca.",
+            "Add &ssl_ca=/path/to/ca.pem, the certificate of the authority that signed "
+            "the server's.",
         )
     files = {name: query.get(name, "") for name in _SSL_FILES}
     for name, path in files.items():
         if path and not os.access(path, os.R_OK):
             raise ConfigurationError(
-                f"{source.url_env} names {path} as its {name}, which can't be read."
+                f"{source.url_env} names {path} as its {name}, which can't be read.",
+                "Check the path, and the file's owner and mode (`ls -l`).",
             )
     return {"ssl_mode": mode, **files}
 
@@ -152,7 +154,8 @@ def lake() -> LakeSettings:
     url = urlsplit(text)
     if url.scheme != "s3" or not url.netloc:
         raise ConfigurationError(
-            f"SEEDBED_LAKE is {text!r}; write it as s3://BUCKET or s3://BUCKET/PREFIX."
+            f"SEEDBED_LAKE is {text!r}, which is not the URL of a bucket.",
+            "Write it as s3://BUCKET or s3://BUCKET/PREFIX.",
         )
     prefix = url.path.strip("/")
     return LakeSettings(
@@ -169,8 +172,8 @@ def _encryption(text: str) -> dict[str, Any]:
     key = text.removeprefix("aws:kms:")
     if key == text or not key:
         raise ConfigurationError(
-            f"SEEDBED_LAKE_SSE is {text!r}; it takes AES256, aws:kms or "
-            "aws:kms:KEY, where KEY is the id or ARN of a key."
+            f"SEEDBED_LAKE_SSE is {text!r}, which is not an encryption of S3.",
+            "Set AES256, aws:kms or aws:kms:KEY, where KEY is the id or ARN of a key.",
         )
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
 
@@ -191,11 +194,12 @@ def gate_seconds() -> float:
 
 
 def memory() -> str:
-    """What one engine of DuckDB may hold; a table being moved has up to three."""
+    """The memory limit of a DuckDB engine; a table being moved has up to three."""
     text = variable("SEEDBED_MEMORY", "512MB")
     if not re.fullmatch(r"[1-9]\d*(\.\d+)? ?[KMGT]i?B", text):
         raise ConfigurationError(
-            f"SEEDBED_MEMORY is {text!r}; it takes a size such as 512MB or 2GB."
+            f"SEEDBED_MEMORY is {text!r}, which is not a size.",
+            "Set a size such as 512MB or 2GB.",
         )
     return text
 
@@ -207,7 +211,10 @@ def _seconds(name: str, default: float) -> float:
     except ValueError:
         value = -1
     if not 0 <= value < 1e6:
-        raise ConfigurationError(f"{name} is {text!r}; it takes a number of seconds.")
+        raise ConfigurationError(
+            f"{name} is {text!r}, which is not a number of seconds.",
+            "Set a number of 0 or more.",
+        )
     return value
 
 

@@ -1,8 +1,8 @@
 """Standardise: a batch's raw files become its bronze files.
 
-Raw values are made canonical, rows that can't be are rejected, what is released
-already is left out, and deletes become tombstones. What comes out are the final
-rows, which both warehouses load.
+Raw values are made canonical, rows that don't fit are rejected, rows that are released
+already are left out, and deletes become tombstones. The result are the final rows,
+which both warehouses load.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ingest.templates import render
 
 @dataclass(frozen=True)
 class Bronze:
-    """What became of the raw rows: files, and counts of rows."""
+    """The outcome of the raw rows: files, and counts of rows."""
 
     parts: tuple[Part, ...]
     rejects: tuple[Part, ...]
@@ -84,10 +84,10 @@ def canonical(
 
 
 def _hashed(column: Column) -> str:
-    """What of a row's hash is the column's; nothing where it is NULL.
+    """The column's part of a row's hash; nothing if it is NULL.
 
-    Its name, a text's length and its value: nothing that a value could forge, and a
-    new column without values changes no row's hash.
+    Its name, a text's length and its value: nothing that a value could forge, and a new
+    column without values changes no row's hash.
     """
     name = quoted(column.name)
     start = literal(f"\x1f{column.name}=")
@@ -141,8 +141,8 @@ class Standardisation:
     ) -> Bronze:
         """Write the bronze files `name` of `raw`, read at `observed_at`.
 
-        `names` are the source's columns that were read by the names that the seed
-        gave them then, if it may be another seed now.
+        `names` are the source's columns that were read by the names that the seed gave
+        them then, if the seed may have changed since.
         """
         rows = [str(self.lake.local(p.key)) for p in raw if holds_rows(p)]
         gone = [str(self.lake.local(p.key)) for p in raw if not holds_rows(p)]
@@ -165,7 +165,7 @@ class Standardisation:
             name,
         )
         shutil.rmtree(self.drafts, ignore_errors=True)
-        # What is neither written nor unchanged was rejected; none mostly.
+        # Rows that are neither written nor unchanged were rejected; mostly none.
         read = sum(p.rows for p in raw if holds_rows(p))
         written = sum(p.rows for p in parts) - deleted
         rejects = self._rejects(name) if read > written + unchanged else ()
@@ -180,7 +180,7 @@ class Standardisation:
         """A query for the rows of raw files, with the seed's columns as they are now.
 
         A column that was not read then is NULL, as it is in the log. One that the
-        source has renamed since is what it was read as.
+        source has renamed since has the values read under its old name.
         """
         there = self._columns(files)
         taken = {
@@ -257,8 +257,8 @@ class Standardisation:
         since = "true" if timeless else f"_source_ts >= timestamp {literal(start)}"
         ask_warehouse(self.engine, "newest", self._newest(since))
         ask_warehouse(self.engine, "put_aside", self._put_aside(since))
-        # What the source shows now is true now, whatever its watermark says: a row
-        # takes effect no earlier than the one that it replaces.
+        # The source's present rows are current, whatever their watermark: a row takes
+        # effect no earlier than the one that it replaces.
         self._fresh(
             f"select accepted.* replace (greatest(accepted._source_ts, "
             "newest._effective_ts) as _source_ts) "
@@ -310,7 +310,7 @@ class Standardisation:
         """
         observed = f"timestamp {literal(observed_at)}"
         rows = "select * exclude (_timeless) from fresh where false"
-        # By another key than the seed's of today, it was gone all the same.
+        # It is gone, also if by another key than the seed's of today.
         then = self._names_of_gone(gone)
         if then:
             columns = ", ".join(f"{quoted(was)} as {now}" for now, was in then.items())
@@ -352,7 +352,7 @@ class Standardisation:
             f"select concat_ws(', ', {key}), _size "
             f"from sized semi join lost using ({self.keys})"
         ).fetchall()
-        if not found:  # a key that is deleted already
+        if not found:  # a key that was deleted before
             ask_warehouse(self.engine, "last", self._live(columns, "false"))
             return "last"
         self.drafts.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """128 + the signal's number, as a shell tells it."""
+        """128 + the signal's number, as in a shell."""
         return 128 + _number
 
 

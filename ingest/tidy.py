@@ -1,7 +1,7 @@
-"""What runs leave behind, on this machine and in the control tables, and for how long.
+"""Retention of what runs leave on this machine and in the control tables.
 
-docs/operations.md lists all that grows, with what becomes of it; the lake's bucket has
-rules of its own (ingest/retention.py).
+docs/operations.md lists all that grows, and how long it is kept; the lake's bucket has
+its own rules (ingest/retention.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ingest.statements import Statements
 if TYPE_CHECKING:
     from ingest.control import Connection
 
-# What is in a bucket as well, or was of use to a process that is gone.
+# Copies of the bucket's files, and files of processes that have ended.
 CACHE_DAYS = 7
 CACHES = ("lake", "spill", "tmp")
-# What was seen of a run; what it moved stays in audit.batch. As many runs keep
-# theirs whatever their age.
+# Details of a run; what it moved stays in audit.batch. This many runs keep theirs
+# whatever their age.
 DETAIL_DAYS = 400
 DETAIL_RUNS = 100
 DETAILS = "dq_result ledger model_run probe quality_score run_table step".split()
@@ -66,7 +66,7 @@ def drop(file: Path) -> None:
 
 
 def details(connection: Connection) -> None:
-    """Delete what was seen of old runs, and alerts that were closed as long ago."""
+    """Delete details of old runs, and alerts that were closed as long ago."""
     for table in DETAILS:
         _delete(connection, "of_old_runs", table, runs=DETAIL_RUNS, days=DETAIL_DAYS)
     for table, over in (("alert", "closed_at"), ("delivery", "sent_at")):

@@ -14,18 +14,18 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
 
-# A window is cut into this many ranges at most.
+# A window is divided into at most this many ranges.
 MOST_RANGES = 1000
-# A range is no larger than this at the source, about, whatever its rows are.
+# A range has about this many bytes at most at the source.
 RANGE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks to be read again: a kind of batch and its watermarks.
+    """A person's request to read again: a kind of batch and its watermarks.
 
-    Kinds: `backfill` and `reload` read the watermarks from `start` to before
-    `end`, `repair` the rows in which log and source differ.
+    Kinds: `backfill` and `reload` read the watermarks from `start` to before `end`,
+    `repair` the rows in which log and source differ.
     """
 
     kind: str
@@ -36,8 +36,8 @@ class Request:
     def read(cls, kind: str, start: str, end: str = "") -> Request:
         """A request from texts like `2026-03-01` or `2026-03-01T12:00:00`.
 
-        Without an end it is the one day that starts so. ConfigurationError where a
-        text is neither, so that no date is ever guessed.
+        Without an end it is the one day from the start. ConfigurationError for any
+        other text, so that no date is guessed.
         """
         first = _moment(start)
         last = _moment(end) if end else first + dt.timedelta(days=1)
@@ -46,7 +46,7 @@ class Request:
         return cls(kind, first, last)
 
     def is_of(self, batch: Batch) -> bool:
-        """Whether the batch is the one that was asked for."""
+        """Whether the batch is the requested one."""
         asked = (self.kind, self.start, self.end)
         return asked == (batch.kind, batch.range_start, batch.range_end)
 
@@ -56,8 +56,8 @@ def _moment(text: str) -> dt.datetime:
         with suppress(ValueError):
             return dt.datetime.strptime(text, form)
     raise ConfigurationError(
-        f"{text!r} is no date: write 2026-03-01, or 2026-03-01T12:00:00, in the "
-        "source's time."
+        f"{text!r} is not a date.",
+        "Write 2026-03-01, or 2026-03-01T12:00:00, in the source's time zone.",
     )
 
 
@@ -67,7 +67,7 @@ def plan(
     run_id: str,
     request: Request | None = None,
 ) -> Batch:
-    """Persist the table's next batch: what is new, or what is asked for."""
+    """Persist the table's next batch: the new rows, or the requested ones."""
     released = control.released(connection, table)
     if request is None:
         window = due(table, released)
@@ -76,7 +76,8 @@ def plan(
         if not released.through:
             raise SeedbedError(
                 f"{table.id}: nothing of it is released yet, so there is nothing to "
-                f"{request.kind}. Type `./seedbed run` first."
+                f"{request.kind}.",
+                "Run `./seedbed run` first.",
             )
         window = Window(
             request.kind,
@@ -90,7 +91,7 @@ def plan(
 
 
 def due(table: Table, released: Released) -> Window:
-    """What is new in the source since what is released."""
+    """The window after the released one."""
     high = source.newest_watermark(table)
     if released.high and (high is None or high < released.high):
         high = released.high  # a watermark never goes back
@@ -104,7 +105,8 @@ def assert_possible(table: Table, kind: str) -> None:
         return
     raise ConfigurationError(
         f"{table.id} has no watermark_column: each run reads it as a whole, so there "
-        f"is nothing to {kind}. Leave it out, or type `./seedbed run`."
+        f"is nothing to {kind}.",
+        "Leave the table out, or run `./seedbed run`.",
     )
 
 
@@ -132,7 +134,7 @@ def predicate(
 def bounds(
     table: Table, batch: Batch | Window
 ) -> tuple[dt.datetime | None, dt.datetime | None]:
-    """From where to where the batch reads, as the source writes it.
+    """The bounds of the batch, in the source's notation.
 
     Both are in a window; the end of a range that was asked for is not.
     """
@@ -153,7 +155,7 @@ def bounds(
 
 
 def _cuts(table: Table) -> tuple[int, ...]:
-    """Where the leading key is cut so that no range has many more than range_rows.
+    """The cuts of the leading key, so that no range has many more than range_rows.
 
     Nor many more than RANGE_BYTES.
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# The names that airflow.sdk has of them are made when they are asked for, which no
-# type checker sees.
+# The names that airflow.sdk has of them are made on first use, which no type checker
+# sees.
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import (
     BaseDeadlineReference,

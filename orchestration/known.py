@@ -1,8 +1,8 @@
 """What the daily DAGs are made of: the seed's tables, and their schedules.
 
-A DAG that can't be made is taken off Airflow's list, and nothing of it is scheduled.
-So a seed with a fault leaves the DAGs as it was before: what was known last is kept in
-a file. The DAG's page says so, and each run fails of the fault until it is mended.
+Airflow removes a DAG that can't be imported from its list, and does not schedule it. So
+with a faulty seed the DAGs keep the tables of the last valid one, which are kept in a
+file. The DAG's page says so, and each run fails with the fault until it is corrected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from orchestration import schedule
 class Known:
     """The ids of the enabled tables, and the levels and sources that they are read in.
 
-    `faults` say what is not as it should be, and what is done instead.
+    `faults` are the errors of seed and schedules, and what is used instead.
     """
 
     tables: list[str] = field(default_factory=list)
@@ -34,9 +34,9 @@ class Known:
     faults: list[str] = field(default_factory=list)
 
     def doc(self, text: str | None) -> str:
-        """The text of the DAG's page, with the faults in front of it."""
-        told = [f"**Not as it should be:** {fault}\n\n" for fault in self.faults]
-        return "".join(told) + (text or "")
+        """The text of the DAG's page, faults first."""
+        notes = [f"**Error:** {fault}\n\n" for fault in self.faults]
+        return "".join(notes) + (text or "")
 
     def cron(self, variable: str, default: str) -> CronTriggerTimetable:
         """The schedule that a variable holds, a cron expression in UTC."""
@@ -54,9 +54,9 @@ class Known:
 
 
 def look(root: Path = settings.ROOT) -> Known:
-    """The seed's tables, or those that it had when it was last without a fault.
+    """The seed's tables, or those of the last valid seed.
 
-    Raises MetadataError where it never was.
+    Raises MetadataError if there was none.
     """
     file = root / ".seedbed" / "airflow" / "tables.json"
     kept = _kept(file)
@@ -65,7 +65,7 @@ def look(root: Path = settings.ROOT) -> Known:
     except ConfigurationError as error:
         if kept is None:
             raise
-        kept._note(f"{error} The tables are those from before.")
+        kept._note(f"The tables are those of the last valid seed. {error}")
         return kept
     groups = [
         (number, source)
@@ -74,7 +74,7 @@ def look(root: Path = settings.ROOT) -> Known:
     ]
     found = Known([table.id for table in tables], groups)
     if found != kept:
-        with suppress(OSError):  # it may be another's to write
+        with suppress(OSError):  # another process may own it
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             seedfile.put(file, json.dumps(asdict(found)).encode())
     return found
@@ -82,6 +82,6 @@ def look(root: Path = settings.ROOT) -> Known:
 
 def _kept(file: Path) -> Known | None:
     with suppress(OSError, ValueError, KeyError):
-        told = json.loads(file.read_text())
-        return Known(told["tables"], [(n, name) for n, name in told["groups"]])
+        saved = json.loads(file.read_text())
+        return Known(saved["tables"], [(n, name) for n, name in saved["groups"]])
     return None

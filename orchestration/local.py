@@ -1,4 +1,4 @@
-"""The sandbox: servers, commands and the demo for a machine that has none of its own.
+"""The sandbox: embedded servers, their commands and the demo.
 
 Nothing else of the product imports it, so that the product runs with the folder
 deleted, against the servers that the environment names.
@@ -24,8 +24,9 @@ def servers() -> ModuleType:
     """`sandbox.servers`; ConfigurationError where there is no sandbox."""
     if (found := _find("sandbox.servers")) is None:
         raise ConfigurationError(
-            "this starts a server of its own, by the folder sandbox/, which is not "
-            "here. Get it from Seedbed's repository."
+            "the embedded servers are in the folder sandbox/, which is not here.",
+            "Get the folder from Seedbed's repository, or set the variables of your "
+            "own servers (.env.example).",
         )
     return found
 

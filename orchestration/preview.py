@@ -1,4 +1,4 @@
-"""Preview: what the next run would read, before the first row moves."""
+"""Preview: what the next run would read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingest.errors import SeedbedError
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
 
-# Until a run has measured it.
+# Assumed until a run has measured it.
 ROWS_A_SECOND = 200_000
 
 
@@ -45,7 +45,7 @@ class Preview:
 
 
 def preview(connection: control.Connection, tables: Sequence[Table]) -> list[Preview]:
-    """Ask the sources what there is to read; nothing is written.
+    """Ask the sources for what is due; nothing is written.
 
     Before the first run all of it is new.
     """
@@ -75,7 +75,7 @@ def _preview(
         what = "whole table"
     try:
         due = window.due(table, released)
-        # All of a big table is not counted for the sake of a preview.
+        # A preview does not count all rows of a big table.
         where = "true"
         if what == "window":
             where = window.predicate(table, due, backticked)
@@ -120,7 +120,8 @@ def show(previews: Sequence[Preview], console: Console) -> None:
         if line.pending:
             console.print(f"{line.table}: its {line.pending} batch is finished first.")
         if line.error:
-            console.print(f"\n[red]error[/]: {line.error}", soft_wrap=True)
+            text = line.error.replace("\nhint: ", "\n[cyan]hint[/]: ")
+            console.print(f"\n[red]error[/]: {text}", soft_wrap=True)
     console.print(
         "MB as the source stores them; seconds by the table's own past, or at "
         f"{ROWS_A_SECOND:,} rows a second.",

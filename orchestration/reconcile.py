@@ -57,11 +57,11 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        told = asdict(self.differences) if self.differences else {}
-        told |= {"unbuilt": self.unbuilt} if self.shown else {}
+        facts = asdict(self.differences) if self.differences else {}
+        facts |= {"unbuilt": self.unbuilt} if self.shown else {}
         error = {"error": str(self.error)} if self.error else {}
         samples = list(self.samples)
-        return {"table": self.table.id, **told, "samples": samples, **error}
+        return {"table": self.table.id, **facts, "samples": samples, **error}
 
 
 def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
@@ -79,8 +79,8 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                 finding = Finding(table, error=error)
             except psycopg.Error as error:
                 refused = ServiceError(
-                    f"{table.id}: the warehouse refused: {first_line(error)}. Nothing "
-                    "was changed; try again."
+                    f"{table.id}: the warehouse refused: {first_line(error)}.",
+                    "Run again; nothing was changed.",
                 )
                 finding = Finding(table, error=refused)
             except Exception as error:
@@ -116,17 +116,18 @@ def show(findings: Sequence[Finding], console: Console) -> None:
     grid.add_column("")
     for finding in findings:
         counts = astuple(finding.differences) if finding.differences else "----"
-        told = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"
+        verdict = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"
         grid.add_row(
             finding.table.id,
             *(f"{n:,}" if isinstance(n, int) else n for n in counts),
-            "[red]failed[/]" if finding.error else told,
+            "[red]failed[/]" if finding.error else verdict,
         )
     if findings:
         console.print(grid)
     for finding in findings:
         if finding.error:
-            console.print(f"\n[red]error[/]: {finding.error}", soft_wrap=True)
+            text = str(finding.error).replace("\nhint: ", "\n[cyan]hint[/]: ")
+            console.print(f"\n[red]error[/]: {text}", soft_wrap=True)
         elif finding.count and finding.samples:
             console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
         if finding.shown and finding.unbuilt:
@@ -169,7 +170,8 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
     if not released.through:
         raise SeedbedError(
             f"{table.id}: nothing of it is released yet, so there is nothing to "
-            "compare. Type `./seedbed run` first."
+            "compare.",
+            "Run `./seedbed run` first.",
         )
     try:
         with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
@@ -183,9 +185,9 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
                 f"select _what || concat({names}) from difference order by all limit 5"
             ).fetchall()
     except duckdb.Error as error:
-        said = duck.told(error, "Nothing was changed; try again.")
+        said, hint = duck.explained(error, "Run again; nothing was changed.")
         raise ServiceError(
-            f"{table.id}: comparing it with its source failed: {said}"
+            f"{table.id}: comparing it with its source failed: {said}", hint
         ) from error
     if not table.key or any(c.pii for c in table.key):
         samples = []

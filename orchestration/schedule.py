@@ -1,8 +1,8 @@
-"""Which table is worked on when: several at once, children before their parents.
+"""The order of tables: several at once, children before their parents.
 
-A parent waits until its children were read. Its snapshot is then the later one, so
-that it holds every row that theirs refer to. It does not wait for what becomes of
-them: a child that failed stops nobody.
+A parent waits until its children were read. Its snapshot is then the later one, so that
+it holds every row that theirs refer to. It does not wait for their result: a failed
+child does not stop its parents.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def each(
     jobs: int,
     cancel: Callable[[], None],
 ) -> None:
-    """Do `work` for each table, `jobs` of them at once; raise what it raised.
+    """Do `work` for each table, `jobs` of them at once; raise its errors.
 
-    `work` gets the table and a function to call once the table is read. When the
-    caller is interrupted, `cancel` ends what is under way; whatever still runs
-    after some seconds is left behind.
+    `work` gets the table and a function to call once the table is read. When the caller
+    is interrupted, `cancel` ends what is under way; what still runs after some seconds
+    is abandoned.
     """
     by_id = {table.id: table for table in tables}
     order = _order(tables)
@@ -71,7 +71,7 @@ def each(
 def levels(tables: Sequence[Table]) -> list[list[Table]]:
     """The tables in groups, children before their parents; each by its id.
 
-    A group may be read at once, after the ones before it.
+    The tables of a group may be read at once, after the groups before it.
     """
     by_id = {table.id: table for table in tables}
     order = _order(tables)
@@ -84,7 +84,7 @@ def levels(tables: Sequence[Table]) -> list[list[Table]]:
 
 
 def _order(tables: Sequence[Table]) -> TopologicalSorter[str]:
-    """The tables' ids, children first; a cycle is cut open somewhere."""
+    """The tables' ids, children first; a cycle is broken at one of its tables."""
     by_model = {table.model: table.id for table in tables}
     children: dict[str, list[str]] = {table.id: [] for table in tables}
     for table in tables:

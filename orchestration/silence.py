@@ -1,9 +1,9 @@
 """A read time-out for DuckDB, which has none for MySQL.
 
-A source that accepts connections and then says nothing, because it is stopped, or
-its host vanished, would be waited for without end. So the sockets of this process
-that lead to a source are looked at from time to time, and those on which nothing
-came for too long are shut: the read fails as on any lost connection.
+A source that accepts connections and then stays silent, because it is stopped or its
+host vanished, would block forever. So the sockets of this process to sources are
+checked from time to time, and those that received nothing for too long are shut: the
+read fails as on any lost connection.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LAST_SENT, _LAST_RECEIVED = 44, 52
 
 @contextmanager
 def bounded(sources: Iterable[Source]) -> Iterator[None]:
-    """Within the block no source stays silent longer than `timeout_seconds`."""
+    """Within the block no source may stay silent for longer than `timeout_seconds`."""
     limit = settings.timeout_seconds()
     places: set[tuple[Any, ...]] = set()
     for source in sources:
@@ -55,14 +55,14 @@ def bounded(sources: Iterable[Source]) -> Iterator[None]:
 
 def _shut_silent(places: set[tuple[Any, ...]], limit: float) -> None:
     for name in os.listdir("/proc/self/fd"):
-        # What leads nowhere, or was closed meanwhile, raises.
+        # A socket without a peer, or one that was closed meanwhile, raises.
         with suppress(OSError), _own(int(name)) as end:
             if end.getpeername()[:2] in places and _silent_seconds(end) > limit:
                 end.shutdown(socket.SHUT_RDWR)
 
 
 def _own(number: int) -> socket.socket:
-    """A socket of our own for that descriptor; OSError if it is none."""
+    """A socket object for that descriptor; OSError if it is not a socket."""
     if not stat.S_ISSOCK(os.fstat(number).st_mode):
         raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
     copy = os.dup(number)
@@ -74,7 +74,7 @@ def _own(number: int) -> socket.socket:
 
 
 def _silent_seconds(end: socket.socket) -> float:
-    """For how long nobody has spoken on a connection whose data are all read."""
+    """For how long a connection whose data are all read has been silent."""
     unread = array.array("i", [0])
     fcntl.ioctl(end, termios.FIONREAD, unread)
     if unread[0]:

@@ -35,11 +35,11 @@ _REMEDIES = {
     250001: (
         f"{_ACCOUNT}, SNOWFLAKE_USER and "
         "SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH; a password that has expired "
-        "is renewed by logging in to Snowflake's own page once"
+        "is renewed by logging in to Snowflake's web page once"
     ),
     390100: "check SNOWFLAKE_USER and SNOWFLAKE_PASSWORD",
     390106: (
-        "the password has expired: log in to Snowflake's own page once to renew it, or "
+        "the password has expired: log in to Snowflake's web page once to renew it, or "
         "use a key (SNOWFLAKE_PRIVATE_KEY_PATH)"
     ),
     390144: (
@@ -147,7 +147,7 @@ def _arguments() -> dict[str, Any]:
 def refused(error: Exception) -> ServiceError:
     """What Snowflake refused, where, and what to do, without secrets."""
     number = getattr(error, "errno", None) or -1
-    # "003001 (42501): 01b…: SQL access control error:\nInsufficient …" → what it says.
+    # "003001 (42501): 01b…: SQL access control error:\nInsufficient …" → the text.
     said = " ".join(_NUMBER.sub("", str(error)).split()).rstrip(".")
     for known in (390100, 390106, 390144, 390189, 390201):
         if str(known) in str(error):
@@ -166,7 +166,7 @@ def refused(error: Exception) -> ServiceError:
     )
 
 
-def remedy(told: str) -> str:
+def remedy(text: str) -> str:
     """What to do about an error that dbt passes on, by its number."""
-    found = _NUMBER.search(told)
+    found = _NUMBER.search(text)
     return _REMEDIES.get(int(found[1]) if found else -1, "remove the cause")

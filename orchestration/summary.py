@@ -334,7 +334,10 @@ def show(summary: Summary, console: Console) -> None:
     _show_rules(summary, console)
     if summary.error:
         for text in dict.fromkeys(summary.error.splitlines()):
+            hint = text.removeprefix("hint: ")
             told = Text.assemble("\n", ("error", "red"), f": {text}")
+            if hint != text:
+                told = Text.assemble(("hint", "cyan"), f": {hint}")
             console.print(told, soft_wrap=True)
     console.print()
     if summary.rules:

@@ -1,7 +1,7 @@
-"""Servers of the sandbox for what the environment does not name.
+"""Servers of the sandbox for those that no variable names.
 
-Their variables are set as a person's own would be, with marks by which they are known
-again: what differs from its mark is a person's own since.
+Their variables are set like the user's own, with marks that identify them: a variable
+that differs from its mark is the user's own.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ SOURCES = frozenset({"SHOP_URL", "CRM_URL"})
 
 
 def start(missing: Collection[str], target: str | None, report: Report) -> None:
-    """Bring up the servers that the environment doesn't replace.
+    """Start the servers that no variable replaces.
 
     `missing` are the demo's sources that are needed and not named. Target snowflake
     without an account gets the emulator.
     """
-    # What an earlier `env` exported is ours to bring up to date; what differs from
-    # it is a person's own since.
-    told = os.environ.get("SEEDBED_EMBEDDED", "").split()
-    marks = dict(word.split(":", 1) for word in told if ":" in word)
+    # Variables that an earlier `env` exported are updated; one that differs is the
+    # user's own.
+    marked = os.environ.get("SEEDBED_EMBEDDED", "").split()
+    marks = dict(word.split(":", 1) for word in marked if ":" in word)
     own_values = {
         name
         for name, mark in marks.items()
         if (value := os.environ.get(name)) and _mark(name, value) != mark
     }
-    known = [name for name in told if _is_ours(name, own_values)]
+    known = [name for name in marked if _is_ours(name, own_values)]
     needed = {
         "postgres": not os.environ.get("PGHOST"),
         "mariadb": bool(missing),
@@ -47,14 +47,14 @@ def start(missing: Collection[str], target: str | None, report: Report) -> None:
     if names:
         servers.up(ROOT, report, names)
         for name in names:
-            # One source may be the person's own, and the other the sandbox's.
+            # One source may be the user's own, and the other the sandbox's.
             only = missing if name == "mariadb" and name not in known else None
             _take(servers.environment(ROOT, [name]), own_values, marks, only)
     if emulated:  # it reads the store, which is there now
         names.append("snowflake")
         servers.up(ROOT, report, ["snowflake"])
         _take(servers.environment(ROOT, ["snowflake"]), own_values, marks)
-    if names or told:
+    if names or marked:
         words = (f"{variable}:{mark}" for variable, mark in marks.items())
         os.environ["SEEDBED_EMBEDDED"] = " ".join([*names, *words])
         exempt = os.environ.get("NO_PROXY", "").split(",")
@@ -63,12 +63,12 @@ def start(missing: Collection[str], target: str | None, report: Report) -> None:
 
 
 def start_source(report: Report) -> None:
-    """Bring up the server of the demo's sources."""
+    """Start the server of the demo's sources."""
     os.environ |= servers.up(ROOT, report, ["mariadb"])
 
 
-# The variable of each server that says where it is: with one of a person's own the
-# whole server is another.
+# The variable of each server that says where it is: a user's own value means another
+# server.
 _PLACES = {
     "postgres": {"PGHOST"},
     "mariadb": set(SOURCES),
@@ -82,7 +82,7 @@ def _is_ours(name: str, own_values: set[str]) -> bool:
 
 
 def _mark(name: str, value: str) -> str:
-    """By which a value is known again that `env` printed."""
+    """A mark that identifies a value that `env` printed."""
     return hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:16]
 
 
@@ -92,9 +92,9 @@ def _take(
     marks: dict[str, str],
     only: Collection[str] | None = None,
 ) -> None:
-    """Set a server's variables but for a person's own, and mark what was set.
+    """Set a server's variables except the user's own, and mark them.
 
-    Where there are such, what the person took away (a password, say) stays away.
+    If the user has set some, variables that were unset (a password, say) stay unset.
     """
     has_own = not own_values.isdisjoint(variables)
     for name, value in variables.items():

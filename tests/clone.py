@@ -98,10 +98,10 @@ def copy_project(root: Path) -> None:
 def add_operator(root: Path, password: str) -> None:
     """Make a MariaDB that is down, and a user `operator` there who may do anything."""
     server = MariaDB(Stack(root), quiet)
-    house = server.prepare()
-    server._make_passwords(house)
+    runtime = server.prepare()
+    server._make_passwords(runtime)
     server._bootstrap(
-        house,
+        runtime,
         server.data,
         "flush privileges;\n"
         f"create user operator@127.0.0.1 identified by '{password}';\n"
@@ -163,9 +163,9 @@ class Clone:
         embedded.up(self.root, quiet, ["postgres"])
         embedded.down(self.root, quiet)
         server = Postgres(Stack(self.root), quiet)
-        house = server.prepare()
+        runtime = server.prepare()
         program = str(binaries() / "postgres")
-        house.run(
+        runtime.run(
             [program, "--single", "-D", str(server.data), "postgres"],
             stdin="alter role seedbed createdb;\n"
             "alter database seedbed owner to seedbed;\n",

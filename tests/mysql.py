@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sandbox.servers.debian import Packages, libraries
-from sandbox.servers.process import House
+from sandbox.servers.process import Runtime
 from sandbox.servers.service import HOST, Service, Stack
 from tests.debian import unpacked
 
@@ -66,16 +66,16 @@ class MySQL(Service):
         state = self.state()
         return f"mysql://operator:{state['password']}@{HOST}:{state['port']}"
 
-    def prepare(self) -> House:
-        house = House(self.folder, [self.root])
+    def prepare(self) -> Runtime:
+        runtime = Runtime(self.folder, [self.root])
         if not self._data.exists():
             new = self.folder / "new"
-            house.run(["rm", "-rf", str(new)])
-            house.run([*self._argv(new), "--initialize-insecure"])
+            runtime.run(["rm", "-rf", str(new)])
+            runtime.run([*self._argv(new), "--initialize-insecure"])
             self.adopt(new, self._data)
-        return house
+        return runtime
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
         account = f"operator@{HOST}"
         script = (
             f"alter user root@localhost identified by '{secrets.token_urlsafe(24)}';\n"
@@ -83,9 +83,9 @@ class MySQL(Service):
             f"alter user {account} identified by '{state['password']}';\n"
             f"grant all on *.* to {account} with grant option;\n"
         )
-        house.write(self._script, script)
+        runtime.write(self._script, script)
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         return [
             *self._argv(self._data),
             *SETTINGS,
@@ -95,8 +95,8 @@ class MySQL(Service):
         ], {}
 
     def version(self) -> str:
-        house = House(self.folder, [self.root])
-        told = house.run([*self._program(), "--version"])
+        runtime = Runtime(self.folder, [self.root])
+        told = runtime.run([*self._program(), "--version"])
         return told.split("Ver", 1)[1].split()[0]
 
     def ready(self) -> bool:

@@ -60,7 +60,7 @@
     from {{ audit_table('table_state') }}
     where table_id = '{{ table }}'
     -- A second build of the model waits here until the first one is done, and
-    -- then goes on from where that one came to.
+    -- then continues where that one ended.
     on conflict (model) do update set
         fingerprint = excluded.fingerprint,
         invocation_id = excluded.invocation_id,

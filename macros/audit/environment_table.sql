@@ -6,7 +6,7 @@
     {{- return(audit_table(name)) }}
 {% endmacro %}
 
-{#- Whoever builds an environment writes its tables, and nobody else's -#}
+{#- A user writes the tables of their own environment only -#}
 {% macro postgres__environment_table(name) %}
     {{- return(
         adapter.quote(generate_schema_name('audit', none) | trim) ~ '.' ~ name

@@ -6,7 +6,7 @@
     {{- return('') }}
 {% endmacro %}
 
-{#- Rows that were kept with those of production move to where they belong -#}
+{#- Rows that were stored with production's move to their environment -#}
 {% macro postgres__environment_tables(layers) %}
     {%- set schema = generate_schema_name('audit', none) | trim -%}
     {%- set sql = [] -%}

@@ -1,7 +1,7 @@
 {#-
-    One transaction: rows, what is known of their batches, and how far the table is
-    released. What a publish that died had copied is rolled back; what is copied
-    again replaces itself, whatever the log held of these batches, so FORCE is safe.
+    One transaction: rows, their batches, and the table's released batch. Rows
+    that a publish copied before it died are rolled back; a batch that is copied
+    again replaces itself, whatever the log held of it, so FORCE is safe.
 -#}
 {% macro copy_batches(relation, run_id, table) %}
     {%- set sequences = table.batches | map(attribute='batch_seq') | join(', ') -%}

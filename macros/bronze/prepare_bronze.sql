@@ -56,7 +56,7 @@
     {{ return('') }}
 {% endmacro %}
 
-{#- Bytes stay bytes, and times are those that the file's types say -#}
+{#- Bytes stay bytes, and times have the file's types -#}
 {% macro prepare_bronze__file_format() %}
     create or replace file format {{ target.database }}.bronze.parquet
     type = parquet

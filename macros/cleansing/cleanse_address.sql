@@ -1,4 +1,4 @@
-{#- Lines are parts, as what stands between commas is; empty parts are gone -#}
+{#- Lines are parts, like the texts between commas; empty parts are removed -#}
 {% macro cleanse_address(expression) %}
     {%- set one_line = replace_all(
         expression=expression, pattern='[\n\r]+', replacement=', '

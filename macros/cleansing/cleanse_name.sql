@@ -1,4 +1,7 @@
-{#- Only who shouts or whispers is corrected: McDonald and de Gaulle stay. -#}
+{#-
+    Only all capitals and all small letters are corrected: McDonald and de
+    Gaulle stay.
+-#}
 {% macro cleanse_name(expression) %}
     {%- set name = squeeze(expression=expression) -%}
     {%- set capitals = namespace(name=initial_capitals(expression=name)) -%}

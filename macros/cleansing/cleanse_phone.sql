@@ -10,7 +10,7 @@
     )) }}
 {% endmacro %}
 
-{#- Else Postgres would work out what was typed anew in each place that names it -#}
+{#- Otherwise Postgres would compute the typed number again at each use -#}
 {% macro postgres__cleanse_phone(expression, country) %}
     {{- return(
         "(select " ~ international_number(typed='typed', plan='plan')

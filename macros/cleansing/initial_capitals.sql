@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('initial_capitals')(expression=expression)) }}
 {% endmacro %}
 
-{#- Snowflake must be told what words are parted by -#}
+{#- Snowflake needs the characters between words -#}
 {% macro default__initial_capitals(expression) -%}
     initcap({{ expression }}, ' -.,''’')
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#-
-    A number begins with +, or with what is dialled to leave the country, or with
-    nothing or the trunk prefix inside it. What is no number in the end is NULL.
+    A number begins with +, with the international prefix, with the trunk
+    prefix, or with none. The result is NULL if it is not a number.
 -#}
 {% macro international_number(typed, plan) %}
     {%- set code = "rtrim(substr(" ~ plan ~ ", 1, 3))" -%}

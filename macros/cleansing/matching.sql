@@ -8,7 +8,7 @@
     regexp_substr({{ expression }}, '{{ pattern }}')
 {%- endmacro %}
 
-{#- A group would be all that Postgres returns, so the pattern is one itself -#}
+{#- Postgres returns the group only, so the whole pattern is one -#}
 {% macro postgres__matching(expression, pattern) -%}
     substring({{ expression }} from '({{ pattern }})')
 {%- endmacro %}

@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('phone_plan')(country=country)) }}
 {% endmacro %}
 
-{#- An unknown country has a code that makes no number -#}
+{#- An unknown country has a code that gives no number -#}
 {% macro default__phone_plan(country) %}
     {%- set plans = phone_plans() -%}
     {%- if country in plans -%}

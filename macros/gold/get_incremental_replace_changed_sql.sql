@@ -4,7 +4,7 @@
     )) }}
 {% endmacro %}
 
-{#- dbt looks a strategy up by this name, and hands it one dictionary -#}
+{#- dbt looks a strategy up by this name, and passes it one dictionary -#}
 {% macro default__get_incremental_replace_changed_sql(arg_dict) %}
     {%- set columns =
         arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}

@@ -1,7 +1,7 @@
 {#-
-    Warehouses give a quotient of decimals digits by rules of their own, and round to
-    those before anybody can. What is divided here leaves no remainder, so that it has
-    no digits to lose; then the remainder says whether to round up.
+    Each warehouse has its own rules for the digits of a quotient of decimals,
+    and rounds to them first. Here the division leaves no remainder, so it loses
+    no digits; then the remainder decides whether to round up.
 -#}
 {% macro quotient(numerator, denominator, scale) -%}
 {%- set units -%}

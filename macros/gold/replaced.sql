@@ -1,5 +1,5 @@
 {% macro replaced(key, changed, changed_key=none) %}
-    {#- Only to tell dbt which model has to be built before -#}
+    {#- Only so that dbt builds that model first -#}
     {%- if not execute -%}
         {%- do ref(changed) -%}
     {%- endif -%}

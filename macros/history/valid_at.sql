@@ -1,4 +1,4 @@
-{#- Inclusive at the start, exclusive at the end: one version an instant -#}
+{#- Inclusive at the start, exclusive at the end: one version per instant -#}
 {% macro valid_at(versions, instant, first_reaches_back=false) -%}
     (
         {%- if first_reaches_back %}

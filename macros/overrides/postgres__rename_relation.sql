@@ -1,12 +1,10 @@
 {#-
-    dbt puts a new table or view in the old one's place by two renames, and drops the
-    old one with all views that stand on it. Those of the project are built again, but
-    only once the tests between have passed, and others never are. So all are put on
-    the new relation where it comes to be, in its transaction, and stay what they were:
-    owner, rights, options and comments.
-
-    The old one stays in its place where it is a view that would be made the same, or a
-    table that somebody reads for long and that has got the new rows: nobody waits.
+    dbt replaces a table or view by two renames, and drops the old one with all
+    views that read it. Those of the project are built again, but only once the
+    tests in between have passed, and others never are. So all of them are moved
+    to the new relation, in its transaction, and keep owner, rights, options and
+    comments. The old relation stays if it is an unchanged view, or a table that
+    is read for long and has been given the new rows: then no one waits.
 -#}
 {% macro postgres__rename_relation(from_relation, to_relation) %}
     {%- if to_relation.identifier.endswith('__dbt_backup') -%}
@@ -28,7 +26,7 @@
     {%- endif -%}
 {% endmacro %}
 
-{#- Whether a view would be made as it is: then it is left alone -#}
+{#- Whether a view is unchanged: then it is not touched -#}
 {% macro rename_relation__is_same(relation, replacement) %}
     {%- set found = run_query(
         "select count(*) = 2 and count(distinct (pg_get_viewdef(oid), reloptions)) = 1 "
@@ -45,7 +43,7 @@
     {{- return(found.rows[0][0]) }}
 {% endmacro %}
 
-{#- An old relation that a view keeps in place makes room for the next -#}
+{#- An old relation that a view still reads is renamed for the next -#}
 {% macro rename_relation__set_aside(relation) %}
     {%- set sql -%}
 do $aside$

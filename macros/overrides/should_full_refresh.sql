@@ -1,6 +1,6 @@
 {#-
-    dbt's own question, of each incremental model, in its place: rows of an older
-    definition beside rows of the new one would be neither.
+    Replaces dbt's macro for each incremental model: rows of an older definition
+    beside rows of the new one would be wrong.
 -#}
 {% macro should_full_refresh() %}
     {%- set configured = config.get('full_refresh') -%}

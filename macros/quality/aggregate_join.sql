@@ -1,4 +1,4 @@
-{#- A deleted row is no part of the aggregate, but its end is a change of it -#}
+{#- A deleted row is not part of the aggregate, but its deletion changes it -#}
 {% macro aggregate_join(rule, name) -%}
     left join (
         select

@@ -1,10 +1,13 @@
-{#- What is unknown because of a NULL fails no rule -#}
+{#- A condition that is unknown because of a NULL does not fail -#}
 {% macro rule_holds(rule, joined='') %}
     {%- if rule.pattern is defined -%}
         {%- set found = matching(expression=rule.column, pattern=rule.pattern) -%}
         {%- set holds = rule.column ~ " is null or " ~ found ~ " is not null" -%}
     {%- elif rule.function is defined -%}
-        {#- The sum and the count of no rows are 0; nothing equals their least -#}
+        {#-
+            The sum and the count of no rows are 0; no value equals their
+            minimum
+        -#}
         {%- if rule.function in ('sum', 'count') -%}
             {%- set joined = "coalesce(" ~ joined ~ ", 0)" -%}
         {%- endif -%}

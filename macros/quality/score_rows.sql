@@ -41,7 +41,7 @@ from (
         {{ name }},
         {%- endfor %}
         {%- for name, parts in dimensions.items() %}
-        {#- A row that nothing is asked of in a dimension is perfect there -#}
+        {#- A dimension without rules scores 1 -#}
         cast(
             {{ parts | join('\n            + ') or 1 }} as double precision
         ) / {{ parts | length or 1 }} as {{ name }},

@@ -1,4 +1,6 @@
-{#- Tags and row filter come with the view: there is no moment without them. -#}
+{#-
+    Tags and row filter are created with the view, so it is never without them.
+-#}
 {% macro protected_view(node) %}
     {%- set place = node.database ~ '.security' -%}
     {%- set view = node.database ~ '.' ~ serving_schema() ~ '.' ~ node.alias -%}

@@ -7,8 +7,8 @@
 {% endmacro %}
 
 {#-
-    A view that somebody else's view stands on stays, and one that is being read stays
-    until the next build: the probe names what is left.
+    A view that another view reads stays, and one that is being read stays until
+    the next build: the probe lists the remaining ones.
 -#}
 {% macro postgres__retire_views() %}
     {%- set served = [] -%}

@@ -6,7 +6,7 @@
     {{- return('') }}
 {% endmacro %}
 
-{#- Views first, as they stand on tables -#}
+{#- Views first, as they read tables -#}
 {% macro postgres__retired_relations() %}
     {%- set layers, known = [], [] -%}
     {%- for layer in ['staging', 'silver', 'gold', 'work'] -%}

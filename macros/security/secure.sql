@@ -11,10 +11,10 @@
 {% endmacro %}
 
 {#-
-    Before anything is built: the roles and what they may do, the rows that each may
-    see, and the views of models that are there. So a column that has become personal
+    Before anything is built: roles and their rights, the rows that each may
+    see, and the views of existing models. So a column that has become personal
     data in the seed is masked at once, whether its model is built now or not.
-    What is as it should be is left alone: nobody waits for a lock.
+    Nothing that is right already is touched, so that no one waits for a lock.
 -#}
 {% macro postgres__secure() %}
     {%- set layers = [] -%}

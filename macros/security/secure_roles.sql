@@ -7,10 +7,10 @@
 {% endmacro %}
 
 {#-
-    Loader: writes bronze and audit. Transformer: reads both and what is built, and
-    writes what it owns alone: an environment with its own claims. Analysts: the
-    serving schema, whose views grant themselves.
-    Who may not create roles gets none, and nobody sees anything.
+    Loader: writes bronze and audit. Transformer: reads both and what is built,
+    and writes what it owns only: an environment with its own claims. Analysts:
+    the serving schema, whose views have their own grants. A user who may not
+    create roles creates none, and consumers see nothing.
 -#}
 {% macro postgres__secure_roles(layers) %}
     {%- set loader = role_name(role='loader') -%}

@@ -27,7 +27,10 @@ on conflict do nothing
     {{- return(sql) }}
 {% endmacro %}
 
-{#- Whoever builds a place of their own leaves the rows of all places alone. -#}
+{#-
+    A developer's environment does not change the rows, which all environments
+    share.
+-#}
 {% macro postgres__secure_rows() %}
     {%- set sql -%}
 do $rows$

@@ -6,16 +6,16 @@
     {{- return('') }}
 {% endmacro %}
 
-{#- Where there is no way to mask, there is nothing to see. -#}
+{#- Without masking there are no views. -#}
 {% macro default__serve(node, columns) %}
     {{- return('') }}
 {% endmacro %}
 
 {#-
-    In the transaction that puts the model in its place: whoever reads the view sees
-    the old rows or the new ones, masked. A view that is as it was made, and would be
-    made the same, is left alone, so that nobody waits for it. That is seen by its
-    parsed form: pg_get_viewdef would wait for whoever has locked the model.
+    In the model's transaction: a reader of the view sees the old rows or the
+    new ones, masked. An unchanged view is not touched, so that no one waits for
+    it. Its parsed form is compared: pg_get_viewdef would wait for a lock on the
+    model.
 -#}
 {% macro postgres__serve(node, columns) %}
     {%- set view = adapter.quote(serving_schema()) ~ '.' ~ adapter.quote(node.alias) -%}

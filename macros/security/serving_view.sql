@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('serving_view')(node=node, columns=columns)) }}
 {% endmacro %}
 
-{#- Where tags and policies protect the view, the query is plain. -#}
+{#- Where tags and policies protect the view, the query is a plain select. -#}
 {% macro default__serving_view(node, columns) %}
     {%- set sql -%}
 select
@@ -22,7 +22,7 @@ from {{ node.database }}.{{ node.schema }}.{{ node.alias }}
             ~ "of its columns; correct config.meta.row_filter in its YAML."
         ) }}
     {%- endif -%}
-    {#- A column that the table has yet to get can't be shown. -#}
+    {#- A column that the table does not have yet can't be shown. -#}
     {%- set shown = [] -%}
     {%- for column in node.columns.values() -%}
         {%- if columns is none or column.name in columns -%}

@@ -1,6 +1,6 @@
 {#-
-    One plain select: Postgres merges no view that has a WITH into the query that
-    reads it, and then can't look the rows of a key up by the log's index.
+    One plain select: Postgres does not inline a view that has a WITH, and then
+    can't look up the rows of a key by the log's index.
 -#}
 {% macro staging(source, table, columns) %}
 select

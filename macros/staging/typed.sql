@@ -6,7 +6,7 @@
     cast({{ expression }} as {{ warehouse_type(type) }})
 {%- endmacro %}
 
-{#- A text that is cast to VARIANT is a string there, not the JSON it holds -#}
+{#- A text that is cast to VARIANT is a string, not the JSON in it -#}
 {% macro snowflake__typed(expression, type) -%}
     {%- if type == 'json' -%}
         parse_json({{ expression }})

@@ -1,4 +1,4 @@
-{#- A view that could not be put on the new relation keeps the old one in place -#}
+{#- A view that could not be moved to the new relation keeps the old one -#}
 {% macro drop_replaced(relation) %}
     {%- call statement('drop_relation', auto_begin=False) -%}
 do $drop$
@@ -32,7 +32,7 @@ begin
 end
 $drop$
     {%- endcall -%}
-    {#- dbt believes that all which stood on it is gone -#}
+    {#- dbt assumes that all views of it are gone -#}
     {%- set target = relation.incorporate(
         path={'identifier': relation.identifier[:-12]}
     ) -%}

@@ -1,14 +1,13 @@
 {#-
-    A reader locks a view, then the table. A build that locked the table first, and the
-    view when it has it show the new table, would wait for a reader that waits for it.
-    A view's owner is who it is; to say so locks the view and does no more.
-
-    A definition names what the view stands on as that is called at the time, in full
-    where nothing is on the search path; so it is noted before dbt renames anything.
-
-    A transaction that has read the table, a backup's or a reader's that stays open, is
-    waited for a second. Then the table stays in place and gets the rows of the other,
-    if it is made alike; that locks nobody out. One that is made differently waits.
+    A reader locks a view, then the table. A build that locked the table first,
+    and then the view to move it, could deadlock with a reader. Setting a view's
+    owner to its present owner locks the view and has no other effect. A
+    definition names the relation by its present name, in full if the search
+    path is empty; so it is stored before dbt renames anything. A transaction
+    that has read the table, of a backup or an open reader, is waited for one
+    second. Then the table stays and gets the rows of its replacement, if both
+    have the same structure, which blocks no one. With another structure, the
+    build waits.
 -#}
 {% macro hold_views(relation, replacement) %}
     {%- set sql -%}
@@ -85,8 +84,8 @@ $hold$
 {% endmacro %}
 
 {#-
-    Two tables with the same columns, constraints and indexes. An incremental model gets
-    its indexes when it is in its place, so one that has some waits.
+    Two tables with the same columns, constraints and indexes. An incremental
+    model gets its indexes after the renames, so one that has some waits.
 -#}
 {% macro hold_views__is_alike() -%}
 (

@@ -7,9 +7,9 @@
 {% endmacro %}
 
 {#-
-    dbt creates a model's `indexes` with a new table only. An index is looked for by
-    its column and not by a name: while a rebuilt table takes the place of the old
-    one, the old one's indexes still have theirs.
+    dbt creates a model's `indexes` with a new table only. An index is found by
+    its column and not by a name: while a rebuilt table replaces the old one,
+    the old one's indexes still have the names.
 -#}
 {% macro postgres__index_columns(columns) %}
     do $$

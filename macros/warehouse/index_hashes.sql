@@ -11,8 +11,9 @@
 {% endmacro %}
 
 {#-
-    Indexes are told apart by what they are and not by a name: while a rebuilt table
-    takes the place of the old one, the old one's indexes still have theirs.
+    Indexes are identified by their definition and not by a name: while a
+    rebuilt table replaces the old one, the old one's indexes still have the
+    names.
 -#}
 {% macro postgres__index_hashes(key, hashed, unique) %}
     {%- set parts = [] -%}

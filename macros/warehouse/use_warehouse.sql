@@ -2,7 +2,7 @@
     {{- return(adapter.dispatch('use_warehouse')(purpose=purpose)) }}
 {% endmacro %}
 
-{#- A warehouse that is one server has nothing to choose -#}
+{#- A single server has no warehouse to choose -#}
 {% macro default__use_warehouse(purpose) %}
 {% endmacro %}
 

@@ -103,7 +103,7 @@ payments_by_order as (
 
 ),
 
--- An order without lines or payments has nought of them, not NULL.
+-- An order without lines or payments has 0 of them, not NULL.
 joined as (
 
     select

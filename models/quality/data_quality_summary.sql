@@ -21,7 +21,7 @@ batches as (
         rows_rejected,
         rows_loaded,
         cast(decided_at at time zone 'utc' as date) as summary_date,
-        -- Superseded is what was rejected and has been read anew since.
+        -- A superseded batch was rejected and has been read again since.
         state in ('rejected', 'superseded')
         or decision is not null as is_held
     from {{ source('audit', 'batch') }}

@@ -1,4 +1,4 @@
-"""The command line: reads arguments, calls the pipeline, tells the outcome."""
+"""The command line: reads arguments, calls the pipeline, reports the outcome."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         publishing.parity,
     ),
     "A blocked table": (decisions.release,),
-    "Again": (
+    "Repair": (
         repairs.backfill,
         repairs.reload,
         repairs.rebuild,
@@ -53,7 +53,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         repairs.prune,
     ),
     "Servers and pages": (lake.lake_, pages.docs, pages.report),
-    "Who sees what": (security.security, snowflake.snowflake),
+    "Access and accounts": (security.security, snowflake.snowflake),
     "On a schedule": (airflow.airflow,),
     "Operations": (
         operations.alerts,
@@ -68,7 +68,7 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
 
 @functools.cache
 def groups() -> dict[str, tuple[click.Command, ...]]:
-    """All commands by their group; those of the sandbox, where it is there, first."""
+    """All commands by their group; those of the sandbox, if it is installed, first."""
     found = dict(GROUPS)
     for title, more in local.commands().items():
         found[title] = (*more, *found.get(title, ()))
@@ -76,7 +76,7 @@ def groups() -> dict[str, tuple[click.Command, ...]]:
 
 
 class _Commands(click.Group):
-    """The commands of `groups`, which are looked for when one is asked for."""
+    """The commands of `groups`, which are collected when one is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [c.name or "" for c in chain(*groups().values())]
@@ -104,7 +104,7 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """Run the command line; an error becomes what, a hint and an exit code."""
     debug = "--debug" in sys.argv
-    # What is ended by a signal leaves semaphores to this tracker, which frees them.
+    # A process that a signal ends leaves semaphores to this tracker, which frees them.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     private.begin()
     stop.listen()
@@ -122,30 +122,30 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        told = _locked(error) or ordinary(error)
-        text = str(told) if told else _unforeseen(error)
-        what, hint, way = text.partition("\nhint: ")
-        shown = f"[red]error[/]: {escaped(what)}"
-        if hint:
-            shown += f"\n[cyan]hint[/]: {escaped(way)}"
+        fault = _locked(error) or ordinary(error) or _unexpected(error)
+        shown = f"[red]error[/]: {escaped(fault.what)}"
+        if fault.hint:
+            shown += f"\n[cyan]hint[/]: {escaped(fault.hint)}"
         Console(stderr=True, highlight=False).print(shown, soft_wrap=True)
-        code = told.exit_code if told else SeedbedError.exit_code
+        code = fault.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _locked(error: Exception) -> SeedbedError | None:
-    """Who holds the lock that was waited for in vain."""
+    """A lock that was not free in time, and which session holds it."""
     if not isinstance(error, psycopg.errors.LockNotAvailable):
         return None
-    who = control.locked_by(error) or "Whoever held it has ended"
+    who = control.locked_by(error) or "The session that held it has ended"
     return ServiceError(
-        f"the warehouse has waited for a lock for too long. {who}. What was under way "
-        "was rolled back; run again."
+        f"the warehouse waited too long for a lock. {who}. What was under way was "
+        "rolled back.",
+        "Run the command again.",
     )
 
 
-def _unforeseen(error: Exception) -> str:
-    return (
-        f"this should not have happened: {type(error).__name__}: {error}. The same "
-        "command after `./seedbed --debug` shows where; please report it."
+def _unexpected(error: Exception) -> SeedbedError:
+    return SeedbedError(
+        f"unexpected {type(error).__name__}: {error}",
+        "Run the command again with `./seedbed --debug` for the traceback, and please "
+        "report it.",
     )

@@ -13,7 +13,7 @@ from orchestration.cli.common import say, start_services
 
 
 def environment(root: Path) -> dict[str, str]:
-    """What Airflow has to know to run Seedbed's DAGs out of `root/.seedbed`."""
+    """Airflow's settings to run Seedbed's DAGs with a home in `root/.seedbed`."""
     home = root / ".seedbed" / "airflow"
     return {
         "AIRFLOW_HOME": str(home),
@@ -21,7 +21,7 @@ def environment(root: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "orchestration" / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "30",
-        # A DAG is imported in a second or two; on a busy machine that is no fault.
+        # A DAG is imported in a second or two; on a busy machine it may take longer.
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
@@ -41,14 +41,14 @@ def environment(root: Path) -> dict[str, str]:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def airflow(arguments: tuple[str, ...]) -> int:
-    """Airflow with Seedbed's DAGs; arguments go to it: `dags test source_to_lake`."""
+    """Run Airflow with Seedbed's DAGs; arguments go to Airflow."""
     program = str(ROOT / ".venv" / "bin" / "airflow")
     start_services()
     settled = os.environ | environment(ROOT)
     home = Path(settled["AIRFLOW_HOME"])
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "airflow.db").exists():
-        say("airflow: making its database, once (about 15 s)")
+        say("airflow: creating its database, once (about 15 s)")
         made = subprocess.run(
             [program, "db", "migrate"],
             env=settled,

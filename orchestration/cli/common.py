@@ -1,4 +1,4 @@
-"""What the commands share: options, the servers, the tables that are meant."""
+"""What the commands share: options, starting servers, choosing tables."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ingest.seed.metadata import Table
 from ingest.settings import ROOT
 from orchestration import local, packages, pipeline, snowflake, summary
 
-# A pipe has no width of its own; a table that is cut would be useless there.
+# A pipe has no width; a truncated table would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
 
 def escaped(text: str) -> str:
-    """The text with what rich would take for markup made plain."""
+    """The text, with rich's markup escaped."""
     return text.replace("[", "\\[")
 
 
@@ -35,10 +35,10 @@ def say(line: str) -> None:
 def start_services(
     read: Sequence[Table] | None = None, target: str | None = None
 ) -> None:
-    """Make sure of the servers and of dbt's packages.
+    """Make sure that the servers run and dbt's packages are installed.
 
-    `read` are the tables whose sources are read: only their URLs must be there. What
-    the environment does not name is a server of the sandbox, where the folder is there.
+    `read` are the tables whose sources are read: only their URLs must be set. A server
+    that no variable names is one of the sandbox, if the folder exists.
     """
     urls = {t.source.url_env for t in (chosen_tables(()) if read is None else read)}
     missing = {u for u in urls if not os.environ.get(u)}
@@ -47,14 +47,16 @@ def start_services(
     if own and read is not None:
         raise ConfigurationError(
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
-            "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
+            "a source.",
+            "Set it to mysql://USER:PASSWORD@HOST:PORT/.",
         )
     if services:
         services.start(missing - {*own}, target, say)
     elif target == "snowflake" and not snowflake.is_configured():
         raise ConfigurationError(
             "SNOWFLAKE_ACCOUNT is not set, and the emulator is in the folder sandbox/, "
-            "which is not here. Set it (.env.example lists all) and run again."
+            "which is not here.",
+            "Set it; .env.example lists all variables.",
         )
     packages.install(ROOT, say)
 
@@ -73,12 +75,12 @@ def chosen_tables(patterns: Sequence[str]) -> list[Table]:
 
 
 def some_tables(patterns: Sequence[str]) -> list[Table]:
-    """The tables that are meant; ConfigurationError where the seed has none."""
+    """The chosen tables; ConfigurationError where the seed has none."""
     tables = chosen_tables(patterns)
     if not tables:
         raise ConfigurationError(
-            "the metadata seed has no enabled table, so there is nothing to do. Add "
-            "those of a database with `./seedbed discover SOURCE`."
+            "the metadata seed has no enabled table, so there is nothing to do.",
+            "Add the tables of a database with `./seedbed discover SOURCE`.",
         )
     return tables
 
@@ -90,7 +92,7 @@ def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "patterns",
         multiple=True,
         metavar="NAME",
-        help="source.table or a model's name, with * allowed; may be repeated.",
+        help="source.table or a model's name; * is allowed. May be repeated.",
     )(command)
 
 
@@ -99,24 +101,24 @@ def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--target",
         type=click.Choice(["postgres", "snowflake"]),
-        help="The last warehouse to build in: postgres, or snowflake as well. Without "
-        "it, snowflake where SNOWFLAKE_ACCOUNT is set.",
+        help="Build on postgres only, or on snowflake as well. Default: snowflake if "
+        "SNOWFLAKE_ACCOUNT is set.",
     )(command)
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the outcome as JSON."
+    "--json", "as_json", is_flag=True, help="Print the result as JSON."
 )
 
 
 def finish(result: pipeline.RunResult, as_json: bool) -> int:
-    """Tell what a run came to; return its exit code."""
+    """Print the result of a run; return its exit code."""
     with control.connect() as connection:
-        told = summary.read(connection, result.run_id)
+        outcome = summary.read(connection, result.run_id)
     if as_json:
-        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+        click.echo(json.dumps(outcome.as_json(), default=str, indent=2))
         return result.exit_code
-    summary.show(told, out)
+    summary.show(outcome, out)
     if result.built is not None:
         out.print(f"dbt      {result.built}")
         for line in result.built.failures:
@@ -129,7 +131,7 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
 
 
 def next_steps(relation: str) -> None:
-    """Tell what to look at after a run, of which `relation` is a part."""
+    """Print what to look at after a run, of which `relation` is a part."""
     out.print(
         "next     ./seedbed status   ./seedbed docs   "
         '[bold]eval "$(./seedbed env)"[/] && psql -c '
@@ -144,7 +146,7 @@ def run_pipeline(
     as_json: bool = False,
     **options: Any,
 ) -> int:
-    """Run the pipeline with its `options` and tell the outcome; the exit code."""
+    """Run the pipeline with its `options` and print the result; the exit code."""
     tables = some_tables(patterns)
     read = tables if "extract" in options.get("steps", pipeline.STEPS) else ()
     start_services(read, options.get("target"))

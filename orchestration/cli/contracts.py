@@ -11,7 +11,7 @@ from orchestration.cli.common import chosen_tables, escaped, out
 
 @click.group("contract")
 def contracts() -> None:
-    """Show a table's contract, or what a change of the seed breaks."""
+    """Show a table's contract, or the changes that break it."""
 
 
 @contracts.command()
@@ -32,10 +32,10 @@ def show(tables: tuple[str, ...]) -> int:
     default="HEAD",
     show_default=True,
     metavar="REVISION|FILE",
-    help="What to compare with: a revision of git, or a file that `show` wrote.",
+    help="Compare with a git revision, or with a file that `show` wrote.",
 )
 def diff(tables: tuple[str, ...], base: str) -> int:
-    """Tell what changed; exit 1 if it breaks a contract of the same version."""
+    """Show what changed; exit 1 if it breaks a contract without a new version."""
     before = contract.of_base(ROOT, base)
     chosen = chosen_tables(tables)
     whole = not tables and len(before) > 1
@@ -52,6 +52,6 @@ def diff(tables: tuple[str, ...], base: str) -> int:
         if one.fault:
             out.print(f"  [red]{escaped(one.fault)}[/]", soft_wrap=True)
     if not changed:
-        out.print(f"{len(found)} contracts are as those of {escaped(base)}.")
+        out.print(f"{len(found)} contracts are unchanged since {escaped(base)}.")
     gone = any(one.breaks and not one.now for one in changed)
     return 1 if gone or any(one.fault for one in changed) else 0

@@ -1,4 +1,4 @@
-"""What a person decides about rejected batches."""
+"""The command with which a person releases a rejected batch."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def release(batch: str, reason: str, quarantine: bool) -> int:
     """Release a rejected BATCH: its id, or its table's name.
 
     As it is, or without the rows that fail a rule, which become rejects. The next
-    run builds what follows from it.
+    run builds the models that depend on it.
     """
     from orchestration import decisions
 
     if not reason.strip():
         raise ConfigurationError(
-            "--reason is empty; say why the batch may be released, for those who read "
-            "it later."
+            "--reason is empty.",
+            "Say why the batch may be released; it is kept with the batch.",
         )
     start_services(())
     with control.connect() as connection:
         control.prepare(connection)
         done = decisions.release(connection, batch, reason.strip(), quarantine)
     found = done.batch
-    told = f"{found.batch_id} is released, {found.rows_loaded or 0:,} rows"
+    text = f"released {found.batch_id}: {found.rows_loaded or 0:,} rows"
     if quarantine:
-        told += (
+        text += (
             f"; {done.left_out:,} rows that fail a rule were left out: select rule_id, "
             f"row from audit.quarantine where table_id = '{found.table_id}' and "
             f"batch_seq = {found.batch_seq}"
         )
-    out.print(escaped(f"{told}. Next: ./seedbed run builds what follows from it."))
+    out.print(escaped(f"{text}. Next: `./seedbed run` builds what depends on it."))
     return 0 if done.balanced else 1

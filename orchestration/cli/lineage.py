@@ -1,4 +1,4 @@
-"""Commands about where data come from."""
+"""Commands about lineage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lineage() -> None:
 @lineage.command("events")
 @click.argument("run_id", metavar="[RUN]", required=False)
 def lineage_events(run_id: str | None) -> int:
-    """Print the OpenLineage events of a RUN, else of the last one, as JSON lines."""
+    """Print the OpenLineage events of a RUN (default: the last) as JSON lines."""
     start_services(())
     with control.connect() as connection:
         control.look(connection)

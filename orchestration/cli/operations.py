@@ -1,4 +1,4 @@
-"""Commands for those who keep it running."""
+"""Commands for operations: metrics, alerts, backup and restore."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from orchestration.watch import outbox
 @click.command()
 @click.option("--serve", "port", type=int, metavar="PORT", help="Serve over HTTP.")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Where to serve them."
+    "--host", default="127.0.0.1", show_default=True, help="The address to serve at."
 )
 @click.option(
     "--textfile",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a file for the node exporter.",
+    help="Write a file for Prometheus' node exporter.",
 )
 def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     """Print the metrics of runs, tables and quality for Prometheus."""
@@ -37,7 +37,7 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     start_services(())
     if textfile:
         exporter.write(textfile)
-        private.share(textfile)  # whoever scrapes it is another user
+        private.share(textfile)  # the node exporter runs as another user
     elif port is None:
         click.echo(exporter.text(), nl=False)
     if port is None:
@@ -49,7 +49,7 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
             f"metrics can't be served at {host}:{port}: {error.strerror}",
             "name another port with --serve",
         ) from None
-    say(f"metrics are served at http://{host}:{port}/metrics; Ctrl-C ends it")
+    say(f"serving metrics at http://{host}:{port}/metrics (stop: Ctrl-C)")
     with suppress(stop.Stopped):
         while True:
             time.sleep(60)
@@ -80,13 +80,13 @@ def alerts(context: click.Context) -> int:
             soft_wrap=True,
         )
     if not found:
-        out.print("no alert is open")
+        out.print("No alert is open.")
     return 1 if found else 0
 
 
 @click.command()
 def deliver() -> int:
-    """Send the alerts and the lineage that wait; a run does this by itself."""
+    """Send waiting alerts and lineage events; a run does so by itself."""
     from orchestration.watch import alerts as open_alerts
     from orchestration.watch import lineage
 
@@ -96,12 +96,12 @@ def deliver() -> int:
         if fault := lineage.send(connection):
             faults["lineage"] = fault
     for channel, fault in faults.items():
-        out.print(f"{channel}: {escaped(fault)}; it is tried again after the next run")
+        out.print(f"{channel}: {escaped(fault)}; the next run tries again")
     return ServiceError.exit_code if faults else 0
 
 
 @alerts.command("test")
-@click.option("--local", is_flag=True, help="To endpoints that this command opens.")
+@click.option("--local", is_flag=True, help="Send to local endpoints and print it.")
 def alerts_test(local: bool) -> int:
     """Send one opened alert, one that is over and one notice to each channel."""
     from orchestration.watch import channels, endpoints
@@ -120,7 +120,9 @@ def alerts_test(local: bool) -> int:
                 out.print(f"{channel.name:<10} [green]sent[/]")
             except SeedbedError as error:
                 faults += 1
-                out.print(f"{channel.name:<10} [red]failed[/]: {escaped(str(error))}")
+                out.print(f"{channel.name:<10} [red]failed[/]: {escaped(error.what)}")
+                if error.hint:
+                    out.print(f"{'':<10} [cyan]hint[/]: {escaped(error.hint)}")
         for path, body in received.posts:
             out.print(f"{path}: {escaped(json.dumps(body))}", soft_wrap=True)
         for mail in received.mails:
@@ -137,13 +139,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--to", "file", type=_FILE, help="A file; else below .seedbed/backups.")
+@click.option("--to", "file", type=_FILE, help="Default: in .seedbed/backups.")
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
     default=7,
     show_default=True,
-    help="How many of those below .seedbed/backups stay, the newest; 0: all.",
+    help="Keep this many of the newest in .seedbed/backups; 0 keeps all.",
 )
 def backup(file: Path | None, keep: int) -> int:
     """Write the warehouse with its control tables to a file."""
@@ -153,16 +155,19 @@ def backup(file: Path | None, keep: int) -> int:
     made = backups.write(file, keep, say)
     size = made.stat().st_size
     out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
-    out.print("next     ./seedbed drill restores it beside the warehouse and compares")
+    out.print(
+        "next     ./seedbed drill (restores it beside the warehouse and compares)"
+    )
     return 0
 
 
 @click.command()
-@click.option("--backup", "file", type=_FILE, help="Which one; else the newest.")
+@click.option("--backup", "file", type=_FILE, help="The backup (default: the newest).")
 def drill(file: Path | None) -> int:
-    """Restore a backup beside the warehouse, replay the lake, compare; exit 1 if wrong.
+    """Restore a backup and compare; exit 1 if a table differs.
 
-    The warehouse is only read. The result goes to audit.drill_result.
+    It is restored beside the warehouse, which is only read, and the lake's later
+    batches are replayed. The result is in audit.drill_result.
     """
     from orchestration.watch import drill as drills
 

@@ -12,7 +12,9 @@ from orchestration.cli.common import chosen_tables, out, say, start_services
 
 
 @click.command()
-@click.option("--run", "run_id", metavar="RUN", help="A run's id; else the newest.")
+@click.option(
+    "--run", "run_id", metavar="RUN", help="A run's id (default: the newest)."
+)
 @click.option(
     "--out",
     "path",
@@ -20,7 +22,7 @@ from orchestration.cli.common import chosen_tables, out, say, start_services
     help="The file to write.",
 )
 def report(run_id: str | None, path: Path | None) -> int:
-    """Write a run as one HTML page, complete in itself."""
+    """Write a report on a run, as one self-contained HTML page."""
     start_services()
     out.print(f"report   {write_report(path, run_id)}", soft_wrap=True)
     return 0
@@ -33,10 +35,10 @@ def report(run_id: str | None, path: Path | None) -> int:
     type=click.IntRange(0, 65535),
     default=0,
     show_default="a free one",
-    help="The port to serve them on, on this machine alone.",
+    help="The port to serve on, at 127.0.0.1.",
 )
 def docs(serve: bool, port: int) -> int:
-    """Write run report, dbt's documentation and the gate's pages as one site."""
+    """Write the run report, dbt's docs and the gate's pages as a site."""
     from orchestration.watch.pages import site
 
     start_services()

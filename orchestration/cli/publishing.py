@@ -13,9 +13,9 @@ from orchestration.cli.common import escaped, json_option, out, say, start_servi
 @click.command()
 @click.option("--everything", is_flag=True, help="Build all models, changed or not.")
 def publish(everything: bool) -> int:
-    """Copy what is released to Snowflake, and build there.
+    """Copy released batches to Snowflake and build there.
 
-    To the emulator, where SNOWFLAKE_ACCOUNT is not set.
+    Without SNOWFLAKE_ACCOUNT it uses the emulator.
     """
     start_services((), target=publishing.TARGET)
     published = publishing.run(everything=everything, report=say)
@@ -28,7 +28,7 @@ def publish(everything: bool) -> int:
 @click.command()
 @json_option
 def parity(as_json: bool) -> int:
-    """Compare every silver and gold model of both warehouses; exit 1 if one differs."""
+    """Compare silver and gold of both warehouses; exit 1 if they differ."""
     from orchestration import parity as comparing
 
     start_services((), target=publishing.TARGET)

@@ -1,4 +1,4 @@
-"""Commands that read, compare or derive again what is there."""
+"""Commands that read again, compare, rebuild and clean up."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
 
 @click.command()
 @tables_option
-@click.option("--from", "start", type=_DAY, required=True, help="The first moment.")
-@click.option("--to", "end", type=_DAY, required=True, help="The moment after it.")
+@click.option("--from", "start", type=_DAY, required=True, help="The range's start.")
+@click.option("--to", "end", type=_DAY, required=True, help="Its end (exclusive).")
 @target_option
 @json_option
 def backfill(
@@ -41,13 +41,15 @@ def backfill(
     target: str | None,
     as_json: bool,
 ) -> int:
-    """Read a range of watermarks again and add what the log lacks.
+    """Read a range of watermarks again.
 
-    In the source's time. What is new meanwhile comes with the next run, which this
-    may run beside.
+    Adds the rows that the log lacks. Times are in the source's time zone. New rows
+    come with the next run, which may run at the same time.
     """
     if not patterns:
-        raise ConfigurationError("say which tables: `--tables shop.orders`, or `*`.")
+        raise ConfigurationError(
+            "no table is named.", "Name them: `--tables shop.orders`, or `*` for all."
+        )
     if start >= end:
         raise ConfigurationError(f"--from {start} is not before --to {end}.")
     request = Request("backfill", start, end)
@@ -56,13 +58,13 @@ def backfill(
 
 @click.command()
 @click.option("--table", required=True, metavar="NAME", help="source.table or model.")
-@click.option("--date", type=_DAY, required=True, help="In the source's time.")
+@click.option("--date", type=_DAY, required=True, help="In the source's time zone.")
 @target_option
 @json_option
 def reload(table: str, date: dt.datetime, target: str | None, as_json: bool) -> int:
-    """Replace one date of a table by what the source has of it now.
+    """Replace one date of a table by the source's present rows.
 
-    Rows of that date which are gone from the source are deleted.
+    Rows of that date that are gone from the source are deleted.
     """
     request = Request("reload", date, date + dt.timedelta(days=1))
     return run_pipeline("reload", (table,), as_json, target=target, request=request)
@@ -70,13 +72,13 @@ def reload(table: str, date: dt.datetime, target: str | None, as_json: bool) -> 
 
 @click.command()
 @tables_option
-@click.option("--repair", is_flag=True, help="Read the rows that differ and build.")
+@click.option("--repair", is_flag=True, help="Read the rows that differ, and build.")
 @target_option
 @json_option
 def reconcile(
     patterns: tuple[str, ...], repair: bool, target: str | None, as_json: bool
 ) -> int:
-    """Compare source, log and silver, row by row; exit 1 if they differ.
+    """Compare source, log and silver; exit 1 if a row differs.
 
     A table without a watermark is compared by all its rows; what changed in the source
     since its last run differs, and a run reads it whole.
@@ -112,11 +114,11 @@ def reconcile(
 @click.option(
     "--from-raw",
     is_flag=True,
-    help="First make the log of each named TABLE anew from its raw files.",
+    help="First rebuild the log of each named TABLE from its raw files.",
 )
 @target_option
 def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
-    """Rebuild models from the log, by name, and what follows from them."""
+    """Rebuild models from the log, by name, and what depends on them."""
     from orchestration import build as building
     from orchestration import publish, replay, snowflake
 
@@ -133,14 +135,14 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
         started = time.monotonic()
         for table in tables:
             rows = replay.replay(connection, table, say)
-            out.print(f"{table.id}: its log was made from raw, {rows:,} rows")
+            out.print(f"{table.id}: rebuilt its log from raw, {rows:,} rows")
         began = dt.datetime.now(dt.UTC)
         here = pipeline.HERE
         built = building.rebuild(names, here, say)
         folder = artifacts.folder(here)
         pipeline.look(connection, run_id, folder, began, here, say)
         if built.ok and target != here and snowflake.is_configured():
-            # What was made from raw is copied again first.
+            # Batches that were rebuilt from raw are copied again first.
             published = publish.publish(connection, run_id, report=say)
             if published.ok:
                 published.built = building.rebuild(names, publish.TARGET, say)
@@ -167,20 +169,21 @@ def _rebuildable(patterns: Sequence[str]) -> list[str]:
         fitting = [n for n in derived if fnmatch(n, pattern) or derived[n] == pattern]
         if not fitting:
             raise ConfigurationError(
-                f"{pattern!r} is no model that is derived from the log. There are: "
-                f"{', '.join(derived)}. (dbt's snapshots can't be rebuilt.)"
+                f"{pattern!r} is no model that is derived from the log; dbt's "
+                "snapshots can't be rebuilt.",
+                f"The models are: {', '.join(derived)}.",
             )
         names += fitting
     return list(dict.fromkeys(names))
 
 
 @click.command()
-@click.option("--drop", is_flag=True, help="Drop what is shown.")
+@click.option("--drop", is_flag=True, help="Drop the relations.")
 def prune(drop: bool) -> int:
-    """Show, or drop, what is left of models that the project has no more.
+    """Show, or drop, the relations of removed models.
 
-    Logs in bronze and files in the lake stay: a table that comes back goes on from
-    where it was.
+    Logs in bronze and files in the lake stay: a table that comes back continues where
+    it stopped.
     """
     from orchestration import build as building
 
@@ -195,11 +198,11 @@ def prune(drop: bool) -> int:
             "where table_schema = 'bronze' and not table_name = any(%s) order by 1",
             ([table.bronze for table in chosen_tables(())],),
         ).fetchall()
-    click.echo(statements or "Nothing is left of retired models.")
+    click.echo(statements or "No relation of a retired model is left.")
     if logs:
-        say(f"logs of retired tables, which stay: {', '.join(n for (n,) in logs)}")
+        say(f"kept the logs of retired tables: {', '.join(n for (n,) in logs)}")
     if statements and drop:
         say("dropped")
     elif statements:
-        say("nothing was dropped; `./seedbed prune --drop` executes these statements")
+        say("nothing was dropped; `./seedbed prune --drop` runs these statements")
     return 0

@@ -1,4 +1,4 @@
-"""Commands about what roles may see."""
+"""Commands about roles and masking."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from orchestration.cli.common import json_option, out, say, start_services
 
 @click.group()
 def security() -> None:
-    """Roles, masked views for consumers, and what each role sees."""
+    """Check what each role sees, or print the SQL of the roles."""
 
 
 @security.command("probe")
 @json_option
 def probe_(as_json: bool) -> int:
-    """Connect as each role and assert what it sees of what is built."""
+    """Connect as each role and check what it sees; exit 1 on a leak."""
     start_services()
     with control.connect() as connection:
         control.prepare(connection)
@@ -32,18 +32,18 @@ def probe_(as_json: bool) -> int:
         seconds = {"probe": time.monotonic() - started}
         state = "failed" if leaks else "done"
         runs.close(connection, run_id, state, seconds)
-        told = summary.read(connection, run_id)
+        outcome = summary.read(connection, run_id)
     if as_json:
-        click.echo(json.dumps(told.probe, default=str, indent=2))
+        click.echo(json.dumps(outcome.probe, default=str, indent=2))
     else:
-        summary.show_probe(told, out)
-        summary.show_rows(told, out)
+        summary.show_probe(outcome, out)
+        summary.show_rows(outcome, out)
     return 1 if leaks else 0
 
 
 @security.command()
 def plan() -> int:
-    """Print the SQL that makes roles, rights and views on Postgres; change nothing."""
+    """Print the SQL of roles, rights and views on Postgres; change nothing."""
     start_services()
     with control.connect() as connection:
         control.prepare(connection)

@@ -16,23 +16,26 @@ from orchestration.cli.common import out, start_source
     "patterns",
     multiple=True,
     metavar="GLOB",
-    help="Tables of the source, with * allowed; may be repeated.",
+    help="Tables of the source; * is allowed. May be repeated.",
 )
 @click.option(
     "--url-env",
     metavar="NAME",
     default="",
-    help="Variable with the URL of a source that is new (SOURCE_URL).",
+    help="The variable with a new source's URL (default: SOURCE_URL).",
 )
 @click.option(
     "--new-columns",
     is_flag=True,
-    help="Also add columns that the seed's tables lack.",
+    help="Also add columns that tables of the seed lack.",
 )
 def discover(
     source: str, patterns: tuple[str, ...], url_env: str, new_columns: bool
 ) -> int:
-    """Add the tables of SOURCE to the metadata seed, as proposals to edit."""
+    """Add the tables of SOURCE to the metadata seed.
+
+    The rows are proposals: edit them, then run `./seedbed generate`.
+    """
     from ingest.seed import discover as discovery
     from orchestration.cli import discovered
 
@@ -45,18 +48,20 @@ def discover(
 
 
 @click.command("generate")
-@click.option("--check", is_flag=True, help="Only compare; exit 1 if files differ.")
+@click.option("--check", is_flag=True, help="Only compare; exit 1 if a file differs.")
 def generate_(check: bool) -> int:
-    """Write the models that the metadata seed describes."""
+    """Generate models, tests and docs from the metadata seed."""
     tables = metadata.load(ROOT)
     changes = generate.plan(ROOT, tables)
     if changes.is_empty:
-        out.print(f"{len(tables)} tables: the generated files are as the seed says.")
+        out.print(f"The generated files of {len(tables)} tables are as the seed says.")
         return 0
     for line in generate.describe(changes):
         out.print(line)
     if check:
-        out.print("The files differ from the seed: run `./seedbed generate`.")
+        out.print(
+            "The files differ from the seed. Write them with `./seedbed generate`."
+        )
         return 1
     generate.apply(ROOT, changes)
     return 0

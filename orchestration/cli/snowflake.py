@@ -13,12 +13,12 @@ from orchestration.cli.common import out, say
 
 @click.group()
 def snowflake() -> None:
-    """What a Snowflake account needs: warehouses, roles, policies."""
+    """Set up a Snowflake account: warehouses, roles, policies."""
 
 
 @snowflake.command()
 def plan() -> int:
-    """Print all that `apply` would run; no connection is needed."""
+    """Print the SQL that `apply` would run; needs no connection."""
     packages.install(ROOT, say)
     click.echo(building.rendered("account_plan", "snowflake", say))
     return 0
@@ -26,19 +26,20 @@ def plan() -> int:
 
 @snowflake.command()
 def apply() -> int:
-    """Set the account up, as an administrator; may be repeated."""
+    """Set up the account, as an administrator; may be repeated."""
     packages.install(ROOT, say)
     words = ["run-operation", "apply_sql", "--args", "{macro: account}"]
     done = building.run_dbt([*words, "--target", "snowflake"], say)
     if not done.ok:
         raise SeedbedError(
-            f"the account was not set up: {'; '.join(done.failures)} It takes the role "
-            "ACCOUNTADMIN (SNOWFLAKE_ROLE), and Enterprise edition for policies. What "
-            "was done before stays; `./seedbed snowflake apply` goes on from there."
+            f"the account was not set up: {'; '.join(done.failures)}",
+            "It takes the role ACCOUNTADMIN (SNOWFLAKE_ROLE), and Enterprise edition "
+            "for policies. What was done before stays; run `./seedbed snowflake apply` "
+            "again to continue.",
         )
     out.print(
-        "the account is set up. Set SNOWFLAKE_SERVING=true and SNOWFLAKE_ROLE to the "
-        "transformer's role, and publish.",
+        "The account is set up. Set SNOWFLAKE_SERVING=true and SNOWFLAKE_ROLE to the "
+        "transformer's role, then run `./seedbed publish`.",
         soft_wrap=True,
     )
     return 0

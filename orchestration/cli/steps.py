@@ -1,4 +1,4 @@
-"""Commands that take tables from their sources to tested models."""
+"""Commands of the pipeline: a run, its single steps, its preview, its status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orchestration.cli.common import (
 @tables_option
 @target_option
 @json_option
-@click.option("--jobs", default=2, show_default=True, help="Tables moved at once.")
+@click.option("--jobs", default=2, show_default=True, help="Tables to move at once.")
 @click.option("--everything", is_flag=True, help="Build all models, changed or not.")
 def run(
     patterns: tuple[str, ...],
@@ -33,7 +33,7 @@ def run(
     jobs: int,
     everything: bool,
 ) -> int:
-    """Extract, load, validate, build, publish, each table by itself."""
+    """Extract, load, validate, build and publish the tables."""
     return run_pipeline(
         "run", patterns, as_json, target=target, jobs=jobs, everything=everything
     )
@@ -50,13 +50,13 @@ def _step(name: str, help_text: str) -> click.Command:
 
 extract = _step("extract", "Read each table's next window into the lake.")
 load = _step("load", "Load extracted batches into their logs.")
-validate = _step("validate", "Let loaded batches pass the gate, or reject them.")
+validate = _step("validate", "Check loaded batches at the gate: release or reject.")
 
 
 @click.command()
 @target_option
 def build(target: str | None) -> int:
-    """Build and test all models with dbt, over what is released."""
+    """Build and test all models with dbt, from released batches."""
     return run_pipeline("build", (), steps=(), everything=True, target=target)
 
 
@@ -64,7 +64,7 @@ def build(target: str | None) -> int:
 @tables_option
 @json_option
 def plan(patterns: tuple[str, ...], as_json: bool) -> int:
-    """What the next run would read: windows, rows, sizes; nothing is changed."""
+    """Show what the next run would read: windows, rows, sizes."""
     from orchestration import preview
 
     tables = some_tables(patterns)
@@ -72,8 +72,8 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     with control.connect() as connection:
         previews = preview.preview(connection, tables)
     if as_json:
-        told = [p.as_json() for p in previews]
-        click.echo(json.dumps(told, default=str, indent=2))
+        rows = [p.as_json() for p in previews]
+        click.echo(json.dumps(rows, default=str, indent=2))
     else:
         preview.show(previews, out)
     errors = [p for p in previews if p.error]
@@ -83,13 +83,13 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
 @click.command()
 @json_option
 def status(as_json: bool) -> int:
-    """The last run: rows, states and the ledger's verdict."""
+    """Show the last run: tables, rows, failed rules, ledger."""
     start_services()
     with control.connect() as connection:
         control.look(connection)
-        told = summary.read(connection)
+        outcome = summary.read(connection)
     if as_json:
-        click.echo(json.dumps(told.as_json(), default=str, indent=2))
+        click.echo(json.dumps(outcome.as_json(), default=str, indent=2))
     else:
-        summary.show(told, out)
+        summary.show(outcome, out)
     return 0

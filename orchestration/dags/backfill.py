@@ -1,7 +1,7 @@
 """Reads a range of watermarks of some tables again and adds what the log lacks.
 
-Rows that the log has already are left out, so that doing it twice changes nothing. It
-may run beside the other DAGs: a table is worked on by one of them at a time.
+Rows that the log has already are left out, so that repeating it changes nothing. It may
+run beside the other DAGs: one of them works on a table at a time.
 """
 
 from airflow.sdk import DAG, Param

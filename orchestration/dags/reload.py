@@ -1,6 +1,6 @@
-"""Replaces one date of a table by what the source has of it now.
+"""Replaces one date of a table by the source's present rows.
 
-Rows of that date which are gone from the source are deleted. Doing it twice changes
+Rows of that date which are gone from the source are deleted. Repeating it changes
 nothing, and it may run beside the other DAGs.
 """
 

@@ -1,7 +1,7 @@
-"""Benchmarks: commands that measure the product, on servers of their own.
+"""Benchmarks: commands that measure the product, on separate servers.
 
-A benchmark is a module of this package. Its `run` measures, given the options of its
-command and a report; `as_json` and `lines` show what came, to a script and a person.
+A benchmark is a module of this package. `run` measures, with the options of its command
+and a report; `as_json` and `lines` give its results to a script and a person.
 """
 
 import csv
@@ -44,7 +44,7 @@ _SERVERS = {*embedded.SERVICES, "stack.json", "stack.lock"}
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure that was promised, and what came out."""
+    """A goal for a figure, and the measured one."""
 
     name: str
     found: float
@@ -53,23 +53,23 @@ class Goal:
 
     @property
     def reached(self) -> bool:
-        """Whether the promise is kept."""
+        """Whether the goal is reached."""
         if self.at_least:
             return self.found >= self.limit
         return self.found <= self.limit
 
     @property
     def verdict(self) -> str:
-        """The same in a word."""
+        """The same as a word."""
         return "reached" if self.reached else "missed"
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for a script."""
+        """All figures, for a script."""
         return {**vars(self), "reached": self.reached}
 
 
 class Timed:
-    """What was timed round by round."""
+    """Timings, round by round."""
 
     seconds: list[float]
 
@@ -82,7 +82,7 @@ class Timed:
 def turns(rounds: int) -> range:
     """The rounds from 1; before them 0, to warm up.
 
-    A single round is a quick look, and has none.
+    A single round is a quick look, without a warm-up.
     """
     return range(0 if rounds > 1 else 1, rounds + 1)
 
@@ -91,10 +91,10 @@ def turns(rounds: int) -> range:
 def servers(
     report: Report, services: Iterable[str] = embedded.SERVICES
 ) -> Iterator[Path]:
-    """Servers of the benchmark's own; yields their folder, which it may fill.
+    """Separate servers for the benchmark; yields their folder, which it may use.
 
-    The environment names them, as it does the product's. With the block goes all
-    that it made.
+    Environment variables name them, as they do the product's. All of it is removed with
+    the block.
     """
     before = dict(os.environ)
     HOME.mkdir(parents=True, exist_ok=True)
@@ -138,10 +138,10 @@ def copy_project(root: Path) -> None:
 
 
 def own_project(root: Path, given: Path) -> list[metadata.Table]:
-    """Write the seed of a benchmark's own project, and generate it; its tables.
+    """Write the seed of the benchmark's project, and generate it; its tables.
 
-    `given` holds CSV files with what rows and columns the benchmark needs; all that
-    the product wants besides is there, and empty.
+    `given` holds CSV files with what rows and columns the benchmark needs; all other
+    files exist, and are empty.
     """
     for name, header in metadata.HEADERS.items():
         path = root / metadata.FOLDER / f"{name}.csv"

@@ -1,8 +1,8 @@
 """Bench discovery: from a database of many tables to a parsed dbt project.
 
-Tables of ten columns that refer to each other, on a MariaDB of the benchmark's own,
-and a copy of the project without the demo's tables. What is timed are discovery,
-generation, and dbt's parse: of a new project, and of one that has not changed.
+Tables of ten columns that refer to each other, on a separate MariaDB, and a copy of the
+project without the demo's tables. It times discovery, generation, and dbt's parse: of a
+new project, and of an unchanged one.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _ROWS = 20
 
 @dataclass
 class Outcome:
-    """Seconds of each step for a database of so many tables."""
+    """Seconds of each step for a database of `tables` tables."""
 
     tables: int
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run(tables: int, report: Report) -> Outcome:
-    """Measure each step for a database of so many tables."""
+    """Measure each step for a database of `tables` tables."""
     with servers(report, ["mariadb"]) as home:
         report(f"creating {tables} tables")
         _create(tables)
@@ -108,7 +108,7 @@ def _generate(root: Path) -> None:
 
 
 def _parse(root: Path) -> None:
-    """`dbt parse` as a process of its own; it connects to nothing."""
+    """`dbt parse` as a separate process; it connects to nothing."""
     nowhere = dict.fromkeys(("PGHOST", "PGUSER", "PGPASSWORD"), "nobody")
     done = subprocess.run(
         [Path(sys.executable).with_name("dbt"), "parse", "--target", "postgres"],

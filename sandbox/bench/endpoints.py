@@ -1,9 +1,9 @@
-"""Bench endpoints: what a run takes while those who are told of it are down.
+"""Bench endpoints: the time of a run while its endpoints are down.
 
 The demo's shop is read by `./seedbed run`, again and again after the same change, in a
-copy of the project with servers of its own. In turn nobody is configured, all endpoints
-refuse (lineage, Slack, PagerDuty, mail), and all take the call and stay silent. The
-metrics need no way of their own: they are fetched, and a run pushes none.
+copy of the project with separate servers. In turn no endpoint is configured, all of
+them refuse (lineage, Slack, PagerDuty, mail), and all accept the call and stay silent.
+Metrics are not part of it: they are scraped, and a run pushes none.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from sandbox import servers as embedded
 from sandbox.bench import Goal, Report, Timed, copy_project, servers
 
 LIMIT = 2.0
-# Seconds after a run in which the process that tells others starts; what it waits for
-# from then on takes no processor.
+# Seconds after a run in which the delivering process starts; its waiting takes no
+# processor.
 START = 5
 WAYS = ("none configured", "all refuse", "all are silent")
 _TOLD = (*outbox.CHANNELS.values(), "OPENLINEAGE_URL")
@@ -43,7 +43,7 @@ set
     updated_at = '2026-03-01 12:00:00' + interval %(change)s hour
 where order_id <= 100
 """
-# What a run came to, but for ids and times.
+# The result of a run, without ids and times.
 _CAME = """
 select
     run.state,
@@ -71,7 +71,7 @@ order by noted.table_id
 
 @dataclass
 class Outcome(Timed):
-    """Seconds of one way, run by run, and what its runs came to."""
+    """Seconds of one method, run by run, and the results of its runs."""
 
     way: str
     seconds: list[float] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Outcome(Timed):
 
 
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
-    """Measure each way `rounds` times, one after the other, with `rows` orders."""
+    """Measure each method `rounds` times, one after the other, with `rows` orders."""
     outcomes = [Outcome(way) for way in WAYS]
     with servers(report) as home, ExitStack() as stack:
         copy_project(home)
@@ -94,12 +94,12 @@ def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
         demo.apply_day(admin, 1, rows)
         report("the first load")
         _run(home, {})
-        if rounds > 1:  # a single one is a quick look
+        if rounds > 1:  # a single round is a quick look
             report("a run that warms up")
             _change(admin, 1)
             _run(home, {})
         for number in range(rounds):
-            # The order turns, so that no way is always the first.
+            # The order turns, so that no method is always the first.
             for place in range(len(WAYS)):
                 outcome = outcomes[(number + place) % len(WAYS)]
                 _change(admin, 2 + number * len(WAYS) + place)
@@ -114,13 +114,13 @@ def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
 
 
 def is_same(outcomes: list[Outcome]) -> bool:
-    """Whether all runs came to the same."""
+    """Whether all runs had the same result."""
     came = [found for outcome in outcomes for found in outcome.came]
     return all(found == came[0] for found in came)
 
 
 def goal(outcomes: list[Outcome]) -> Goal:
-    """Seconds by which the slowest way of being down may be longer than none."""
+    """Seconds that the slowest kind of failure may add."""
     none, *down = outcomes
     found = max(outcome.median for outcome in down) - none.median
     return Goal("seconds longer", found, LIMIT)
@@ -151,12 +151,12 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
         )
     found, same = goal(outcomes), is_same(outcomes)
     verdict = found.verdict if same else "missed"
-    told = "the same result" if same else "another result"
-    yield f"{verdict}: {found.found:+.2f} s, at most {LIMIT:.2f}; {told}"
+    same_as = "the same result" if same else "another result"
+    yield f"{verdict}: {found.found:+.2f} s, at most {LIMIT:.2f}; {same_as}"
 
 
 def _variables(port: int) -> dict[str, str]:
-    """Everybody who can be told, at a port of this machine."""
+    """All endpoints, at a port of this machine."""
     here = f"http://127.0.0.1:{port}"
     return {
         "OPENLINEAGE_URL": here,
@@ -171,7 +171,7 @@ def _variables(port: int) -> dict[str, str]:
 
 @contextmanager
 def _silent() -> Iterator[int]:
-    """A port at which every call is taken by the system, and none is answered."""
+    """A port at which the system accepts every call, and none is answered."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
         yield server.getsockname()[1]
 

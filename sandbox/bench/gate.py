@@ -1,8 +1,8 @@
 """Bench gate: what checking one batch costs, after the import.
 
-A batch of twelve columns and a suite of fifteen expectations, on a Postgres of its
-own. Checked once as it is, and once with a row in a hundred spoilt, which asks for
-the detail of what failed.
+A batch of twelve columns and a suite of fifteen expectations, on a separate Postgres.
+Checked once as it is, and once with every hundredth row damaged, which needs the
+details of the failures.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _OWN = (
 
 @dataclass
 class Outcome:
-    """Seconds of each way by round; `ready` is the start and import of the process."""
+    """Seconds of each method by round; `ready` is the process's start and import."""
 
     rows: int
     expectations: int
@@ -70,7 +70,7 @@ def _table() -> tuple[Table, list[suites.Expectation]]:
 
 
 def run(rows: int, rounds: int, report: Report) -> Outcome:
-    """Check a batch of so many rows, `rounds` times each way."""
+    """Check a batch of `rows` rows, `rounds` times for each method."""
     table, expected = _table()
     outcome = Outcome(rows, len(expected))
     with servers(report, ["postgres"]) as home, control.connect() as connection:
@@ -108,7 +108,7 @@ def run(rows: int, rounds: int, report: Report) -> Outcome:
                 started = time.monotonic()
                 reply = process.ask(request, settings.gate_seconds())
                 wrong = {
-                    r for r, told in reply["results"].items() if not told["passed"]
+                    r for r, result in reply["results"].items() if not result["passed"]
                 }
                 assert wrong == _wrong(way), (wrong, reply)
                 outcome.seconds.setdefault(way, []).append(time.monotonic() - started)

@@ -1,9 +1,9 @@
 """Bench gold: the same change after a short and a long history of the shop.
 
-The project's own models are built by dbt over logs that are filled here: a shop of
-so many days, as many orders each day. Then one day's orders, corrections of old ones
-among them, come as a batch; what is timed are the statements of that build's models,
-data tests aside.
+The project's own models are built by dbt over logs that are filled here: a shop of some
+days, with as many orders each day. Then one day's orders, corrections of old ones among
+them, come as a batch; it times the statements of that build's models, without data
+tests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Outcome(Timed):
 
 
 def run(orders: int, rounds: int, report: Report) -> list[Outcome]:
-    """Measure on a Postgres of the benchmark's own; `orders` come each day."""
+    """Measure on a separate Postgres; `orders` come each day."""
     with (
         servers(report, ["postgres"]),
         psycopg.connect(autocommit=True) as connection,
@@ -90,7 +90,7 @@ def _measure(
     first = dbt.run(*_BUILD)
     connection.execute("vacuum analyze")
     seconds = []
-    # A single round is a quick look, and has none to warm up.
+    # A single round is a quick look, without a warm-up.
     warm = 2 if rounds > 1 else 1
     for batch in range(2, rounds + warm + 1):
         _built(connection, names, batch - 1)

@@ -1,8 +1,8 @@
-"""Bench history: one change of a large dimension, built three ways.
+"""Bench history: one change of a large dimension, built by three methods.
 
-The product's own models (generated, run by dbt), a hand-written update and
-insert for the same change, and dbt's snapshot, one after the other, each from
-the same saved tables. What is timed are the warehouse's statements.
+The product's own models (generated, run by dbt), a hand-written update and insert for
+the same change, and dbt's snapshot, one after the other, each from the same saved
+tables. It times the warehouse's statements.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Scenario:
 
 @dataclass
 class Outcome:
-    """Seconds of each run, by way: `seedbed`, `hand_written`, `snapshot`."""
+    """Seconds of each run, by method: `seedbed`, `hand_written`, `snapshot`."""
 
     scenario: Scenario
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def median(self, way: str) -> float:
-        """The median of the way's runs."""
+        """The median of the method's runs."""
         return statistics.median(self.seconds[way])
 
     def ratio(self, way: str) -> float:
@@ -73,7 +73,7 @@ def scenarios(rows: int) -> list[Scenario]:
 
 
 def goals(outcomes: list[Outcome]) -> list[Goal]:
-    """What was promised of them."""
+    """Their goals."""
     one, five, four_times, few, few_of_many = outcomes[:5]
 
     def growth(large: Outcome, small: Outcome, way: str) -> float:
@@ -98,7 +98,7 @@ def goals(outcomes: list[Outcome]) -> list[Goal]:
 
 
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
-    """Measure all scenarios on a Postgres of the benchmark's own, then remove it."""
+    """Measure all scenarios on a separate Postgres, then remove it."""
     with (
         servers(report, ["postgres"]) as home,
         psycopg.connect(autocommit=True) as connection,
@@ -125,8 +125,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
                 line += f"{outcome.median(way):7.3f} ({outcome.ratio(way):.2f})"
         yield line
     for goal in goals(outcomes):
-        told = f"{goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
-        yield f"{goal.verdict:8} {told}"
+        line = f"{goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
+        yield f"{goal.verdict:8} {line}"
 
 
 def _project(home: Path) -> Path:
@@ -145,7 +145,7 @@ class _Bench:
         self.dbt = Dbt(project, project)
 
     def measure(self, scenario: Scenario, rounds: int, report: Report) -> Outcome:
-        """Run every way `rounds` times, turn about, after one run to warm up."""
+        """Run the methods in turn, `rounds` times, after a warm-up."""
         report(f"{scenario.name}: filling {scenario.keys * scenario.versions:,} rows")
         self._fill(scenario)
         ways: dict[str, Callable[[], float]] = {
@@ -169,8 +169,8 @@ class _Bench:
         if not scenario.late and results["seedbed"] != results["hand_written"]:
             raise SeedbedError(
                 f"{scenario.name}: the hand-written SQL gives other rows than the "
-                "model, so their times can't be compared. Mend "
-                f"{HERE / 'hand_written.sql'}."
+                "model, so their times can't be compared.",
+                f"Correct {HERE / 'hand_written.sql'}.",
             )
         return outcome
 
@@ -206,7 +206,7 @@ class _Bench:
         self._execute("vacuum analyze bench.present")
 
     def _save(self, table: str) -> None:
-        """Keep the table's rows, and how far they came, as the state to begin from."""
+        """Save the table's rows, and its released batch, as the state to begin from."""
         name = table.split(".")[1]
         self._execute(f"create table bench.{name} as table {table}")
         self._execute(
@@ -214,10 +214,10 @@ class _Bench:
         )
 
     def _restore(self, table: str) -> None:
-        """The table as it was saved, its indexes and statistics anew."""
-        # The checkpoint comes first: after one, Postgres logs each page in full
-        # when it is touched again. That cost is the same for all ways, and more
-        # than their own; pages that are written anew after it are without it.
+        """The table as it was saved, with new indexes and statistics."""
+        # The checkpoint comes first: after one, Postgres logs each page in full when it
+        # is touched again. That cost is the same for all methods, and larger than their
+        # own; pages that are rewritten after it do not have it.
         self._execute("checkpoint")
         self._execute(f"truncate {table}")
         self._execute(f"insert into {table} table bench.{table.split('.')[1]}")
@@ -226,7 +226,7 @@ class _Bench:
         self._execute(f"vacuum analyze {table}")
 
     def _content(self) -> list[Any]:
-        """Rows of the history and a sum over them that knows no order."""
+        """Rows of the history and a sum over them, independent of their order."""
         return self.connection.execute(
             f"select count(*), sum(hashtextextended(history::text, 0)::numeric) "
             f"from {HISTORY} as history"

@@ -1,7 +1,7 @@
-"""Bench ingest: the way of the bytes, beside the servers' own clients and other tools.
+"""Bench ingest: the byte path, beside the servers' own clients and other tools.
 
-Each leg is the product's own code in a process of its own, on servers of the
-benchmark's. Ways take turns within a round; medians and ratios are compared.
+Each leg is the product's code in a separate process, on separate servers. Methods take
+turns within a round; medians and ratios are compared.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ PAGE = settings.ROOT / "docs" / "benchmarks.md"
 
 @dataclass
 class Way(Timed):
-    """What one way took, round by round: wall and CPU seconds, peak memory in MB.
+    """The cost of one method, round by round: wall and CPU seconds, peak memory in MB.
 
-    CPU and memory are those of the process that was started, not of the servers.
-    `rows` is what it moved, counted where they arrived; a part has no count.
+    CPU and memory are those of the process that was started, not of the servers. `rows`
+    is what it moved, counted where they arrived; a part has no count.
     """
 
     rows: int = 0
@@ -59,25 +59,25 @@ class Way(Timed):
 
 @dataclass
 class Measured:
-    """The ways of one table, by name."""
+    """The methods of one table, by name."""
 
     table: str
     rows: int
     ways: dict[str, Way] = field(default_factory=dict)
 
     def ratio(self, way: str, other: str) -> float:
-        """How many times as long the one took as the other."""
+        """The ratio of their medians."""
         return self.ways[way].median / self.ways[other].median
 
     def peers(self) -> list[tuple[str, Way]]:
-        """Other tools that moved the table, with what they took."""
+        """Other tools that moved the table, with their cost."""
         names = [p.name for p in peers.PEERS]
         return [(n, w) for n, w in self.ways.items() if n in names and not w.failure]
 
 
 @dataclass
 class Results:
-    """All that one call measured."""
+    """All that one run of the benchmark measured."""
 
     command: str
     rounds: int
@@ -88,7 +88,7 @@ class Results:
 
     @property
     def goals(self) -> list[Goal]:
-        """What was promised of them; what was not measured is left out."""
+        """Their goals; those that were not measured are left out."""
         goals = []
         for m in self.measured:
             goals += [
@@ -132,7 +132,7 @@ def run(
     with_memory: bool = False,
     with_reference: bool = False,
 ) -> Results:
-    """Measure on servers of the benchmark's own, then remove them."""
+    """Measure on separate servers, then remove them."""
     command = f"./seedbed bench ingest --rows {rows} --rounds {rounds}"
     for name, wanted in (
         ("peers", with_peers),
@@ -190,7 +190,7 @@ class _Bench:
 
     # -- the source ------------------------------------------------------------
     def fill(self, table: str, rows: int) -> None:
-        """Make the table anew with so many rows."""
+        """Create the table again with `rows` rows."""
         self.report(f"filling shop.{table}: {rows:,} rows")
         url = urlsplit(embedded.admin_url(self.home))
         text = (TABLES / f"{table}.sql").read_text()
@@ -216,7 +216,7 @@ class _Bench:
 
     # -- the legs --------------------------------------------------------------
     def measure(self, measured: Measured, rounds: int, with_peers: bool) -> None:
-        """Run every way `rounds` times, turn about, after one round to warm up."""
+        """Run the methods in turn, `rounds` times, after a warm-up round."""
         ways: dict[str, Callable[[Measured], None]] = {
             "mariadb": self._mariadb,
             "legs": self._legs,
@@ -237,7 +237,7 @@ class _Bench:
             self.report(f"{measured.table}, round {number}: {', '.join(took)} s")
 
     def _mariadb(self, measured: Measured) -> None:
-        """The client's own read, thrown away; counted in the round to warm up."""
+        """The client's read, discarded; counted in the warm-up round."""
         columns = ", ".join(
             f"`{c.source_name}`" for c in self.tables[measured.table].columns
         )
@@ -298,8 +298,8 @@ class _Bench:
         rows, _ = self._files("bronze")
         columns = ", ".join(f'"{c.name}"' for c in table.columns)
         columns += ", " + ", ".join(load.LOG_COLUMNS)
-        # The way DuckDB writes bytes is not that of Postgres. In another process: a
-        # child's peak memory is never told below that of the process it came from.
+        # DuckDB's notation of bytes is not that of Postgres. In another process: a
+        # child's peak memory is never reported below that of its parent.
         copy = (
             f"copy (select {columns} from (select * replace ("
             f"'\\x' || hex(_row_hash) as _row_hash) from {rows})) "
@@ -321,7 +321,7 @@ class _Bench:
         file.unlink()
 
     def _whole(self, measured: Measured) -> None:
-        """The product's whole way, as a process: extract, lake, load, gate, ledger."""
+        """The product's whole path, as a process: extract, lake, load, gate, ledger."""
         self._clear()
         done = self._leg("extract,load,validate", measured.table)
         log = f"bronze.{self.tables[measured.table].bronze}"
@@ -330,7 +330,7 @@ class _Bench:
             _part(measured, f"seedbed: {name}", seconds)
 
     def _peer(self, measured: Measured, peer: peers.Peer) -> None:
-        """Another tool; its failure is a result and is not tried again."""
+        """Another tool; its failure is a result and is not retried."""
         way = measured.ways.setdefault(peer.name, Way())
         if way.failure:
             return
@@ -343,19 +343,19 @@ class _Bench:
             rows = self._count(f"{peers.SCHEMA}.{measured.table}")
             _note(measured, peer.name, done, rows)
         except (SeedbedError, psycopg.Error) as error:
-            way.failure = peers.telling_line(str(error))
+            way.failure = peers.error_line(str(error))
             self.report(f"{peer.name} failed: {way.failure}")
 
     # -- memory and the published reference ------------------------------------
     def peak(self, table: str, rows: int) -> float:
-        """Peak memory in MB of a process that takes the table the whole way."""
+        """Peak memory in MB of a process that moves the table all the way."""
         self.report(f"memory: {rows:,} rows")
         measured = Measured(table, rows)
         self._whole(measured)
         return measured.ways["seedbed"].peak_mb[0]
 
     def reference(self) -> list[tuple[str, float, float]]:
-        """A published job's shape: what, its seconds there, the product's here."""
+        """A published job: what it moved, its seconds there, the product's here."""
         found = []
 
         def take(what: str, rows: int, theirs: float, *tables: str) -> None:
@@ -396,7 +396,7 @@ class _Bench:
         return _process([sys.executable, *module])
 
     def _clear(self) -> None:
-        """Forget what was moved; the next way finds the servers empty and calm."""
+        """Delete what was moved; the next method finds the servers empty and idle."""
         with psycopg.connect(autocommit=True) as connection:
             for schema in ("bronze", "staging", "silver", "audit", "bench", "peer"):
                 connection.execute(f"drop schema if exists {schema} cascade")
@@ -414,7 +414,7 @@ class _Bench:
 
 @dataclass
 class _Process:
-    """A process that ended well: its output, wall and CPU seconds, peak MB."""
+    """A process that succeeded: its output, wall and CPU seconds, peak MB."""
 
     out: str
     seconds: float
@@ -446,16 +446,16 @@ def _process(
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
     if child.returncode:
-        told = peers.telling_line(texts[1] + texts[0])
+        label = peers.error_line(texts[1] + texts[0])
         # The program's name alone: its arguments may hold a password.
         name = Path(command[0]).name
-        raise SeedbedError(f"{name} ended with {child.returncode}: {told}")
+        raise SeedbedError(f"{name} ended with {child.returncode}: {label}")
     cpu = usage.ru_utime + usage.ru_stime
     return _Process(texts[0], seconds, cpu, usage.ru_maxrss / 1024)
 
 
 def _note(measured: Measured, name: str, done: _Process, rows: int) -> None:
-    """Note a round of a way; one that moved other rows than there are is no round."""
+    """Record a round of a method; it must have moved all rows."""
     if rows != measured.rows:
         raise SeedbedError(f"{name} moved {rows:,} of {measured.rows:,} rows")
     way = measured.ways.setdefault(name, Way())
@@ -466,11 +466,11 @@ def _note(measured: Measured, name: str, done: _Process, rows: int) -> None:
 
 
 def _part(measured: Measured, name: str, seconds: float) -> None:
-    """Note a part of a way, timed within its process."""
+    """Record a part of a method, timed within its process."""
     measured.ways.setdefault(name, Way()).seconds.append(seconds)
 
 
-# -- what is told ------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------
 def as_json(results: Results) -> dict[str, Any]:
     """Everything, for a script."""
     return {**asdict(results), "goals": [g.as_json() for g in results.goals]}
@@ -532,11 +532,11 @@ def _table(measured: Measured) -> Iterator[str]:
     order = [*_NAMES, *versions]
     for name in sorted(measured.ways, key=order.index):
         way = measured.ways[name]
-        told = _NAMES.get(name, name)
+        label = _NAMES.get(name, name)
         if name in versions:
-            told += f" ({versions[name]})"
+            label += f" ({versions[name]})"
         if way.failure:
-            yield f"| {told} | | failed: {way.failure} | | | |"
+            yield f"| {label} | | failed: {way.failure} | | | |"
             continue
         single = ", ".join(f"{s:.2f}" for s in way.seconds)
         cpu = f"{statistics.median(way.cpu):.2f}" if way.cpu else ""
@@ -545,11 +545,11 @@ def _table(measured: Measured) -> Iterator[str]:
         peak = "" if is_client else f"{max(way.peak_mb):.0f}"
         own = _BESIDE.get(name, "seedbed" if name in versions else "")
         ratio = f"{measured.ratio(name, own):.2f}" if own else ""
-        yield f"| {told} | {way.median:.2f} | {single} | {cpu} | {peak} | {ratio} |"
+        yield f"| {label} | {way.median:.2f} | {single} | {cpu} | {peak} | {ratio} |"
 
 
 def write(results: Results) -> Path:
-    """Write docs/benchmarks.md from the results; the page always equals a run."""
+    """Write docs/benchmarks.md from the results; the page is that of one run."""
     machine = [f"| {name} | {value} |" for name, value in results.machine.items()]
     text = (TABLES.parent / "page.md").read_text()
     text = text.replace("{command}", results.command)

@@ -1,4 +1,4 @@
-"""One leg of `./seedbed bench ingest`, in a process of its own.
+"""One leg of `./seedbed bench ingest`, in a separate process.
 
 Its peak memory and CPU time are then the leg's. Prints seconds by step as JSON:
 `python -m sandbox.bench.leg PROJECT STEPS TABLE…`, STEPS joined by commas;
@@ -24,11 +24,11 @@ from orchestration import pipeline
 
 
 def main(project: str, names: str, *patterns: str) -> None:
-    """Run the steps for the tables as the product does, and print what came."""
+    """Run the steps for the tables as the product does, and print the seconds."""
     settings.ROOT = Path(project)
     seconds: dict[str, float] = {}
 
-    def time_calls(owner: Any, name: str, told: str = "") -> None:
+    def time_calls(owner: Any, name: str, label: str = "") -> None:
         function = getattr(owner, name)
 
         @functools.wraps(function)
@@ -38,7 +38,7 @@ def main(project: str, names: str, *patterns: str) -> None:
                 return function(*arguments)
             finally:
                 spent = time.perf_counter() - started
-                seconds[told or name] = seconds.get(told or name, 0.0) + spent
+                seconds[label or name] = seconds.get(label or name, 0.0) + spent
 
         setattr(owner, name, timed)
 

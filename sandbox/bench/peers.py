@@ -1,4 +1,4 @@
-"""Other tools that move a MySQL table to Postgres, each in a throwaway place."""
+"""Other tools that move a MySQL table to Postgres, each in a temporary environment."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Peer:
 
 
 def _dlt(backend: str, *, unasked: bool = False) -> Peer:
-    # dlt takes its fastest way into Postgres, ADBC, if its driver is there and Parquet
-    # is asked for; `unasked` is what its users get without either.
+    # dlt uses its fastest method for Postgres, ADBC, if its driver is installed and
+    # Parquet is requested; `unasked` is its default.
     packages = (
         "dlt[sql_database,postgres]==1.31.0",
         "connectorx==0.4.6",
@@ -91,7 +91,7 @@ PEERS = (
 
 
 def install(peer: Peer, folder: Path) -> Path:
-    """The peer's virtual environment; SeedbedError tells why it can't be made."""
+    """The peer's virtual environment; SeedbedError says why it can't be made."""
     home = folder / re.sub(r"\W+", "-", peer.packages[0])
     ready = home / "ready"
     if ready.exists():
@@ -109,7 +109,7 @@ def install(peer: Peer, folder: Path) -> Path:
         except OSError as error:
             raise SeedbedError(f"not installed: {error}") from None
         if done.returncode:
-            raise SeedbedError(f"not installed: {telling_line(done.stderr)}")
+            raise SeedbedError(f"not installed: {error_line(done.stderr)}")
     ready.touch()
     return home
 
@@ -134,7 +134,7 @@ def environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def telling_line(text: str) -> str:
+def error_line(text: str) -> str:
     """The line of a program's output that names its error: the first that does so."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]

@@ -1,8 +1,8 @@
-"""Bench storage: ways to lay a table out in Postgres, side by side.
+"""Bench storage: layouts of a table in Postgres, side by side.
 
-Each part fills one table in several designs with the same rows, then sends all of
-them the same statements, turn about. Nothing of it is dbt's; the statements are
-those that the generated models amount to.
+Each part fills one table in several designs with the same rows, then runs the same
+statements on all of them in turn. It does not use dbt; the statements are those that
+the generated models run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import psycopg
 from ingest.control import Connection
 from sandbox.bench import Report, servers
 
-# What one run of a part keeps; all else is rolled back.
+# What a run of a part keeps; everything else is rolled back.
 KEPT = ("merge",)
 LAYOUTS = Path(__file__).with_name("layouts")
 _HEADING = re.compile(r"^-- (rows|changes|design|measure) ?(.*)\n", re.MULTILINE)
@@ -84,7 +84,7 @@ class Outcome:
 
 
 def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
-    """Measure all parts on a Postgres of the benchmark's own, then remove it.
+    """Measure all parts on a separate Postgres, then remove it.
 
     The current state has a tenth of the rows.
     """
@@ -108,7 +108,7 @@ def as_json(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def lines(outcomes: list[Outcome]) -> Iterator[str]:
-    """Medians, for a person: of each design, and how they stand to the first's."""
+    """Medians, for a person: of each design, and their ratio to the first's."""
     for outcome in outcomes:
         yield f"{outcome.part}: {outcome.rows:,} rows"
         first, *_ = outcome.figures.values()
@@ -116,7 +116,8 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
         for design, figures in outcome.figures.items():
             cells = []
             for measure, values in figures.items():
-                # Round by round: what else the machine did is much the same there.
+                # Round by round: the machine's other load is much the same within a
+                # round.
                 pairs = zip(values, first[measure], strict=True)
                 ratios = [value / base for value, base in pairs if base]
                 ratio = f" ({statistics.median(ratios):.2f})" if ratios else ""
@@ -127,7 +128,7 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
 def _measure(
     connection: Connection, part: Part, rows: int, rounds: int, report: Report
 ) -> Outcome:
-    """Fill every design, then run all statements `rounds` times, turn about."""
+    """Fill every design, then run all statements in turn, `rounds` times."""
     tables = {f"bench.design_{n}": d for n, d in enumerate(part.designs)}
     figures: dict[str, Figures] = {design: {} for design in part.designs}
 
@@ -151,7 +152,7 @@ def _measure(
             send("insert into {table} table bench.source", table)
         ]
         send("vacuum analyze {table}", table)
-    connection.prepare_threshold = None  # plan anew, as for dbt's statements
+    connection.prepare_threshold = None  # plan again, as for dbt's statements
     for number in range(rounds + 1):
         send("drop table if exists changes; " + part.changes, number=number)
         send("checkpoint")

@@ -1,4 +1,4 @@
-"""The sandbox's commands, which are there where the folder is."""
+"""The sandbox's commands, which exist if the folder does."""
 
 import click
 
@@ -9,5 +9,5 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
     "Start here": (trial.demo, trial.test, servers.doctor),
     "A database of your own": (leaving.init,),
     "Servers and pages": (servers.up, servers.down, servers.env),
-    "Measure": (bench.bench,),
+    "Benchmarks": (bench.bench,),
 }

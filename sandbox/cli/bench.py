@@ -14,18 +14,18 @@ from orchestration.cli.common import json_option, say
 
 @click.group()
 def bench() -> None:
-    """Measure the product against what it replaces."""
+    """Run benchmarks: the product beside what it replaces."""
 
 
 def _number(
-    name: str, default: int, told: str, least: int = 1, most: int | None = None
+    name: str, default: int, text: str, least: int = 1, most: int | None = None
 ) -> Callable[..., Any]:
     kind = click.IntRange(least, most)
-    return click.option(f"--{name}", type=kind, default=default, help=told)
+    return click.option(f"--{name}", type=kind, default=default, help=text)
 
 
 def _measure(name: str, as_json: bool, **values: Any) -> Any:
-    """Run the benchmark of that name, show what came, and return it."""
+    """Run the benchmark of that name, print its results and return them."""
     module = importlib.import_module(f"sandbox.bench.{name}")
     outcome = module.run(report=say, **values)
     if as_json:
@@ -38,7 +38,7 @@ def _measure(name: str, as_json: bool, **values: Any) -> Any:
 
 @bench.command("history")
 @_number("rows", 1_000_000, "Keys.", 100)
-@_number("rounds", 3, "Runs of each way.")
+@_number("rounds", 3, "Runs of each method.")
 @json_option
 def bench_history(**values: Any) -> None:
     """A changed dimension: scd2, hand-written SQL and dbt's snapshot."""
@@ -47,16 +47,16 @@ def bench_history(**values: Any) -> None:
 
 @bench.command("ingest")
 @_number("rows", 1_000_000, "Orders.", 10)
-@_number("rounds", 5, "Runs of each way.")
-@click.option("--peers", is_flag=True, help="Beside dlt, ingestr and sling.")
-@click.option("--memory", is_flag=True, help="Peak memory at 1M and 10M rows.")
+@_number("rounds", 5, "Runs of each method.")
+@click.option("--peers", is_flag=True, help="Also run dlt, ingestr and sling.")
+@click.option("--memory", is_flag=True, help="Measure memory at 1M and 10M rows.")
 @click.option("--reference", is_flag=True, help="Replay a published job of 9.6M rows.")
 @click.option("--write", is_flag=True, help="Write docs/benchmarks.md.")
 @json_option
 def bench_ingest(
     peers: bool, memory: bool, reference: bool, write: bool, **values: Any
 ) -> None:
-    """A first load: beside the servers' own clients and other tools."""
+    """A first load, beside the servers' own clients and other tools."""
     parts = {"peers": peers, "memory": memory, "reference": reference}
     values |= {f"with_{part}": wanted for part, wanted in parts.items()}
     results = _measure("ingest", **values)
@@ -77,7 +77,7 @@ def bench_storage(**values: Any) -> None:
 
 @bench.command("gate")
 @_number("rows", 1_000_000, "Rows.", 1_000)
-@_number("rounds", 5, "Runs of each way.")
+@_number("rounds", 5, "Runs of each method.")
 @json_option
 def bench_gate(**values: Any) -> None:
     """A batch at the gate: fifteen expectations on twelve columns."""
@@ -103,7 +103,7 @@ def bench_discovery(**values: Any) -> None:
 
 @bench.command("endpoints")
 @_number("rows", 2_000, "Orders.", 200)
-@_number("rounds", 5, "Runs of each way.")
+@_number("rounds", 5, "Runs of each method.")
 @json_option
 def bench_endpoints(**values: Any) -> None:
     """A run while lineage, alerts and mail are down, beside one without them."""

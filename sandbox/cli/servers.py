@@ -27,7 +27,7 @@ def _running() -> list[embedded.ServiceStatus]:
 @click.command()
 @click.option("--wipe", is_flag=True, help="Delete their data, the lake included.")
 def down(wipe: bool) -> int:
-    """Stop the embedded servers; their data are kept."""
+    """Stop the embedded servers; their data stay."""
     embedded.down(ROOT, say)
     if wipe:
         embedded.wipe(ROOT, say)
@@ -38,10 +38,10 @@ def down(wipe: bool) -> int:
 @click.option(
     "--target",
     type=click.Choice(["postgres", "snowflake"]),
-    help="With snowflake and no account of yours: those of the emulator as well.",
+    help="With snowflake, the emulator's as well if SNOWFLAKE_ACCOUNT is not set.",
 )
 def env(target: str | None) -> int:
-    """Print exports for this shell: eval "$(./seedbed env)"."""
+    """Print the settings for a shell: eval "$(./seedbed env)"."""
     own = dict(os.environ)
     start_services(target=target)
     for name, value in os.environ.items():
@@ -56,7 +56,7 @@ def env(target: str | None) -> int:
 
 @click.command()
 def doctor() -> int:
-    """Say what is wrong on this machine and what to type."""
+    """Check this machine and its servers."""
     findings = embedded.doctor(ROOT)
     for finding in findings:
         mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  "

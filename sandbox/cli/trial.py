@@ -29,9 +29,9 @@ from sandbox.demo import leave
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> int:
-    """Run the tests, on real servers; arguments go to pytest.
+    """Run the tests on real servers; arguments go to pytest.
 
-    Where they name no file or folder, on two cores, each with servers of its own.
+    Where they name no file or folder, on two cores, each with its own servers.
     """
     leave.refuse_without(ROOT, "test")
     packages.install(ROOT, say)
@@ -50,13 +50,13 @@ def test(arguments: tuple[str, ...]) -> int:
 @click.option("--keep", is_flag=True, help="Leave the servers running afterwards.")
 @target_option
 def demo(rows: int | None, keep: bool, target: str | None) -> int:
-    """The whole pipeline on real servers, over three days of changes."""
+    """Play the whole pipeline on real servers, over three days of changes."""
     from sandbox.demo import show
 
     leave.refuse_without(ROOT, "demo")
     started = time.monotonic()
     start_services(target=target)
-    say(f"the servers took {time.monotonic() - started:.1f} s")
+    say(f"started the servers in {time.monotonic() - started:.1f} s")
     try:
         code = show.play(ROOT, rows, target, out, say, finish)
         next_steps("gold.agg_daily_sales order by 1 desc")

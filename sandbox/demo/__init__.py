@@ -1,9 +1,9 @@
-"""The demo's sources: databases `shop` and `crm`, and three days of their life.
+"""The demo's sources: databases `shop` and `crm`, and three days of changes.
 
-Day 1 is a first load, day 2 a healthy day of changes, day 3 delivers a bad batch
-of orders, and day 4, the repair, heals it. All is a pure function of the number
-of orders on day 1: `generate.sql` computes new rows in DuckDB, whose CSV files the
-server loads itself; `day_N.sql` changes what is there.
+Day 1 is a first load, day 2 a healthy day of changes, day 3 delivers a bad batch of
+orders, and day 4 repairs it. All of it is a pure function of the number of orders on
+day 1: `generate.sql` computes new rows in DuckDB, whose CSV files the server loads
+itself; `day_N.sql` changes existing rows.
 """
 
 import re
@@ -123,13 +123,13 @@ def apply_day(admin_url: str, day: int, rows: int = DEFAULT_ROWS) -> Counts:
     """
     if day not in _WINDOWS:
         raise ConfigurationError(
-            f"The demo has days 1 to {REPAIR_DAY}, not {day}; day {REPAIR_DAY} is "
-            "the repair of day 3."
+            f"the demo has no day {day}.",
+            f"It has days 1 to {REPAIR_DAY}; day {REPAIR_DAY} repairs day 3.",
         )
     if rows < MINIMUM_ROWS:
         raise ConfigurationError(
-            f"The demo needs at least {MINIMUM_ROWS} rows to show every case, not "
-            f"{rows}; pass --rows {MINIMUM_ROWS} or more."
+            f"{rows} rows are too few for the demo to show every case.",
+            f"Pass --rows {MINIMUM_ROWS} or more.",
         )
     with connect(admin_url) as cursor:
         if _is_applied(_state(cursor), day, rows):
@@ -151,13 +151,15 @@ def _is_applied(state: tuple[int, int] | None, day: int, rows: int) -> bool:
         if day == 1:
             return False
         raise ConfigurationError(
-            f"The demo's databases hold {done_rows} rows at day {done}, so day {day} "
-            f"can't be made for {rows}; pass --rows {done_rows}, or begin with day 1."
+            f"the demo's databases hold {done_rows} rows at day {done}, so day {day} "
+            f"can't be made for {rows}.",
+            f"Pass --rows {done_rows}, or begin with day 1.",
         )
     if day > done + 1:
         raise ConfigurationError(
-            f"Day {day} of the demo follows day {day - 1}, and the databases are at "
-            f"day {done}; apply day {done + 1} first."
+            f"day {day} of the demo follows day {day - 1}, and the databases are at "
+            f"day {done}.",
+            f"Apply day {done + 1} first.",
         )
     return day <= done
 
@@ -275,8 +277,9 @@ def connect(admin_url: str) -> Iterator[Cursor]:
     url = urlsplit(admin_url)
     if url.scheme != "mysql" or not url.hostname:
         raise ConfigurationError(
-            "The demo's database must be given as mysql://user:password@host:port/"
-            "shop, with special characters of the password percent-encoded."
+            "the URL of the demo's database is not one of MySQL.",
+            "Write it as mysql://user:password@host:port/shop, with special characters "
+            "of the password percent-encoded.",
         )
     try:
         connection = pymysql.connect(
@@ -290,8 +293,9 @@ def connect(admin_url: str) -> Iterator[Cursor]:
         )
     except pymysql.MySQLError as error:
         raise ServiceError(
-            f"The demo's database at {url.hostname}:{url.port or 3306} can't be "
-            f"reached ({error.args[-1]}); ./seedbed doctor says what is wrong."
+            f"the demo's database at {url.hostname}:{url.port or 3306} can't be "
+            f"reached: {error.args[-1]}.",
+            "Run `./seedbed doctor` to see what is wrong.",
         ) from error
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -302,17 +306,17 @@ def connect(admin_url: str) -> Iterator[Cursor]:
             yield cursor
         except pymysql.MySQLError as error:
             raise ServiceError(
-                f"The demo's database at {url.hostname} failed: {error.args[-1]}."
+                f"the demo's database at {url.hostname} failed: {error.args[-1]}."
             ) from error
 
 
 def _refused(error: pymysql.MySQLError, day: int) -> ServiceError:
     if error.args[0] in _REFUSES_LOCAL_FILES:
         return ServiceError(
-            "The demo's database server refuses LOAD DATA LOCAL; start it with "
-            "--local-infile=1, or run: set global local_infile = 1."
+            "the demo's database server refuses LOAD DATA LOCAL.",
+            "Start it with --local-infile=1, or run: set global local_infile = 1.",
         )
     return ServiceError(
-        f"Day {day} of the demo was not applied and both databases were rolled back: "
+        f"day {day} of the demo was not applied and both databases were rolled back: "
         f"{error.args[-1]}."
     )

@@ -1,4 +1,4 @@
-"""Take the demo out of a project, which keeps its owner's tables and models."""
+"""Remove the demo from a project, which keeps its owner's tables and models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.errors import ConfigurationError
 from ingest.seed import generate, metadata, seedfile
 from sandbox import demo
 
-# What is written by hand about the demo's tables.
+# The hand-written files about the demo's tables.
 BUSINESS = tuple(Path(p) for p in ("models/gold", "tests/data/gold", "analyses"))
 
 
@@ -23,8 +23,9 @@ def refuse_without(root: Path, command: str) -> None:
     """Raise ConfigurationError unless the seed has the demo's tables."""
     if not is_here(root):
         raise ConfigurationError(
-            f"`./seedbed {command}` is about the demo's shop, which this project's "
-            "seed does not have. Type it in a new clone of Seedbed."
+            f"`./seedbed {command}` needs the demo's shop, which this project's seed "
+            "does not have.",
+            "Run it in a new clone of Seedbed.",
         )
 
 
@@ -46,7 +47,7 @@ def unsaved(root: Path) -> list[str]:
 
 
 def leave(root: Path) -> list[metadata.Table]:
-    """Delete the demo's rows of the seed and all that stands on them.
+    """Delete the demo's rows of the seed and all that depends on them.
 
     Returns the tables that stay. Data in lake and warehouse are not touched.
     """

@@ -1,4 +1,4 @@
-"""The demo: the pipeline over three days of the sources' life, told as it goes."""
+"""The demo: the pipeline over three days of changes of the sources."""
 
 import os
 import time
@@ -29,19 +29,19 @@ def play(
     report: Callable[[str], None],
     finish: Callable[[pipeline.RunResult, bool], int],
 ) -> int:
-    """Play the days that are not played yet, else one run over what is there.
+    """Play the days that are not played yet, or else run once.
 
-    `rows` is the number of orders on day 1, or None for that of an earlier demo,
-    else the default. `finish` shows a run. Returns the exit code.
+    `rows` is the number of orders on day 1, or None for that of an earlier demo or the
+    default. `finish` shows a run. Returns the exit code.
     """
     shares: dict[str, float] = {}
     admin_url = _admin_url(root)
     state = demo.current_day(admin_url)
     if state and rows not in (None, state[1]):
         raise ConfigurationError(
-            f"the demo's databases were made for --rows {state[1]}, not {rows}. Type "
-            f"`./seedbed down --wipe` to forget them and all that was loaded from "
-            "them, then the same again."
+            f"the demo's databases were made for --rows {state[1]}, not {rows}.",
+            "Run `./seedbed down --wipe`, which deletes them and all that was loaded "
+            "from them, then the command again.",
         )
     rows = rows or (state[1] if state else demo.DEFAULT_ROWS)
     days = range(state[0] + 1 if state else 1, demo.REPAIR_DAY + 1)
@@ -55,30 +55,31 @@ def play(
         counts = demo.apply_day(admin_url, day, rows)
         _add(shares, "source", time.monotonic() - started)
         for name, verbs in sorted(counts.items()):
-            told = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
-            out.print(f"source   {name}: {told}")
+            text = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
+            out.print(f"source   {name}: {text}")
         code = _run(tables, target, f"demo day {day}", report, finish, shares)
         _expect(day, code)
     if not days:
         out.rule("[bold]the sources are as they were[/]: nothing may change")
         code = _run(tables, target, "demo", report, finish, shares)
     total = time.monotonic() - began
-    told = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
+    text = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
     out.rule("[bold]done[/]", align="left")
-    out.print(f"demo     {total:.1f} s: {told}", soft_wrap=True)
+    out.print(f"demo     {total:.1f} s: {text}", soft_wrap=True)
     return code
 
 
 def _admin_url(root: Path) -> str:
-    """Who may write to the sources: the embedded server's writer, or a given one."""
+    """The URL of the sources' writer: the embedded server's, or a given one."""
     if url := os.environ.get("SEEDBED_DEMO_URL"):
         return url
     if "mariadb" not in os.environ.get("SEEDBED_EMBEDDED", "").split():
         raise ConfigurationError(
             "the demo fills the databases shop and crm, but SHOP_URL names a server of "
-            "your own. Unset SHOP_URL and CRM_URL to use the embedded one, or set "
+            "your own.",
+            "Unset SHOP_URL and CRM_URL to use the embedded one, or set "
             "SEEDBED_DEMO_URL to mysql://USER:PASSWORD@HOST:PORT/shop of a user who "
-            "may create tables in both databases."
+            "may create tables in both databases.",
         )
     return embedded.admin_url(root)
 
@@ -102,10 +103,11 @@ def _add(shares: dict[str, float], name: str, took: float) -> None:
 
 
 def _expect(day: int, code: int) -> None:
-    """Day 3 must be blocked, all others must pass; anything else is a fault."""
+    """Day 3 must be blocked, all others must pass; anything else is an error."""
     if (code == 1) != (day == 3) or code not in (0, 1):
         raise SeedbedError(
             f"day {day} of the demo ended with exit code {code}, which it should not. "
-            "The table above says which table or model; `./seedbed demo` goes on from "
-            "here, `./seedbed down --wipe` starts over."
+            "The table above shows which table or model.",
+            "Run `./seedbed demo` to continue, or `./seedbed down --wipe` to start "
+            "over.",
         )

@@ -40,11 +40,11 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.data.mkdir(parents=True, exist_ok=True)
     store = _store()
-    # Its notices are of no use to a person who reads the log of a failure.
+    # Its notices do not help in the log of a failure.
     for name in ("fakesnow.server", "sqlglot"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    # In this order: a table's constraints are seen to before a MERGE is.
+    # In this order: a table's constraints are handled before a MERGE.
     timestamps.install()
     numbers.install()
     lengths.install()
@@ -78,7 +78,7 @@ def _attach(data: Path, store: Any) -> None:
     account = fakesnow.server.shared_fs
     account.db_path = str(data)
     account.nop_regexes = []
-    # What DuckDB has no place for (stages, lengths of texts) is kept as well.
+    # What DuckDB can't store (stages, lengths of texts) is kept as well.
     for statement in (
         "detach _fs_global",
         f"attach '{data / 'account.duckdb'}' as _fs_global",

@@ -1,7 +1,7 @@
 """Statements about an account, which are accepted and do nothing.
 
-Each is written to a log, one JSON line a statement, so that a test can compare what
-was waved through with what was meant: a typo would be accepted as well.
+Each is written to a log, one JSON line a statement, so that a test can compare the
+accepted statements with the intended ones: a typo would be accepted as well.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LEADING = r"(?is)\s*(?:/\*.*?\*/\s*)*(?:--[^\n]*\n\s*)*"
 _PATTERNS = [
     re.compile(_LEADING + statement.replace(" ", r"\s+")) for statement in _STATEMENTS
 ]
-# What dbt sends at each start of a session says nothing about the project.
+# What dbt sends at each start of a session is not about the project.
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _writing = threading.Lock()
 

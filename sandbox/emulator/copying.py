@@ -15,7 +15,7 @@ _statement = threading.local()
 
 
 def install(store: Any) -> None:
-    """Mend COPY INTO; `store` lists and reads the lake, None without one."""
+    """Implement COPY INTO; `store` lists and reads the lake, None without one."""
     glob = fakesnow.copy_into._source_glob
     inserts = fakesnow.copy_into._inserts
     run = fakesnow.copy_into.copy_into
@@ -49,7 +49,7 @@ def install(store: Any) -> None:
         return run(engine, database, schema, expression, stages, params)
 
     def read_expression(self: Any, url: str) -> Any:
-        # Snowflake invents no columns from folders that are called key=value.
+        # Snowflake makes no columns of folders named key=value.
         flat = self.make_eq("hive_partitioning", False)
         return exp.func("read_parquet", self.file_literal(url), flat)
 
@@ -80,7 +80,7 @@ def _listed(store: Any, source: str) -> list[str]:
 
 
 def _understood(parameters: list[Any]) -> list[Any]:
-    """Note what is done here, and return the parameters that fakesnow knows."""
+    """Store the options that are handled here; return those that fakesnow has."""
     _statement.pattern, _statement.metadata = None, {}
     kept = []
     for parameter in parameters:
@@ -100,7 +100,7 @@ def _understood(parameters: list[Any]) -> list[Any]:
 
 
 def _fill(select: Any, url: str) -> None:
-    """Put what is known of the file in place of its metadata columns."""
+    """Replace the metadata columns by the file's values."""
     for item in list(select.expressions):
         if isinstance(item, exp.Alias) and isinstance(item.this, exp.Null):
             if what := _statement.metadata.get(item.alias.upper()):

@@ -1,4 +1,4 @@
-"""Lengths of texts, which DuckDB has none of: noted beside the tables.
+"""Lengths of texts, which DuckDB does not have: stored beside the tables.
 
 fakesnow notes those that a statement spells out. Here a table or view made by a query
 inherits the others from columns of the same name in what the query reads.

@@ -1,4 +1,4 @@
-"""The connector's protocol: who may log in, and errors that are not tried again."""
+"""The connector's protocol: who may log in, and errors that are not retried."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WRONG_PASSWORD = {
 
 
 class Protocol:
-    """What stands in front of fakesnow's server.
+    """Middleware of fakesnow's server.
 
-    fakesnow lets everybody in, and answers what it can't do with HTTP 500, which the
-    connector tries again for minutes; here that is an error of the statement.
+    fakesnow accepts every login, and answers what it can't do with HTTP 500, which the
+    connector retries for minutes; here that is an error of the statement.
     """
 
     def __init__(self, app: Any, password: str) -> None:
@@ -69,7 +69,7 @@ class Protocol:
         if (b"content-encoding", b"gzip") in scope["headers"]:
             body = gzip.decompress(body)
         data = json.loads(body)["data"]
-        # The signature of a key pair is not looked at.
+        # The signature of a key pair is not checked.
         if data.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
             return bool(data.get("TOKEN"))
         return bool(data.get("PASSWORD") == self._password)
@@ -77,13 +77,13 @@ class Protocol:
 
 def _failed(content: bytes) -> Message:
     try:
-        told = json.loads(content).get("message")
+        said = json.loads(content).get("message")
     except ValueError:
-        told = content.decode(errors="replace")[:2000]
+        said = content.decode(errors="replace")[:2000]
     return {
         "data": {"errorCode": "000603", "sqlState": "XX000"},
         "code": "000603",
-        "message": f"emulator: {told}",
+        "message": f"emulator: {said}",
         "success": False,
     }
 

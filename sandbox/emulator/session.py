@@ -1,7 +1,7 @@
-"""Sessions: what a statement sees of its session, transactions, and errors.
+"""Sessions: a statement's context, transactions, and errors.
 
-DuckDB aborts a transaction at its first error and can't change a table's shape
-within one as Snowflake does, whose DDL commits what is open.
+DuckDB aborts a transaction at its first error and can't change a table's shape within
+one as Snowflake does, whose DDL commits what is open.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _DDL = re.compile(r"(?is)\s*(create|alter|drop|truncate|comment)\b")
 
 
 def install(log: accepted.Log) -> None:
-    """Put all of this in front of fakesnow's own execution of a statement."""
+    """Apply all of this before fakesnow executes a statement."""
     run = FakeSnowflakeCursor.execute
 
     def execute(
@@ -104,7 +104,7 @@ def _follow_transaction(session: Any, engine: Any, statement: str) -> None:
 
 
 def _leave_aborted(session: Any, engine: Any) -> None:
-    """Roll back a transaction that DuckDB has aborted and would refuse all within."""
+    """Roll back a transaction that DuckDB has aborted, as it refuses all statements."""
     try:
         engine.execute("select 1")
     except duckdb.TransactionException:

@@ -28,7 +28,7 @@ _STRICT = "emulated_not_null"
 
 
 def install() -> None:
-    """Mend how fakesnow makes tables and notes comments on them."""
+    """Correct how fakesnow creates tables and stores their comments."""
     transform = fakesnow.transforms.create_table_as
     run = FakeSnowflakeCursor._execute
     comment_sql = fakesnow.info_schema.insert_table_comment_sql

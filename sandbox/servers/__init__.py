@@ -1,6 +1,6 @@
 """Real servers for a machine without Docker: Postgres, MariaDB and an S3 store.
 
-All on loopback, with passwords and ports of their own, under `.seedbed/`.
+All on loopback, with their own passwords and ports, under `.seedbed/`.
 """
 
 import shutil
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 SERVICES = tuple(s.name for s in (Postgres, MariaDB, Store))
-# The emulator is started only where it is asked for, after the store it reads from.
+# The emulator is started on request only, after the store that it reads.
 _SERVICES: dict[str, type[Service]] = {
     s.name: s for s in (Postgres, MariaDB, Store, Snowflake)
 }
@@ -40,17 +40,17 @@ _SERVICES: dict[str, type[Service]] = {
 def up(
     root: Path, report: Report, services: Iterable[str] = SERVICES
 ) -> dict[str, str]:
-    """Start the servers that do not run, and return the variables to find them by.
+    """Start the servers that do not run, and return their variables.
 
-    May be called at any time and twice at once. What one server's failure
-    leaves running stays up. Raises ServiceError with what failed.
+    May be called at any time, also concurrently. If one server fails, the others stay
+    up. Raises ServiceError with what failed.
     """
     stack = Stack(root)
     chosen = list(services)
     if unknown := sorted(set(chosen) - set(_SERVICES)):
         raise ConfigurationError(
-            f"There is no embedded service '{unknown[0]}'; there are: "
-            f"{', '.join(_SERVICES)}."
+            f"there is no embedded service {unknown[0]!r}.",
+            f"The services are: {', '.join(_SERVICES)}.",
         )
     with stack.locked(report):
         servers = [_SERVICES[name](stack, report) for name in chosen]
@@ -59,7 +59,7 @@ def up(
 
 
 def down(root: Path, report: Report) -> None:
-    """Stop all servers cleanly; those that do not run are passed over."""
+    """Stop all servers cleanly; those that do not run are skipped."""
     stack = Stack(root)
     if not stack.home.exists():
         return
@@ -99,17 +99,19 @@ def admin_url(root: Path) -> str:
     """mysql:// URL of the demo's writer, with all rights on shop and crm."""
     server = MariaDB(Stack(root))
     if not server.running():
-        raise ServiceError("MariaDB does not run. Type ./seedbed up.")
+        raise ServiceError("MariaDB does not run.", "Start it with `./seedbed up`.")
     return server.admin_url()
 
 
 def wipe(root: Path, report: Report) -> None:
-    """Delete the servers' data, the lake and what was known of them."""
+    """Delete the servers' data, the lake and their state."""
     stack = Stack(root)
     with stack.locked(report):
         for service in (kind(stack) for kind in _SERVICES.values()):
             if alive(service.pid_file):
-                raise ServiceError(f"{service.title} still runs; type ./seedbed down.")
+                raise ServiceError(
+                    f"{service.title} still runs.", "Stop it with `./seedbed down`."
+                )
         for folder in (
             *(f"{name}/data" for name in _SERVICES),
             *("lake", "state", "spill"),

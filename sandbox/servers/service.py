@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ingest.errors import ConfigurationError, ServiceError
-from sandbox.servers.process import House, Report, alive, log_tail, shorten, stop
+from sandbox.servers.process import Report, Runtime, alive, log_tail, shorten, stop
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90
@@ -58,9 +58,9 @@ class Stack:
             raise self._foreign() from error
 
     def _close(self) -> None:
-        """Take from others what an older Seedbed left them to read.
+        """Remove others' read access, which an older Seedbed left.
 
-        But for a drill, whose server passes through its folder.
+        Except for a drill, whose server passes through its folder.
         """
         for path in self.home.iterdir():
             with suppress(FileNotFoundError):
@@ -70,7 +70,7 @@ class Stack:
                     path.chmod(about.st_mode & 0o700)
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Everything remembered, by service; empty before the first start."""
+        """The whole state, by service; empty before the first start."""
         try:
             content: dict[str, dict[str, Any]] = json.loads(self._file.read_text())
         except FileNotFoundError:
@@ -79,13 +79,14 @@ class Stack:
             raise self._foreign() from error
         except ValueError as error:
             raise ConfigurationError(
-                f"{self._file} is damaged ({error}). Type ./seedbed down, delete that "
-                "file and type ./seedbed up: the data stays, passwords are made anew."
+                f"{self._file} is damaged: {error}.",
+                "Run `./seedbed down`, delete that file and run `./seedbed up`: the "
+                "data stays, and new passwords are made.",
             ) from error
         return content
 
     def update(self, service: str, **values: Any) -> None:
-        """Remember values of a service; the file is replaced as a whole."""
+        """Store values of a service; the file is replaced as a whole."""
         with self._guard:
             content = self.read()
             content.setdefault(service, {}).update(values)
@@ -109,8 +110,9 @@ class Stack:
 
     def _foreign(self) -> ConfigurationError:
         return ConfigurationError(
-            f"{self.home} belongs to another user. Use Seedbed as that user, or clone "
-            f"it anew, or take the folder over: sudo chown -R $(id -un) {self.home}"
+            f"{self.home} belongs to another user.",
+            "Use Seedbed as that user, or clone it again, or take the folder over: "
+            f"sudo chown -R $(id -un) {self.home}",
         )
 
 
@@ -130,19 +132,19 @@ class Service:
         self.log = stack.home / "log" / f"{self.name}.log"
         self.pid_file = stack.home / "run" / f"{self.name}.pid"
 
-    # -- what a subclass gives -------------------------------------------------
+    # -- for subclasses ------------------------------------------------------
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
-        """The variables by which the other parts find this server."""
+        """The variables that name this server."""
         raise NotImplementedError
 
-    def prepare(self) -> House:
+    def prepare(self) -> Runtime:
         """Install what is missing; idempotent, and safe to be killed in."""
         raise NotImplementedError
 
-    def set_passwords(self, house: House, state: dict[str, Any]) -> None:
-        """Bring new passwords into the data; called while the server is down."""
+    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
+        """Set new passwords in the data; called while the server is down."""
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         """The server's command line (no secrets) and what to add to its environment."""
         raise NotImplementedError
 
@@ -151,24 +153,24 @@ class Service:
         raise NotImplementedError
 
     def ready(self) -> bool:
-        """Whether it is this server that listens, and it can do its work."""
+        """Whether this server listens on its port, and works."""
         return True
 
     def is_current(self) -> bool:
-        """Whether the one that runs is the one that would be started."""
+        """Whether the running server is the one that would be started now."""
         return True
 
     def started(self, port: int) -> None:
         """Called once the server answers and before it counts as up."""
 
-    # -- what they share -------------------------------------------------------
+    # -- shared ----------------------------------------------------------------
     def report(self, line: str) -> None:
         """Tell the caller; servers start at once, their lines one after another."""
         with _telling:
             self._report(line)
 
     def state(self) -> dict[str, Any]:
-        """What is remembered of this service."""
+        """The stored state of this service."""
         return self.stack.read().get(self.name, {})
 
     def running(self) -> bool:
@@ -206,12 +208,12 @@ class Service:
                 f"{self.title} was not stopped by ./seedbed down; its log ends:\n{end}"
             )
             self.pid_file.unlink()
-        house = self.prepare()
-        self._make_passwords(house)
+        runtime = self.prepare()
+        self._make_passwords(runtime)
         port = self._port()
         self.stack.update(self.name, port=port, up=False, version=self.version())
         self.report(f"starting {self.title} on port {port}")
-        self._launch(house, port)
+        self._launch(runtime, port)
         self.started(port)
         self.stack.update(self.name, up=True)
 
@@ -224,16 +226,16 @@ class Service:
         stop(*args, self.report)
 
     def adopt(self, new: Path, data: Path) -> None:
-        """Put a complete new data folder in place; it knows no password yet."""
+        """Put a complete new data folder in place; without a password yet."""
         self.stack.update(self.name, passwords_set=False)
         new.rename(data)
 
-    def _make_passwords(self, house: House) -> None:
+    def _make_passwords(self, runtime: Runtime) -> None:
         state = self.state()
         if state.get("passwords_set") and {*self.passwords} <= state.keys():
             return
         state |= {name: secrets.token_urlsafe(24) for name in self.passwords}
-        self.set_passwords(house, state)
+        self.set_passwords(runtime, state)
         self.stack.update(self.name, **state | {"passwords_set": True})
 
     def _port(self) -> int:
@@ -244,9 +246,9 @@ class Service:
             probe.bind((HOST, 0))
             return int(probe.getsockname()[1])
 
-    def _launch(self, house: House, port: int) -> None:
-        argv, environment = self.command(house, port)
-        child = house.spawn(argv, self.pid_file, self.log, **environment)
+    def _launch(self, runtime: Runtime, port: int) -> None:
+        argv, environment = self.command(runtime, port)
+        child = runtime.spawn(argv, self.pid_file, self.log, **environment)
         deadline = time.monotonic() + _START_SECONDS
         while child.poll() is None:
             if answers(port) and self.ready():
@@ -258,13 +260,14 @@ class Service:
         self.pid_file.unlink(missing_ok=True)
         raise ServiceError(
             f"{self.title} ended while it started on port {port} (exit code "
-            f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}\n"
-            "Mend that and type ./seedbed up; ./seedbed doctor looks for known causes."
+            f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}",
+            "Fix that and run `./seedbed up`; `./seedbed doctor` looks for known "
+            "causes.",
         )
 
 
 def answers(port: int) -> bool:
-    """Whether somebody accepts connections on that port of the loopback."""
+    """Whether a program accepts connections on that port of the loopback."""
     try:
         with socket.create_connection((HOST, port), timeout=1.0):
             return True
@@ -284,20 +287,20 @@ def is_free(port: int) -> bool:
 
 
 def fresh(folder: Path) -> Path:
-    """An empty folder for work in progress, in place of what a killed run left."""
+    """An empty folder for work in progress, replacing what a killed run left."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     return folder
 
 
-class _AsCaller(House):
+class _AsCaller(Runtime):
     def __init__(self) -> None:
         self.account = None
         self.shown = ()
 
 
-def as_caller(folder: Path) -> House:
-    """A house for what runs as the caller: a child of ours, no server to harden."""
+def as_caller(folder: Path) -> Runtime:
+    """A runtime for what runs as the caller: a child of ours, no server to harden."""
     folder.mkdir(mode=0o700, exist_ok=True)
     return _AsCaller()

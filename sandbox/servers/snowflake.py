@@ -1,7 +1,7 @@
 """A Snowflake account for a machine without one: the emulator of sandbox/emulator.
 
 It reads the lake's files from the S3 store that the environment names when it is
-started, the embedded one as who may only read there, and keeps its databases under
+started, the embedded one as a reader, and keeps its databases under
 `.seedbed/snowflake/`.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.errors import ServiceError
 from orchestration.snowflake import EMULATED as ACCOUNT
-from sandbox.servers.process import House, tail
+from sandbox.servers.process import Runtime, tail
 from sandbox.servers.service import HOST, Service, as_caller
 from sandbox.servers.store import Store
 
@@ -31,7 +31,7 @@ _HOME = Path(sys.prefix).parent
 
 
 class Snowflake(Service):
-    """fakesnow behind the connector's protocol; everybody has all rights."""
+    """fakesnow with the connector's protocol; every login has all rights."""
 
     name = "snowflake"
     title = "the Snowflake emulator"
@@ -54,11 +54,11 @@ class Snowflake(Service):
             "SNOWFLAKE_THREADS": "2",
         }
 
-    def prepare(self) -> House:
+    def prepare(self) -> Runtime:
         for folder in (self.folder, self.data):
             folder.mkdir(mode=0o700, exist_ok=True)
         done = subprocess.run(
-            # Another DuckDB than Seedbed's; what it takes to download and on disk.
+            # Another DuckDB than Seedbed's; its size to download and on disk.
             [
                 str(_HOME / "seedbed"),
                 "--set-up-beside",
@@ -74,12 +74,12 @@ class Snowflake(Service):
         )
         if done.returncode != 0:
             raise ServiceError(
-                "the Snowflake emulator could not be installed; set-up ended with:\n"
+                "the Snowflake emulator could not be installed; its last lines:\n"
                 f"{tail(done.stdout)}"
             )
         return as_caller(self.folder)
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         python = _HOME / ".venv" / "emulator" / "bin" / "python"
         argv = [str(python), "-m", "sandbox.emulator", "--port", str(port)]
         lake = {name: os.environ[name] for name in _LAKE if name in os.environ}

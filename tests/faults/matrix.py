@@ -79,7 +79,7 @@ FAULTS = {
     ),
     17: Fault(
         "A column is added at the source",
-        "Evolve, freeze or quarantine, as the seed says",
+        "Evolve, freeze or ignore, as the seed says",
     ),
     18: Fault(
         "A column is dropped or renamed at the source",
@@ -87,7 +87,7 @@ FAULTS = {
     ),
     19: Fault(
         "A column's type changes",
-        "Widened where all values fit; else the table waits or, under quarantine, rows "
+        "Widened where all values fit; else the table waits or, under ignore, rows "
         "that don't fit are rejected",
     ),
     20: Fault(

@@ -84,8 +84,8 @@ def page(results: Mapping[Test, Counter[str]], kills: int) -> str:
     """The page; `results` are the outcomes of each test's cases."""
     points = ", ".join(f"`{point}`" for point in POINTS)
     killed = (
-        f"Kill points, places in the code where a run is killed on purpose: {points}. "
-        f"Besides, the tests killed {kills} runs at random moments."
+        f"Failpoints, at which a run is killed on purpose: {points}. Besides, the "
+        f"tests killed {kills} runs at random moments."
     )
     lines = [INTRO.format(command=COMMAND, kills=textwrap.fill(killed, 88))]
     proofs = tests()

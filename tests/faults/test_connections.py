@@ -265,7 +265,7 @@ def assert_refused(clone: Clone, code: int, told: str, why: str) -> None:
     assert code == 3
     assert "the lake s3://lake/ refused" in told
     assert why in told
-    assert "nothing was lost" in told
+    assert "Nothing was lost" in told
     assert (in_log(clone, "shop.suppliers"), under_way(clone, "shop.suppliers")[0]) == (
         0,
         "planned",

@@ -1,4 +1,4 @@
-"""What goes wrong outside is told in one paragraph, and the next run goes on."""
+"""A fault outside is reported as one error with its hint; the next run goes on."""
 
 import re
 import socket
@@ -41,13 +41,13 @@ def assert_told(
     *words: str,
     secrets: tuple[str, ...] = (),
 ) -> None:
-    """The exit code, the paragraph, and no traceback or password anywhere."""
+    """The exit code, one error and its hint, no traceback or password anywhere."""
     told = done.stdout + done.stderr
     assert done.returncode == code, told
-    paragraphs = [line for line in told.split("\n") if re.match(r"error\b", line)]
-    assert len(paragraphs) == 1, told
+    found = re.findall(r"^error: .*(?:\nhint: .*)?", told, re.MULTILINE)
+    assert len(found) == 1, told
     for word in words:
-        assert word in paragraphs[0], told
+        assert word in found[0], told
     assert "Traceback" not in told
     everywhere = told + clone.logs() + clone.audit()
     for secret in (*clone.secrets, WRONG, *secrets):

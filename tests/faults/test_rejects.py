@@ -82,7 +82,7 @@ def test_a_row_that_does_not_fit_is_put_aside_and_counted(
     sound = day_4.held(table)
     day_4.change(alter, spoil)
     # Under evolve a wider type is followed, and another one not read.
-    with day_4.under("quarantine", table.replace(".", ",") + ","):
+    with day_4.under("ignore", table.replace(".", ",") + ","):
         (outcome,) = (result := day_4.run(table, with_build=False)).outcomes
     assert outcome.state == "released", outcome.error
     assert (result.state, result.balanced) == ("done", True)
@@ -106,7 +106,7 @@ def test_a_row_that_does_not_fit_is_put_aside_and_counted(
 def test_a_row_that_fits_again_comes_in(day_4: Clone) -> None:
     table, alter, spoil, *_ = CASES["a text too long"]
     day_4.change(alter, spoil)
-    with day_4.under("quarantine", "shop,suppliers,"):
+    with day_4.under("ignore", "shop,suppliers,"):
         assert day_4.run("suppliers", with_build=False).state == "done"
         day_4.change(
             "update shop.suppliers set name = 'Short', "

@@ -133,12 +133,12 @@ def test_counts_returned_are_the_rows_that_came_and_went(demo: Demo) -> None:
 def test_days_come_in_order_and_for_one_number_of_rows(demo: Demo) -> None:
     reset(demo.url)
     assert current_day(demo.url) is None
-    with pytest.raises(ConfigurationError, match="apply day 1 first"):
+    with pytest.raises(ConfigurationError, match="Apply day 1 first"):
         apply_day(demo.url, 2, demo.rows)
     demo.at(1)
-    with pytest.raises(ConfigurationError, match="apply day 2 first"):
+    with pytest.raises(ConfigurationError, match="Apply day 2 first"):
         apply_day(demo.url, 3, demo.rows)
-    with pytest.raises(ConfigurationError, match=f"pass --rows {demo.rows}"):
+    with pytest.raises(ConfigurationError, match=f"Pass --rows {demo.rows}"):
         apply_day(demo.url, 2, demo.rows + 1)
     assert current_day(demo.url) == (1, demo.rows)
 

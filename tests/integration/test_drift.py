@@ -157,8 +157,8 @@ def test_a_frozen_table_goes_on_once_the_change_is_meant(suppliers: Clone) -> No
         assert move(suppliers).state == "released"
 
 
-def test_quarantine_goes_on_with_the_columns_it_knows(suppliers: Clone) -> None:
-    with suppliers.under("quarantine", TABLE):
+def test_ignore_goes_on_with_the_columns_it_knows(suppliers: Clone) -> None:
+    with suppliers.under("ignore", TABLE):
         suppliers.change(
             "alter table shop.suppliers add colour int, modify name varchar(300)",
             f"update shop.suppliers set name = repeat('x', 200), {LATER} "

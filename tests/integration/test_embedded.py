@@ -397,9 +397,9 @@ def test_a_server_that_is_told_to_stop_while_it_starts_stops(root: Path) -> None
     embedded.down(root, quiet)
     server = MariaDB(Stack(root))
     for _ in range(4):
-        house, port = server.prepare(), server.state()["port"]
-        argv, environment = server.command(house, port)
-        house.spawn(argv, server.pid_file, server.log, **environment)
+        runtime, port = server.prepare(), server.state()["port"]
+        argv, environment = server.command(runtime, port)
+        runtime.spawn(argv, server.pid_file, server.log, **environment)
         while not answers(port):
             time.sleep(0.001)
         began = time.monotonic()

@@ -457,7 +457,7 @@ def test_a_log_made_from_raw_lacks_the_rows_that_were_left_out(
         query = "select * from bronze.shop__suppliers order by supplier_id"
         before = day_1.query(query)
         replayed = day_1.cli("rebuild", "suppliers", "--from-raw")
-        assert "its log was made from raw" in replayed.stdout, replayed.stderr
+        assert "rebuilt its log from raw" in replayed.stdout, replayed.stderr
         assert day_1.query(query) == before
     assert 9998 not in {row[0] for row in before}
 

@@ -109,6 +109,6 @@ def test_what_git_does_not_keep_is_not_deleted(project: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "The demo is not in this project.\n")
     done = seedbed(project, "demo")
     assert done.returncode == 2
-    assert "`./seedbed demo` is about the demo's shop" in done.stderr
+    assert "`./seedbed demo` needs the demo's shop" in done.stderr
     git(project, "checkout", "--quiet", ".")
     assert leave.is_here(project)

@@ -211,7 +211,7 @@ def test_a_row_that_is_wider_than_a_page_is_told_with_the_way_out(
     errors = {o.table.name: str(o.error) for o in result.outcomes if o.error}
     assert {*errors} == {*WIDE} - fitting
     for error in errors.values():
-        assert "Leave columns that nobody needs out of" in error
+        assert "Remove columns that are not needed from" in error
         assert "run again" not in error.lower()
     for name in fitting:
         assert len(foreign.silver(name)) == 1

@@ -44,7 +44,7 @@ def test_a_retired_table_fails_no_run_and_comes_back_whole(foreign: Foreign) -> 
     assert foreign.query("select id, v from silver.goes_history") == [(1, 1)]
     assert foreign.cli("prune", "--drop").returncode == 0
     assert foreign.value("select to_regclass('silver.goes_history')") is None
-    assert "Nothing is left" in foreign.cli("prune").stdout
+    assert "No relation of a retired model is left" in foreign.cli("prune").stdout
 
     foreign.edit("tables", {"table": "goes"}, enabled="true")
     foreign.ask(SCHEMA, "insert into goes values (2, 2, '2026-11-04')")

@@ -117,7 +117,7 @@ def told(account: Account, what: str) -> str:
     ("code", "message", "remedy"),
     [
         ("390100", "Incorrect username or password was specified.", "_PASSWORD"),
-        ("390106", "Specified password has expired.", "log in to Snowflake's own page"),
+        ("390106", "Specified password has expired.", "log in to Snowflake's web page"),
         ("390144", "JWT token is invalid.", "RSA_PUBLIC_KEY_FP"),
         ("390189", "Role 'NOBODY' specified in the connect string is not granted to "
          "this user.", "check SNOWFLAKE_ROLE"),

@@ -19,5 +19,6 @@ def test_a_package_source_that_stays_silent_is_given_up(
         packages.ask("sleep", "60")
     assert str(caught.value) == (
         "MariaDB could not be downloaded: sleep 60 was not done after 0.2 seconds. Is "
-        "a package source out of reach, or a proxy missing (http_proxy)? Install it."
+        "a package source out of reach, or a proxy missing (http_proxy)?\n"
+        "hint: Install it."
     )

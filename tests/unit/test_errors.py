@@ -10,7 +10,7 @@ import pytest
 
 from ingest.errors import SeedbedError, ordinary
 
-FORESEEN = {
+EXPECTED = {
     "permission": OSError(errno.EACCES, os.strerror(errno.EACCES), "/nowhere/x.html"),
     "no folder": OSError(errno.ENOENT, os.strerror(errno.ENOENT), "/nowhere/x.html"),
     "full disk": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
@@ -20,21 +20,23 @@ FORESEEN = {
     "ended": psycopg.errors.AdminShutdown("terminating connection"),
     "store": botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"),
     "source": pymysql.err.OperationalError(2013, "Lost connection"),
-    "ours": SeedbedError("as it is"),
+    "ours": SeedbedError("as it is", "as it was"),
 }
 
 
-@pytest.mark.parametrize("name", FORESEEN)
-def test_what_a_person_can_bring_about_has_words_and_a_way_out(name: str) -> None:
-    error = FORESEEN[name]
-    told = ordinary(error)
-    assert told is not None
-    assert told.exit_code in (1, 2, 3)
-    assert "\n" not in str(told)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_error_that_a_person_can_cause_has_a_message_and_a_hint(name: str) -> None:
+    error = EXPECTED[name]
+    shown = ordinary(error)
+    assert shown is not None
+    assert shown.exit_code in (1, 2, 3)
+    assert "\n" not in shown.what + shown.hint
+    assert shown.hint
+    assert str(shown) == f"{shown.what}\nhint: {shown.hint}"
     if isinstance(error, OSError) and error.filename:
-        assert str(told).startswith("/nowhere/x.html: ")
+        assert shown.what.startswith("/nowhere/x.html: ")
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), AssertionError(), OSError("odd")])
-def test_what_nobody_foresaw_is_not_explained_away(error: Exception) -> None:
+def test_an_unexpected_error_is_not_explained_away(error: Exception) -> None:
     assert ordinary(error) is None

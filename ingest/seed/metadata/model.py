@@ -16,7 +16,7 @@ from ingest.seed.types import CanonicalType
 
 KINDS = ("mysql",)
 DELETE_MODES = ("none", "soft_flag", "key_scan")
-SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
+SCHEMA_CHANGES = ("evolve", "freeze", "ignore")
 CLEANSERS = ("trim", "lower", "upper", "email", "phone", "name", "address")
 PII_CLASSES = tuple("secret name email phone address birth_date free_text id".split())
 # What else `pii` may say: it is not decided yet, so consumers see nothing of it; or a

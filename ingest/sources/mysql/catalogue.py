@@ -1,7 +1,7 @@
 """The catalogue of a MySQL or MariaDB source: what its tables are made of.
 
-Four questions to information_schema, however many tables there are. Names and
-comments are data: they are returned as they are, and quoted where they are used.
+Four queries of information_schema, however many tables there are. Names and comments
+are data: they are returned as they are, and quoted where they are used.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _MEANT = {"0": "\0", "n": "\n", "r": "\r"}
 
 @dataclass(frozen=True)
 class Column(SourceColumn):
-    """A column with what the server does to it, and what was said of it."""
+    """A column with its declaration, defaults and comment."""
 
     extra: str = ""
     comment: str = ""
 
     @property
     def declared(self) -> str:
-        """Its type and whether it may be NULL, in the source's words."""
+        """Its type and whether it may be NULL, in the source's notation."""
         return self.column_type + ("" if self.nullable else " not null")
 
     @property

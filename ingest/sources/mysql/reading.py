@@ -195,14 +195,17 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         raise SeedbedError(
             f"{table.id}: there is no table {table.name!r} in schema "
             f"{table.source.schema} of source {table.source.name}, or its user may not "
-            "SELECT from it."
+            "SELECT from it.",
+            "Check the table's name in seeds/metadata/tables.csv, and the user's "
+            f"rights; the user is the one in {table.source.url_env}.",
         )
     lacking = [c.source_name for c in table.columns if c.source_name not in there]
     if lacking:
         raise SeedbedError(
             f"{table.id}: the source has no column {', '.join(lacking)}, which "
-            "seeds/metadata/columns.csv names. Restore it; or correct columns.csv and "
-            "`./seedbed generate`."
+            "seeds/metadata/columns.csv names.",
+            "Restore it in the source; or correct columns.csv and run `./seedbed "
+            "generate`.",
         )
     if not by_query:
         return there

@@ -30,7 +30,7 @@ _ACCESS_DENIED = (1044, 1045, 1142, 1143, 1227, 1698)
 
 @contextmanager
 def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
-    """Open a connection whose errors are told in the product's words."""
+    """Open a connection whose errors are raised as the product's."""
     url = settings.source_url(source)
     silence = settings.timeout_seconds()
     try:
@@ -56,22 +56,24 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
             connection.close()
     except pymysql.err.MySQLError as error:
         code, said = (*error.args, "")[:2] if error.args else (0, str(error))
-        place = f"source {source.name} at {url.host}:{url.port}"
+        server = f"source {source.name} at {url.host}:{url.port}"
         if code in _ACCESS_DENIED:
             raise ServiceError(
-                f"{place} refused user {url.user!r}: {said}. Check the user and "
-                f"password in {source.url_env} ({settings.ENCODED}), and that the user "
-                f"may SELECT from schema {source.schema}."
+                f"{server} refused user {url.user!r}: {said}.",
+                f"Check the user and password in {source.url_env} "
+                f"({settings.ENCODED}), and that the user may SELECT from schema "
+                f"{source.schema}.",
             ) from None
         if "SSL" in str(said) or "insecure transport" in str(said):
             raise ServiceError(
-                f"{place} and this machine do not agree on TLS: {said}. Check ssl_mode "
-                f"and ssl_ca in {source.url_env} (docs/security.md), and the server's "
-                "certificate."
+                f"{server} and this machine do not agree on TLS: {said}.",
+                f"Check ssl_mode and ssl_ca in {source.url_env} (docs/security.md), "
+                "and the server's certificate.",
             ) from None
         raise ServiceError(
-            f"{place} can't be read: {said or error}. Check that the server runs and "
-            f"that {source.url_env} names it; then run again, nothing was lost."
+            f"{server} can't be read: {said or error}. Nothing was lost.",
+            f"Check that the server runs and that {source.url_env} names it, then run "
+            "again.",
         ) from None
 
 
@@ -140,8 +142,8 @@ def newest_watermark(table: Table) -> dt.datetime | None:
     if newest is not None and not isinstance(newest, dt.datetime):
         raise SeedbedError(
             f"{table.id}: watermark_column {table.watermark_column!r} holds "
-            f"{type(newest).__name__} values in the source, not date and time. "
-            "Name a DATETIME or TIMESTAMP column in seeds/metadata/tables.csv."
+            f"{type(newest).__name__} values in the source, not date and time.",
+            "Name a DATETIME or TIMESTAMP column in seeds/metadata/tables.csv.",
         )
     return newest
 

@@ -70,7 +70,7 @@ totals as (
 
 ),
 
--- Nobody's are the hours in which a warehouse ran and no query did.
+-- Idle are the hours in which a warehouse ran and no query did.
 allocated as (
 
     select
