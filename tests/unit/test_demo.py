@@ -49,7 +49,7 @@ def test_sizes_scale_with_rows() -> None:
 
 @pytest.mark.parametrize(
     ("day", "rows", "fault"),
-    [(0, 200, "days 1 to 4"), (5, 200, "days 1 to 4"), (1, 199, "at least 200")],
+    [(0, 200, "days 1 to 4"), (5, 200, "days 1 to 4"), (1, 199, "200 or more")],
 )
 def test_wrong_arguments_are_refused_before_connecting(
     day: int, rows: int, fault: str
