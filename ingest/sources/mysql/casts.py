@@ -15,6 +15,9 @@ from ingest.seed.metadata import Column, Table
 _STRINGS = r'"(?:\\.|[^"\\])*"'
 _LOOSE = r"(?i)nan|inf|,\s*[\]}]|e[+-]?\d{5}"
 _NUL = r"(?:^|[^\\])(?:\\\\)*\\u0000"
+# With an exponent of four digits it has no more behind its point than Postgres takes.
+_DIGITS = 6_000
+_LONG_NUMBER = r"\d{1000}" * (_DIGITS // 1000)  # a pattern repeats nothing more often
 _DURATION = r"-?\d{2,3}:[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
 
 
@@ -69,7 +72,9 @@ def fits(column: Column) -> str:
                 f"coalesce(json_valid({text}), {name} is null) "
                 f"and not regexp_matches({text}, {literal(_NUL)}) "
                 f"and (not regexp_matches({text}, {literal(_LOOSE)}) "
-                f"or not regexp_matches({bare}, {literal(_LOOSE)}))"
+                f"or not regexp_matches({bare}, {literal(_LOOSE)})) "
+                f"and case when strlen({text}) < {_DIGITS} then true "
+                f"else not regexp_matches({bare}, {literal(_LONG_NUMBER)}) end"
             )
         case "boolean":
             return f"({cast(column)} is not null or {name} is null)"
