@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -23,10 +23,12 @@ from ingest import control, settings
 from ingest.control import Connection
 from ingest.errors import ConfigurationError, first_line
 from ingest.seed import metadata
+from ingest.statements import Statements
 from orchestration import artifacts, rights
 from orchestration.build import schema_of
 from orchestration.rights import Grant
 
+_SQL = Statements(__file__)
 # What an analyst may see of a class, as a regular expression; of a class that is not
 # here, and of other types than these, nothing. A restricted analyst sees nothing.
 _SHAPES: dict[str, LiteralString] = {
@@ -39,7 +41,7 @@ _SHAPES: dict[str, LiteralString] = {
 _ROWS = 100_000
 _CLEAR_VALUES = 200
 ROLES = ("loader", "transformer", *rights.CONSUMERS)
-# What is noted of a view without a row filter, in the place of the filter's column.
+# What is noted of a view without a row filter, instead of the filter's column.
 ALL_ROWS = "*"
 # The schemas of an environment.
 _LAYERS = "staging silver gold quality metadata work audit serving".split()
@@ -52,9 +54,9 @@ def role_name(role: str) -> str:
     prefix = settings.variable("SEEDBED_ROLES", "seedbed")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", prefix):
         raise ConfigurationError(
-            f"SEEDBED_ROLES is {prefix!r}: it is the beginning of the roles' names, a "
-            "lower-case letter, then lower-case letters, digits and _, 40 characters "
-            "at most."
+            f"SEEDBED_ROLES is {prefix!r}, which can't begin the names of roles.",
+            "Name a lower-case letter, then lower-case letters, digits and _, 40 "
+            "characters at most.",
         )
     return f"{prefix}_{role}"
 
@@ -80,15 +82,15 @@ class Served:
 class Assertion:
     """What a role was found to see of a relation, or of a column of it.
 
-    `told` is a paragraph where it does not hold: what is wrong and what to type; and
-    where there was nobody to ask.
+    `message` is a paragraph where it does not hold, with what is wrong and what to
+    type, and where the role is not there.
     """
 
-    role: str
+    role_name: str
     relation: str
-    column: str = ""
+    column_name: str = ""
     pii: str = ""
-    told: str = ""
+    message: str = ""
     holds: bool = True
 
 
@@ -146,86 +148,53 @@ def probe(connection: Connection, run_id: str) -> list[Assertion]:
     hold.
     """
     known = environments(connection)
+    others = [f"{prefix}serving" for prefix in sorted(known - {schema_of("")})]
     built = served()
     own = _existing(connection, built)
-    models = own + [
-        model
-        for prefix in sorted(known - {schema_of("")})
-        for model in _elsewhere(connection, prefix, built)
-    ]
+    models = own + [m for name in others for m in _elsewhere(connection, name, built)]
     clear = _clear_values(connection, own)
     named = {role: role_name(role) for role in ROLES}
-    there = {r: name for r, name in named.items() if _exists(connection, name)}
-    done = _rights(connection, known, there, own)
+    rows = _SQL.run(connection, "roles", names=[*named.values()])
+    attributes: dict[str, list[str]] = dict(rows.fetchall())
+    there = {role: name for role, name in named.items() if name in attributes}
+    done = _rights(connection, known, there, own, attributes)
     for role, name in named.items():
         if role not in there:
-            told = (
-                f"there is no role {name}, so what it sees could not be asserted; "
-                "without it nobody but the owner sees anything. `./seedbed security "
-                "plan` prints what whoever administers the server types."
+            done.append(
+                Assertion(
+                    name,
+                    "",
+                    message=f"there is no role {name}, so what it sees could not be "
+                    "asserted; without it only the owner sees anything. `./seedbed "
+                    "security plan` prints what an administrator of the server types.",
+                )
             )
-            done.append(Assertion(name, "", told=told))
         elif role in rights.CONSUMERS:
             with _connected_as(connection, name) as one:
                 for model in models:
                     done += _seen(one, role, model, clear)
     done += _views(connection, own)
-    for prefix in sorted(known - {schema_of("")}):
-        done += _views_elsewhere(connection, f"{prefix}serving")
+    for name in others:
+        done += _views_elsewhere(connection, name)
     done += _unserved()
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into audit.probe (run_id, role_name, relation, column_name, pii, "
-            "told, holds) values (%s, %s, %s, %s, %s, %s, %s)",
-            [(run_id, *astuple(a)) for a in done],
-        )
+    with connection.transaction():
+        for assertion in done:
+            _SQL.run(connection, "note", run_id=run_id, **vars(assertion))
     return [a for a in done if not a.holds]
 
 
 def environments(connection: Connection) -> set[str]:
     """What the schemas of each environment begin with that the product has built.
 
-    Those are the ones that a build has left a trace of, in the control tables or in
-    its own, whose serving schema is of the owner's or of somebody who may build:
-    anybody can call a schema as they like.
+    Anybody can call a schema as they like, so a name alone makes none.
     """
-    rows = connection.execute(
-        r"""
-        with built as (
-            select substring(place from '^postgres\.(.*)gold$') as prefix
-            from audit.build_state
-            union
-            select substring(model from '^(.*)silver\.') from audit.model_claim
-            union
-            select substring(nspname from '^(.+_)audit$')
-            from pg_namespace
-            inner join pg_class on relnamespace = pg_namespace.oid
-            where relname = 'model_claim' and relowner = nspowner
-        )
-        select built.prefix
-        from built
-        inner join pg_namespace on nspname = built.prefix || 'serving'
-        where
-            pg_has_role(current_user, nspowner, 'member')
-            or exists (
-                select
-                from pg_roles
-                where
-                    rolname = %s and pg_has_role(nspowner, pg_roles.oid, 'member')
-            )
-        """,
-        (role_name("transformer"),),
-    )
+    transformer = role_name("transformer")
+    rows = _SQL.run(connection, "environments", transformer=transformer)
     return {schema_of(""), *(prefix for (prefix,) in rows)}
 
 
-def _exists(connection: Connection, role: str) -> bool:
-    query = "select from pg_roles where rolname = %s"
-    return connection.execute(query, (role,)).fetchone() is not None
-
-
 def _elsewhere(
-    connection: Connection, prefix: str, built: Sequence[Served]
+    connection: Connection, serving: str, built: Sequence[Served]
 ) -> list[Served]:
     """The consumers' views of another environment.
 
@@ -233,10 +202,8 @@ def _elsewhere(
     texts are looked at.
     """
     known = {model.name: model for model in built}
-    serving = f"{prefix}serving"
-    texts = _columns(connection, serving, only_texts=True)
     out = []
-    for name, columns in _columns(connection, serving).items():
+    for name, (columns, texts) in _columns(connection, serving).items():
         model = known.get(name)
         pii = model.pii if model else {}
         out.append(
@@ -244,7 +211,7 @@ def _elsewhere(
                 name,
                 serving,
                 {column: label for column, label in pii.items() if column in columns},
-                tuple(sorted(texts.get(name, set()) - {*pii})),
+                tuple(sorted(texts - {*pii})),
                 model.row_filter if model and model.row_filter in columns else "",
                 serving,
             )
@@ -257,7 +224,8 @@ def _existing(connection: Connection, models: list[Served]) -> list[Served]:
 
     A model that could not be built lacks what its definition says of late.
     """
-    there = _columns(connection, schema_of("serving"))
+    found = _columns(connection, schema_of("serving"))
+    there = {name: columns for name, (columns, _) in found.items()}
     return [
         replace(
             m,
@@ -270,19 +238,11 @@ def _existing(connection: Connection, models: list[Served]) -> list[Served]:
 
 
 def _columns(
-    connection: Connection, schema: str, *, only_texts: bool = False
-) -> dict[str, set[str]]:
-    """The columns of each relation of a schema."""
-    rows = connection.execute(
-        "select relname, array_agg(attname) from pg_class "
-        "join pg_attribute on attrelid = pg_class.oid "
-        "where relnamespace = (select oid from pg_namespace where nspname = %s) "
-        "and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped "
-        "and (not %s or atttypid in ('text'::regtype, 'varchar'::regtype)) "
-        "group by relname",
-        (schema, only_texts),
-    )
-    return {name: {*columns} for name, columns in rows}
+    connection: Connection, schema: str
+) -> dict[str, tuple[set[str], set[str]]]:
+    """The columns of each relation of a schema, and those of them that are texts."""
+    rows = _SQL.run(connection, "columns", schema=schema)
+    return {name: ({*columns}, {*texts}) for name, columns, texts in rows}
 
 
 @contextmanager
@@ -332,12 +292,7 @@ def _soon(connection: Connection) -> str:
 
 
 def _forget_old_users(connection: Connection) -> None:
-    """Drop the users that a killed probe left."""
-    rows = connection.execute(
-        "select rolname from pg_roles "
-        "where rolname like 'seedbed\\_probe\\_%' and rolvaliduntil < now()"
-    ).fetchall()
-    for (name,) in rows:
+    for (name,) in _SQL.run(connection, "users").fetchall():
         connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
 
 
@@ -348,9 +303,10 @@ def _taken_on(role: str) -> Iterator[Connection]:
             own.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
         except psycopg.errors.InsufficientPrivilege as error:
             raise ConfigurationError(
-                f"what {role} sees can't be asserted: {first_line(error)}. Whoever "
-                f"administers the server types: grant {role} to {own.info.user} with "
-                "admin option, inherit false, set true; and run again."
+                f"what {role} sees can't be asserted: {first_line(error)}.",
+                f"An administrator of the server types: grant {role} to "
+                f"{own.info.user} with admin option, inherit false, set true; then run "
+                "again.",
             ) from error
         yield own
 
@@ -363,8 +319,9 @@ def _rights(
     known: Collection[str],
     named: Mapping[str, str],
     own: Sequence[Served],
+    attributes: Mapping[str, Sequence[str]],
 ) -> list[Assertion]:
-    """What anybody may do and should not."""
+    """What anybody may do and should not; `attributes` are what no right binds."""
     schemas = ["bronze", "audit", *(f"{p}{layer}" for p in known for layer in _LAYERS)]
     serving = {f"{prefix}serving" for prefix in known}
     views = {(model.serving, model.name) for model in own}
@@ -373,14 +330,13 @@ def _rights(
         return _may(role, grant, serving, views)
 
     found = rights.leaks(rights.read(connection, schemas, named.values()), named, may)
-    out = [
-        Assertion(leak.role, leak.relation, told=leak.told, holds=False)
-        for leak in found
-    ]
+    out = [_wrong(leak.role, leak.relation, leak.message) for leak in found]
     for name in named.values():
-        if told := _attributes(connection, name):
-            out.append(Assertion(name, name, told=told, holds=False))
-    wrong = {assertion.role for assertion in out}
+        if has := attributes[name]:
+            close = f"alter role {name} {' '.join(f'no{one}' for one in has)};"
+            has_it = f"{name} has {', '.join(has)}, which is not for it. Type: {close}"
+            out.append(_wrong(name, name, has_it))
+    wrong = {assertion.role_name for assertion in out}
     return out + [
         Assertion(name, "what is not for the role")
         for name in named.values()
@@ -388,18 +344,8 @@ def _rights(
     ]
 
 
-def _attributes(connection: Connection, role: str) -> str:
-    """What to say of a role that no right binds."""
-    row = connection.execute(
-        "select rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = %s",
-        (role,),
-    ).fetchone()
-    names = ("superuser", "bypassrls", "createrole")
-    has = [n for n, is_so in zip(names, row or (), strict=False) if is_so]
-    if not has:
-        return ""
-    statement = f"alter role {role} {' '.join(f'no{name}' for name in has)};"
-    return f"{role} has {', '.join(has)}, which is not for it. Type: {statement}"
+def _wrong(role: str, relation: str, message: str, column: str = "") -> Assertion:
+    return Assertion(role, relation, column, message=message, holds=False)
 
 
 def _may(
@@ -434,22 +380,17 @@ def _clear_values(
     """Some clear texts of each column of personal data in silver, by its name."""
     clear: dict[str, list[str]] = {}
     there = _columns(connection, schema_of("silver"))
-    for model in models:
-        if model.schema != schema_of("silver"):
-            continue
-        for column in (name for name in model.pii if name in there[model.name]):
-            rows = connection.execute(
-                sql.SQL(
-                    "select distinct value from (select {column}::text as value "
-                    "from {model} where length({column}::text) > 5 limit {limit}) as v"
-                ).format(
-                    column=sql.Identifier(column),
-                    model=sql.Identifier(model.schema, model.name),
-                    limit=sql.Literal(_CLEAR_VALUES),
-                )
+    for model in (m for m in models if m.schema == schema_of("silver")):
+        columns, _ = there[model.name]
+        for column in (name for name in model.pii if name in columns):
+            if column.endswith("_date"):
+                continue
+            query = sql.SQL(_SQL.texts["clear_values"]).format(
+                column_name=sql.Identifier(column),
+                model=sql.Identifier(model.schema, model.name),
             )
-            if not column.endswith("_date"):
-                clear[f"{model.schema}.{model.name}.{column}"] = [v for (v,) in rows]
+            rows = connection.execute(query, {"at_most": _CLEAR_VALUES})
+            clear[f"{model.schema}.{model.name}.{column}"] = [v for (v,) in rows]
     return clear
 
 
@@ -458,7 +399,74 @@ def _seen(
 ) -> list[Assertion]:
     """What a role sees of each column of a view, in one look at its rows."""
     name = role_name(role)
-    values = sorted({v for texts in clear.values() for v in texts})
+    is_elsewhere = model.serving != schema_of("serving")
+    try:
+        row = _look(own, role, model, {v for texts in clear.values() for v in texts})
+    except psycopg.Error as error:
+        if is_elsewhere:
+            return []  # where nothing is seen, nothing leaks
+        if not isinstance(error, psycopg.errors.InsufficientPrivilege):
+            raise
+        message = (
+            f"{name} can't read {model.view}: {first_line(error)}. Type `./seedbed "
+            "build`, which grants it."
+        )
+        return [_wrong(name, model.view, message)]
+    counts, found = row[: len(model.pii)], row[len(model.pii) :]
+    rebuild = f"Type `dbt run --select {model.name}`, which makes the view again"
+    out = []
+    for (column, pii), count in zip(model.pii.items(), counts, strict=True):
+        message = ""
+        if count:
+            way = f"{rebuild}, and `./seedbed security probe`."
+            message = (
+                f"{name} sees {model.view}.{column} ({pii}) unmasked, in {count:,} "
+                f"rows. {_close(model) if is_elsewhere else way}"
+            )
+        out.append(Assertion(name, model.view, column, pii, message, not count))
+    for column, texts in zip(model.text, found, strict=False):
+        for origin, values in clear.items():
+            same = len({*values} & {*(texts or ())})
+            if same <= min(_BY_CHANCE, len({*values}) // 2):
+                continue
+            way = (
+                "Give the column a class of personal data (`config: {meta: {pii: …}}` "
+                "in its model's YAML, or `pii` in seeds/metadata/columns.csv) and type "
+                "`./seedbed build`."
+            )
+            message = (
+                f"{name} sees clear values of {origin} in {model.view}.{column}: "
+                f"{same} of {len(values)} that were looked for. "
+                f"{_close(model) if is_elsewhere else way}"
+            )
+            out.append(_wrong(name, model.view, message, column))
+    if role != "restricted_analyst":
+        return out
+    if not model.row_filter:
+        return [*out, Assertion(name, model.view, ALL_ROWS)]
+    allowed = {
+        access.value
+        for access in metadata.load_row_access(settings.ROOT)
+        if (access.role, access.column) == (name, model.row_filter)
+    }
+    if more := {*(found[-1] or ())} - allowed:
+        message = (
+            f"{name} sees rows of {model.view} that it may not see: those with "
+            f"{model.row_filter} {', '.join(sorted(map(str, more))[:5])}. {rebuild}; "
+            "seeds/metadata/row_access.csv says what it may see."
+        )
+        return [*out, _wrong(name, model.view, message, model.row_filter)]
+    return [*out, Assertion(name, model.view, model.row_filter)]
+
+
+def _look(
+    own: Connection, role: str, model: Served, clear: Collection[str]
+) -> Sequence[Any]:
+    """Of each column what is to be looked at, in the model's order.
+
+    The number of clear values of a column of personal data, those of `clear` in one
+    of texts, and all values of the row filter's.
+    """
     looks: list[sql.Composable] = [sql.SQL("count(*)")]
     for column, pii in model.pii.items():
         is_clear = sql.SQL("{column} is not null").format(column=_of(column))
@@ -468,101 +476,21 @@ def _seen(
             )
         looks.append(sql.SQL("count(*) filter (where {})").format(is_clear))
     for column in model.text:
-        looks.append(
-            sql.SQL(
-                "array_agg(distinct {column}::text) "
-                "filter (where {column}::text = any(%(clear)s))"
-            ).format(column=_of(column))
-        )
+        look = "array_agg(distinct {0}::text) filter (where {0}::text = any(%(clear)s))"
+        looks.append(sql.SQL(look).format(_of(column)))
     if model.row_filter:
-        looks.append(
-            sql.SQL("array_agg(distinct {}::text)").format(_of(model.row_filter))
-        )
-    query = sql.SQL("select {looks} from (select * from {view} limit {rows}) as seen")
-    view = sql.Identifier(*model.view.split("."))
-    try:
-        row = own.execute(
-            query.format(
-                looks=sql.SQL(", ").join(looks), view=view, rows=sql.Literal(_ROWS)
-            ),
-            {"clear": values},
-        ).fetchone()
-    except psycopg.Error as error:
-        if model.serving != schema_of("serving"):
-            return []  # where nothing is seen, nothing leaks
-        if not isinstance(error, psycopg.errors.InsufficientPrivilege):
-            raise
-        told = (
-            f"{name} can't read {model.view}: {first_line(error)}. Type `./seedbed "
-            "build`, which grants it."
-        )
-        return [Assertion(name, model.view, told=told, holds=False)]
-    assert row
-    counts, rest = row[1 : 1 + len(model.pii)], row[1 + len(model.pii) :]
-    out = [
-        Assertion(
-            name,
-            model.view,
-            column,
-            pii,
-            _told_clear(name, model, column, pii, count) if count else "",
-            not count,
-        )
-        for (column, pii), count in zip(model.pii.items(), counts, strict=True)
-    ]
-    for column, found in zip(model.text, rest, strict=False):
-        for origin, texts in clear.items():
-            same = len({*texts} & {*(found or ())})
-            if same > min(_BY_CHANCE, len({*texts}) // 2):
-                told = (
-                    f"{name} sees clear values of {origin} in {model.view}.{column}: "
-                    f"{same} of {len(texts)} that were looked for. Give the column a "
-                    "class of personal data (`config: {meta: {pii: …}}` in its "
-                    "model's YAML, or `pii` in seeds/metadata/columns.csv) and type "
-                    "`./seedbed build`."
-                )
-                if model.serving != schema_of("serving"):
-                    told = f"{told.partition(' Give ')[0]} {_close(model)}"
-                out.append(Assertion(name, model.view, column, told=told, holds=False))
-    if model.row_filter and role == "restricted_analyst":
-        allowed = {
-            access.value
-            for access in metadata.load_row_access(settings.ROOT)
-            if (access.role, access.column) == (name, model.row_filter)
-        }
-        more = {*(rest[-1] or ())} - allowed
-        told = (
-            f"{name} sees rows of {model.view} that it may not see: those with "
-            f"{model.row_filter} {', '.join(sorted(map(str, more))[:5])}. Type `dbt "
-            f"run --select {model.name}`, which makes the view anew; "
-            "seeds/metadata/row_access.csv says what it may see."
-        )
-        out.append(
-            Assertion(
-                name,
-                model.view,
-                model.row_filter,
-                told=told if more else "",
-                holds=not more,
-            )
-        )
-    elif role == "restricted_analyst":
-        out.append(Assertion(name, model.view, ALL_ROWS))
-    return out
+        look = "array_agg(distinct {}::text)"
+        looks.append(sql.SQL(look).format(_of(model.row_filter)))
+    query = sql.SQL(_SQL.texts["look"]).format(
+        looks=sql.SQL(", ").join(looks), view=sql.Identifier(*model.view.split("."))
+    )
+    values = {"clear": sorted(clear), "at_most": _ROWS}
+    _, *found = own.execute(query, values).fetchone() or (0,)
+    return found
 
 
 def _of(column: str) -> sql.Composable:
     return sql.Identifier("seen", column)
-
-
-def _told_clear(name: str, model: Served, column: str, pii: str, count: int) -> str:
-    told = f"{name} sees {model.view}.{column} ({pii}) unmasked, in {count:,} rows."
-    if model.serving != schema_of("serving"):
-        return f"{told} {_close(model)}"
-    return (
-        f"{told} Type `dbt run --select {model.name}`, which makes the view anew, and "
-        "`./seedbed security probe`."
-    )
 
 
 def _close(model: Served) -> str:
@@ -577,55 +505,41 @@ def _close(model: Served) -> str:
 def _views(connection: Connection, models: Sequence[Served]) -> list[Assertion]:
     """What is in the serving schema and is none of the models' views with a barrier."""
     names = {m.name for m in models}
+    serving = schema_of("serving")
     out = []
-    for name, kind, is_barrier in connection.execute(
-        "select relname, relkind, "
-        "coalesce('security_barrier=true' = any(reloptions), false) "
-        "from pg_class where relnamespace = to_regnamespace(%s) order by relname",
-        (schema_of("serving"),),
-    ):
-        view = f"{schema_of('serving')}.{name}"
-        told = ""
+    for name, kind, is_protected, _ in _SQL.run(connection, "views", schema=serving):
+        drop = f"Type: drop {_KINDS.get(kind, 'view')} {serving}.{name};"
         if name not in names:
-            told = (
-                f"{view} belongs to no model, and whoever may read it sees what it "
-                f"shows. Type: drop {_KINDS.get(kind, 'view')} {view};"
+            message = (
+                f"{serving}.{name} belongs to no model, and whoever may read it sees "
+                f"what it shows. {drop}"
             )
-        elif kind != "v" or not is_barrier:
-            told = (
-                f"{view} is no view with security_barrier, so a consumer's function "
-                f"could see rows that it hides. Type: drop {_KINDS.get(kind, 'view')} "
-                f"{view}; and `dbt run --select {name}`, which makes it anew."
+            out.append(_wrong("public", f"{serving}.{name}", message))
+        elif not is_protected:
+            message = (
+                f"{serving}.{name} is no view with security_barrier, so a consumer's "
+                f"function could see rows that it hides. {drop} and `dbt run --select "
+                f"{name}`, which makes it again."
             )
-        if told:
-            out.append(Assertion("public", view, told=told, holds=False))
+            out.append(_wrong("public", f"{serving}.{name}", message))
     return out
 
 
 def _views_elsewhere(connection: Connection, serving: str) -> list[Assertion]:
-    """What is in another environment's serving schema and was not made by its build.
-
-    The comment on a view that a build makes says of which definition it is.
-    """
-    out = []
-    for name, kind in connection.execute(
-        "select relname, relkind from pg_class "
-        "where relnamespace = (select oid from pg_namespace where nspname = %s) "
-        "and not (relkind = 'v' "
-        "and coalesce('security_barrier=true' = any(reloptions), false) "
-        "and coalesce(obj_description(oid, 'pg_class'), '') "
-        "like '%%(seedbed %% ' || (select md5(ev_action::text) from pg_rewrite "
-        "where ev_class = pg_class.oid and rulename = '_RETURN') || ')') "
-        "order by relname",
-        (serving,),
-    ):
-        view = f"{serving}.{name}"
-        told = (
-            f"{view} is no view that a build has made: whoever may read it sees what "
-            f"it shows. Type: drop {_KINDS.get(kind, 'view')} {view};"
+    """What is in another environment's serving schema and was not made by its build."""
+    return [
+        _wrong(
+            "public",
+            f"{serving}.{name}",
+            f"{serving}.{name} is no view that a build has made: whoever may read it "
+            f"sees what it shows. Type: drop {_KINDS.get(kind, 'view')} "
+            f"{serving}.{name};",
         )
-        out.append(Assertion("public", view, told=told, holds=False))
-    return out
+        for name, kind, is_protected, is_built in _SQL.run(
+            connection, "views", schema=serving
+        )
+        if not (is_protected and is_built)
+    ]
 
 
 def _unserved() -> list[Assertion]:
@@ -634,8 +548,8 @@ def _unserved() -> list[Assertion]:
         Assertion(
             "public",
             "",
-            told=f"{schema}.{name} is served to nobody: its YAML lists no columns, so "
-            "nothing says which of them hold personal data. List them in "
+            message=f"{schema}.{name} is served to nobody: its YAML lists no columns, "
+            "so nothing says which of them hold personal data. List them in "
             f"{path.removesuffix('.sql')}.yml, or write there that nobody is to be "
             "served: `config: {meta: {serve: false}}`.",
         )

@@ -22,8 +22,11 @@ from ingest.duck import quoted
 from ingest.errors import SeedbedError, ServiceError, first_line
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading
+from ingest.statements import Statements
 from orchestration import runs, shown
 from orchestration.shown import Shown
+
+_SQL = Statements(__file__)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Finding:
 
     @property
     def unbuilt(self) -> int:
-        """Rows that silver shows otherwise than the log has them."""
+        """Rows that silver shows differently from the log."""
         return self.shown.unbuilt if self.shown else 0
 
     @property
@@ -57,15 +60,15 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        facts = asdict(self.differences) if self.differences else {}
-        facts |= {"unbuilt": self.unbuilt} if self.shown else {}
+        counts = asdict(self.differences) if self.differences else {}
+        counts |= {"unbuilt": self.unbuilt} if self.shown else {}
         error = {"error": str(self.error)} if self.error else {}
         samples = list(self.samples)
-        return {"table": self.table.id, **facts, "samples": samples, **error}
+        return {"table": self.table.id, **counts, "samples": samples, **error}
 
 
 def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
-    """Compare the tables with their sources, and record what came of it."""
+    """Compare the tables with their sources, and record the results."""
     findings = []
     with control.connect() as connection:
         control.prepare(connection)
@@ -79,26 +82,23 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                 finding = Finding(table, error=error)
             except psycopg.Error as error:
                 refused = ServiceError(
-                    f"{table.id}: the warehouse refused: {first_line(error)}.",
-                    "Run again; nothing was changed.",
+                    f"{table.id}: the warehouse refused: {first_line(error)}. Nothing "
+                    "was changed.",
+                    "Try again.",
                 )
                 finding = Finding(table, error=refused)
             except Exception as error:
-                unforeseen = runlog.unforeseen(table.id, error)
-                finding = Finding(table, error=unforeseen)
+                finding = Finding(table, error=runlog.unforeseen(table.id, error))
             findings.append(finding)
             if found := finding.differences:
-                connection.execute(
-                    "insert into audit.reconciliation (run_id, table_id, compared, "
-                    "missing, stale, extra, unbuilt, is_equal) "
-                    "values (%s, %s, %s, %s, %s, %s, %s, %s)",
-                    (
-                        run_id,
-                        table.id,
-                        *astuple(found),
-                        finding.unbuilt,
-                        finding.is_equal,
-                    ),
+                _SQL.run(
+                    connection,
+                    "note",
+                    run_id=run_id,
+                    table_id=table.id,
+                    unbuilt=finding.unbuilt,
+                    is_equal=finding.is_equal,
+                    **asdict(found),
                 )
         wrong = [f for f in findings if not f.is_equal]
         errors = "\n".join(str(f.error) for f in wrong if f.error)
@@ -126,8 +126,10 @@ def show(findings: Sequence[Finding], console: Console) -> None:
         console.print(grid)
     for finding in findings:
         if finding.error:
-            text = str(finding.error).replace("\nhint: ", "\n[cyan]hint[/]: ")
-            console.print(f"\n[red]error[/]: {text}", soft_wrap=True)
+            what, hint, way = str(finding.error).partition("\nhint: ")
+            console.print(f"\n[red]error[/]: {what}", soft_wrap=True)
+            if hint:
+                console.print(f"[cyan]hint[/]: {way}", soft_wrap=True)
         elif finding.count and finding.samples:
             console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
         if finding.shown and finding.unbuilt:
@@ -147,7 +149,7 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 
 def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
-    """Tell that silver differs from the log, and what to type."""
+    """Print that silver differs from the log, and what to type."""
     sample = f" ({found.sample})" if found.sample else ""
     console.print(
         f"{table.id}: silver.{table.model} differs from the log: {shown.IDENTITY}: "

@@ -20,7 +20,9 @@ from collections.abc import (
 from dataclasses import dataclass, field
 
 from ingest.control import Connection
+from ingest.statements import Statements
 
+_SQL = Statements(__file__)
 PUBLIC = "public"
 CONSUMERS = ("analyst", "restricted_analyst")
 # Roles of Postgres itself whose members read or write whatever there is.
@@ -61,284 +63,7 @@ class Leak:
 
     role: str
     relation: str
-    told: str
-
-
-# An owner's own rights are left out: they are told by the ownership.
-_GRANTS = r"""
-with recursive
-
-of_extensions as (
-
-    select
-        classid,
-        objid
-    from pg_depend
-    where deptype = 'e'
-
-),
-
-schemas as (
-
-    select
-        oid,
-        nspname,
-        nspowner,
-        nspacl,
-        nspname = any(%(schemas)s) as is_ours
-    from pg_namespace
-    where nspname !~ '^pg_' and nspname <> 'information_schema'
-
-),
-
-relations as (
-
-    select
-        pg_class.oid,
-        schemas.nspname,
-        pg_class.relname,
-        pg_class.relkind,
-        pg_class.relowner,
-        pg_class.relacl,
-        schemas.is_ours
-    from pg_class
-    inner join schemas on schemas.oid = pg_class.relnamespace
-    where
-        pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-        and ('pg_class'::regclass, pg_class.oid) not in (
-            select
-                classid,
-                objid
-            from of_extensions
-        )
-
-),
-
--- Views of any schema that show what is in one of ours.
-showing as (
-
-    select oid
-    from relations
-    where is_ours
-    union
-    select pg_rewrite.ev_class
-    from showing
-    inner join pg_depend
-        on
-            pg_depend.refclassid = 'pg_class'::regclass
-            and pg_depend.refobjid = showing.oid
-            and pg_depend.classid = 'pg_rewrite'::regclass
-    inner join pg_rewrite on pg_rewrite.oid = pg_depend.objid
-
-),
-
-things as (
-
-    select
-        case when relkind = 'S' then 'sequence' else 'relation' end as kind,
-        nspname,
-        relname as name,
-        '' as column_name,
-        relowner as owner,
-        coalesce(
-            relacl,
-            acldefault((case relkind when 'S' then 's' else 'r' end)::"char", relowner)
-        ) as acl,
-        format(
-            '%%s%%I.%%I', case when relkind = 'S' then 'sequence ' end, nspname, relname
-        ) as said,
-        '' as ahead,
-        oid in (select showing.oid from showing) as is_ours
-    from relations
-    union all
-    select
-        'relation',
-        relations.nspname,
-        relations.relname,
-        quote_ident(pg_attribute.attname),
-        relations.relowner,
-        pg_attribute.attacl,
-        format('%%I.%%I', relations.nspname, relations.relname),
-        '',
-        relations.oid in (select showing.oid from showing)
-    from relations
-    inner join pg_attribute on pg_attribute.attrelid = relations.oid
-    where pg_attribute.attacl is not null and not pg_attribute.attisdropped
-    union all
-    select
-        'schema',
-        nspname,
-        '',
-        '',
-        nspowner,
-        coalesce(nspacl, acldefault('n', nspowner)),
-        format('schema %%I', nspname),
-        '',
-        is_ours
-    from schemas
-    where
-        ('pg_namespace'::regclass, schemas.oid) not in (
-            select
-                classid,
-                objid
-            from of_extensions
-        )
-    union all
-    select
-        'function',
-        schemas.nspname,
-        format(
-            '%%s(%%s)',
-            pg_proc.proname,
-            pg_get_function_identity_arguments(pg_proc.oid)
-        ),
-        '',
-        pg_proc.proowner,
-        coalesce(pg_proc.proacl, acldefault('f', pg_proc.proowner)),
-        format(
-            'routine %%I.%%I(%%s)',
-            schemas.nspname,
-            pg_proc.proname,
-            pg_get_function_identity_arguments(pg_proc.oid)
-        ),
-        '',
-        schemas.is_ours or pg_proc.proowner in (
-            select ours.nspowner
-            from schemas as ours
-            where ours.is_ours
-        )
-    from pg_proc
-    inner join schemas on schemas.oid = pg_proc.pronamespace
-    where pg_proc.prosecdef
-    union all
-    select
-        'server',
-        '',
-        srvname,
-        '',
-        srvowner,
-        coalesce(srvacl, acldefault('S', srvowner)),
-        format('foreign server %%I', srvname),
-        '',
-        false
-    from pg_foreign_server
-    union all
-    select
-        'default',
-        coalesce(schemas.nspname, ''),
-        kind.name,
-        '',
-        pg_default_acl.defaclrole,
-        -- What everybody may by Postgres' own default is no grant of anyone.
-        array(
-            select acl
-            from unnest(pg_default_acl.defaclacl) as acl
-            where
-                pg_default_acl.defaclnamespace <> 0
-                or not acl = any(
-                    acldefault(
-                        lower(pg_default_acl.defaclobjtype)::"char",
-                        pg_default_acl.defaclrole
-                    )
-                )
-        ),
-        kind.name,
-        format(
-            'alter default privileges for role %%I%%s ',
-            pg_get_userbyid(pg_default_acl.defaclrole),
-            ' in schema ' || quote_ident(schemas.nspname)
-        ),
-        coalesce(schemas.is_ours, pg_default_acl.defaclrole in (
-            select ours.nspowner
-            from schemas as ours
-            where ours.is_ours
-        ))
-    from pg_default_acl
-    left join schemas on schemas.oid = pg_default_acl.defaclnamespace
-    cross join lateral (
-        select
-            case pg_default_acl.defaclobjtype
-                when 'r' then 'tables'
-                when 'S' then 'sequences'
-                when 'f' then 'routines'
-                when 'n' then 'schemas'
-                else 'types'
-            end as name
-    ) as kind
-    where
-        pg_default_acl.defaclnamespace = 0 or schemas.oid is not null
-
-)
-
-select
-    things.kind,
-    things.nspname::text,
-    things.name::text,
-    things.column_name,
-    lower(acl.privilege_type),
-    coalesce(grantee.rolname::text, ''),
-    owner.rolname::text,
-    things.said,
-    things.ahead,
-    things.is_ours
-from things
-cross join aclexplode(things.acl) as acl
-inner join pg_roles as owner on owner.oid = things.owner
-left join pg_roles as grantee on grantee.oid = acl.grantee
-where
-    acl.grantee <> things.owner
-    and not coalesce(grantee.rolsuper, false)
-    and (things.kind <> 'default' or things.name <> 'types')
-order by 1, 2, 3, 4, 5
-"""
-
-# Each role and those that it is a member of, by whatever way: the first step, and what
-# it leads to. What one of the four roles leads to is its own affair.
-_MEMBERSHIPS = """
-with recursive
-
-steps as (
-
-    select
-        member,
-        roleid as first,
-        roleid
-    from pg_auth_members
-    union
-    select
-        steps.member,
-        steps.first,
-        pg_auth_members.roleid
-    from steps
-    inner join pg_auth_members on pg_auth_members.member = steps.roleid
-    where steps.roleid::regrole::text <> all(%(named)s)
-
-)
-
-select
-    member.rolname::text,
-    first.rolname::text,
-    role.rolname::text,
-    pg_has_role(steps.member, steps.roleid, 'usage'),
-    role.rolsuper
-from steps
-inner join pg_roles as member on member.oid = steps.member
-inner join pg_roles as first on first.oid = steps.first
-inner join pg_roles as role on role.oid = steps.roleid
-where not member.rolsuper and member.rolname !~ '^pg_'
-order by 1, 2, 3
-"""
-
-_GRANTORS = """
-select
-    member.rolname::text,
-    role.rolname::text,
-    pg_get_userbyid(pg_auth_members.grantor)::text
-from pg_auth_members
-inner join pg_roles as member on member.oid = pg_auth_members.member
-inner join pg_roles as role on role.oid = pg_auth_members.roleid
-order by 1, 2, 3
-"""
+    message: str
 
 
 @dataclass
@@ -371,23 +96,19 @@ def read(
     connection: Connection, schemas: Iterable[str], named: Collection[str]
 ) -> Rights:
     """Read all rights; `schemas` are the environments', `named` the four roles."""
-    ours = list(schemas)
-    grants = [
-        Grant(*row) for row in connection.execute(_GRANTS, {"schemas": ours}).fetchall()
-    ]
-    owners = connection.execute(
-        "select rolname::text from pg_roles where rolname = current_user or oid in "
-        "(select nspowner from pg_namespace where nspname in ('bronze', 'audit'))"
+    found = _SQL.run(connection, "grants", schemas=[*schemas])
+    owners = _SQL.run(connection, "owners")
+    rights = Rights(
+        frozenset(name for (name,) in owners), [Grant(*row) for row in found]
     )
-    rights = Rights(frozenset(name for (name,) in owners), grants)
-    ways = connection.execute(_MEMBERSHIPS, {"named": [*named]})
+    ways = _SQL.run(connection, "memberships", named=[*named])
     for member, first, role, acts_as, is_super in ways:
         rights.ways.setdefault(member, {}).setdefault(role, first)
         if acts_as:
             rights.inherits.setdefault(member, set()).add(role)
         if is_super:
             rights.superusers.add(role)
-    for member, role, grantor in connection.execute(_GRANTORS):
+    for member, role, grantor in _SQL.run(connection, "grantors"):
         rights.given.setdefault((member, role), []).append(grantor)
     return rights
 
@@ -436,13 +157,13 @@ def leaks(
 def _direct(grants: Sequence[Grant], who: Mapping[str, frozenset[str]]) -> Leak:
     one = grants[0]
     role = one.grantee or "everybody"
-    told = f"{role} may {_said(grants)}, which is not for it"
+    message = f"{role} may {_said(grants)}, which is not for it"
     if one.grantee and not who.get(one.grantee):
-        told += ", as it is in none of the roles"
+        message += ", as it is in none of the roles"
     return Leak(
         one.grantee or PUBLIC,
         _relation(one),
-        f"{told}. Type: {_revoke(grants)};",
+        f"{message}. Type: {_revoke(grants)};",
     )
 
 
@@ -457,7 +178,7 @@ def _inherited(
     by_step: dict[str, list[str]] = defaultdict(list)
     for other, first in rights.ways[role].items():
         if role not in four and four & {first, other}:
-            continue  # told of that role
+            continue  # it is a leak of that role
         if other in rights.superusers:
             by_step[first].append("anything")
         elif other in rights.owners:

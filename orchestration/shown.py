@@ -1,8 +1,9 @@
 """Whether silver shows the rows that are live in the log.
 
 Both sides are summed up as the key of each row and the batch that it came with: a
-model that missed a batch has as many keys as before, and differs all the same. Who has
-more time compares all that a row says: silver with what staging makes of the log.
+model that missed a batch has as many keys as before, and differs all the same.
+`reconcile`, which has more time, compares all values of a row: silver with what staging
+makes of the log.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ IDENTITY = "live keys of the log = live keys of silver"
 class Shown:
     """The log's live rows, and those of silver; `sample` names some that differ.
 
-    Where there are as many of both, and yet others, `in_silver` counts those that are
+    Where there are as many of both but they differ, `in_silver` counts those that are
     alike.
     """
 
@@ -52,7 +53,7 @@ def compare(connection: Connection, table: Table, released: Released) -> Shown:
 
 
 def compare_content(connection: Connection, table: Table, released: Released) -> Shown:
-    """Compare all that the model's rows say with what staging makes of the log."""
+    """Compare all values of the model's rows with what staging makes of the log."""
     staging = f"{quoted(build.schema_of('staging'))}.{quoted(table.staging)}"
     key, content = _key([quoted(c.name) for c in table.key]), _content(table)
     there = _in_log(table, released, staging, key, content)
@@ -108,7 +109,7 @@ def _in_silver(table: Table, version: str) -> str:
 
 
 def _content(table: Table) -> str:
-    """All that a row says; dbt's snapshots follow the tracked columns alone."""
+    """All values of a row; dbt's snapshots follow the tracked columns alone."""
     columns = [
         quoted(c.name)
         for c in table.columns

@@ -6,13 +6,11 @@ Both read the control tables, so they can't differ.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from psycopg import sql
-from psycopg.rows import class_row, dict_row
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -20,9 +18,12 @@ from ingest import control, settings
 from ingest.control import Connection
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed import metadata
+from ingest.statements import Statements
+from orchestration import shown
 from orchestration.probe import ALL_ROWS
 
-# Where a whole schema is open, nobody reads a paragraph for each of its views.
+_SQL = Statements(__file__)
+# Where a whole schema is open, a paragraph for each of its views is too much.
 SHOWN_LEAKS = 10
 
 COUNTS = (
@@ -36,7 +37,7 @@ COUNTS = (
 
 @dataclass(frozen=True)
 class Line:
-    """One source table in a run: what became of its rows."""
+    """One source table in a run, with the outcome of its rows."""
 
     table_id: str
     rows_read: int
@@ -55,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run as the control tables tell it."""
+    """A run as the control tables have it."""
 
     run_id: str
     command: str
@@ -84,176 +85,80 @@ class Summary:
         return {**asdict(self), "balanced": self.balanced}
 
 
-_LINES = """
-with
-
-batches as (
-
-    select * from audit.batch where run_id = %(run_id)s
-
-),
-
-newest as (
-
-    select distinct on (table_id) table_id, batch_id, batch_seq, state, reason
-    from batches
-    order by table_id, batch_seq desc
-
-),
-
-silver as (
-
-    select distinct on (l.table_id) l.table_id, l.right_rows
-    from audit.ledger as l
-    inner join audit.run as r on r.run_id = l.run_id
-    where
-        l.identity = 'live keys of the log = live keys of silver'
-        and r.run_id <= %(run_id)s
-    order by l.table_id, r.started_at desc
-
-)
-
-select
-    b.table_id,
-    coalesce(sum(b.rows_read), 0)::bigint as rows_read,
-    coalesce(sum(b.rows_written), 0)::bigint as rows_written,
-    coalesce(sum(b.rows_unchanged), 0)::bigint as rows_unchanged,
-    coalesce(sum(b.rows_rejected), 0)::bigint as rows_rejected,
-    coalesce(sum(b.rows_deleted), 0)::bigint as rows_deleted,
-    max(s.right_rows) as silver_rows,
-    max(n.state) as state,
-    max(n.reason) as reason,
-    max(n.batch_id) as batch_id,
-    max(n.batch_seq) as batch_seq,
-    (
-        select count(*) from audit.quarantine as q
-        where q.table_id = b.table_id and q.batch_seq = max(n.batch_seq)
-    ) as rows_quarantined,
-    sum(b.seconds) as seconds
-from batches as b
-inner join newest as n on n.table_id = b.table_id
-left join silver as s on s.table_id = b.table_id
-group by b.table_id
-order by b.table_id
-"""
-
-
 def read(connection: Connection, run_id: str | None = None) -> Summary:
     """The run `run_id`, or the newest one; SeedbedError when there is none."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        run = cursor.execute(
-            "select run_id, command, state, started_at, ended_at, "
-            "coalesce(steps, '{}') as steps, error, retries from audit.run "
-            "where run_id = %(run_id)s or %(run_id)s::text is null "
-            "order by started_at desc limit 1",
-            {"run_id": run_id},
-        ).fetchone()
-    if run is None and run_id:
+    found = _SQL.dicts(connection, "run", run_id=run_id)
+    if not found and run_id:
         raise SeedbedError(
-            f"there is no run {run_id!r}; `./seedbed status` shows the newest one's id."
+            f"there is no run {run_id!r}.",
+            "`./seedbed status` shows the id of the newest one.",
         )
-    if run is None:
+    if not found:
         raise SeedbedError(*control.NO_RUN)
-    with connection.cursor(row_factory=class_row(Line)) as cursor:
-        lines = cursor.execute(_LINES, {"run_id": run["run_id"]}).fetchall()
-    with connection.cursor(row_factory=dict_row) as cursor:
-        changes = cursor.execute(
-            "select table_id, column_name, change, was, now, action, told "
-            "from audit.schema_change where run_id = %s order by changed_at",
-            (run["run_id"],),
-        ).fetchall()
-        probe = cursor.execute(
-            "select role_name, relation, column_name, pii, holds, told "
-            "from audit.probe where run_id = %s order by probed_at, relation",
-            (run["run_id"],),
-        ).fetchall()
-    with connection.cursor(row_factory=dict_row) as cursor:
-        failed = cursor.execute(
-            "select layer, table_id, rule_id, severity, observed, expected, "
-            "failing_rows, batch_seq from audit.dq_result "
-            "where run_id = %s and not passed "
-            "order by severity, table_id, layer, rule_id",
-            (run["run_id"],),
-        ).fetchall()
-        unbalanced = cursor.execute(
-            "select table_id, message from audit.alert "
-            "where kind = 'table_unbalanced' and closed_at is null order by table_id"
-        ).fetchall()
-        busy = [
-            row["table_id"]
-            for row in cursor.execute(
-                "select table_id from audit.run_table "
-                "where run_id = %s and state = 'busy' order by table_id",
-                (run["run_id"],),
-            )
-        ]
-    rules = control.count(
-        connection,
-        sql.SQL("select count(*) from audit.dq_result where run_id = {}").format(
-            run["run_id"]
-        ),
-    )
+    (run,) = found
+    of = {"run_id": run["run_id"]}
     return Summary(
         **run,
-        tables=lines,
+        tables=_SQL.rows(connection, Line, "lines", of_silver=shown.IDENTITY, **of),
         ledger=control.identities(connection, run["run_id"]),
-        probe=probe,
-        schema_changes=changes,
-        failed_rules=failed,
-        rules=rules,
-        unbalanced=unbalanced,
-        busy=busy,
+        probe=_SQL.dicts(connection, "probe", **of),
+        schema_changes=_SQL.dicts(connection, "schema_changes", **of),
+        failed_rules=_SQL.dicts(connection, "failed_rules", **of),
+        rules=_SQL.value(connection, "rules", **of),
+        unbalanced=_SQL.dicts(connection, "unbalanced"),
+        busy=[table_id for (table_id,) in _SQL.run(connection, "busy", **of)],
     )
 
 
-def _show_rules(summary: Summary, console: Console) -> None:
-    """The rules that failed; those that block a batch are told as its reason."""
-    told = [
+def _rules(summary: Summary) -> Iterator[Text]:
+    """The rules that failed; those that block a batch are said as its reason."""
+    failed = [
         rule
         for rule in summary.failed_rules
         if rule["layer"] != "gate" or rule["severity"] == "warn"
     ]
-    if told:
-        console.print()
-    for rule in told:
-        colour = "red" if rule["severity"] == "block" else "yellow"
+    left_behind = _left_behind(summary) if failed else set()
+    if failed:
+        yield Text()
+    for rule in failed:
         line = (
             f"{rule['table_id']}  {rule['rule_id']}: {rule['observed']}, expected "
             f"{rule['expected']}"
         )
-        if _was_left_behind(summary, rule):
+        if (rule["table_id"], rule["rule_id"], rule["layer"]) in left_behind:
             line += (
                 ". (If the table was moved without the one it refers to, `./seedbed "
                 "run` reads that one as well.)"
             )
-        console.print(
-            Text.assemble((f"{rule['severity']:<6}", colour), line), soft_wrap=True
-        )
+        colour = "red" if rule["severity"] == "block" else "yellow"
+        yield Text.assemble((f"{rule['severity']:<6}", colour), line)
 
 
-def _was_left_behind(summary: Summary, rule: dict[str, Any]) -> bool:
-    """Whether rows refer to a table that the run did not move, and may be there."""
-    if rule["failing_rows"] is None:
-        return False
-    try:
-        tables = metadata.enabled(metadata.load(settings.ROOT))
-    except ConfigurationError:
-        return False
-    moved = {line.table_id for line in summary.tables}
-    models = {
-        own.check.model
-        for table in tables
-        for own in table.rules
-        if (table.id, own.id, own.layer)
-        == (rule["table_id"], rule["rule_id"], rule["layer"])
+def _left_behind(summary: Summary) -> set[tuple[str, str, str]]:
+    """The failed rules of rows that may refer to what the run did not move."""
+    failed = {
+        (rule["table_id"], rule["rule_id"], rule["layer"])
+        for rule in summary.failed_rules
+        if rule["failing_rows"] is not None
     }
-    return any(t.model in models and t.id not in moved for t in tables)
+    try:
+        tables = metadata.enabled(metadata.load(settings.ROOT)) if failed else []
+    except ConfigurationError:
+        return set()
+    moved = {line.table_id for line in summary.tables}
+    others = {table.model for table in tables if table.id not in moved}
+    return failed & {
+        (table.id, rule.id, rule.layer)
+        for table in tables
+        for rule in table.rules
+        if rule.check.model in others
+    }
 
 
 _COLOURS = {"released": "green", "rejected": "red", "failed": "red", "done": "green"}
 
 
-def _blocked(line: Line, is_unbalanced: bool) -> str:
+def _blocked(line: Line, is_unbalanced: bool) -> Text:
     """Why a table is blocked, where its bad rows are, and the ways out."""
     here = f"table_id = '{line.table_id}' and batch_seq = {line.batch_seq}"
     look = f"select reason, count(*) from audit.reject where {here} group by 1"
@@ -261,29 +166,30 @@ def _blocked(line: Line, is_unbalanced: bool) -> str:
     if line.rows_quarantined:
         look = f"select rule_id, row from audit.quarantine where {here}"
         leave_out = "--quarantine "
-    if is_unbalanced:
-        return escape(
-            f"{line.reason}. The last good data, and every model built from it, stay "
-            "as they were.\nType ./seedbed run: the window is read again."
+    ways = "Type ./seedbed run: the window is read again."
+    if not is_unbalanced:
+        ways = (
+            f"See the rows:     {look}\n"
+            "Repair the source and type ./seedbed run: the window is read again. Or "
+            f"release the batch{' without these rows' if leave_out else ''}:\n"
+            f"                  ./seedbed release {line.batch_id} {leave_out}"
+            "--reason '…'"
         )
-    return escape(
-        f"{line.reason}. The last good data, and every model built from it, stay as "
-        "they were.\n"
-        f"See the rows:     {look}\n"
-        "Repair the source and type ./seedbed run: the window is read again. Or "
-        f"release the batch{' without these rows' if leave_out else ''}:\n"
-        f"                  ./seedbed release {line.batch_id} {leave_out}"
-        "--reason '…'"
+    return Text.assemble(
+        "\n",
+        (f"{line.table_id} is blocked", "red"),
+        f": {line.reason}. The last good data, and every model built from it, stay as "
+        f"they were.\n{ways}",
     )
 
 
-def show(summary: Summary, console: Console) -> None:
-    """Print the run as one table, its totals and the ledger's verdict."""
+def _grid(summary: Summary, width: int) -> Grid:
+    """The tables of the run, with what became of their rows."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     # A long name is folded, so that no figure is cut.
     grid.add_column("table", overflow="fold")
     # On a narrow terminal the deletes give way.
-    counts = COUNTS if console.width >= 84 else COUNTS[:-1]
+    counts = COUNTS if width >= 84 else COUNTS[:-1]
     for name in (*(c.removeprefix("rows_") for c in counts), "silver"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("state", no_wrap=True)
@@ -308,69 +214,71 @@ def show(summary: Summary, console: Console) -> None:
             f"{sum(t.seconds for t in summary.tables):.1f}",
             style="bold",
         )
-    console.print(grid)
-    failed = [row for row in summary.ledger if not row["holds"]]
-    unbalanced = {row["table_id"] for row in failed}
+    return grid
+
+
+def _notes(summary: Summary) -> Iterator[Text]:
+    """What a person has to know of single tables, and of errors."""
+    unbalanced = {row["table_id"] for row in summary.ledger if not row["holds"]}
     for line in summary.tables:
         if line.reason and line.state == "rejected":
-            console.print(
-                f"\n[red]{line.table_id} is blocked[/]: "
-                f"{_blocked(line, line.table_id in unbalanced)}",
-                soft_wrap=True,
-                highlight=False,
-            )
+            yield _blocked(line, line.table_id in unbalanced)
     for table in summary.busy:
-        skipped = (
+        yield Text(
             f"{table} was skipped: another run is loading it and builds after. Run "
-            "again once that has ended."
+            "again once that has ended.",
+            "yellow",
         )
-        console.print(Text(skipped, "yellow"), soft_wrap=True)
     for change in summary.schema_changes:
         if change["action"] != "blocked":
-            told = Text(f"{change['table_id']}: {change['told']}.", "yellow")
-            console.print(told, soft_wrap=True)
+            yield Text(f"{change['table_id']}: {change['told']}.", "yellow")
     if any(c["action"] == "followed" for c in summary.schema_changes):
-        console.print("Commit seeds/metadata and the generated models.")
-    _show_rules(summary, console)
-    if summary.error:
-        for text in dict.fromkeys(summary.error.splitlines()):
-            hint = text.removeprefix("hint: ")
-            told = Text.assemble("\n", ("error", "red"), f": {text}")
-            if hint != text:
-                told = Text.assemble(("hint", "cyan"), f": {hint}")
-            console.print(told, soft_wrap=True)
-    console.print()
-    if summary.rules:
-        bad = len(summary.failed_rules)
-        console.print(
-            f"rules    [yellow]{bad} of {summary.rules} failed[/]: select * from "
-            f"audit.dq_result where run_id = '{summary.run_id}' and not passed"
-            if bad
-            else f"rules    [green]all {summary.rules} passed[/]",
-            soft_wrap=True,
-            highlight=False,
+        yield Text("Commit seeds/metadata and the generated models.")
+    yield from _rules(summary)
+    for text in dict.fromkeys((summary.error or "").splitlines()):
+        if text.startswith("hint: "):
+            yield Text.assemble(("hint", "cyan"), text.removeprefix("hint"))
+        else:
+            yield Text.assemble("\n", ("error", "red"), f": {text}")
+
+
+def _verdicts(summary: Summary) -> Iterator[Text]:
+    """Whether all rules passed and all identities hold."""
+    if summary.failed_rules:
+        yield Text.assemble(
+            "rules    ",
+            (f"{len(summary.failed_rules)} of {summary.rules} failed", "yellow"),
+            ": select * from audit.dq_result where run_id = "
+            f"'{summary.run_id}' and not passed",
         )
-    if not summary.ledger:
-        console.print("ledger   nothing to balance")
-    elif failed:
+    elif summary.rules:
+        all_passed = (f"all {summary.rules} passed", "green")
+        yield Text.assemble("rules    ", all_passed)
+    failed = [row for row in summary.ledger if not row["holds"]]
+    if failed:
         checks = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
-        console.print(f"ledger   [red]{checks} failed[/]:")
-        for row in failed:
-            sample = f" ({row['sample']})" if row["sample"] else ""
-            console.print(
-                f"         {row['table_id']}: {row['identity']}: "
-                f"{row['left_rows']:,} ≠ {row['right_rows']:,}{sample}",
-                soft_wrap=True,
-                highlight=False,
-                markup=False,
-            )
+        yield Text.assemble("ledger   ", (f"{checks} failed", "red"), ":")
+    elif summary.ledger:
+        number = f": {len(summary.ledger)} identities hold"
+        yield Text.assemble("ledger   ", ("balanced", "green"), number)
     else:
-        console.print(
-            f"ledger   [green]balanced[/]: {len(summary.ledger)} identities hold"
+        yield Text("ledger   nothing to balance")
+    for row in failed:
+        sample = f" ({row['sample']})" if row["sample"] else ""
+        yield Text(
+            f"         {row['table_id']}: {row['identity']}: "
+            f"{row['left_rows']:,} ≠ {row['right_rows']:,}{sample}"
         )
     for alert in summary.unbalanced:
-        told = Text(f"{alert['table_id']}: {alert['message']}", "red")
-        console.print(Text("         alert is open: ") + told, soft_wrap=True)
+        message = (f"{alert['table_id']}: {alert['message']}", "red")
+        yield Text.assemble("         alert is open: ", message)
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print the run as one table, its totals and the ledger's verdict."""
+    console.print(_grid(summary, console.width))
+    for text in (*_notes(summary), Text(), *_verdicts(summary)):
+        console.print(text, soft_wrap=True)
     show_probe(summary, console)
     facts = [f"{name} {took:.1f} s" for name, took in summary.steps.items()]
     facts += [f"{summary.retries} retries"] if summary.retries else []
@@ -414,13 +322,13 @@ def show_probe(summary: Summary, console: Console) -> None:
             f"security [green]ok[/]: {len(roles)} roles checked, {len(masked)} columns "
             "of personal data masked"
         )
-    found = [row for row in summary.probe if row["told"]]
+    found = [row for row in summary.probe if row["message"]]
     for row in found[:SHOWN_LEAKS]:
-        told = Text(row["told"], "yellow" if row["holds"] else "red")
-        console.print(Text("         ") + told, soft_wrap=True)
+        message = (row["message"], "yellow" if row["holds"] else "red")
+        console.print(Text.assemble("         ", message), soft_wrap=True)
     if len(found) > SHOWN_LEAKS:
         console.print(
-            f"         … and {len(found) - SHOWN_LEAKS} more: select told from "
-            f"audit.probe where run_id = '{summary.run_id}' and told <> ''",
+            f"         … and {len(found) - SHOWN_LEAKS} more: select message from "
+            f"audit.probe where run_id = '{summary.run_id}' and message <> ''",
             soft_wrap=True,
         )

@@ -5,6 +5,7 @@ downstream reads it, the watermark stays, and the alert is open until the table 
 been compared with its source.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 
 from ingest import extract, files, load, standardise
+from ingest.control import schema
 from ingest.lake import Lake, Part
 from orchestration import reconcile
 from orchestration.pipeline import RunResult
@@ -82,6 +84,11 @@ LOSSES: dict[str, tuple[Patch, str]] = {
     "gone = deleted": (without("raw", "gone", "id = 3"), ""),
     "written + deleted = loaded": (without_copied, ""),
 }
+
+
+def test_each_identity_of_a_batch_is_shown_failing_here() -> None:
+    view = (schema.FOLDER / "derived" / "batch_identity.sql").read_text()
+    assert {*re.findall(r"'([\w +]+ = [\w +]+)'", view)} == {*LOSSES}
 
 
 def alerts(clone: Foreign) -> dict[str, str]:

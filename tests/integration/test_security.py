@@ -62,7 +62,7 @@ def leaks(clone: Clone) -> list[str]:
         run_id = control.begin_run(connection, "security probe")
         found = probe.probe(connection, run_id)
         control.end_run(connection, run_id, "done", {})
-    return [leak.told for leak in found]
+    return [leak.message for leak in found]
 
 
 @functools.cache
@@ -433,7 +433,7 @@ def test_a_table_that_is_rebuilt_with_a_grant_fails_the_run(clone: Clone) -> Non
         model.write_text(text)
         build.forget()
     assert result.state == "failed"
-    assert f"{ANALYST} may select gold.dim_customer" in result.leaks[0].told
+    assert f"{ANALYST} may select gold.dim_customer" in result.leaks[0].message
 
 
 def test_a_column_that_becomes_personal_data_is_masked_before_its_model_is_built(
@@ -508,14 +508,14 @@ def test_without_its_roles_it_says_what_was_not_asserted_and_who_else_has_rights
         run_id = control.begin_run(connection, "security probe")
         found = probe.probe(connection, run_id)
     # Whose roles have another beginning are nobody here.
-    assert {leak.role for leak in found} == {
+    assert {leak.role_name for leak in found} == {
         *CONSUMERS,
         "seedbed_loader",
         "seedbed_transformer",
     }
-    assert all("in none of the roles. Type: " in leak.told for leak in found)
+    assert all("in none of the roles. Type: " in leak.message for leak in found)
     told = clone.query(
-        "select told from audit.probe where run_id = %s and holds and told <> ''",
+        "select message from audit.probe where run_id = %s and holds and message <> ''",
         run_id,
     )
     assert len(told) == 4

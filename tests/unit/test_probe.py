@@ -78,10 +78,10 @@ def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("manifest")
 def test_a_model_without_columns_is_told_as_served_to_nobody() -> None:
-    (told,) = probe._unserved()
-    assert told.holds, "a warning"
-    assert told.told.startswith("gold.by_hand is served to nobody")
-    assert "models/gold/by_hand.yml" in told.told
+    (found,) = probe._unserved()
+    assert found.holds, "a warning"
+    assert found.message.startswith("gold.by_hand is served to nobody")
+    assert "models/gold/by_hand.yml" in found.message
 
 
 @pytest.mark.usefixtures("manifest")

@@ -377,14 +377,14 @@ create table audit.row_access (
 );
 
 -- What each role was found to see after a build, of a relation or a column of
--- personal data; `told` says what is wrong where it does not hold.
+-- personal data; `message` says what is wrong where it does not hold.
 create table audit.probe (
     run_id text not null references audit.run,
     role_name text not null,
     relation text not null,
     column_name text not null,
     pii text not null,
-    told text not null,
+    message text not null,
     holds boolean not null,
     probed_at timestamptz not null default clock_timestamp()
 );

@@ -1,0 +1,132 @@
+-- name: note
+insert into audit.probe (
+    run_id, role_name, relation, column_name, pii, message, holds
+)
+values (
+    %(run_id)s,
+    %(role_name)s,
+    %(relation)s,
+    %(column_name)s,
+    %(pii)s,
+    %(message)s,
+    %(holds)s
+);
+
+-- name: environments
+-- Those that a build has left a trace of, in the control tables or in its own,
+-- whose serving schema is of the owner's or of somebody who may build.
+with
+
+built as (
+
+    select substring(place from '^postgres\.(.*)gold$') as prefix
+    from audit.build_state
+    union
+    select substring(model from '^(.*)silver\.')
+    from audit.model_claim
+    union
+    select substring(pg_namespace.nspname from '^(.+_)audit$')
+    from pg_namespace
+    inner join pg_class on pg_namespace.oid = pg_class.relnamespace
+    where
+        pg_class.relname = 'model_claim'
+        and pg_class.relowner = pg_namespace.nspowner
+
+)
+
+select built.prefix
+from built
+inner join pg_namespace on pg_namespace.nspname = built.prefix || 'serving'
+where
+    pg_has_role(current_user, pg_namespace.nspowner, 'member')
+    or exists (
+        select from pg_roles
+        where
+            rolname = %(transformer)s
+            and pg_has_role(pg_namespace.nspowner, pg_roles.oid, 'member')
+    );
+
+-- name: roles
+-- Of those that are there: what makes that no right binds them.
+select
+    rolname::text,
+    array_remove(
+        array[
+            case when rolsuper then 'superuser' end,
+            case when rolbypassrls then 'bypassrls' end,
+            case when rolcreaterole then 'createrole' end
+        ],
+        null
+    )
+from pg_roles
+where rolname = any(%(names)s);
+
+-- name: columns
+-- The columns of each relation of a schema, and those of a text.
+select
+    pg_class.relname::text,
+    array_agg(pg_attribute.attname::text),
+    coalesce(
+        array_agg(pg_attribute.attname::text) filter (
+            where pg_attribute.atttypid in (
+                'text'::regtype, 'varchar'::regtype
+            )
+        ),
+        '{}'
+    )
+from pg_class
+inner join pg_attribute on pg_class.oid = pg_attribute.attrelid
+where
+    pg_class.relnamespace = (
+        select oid from pg_namespace
+        where nspname = %(schema)s
+    )
+    and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+    and pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+group by pg_class.relname;
+
+-- name: clear_values
+select distinct value
+from (
+    select {column_name}::text as value
+    from {model}
+    where length({column_name}::text) > 5
+    limit %(at_most)s -- noqa: AM09
+) as sample;
+
+-- name: look
+select {looks}
+from (
+    select *
+    from {view}
+    limit %(at_most)s -- noqa: AM09
+) as seen;
+
+-- name: users
+-- Those that a killed probe has left.
+select rolname::text
+from pg_roles
+where starts_with(rolname, 'seedbed_probe_') and rolvaliduntil < now();
+
+-- name: views
+-- What is in a serving schema: whether it hides rows from functions of others,
+-- and whether a build has made it, as the comment says of which definition.
+select
+    relname::text,
+    relkind::text,
+    relkind = 'v'
+    and coalesce('security_barrier=true' = any(reloptions), false)
+        as is_protected,
+    coalesce(obj_description(oid, 'pg_class'), '') like '%%(seedbed %% ' || (
+        select md5(ev_action::text)
+        from pg_rewrite
+        where ev_class = pg_class.oid and rulename = '_RETURN'
+    ) || ')' as is_built
+from pg_class
+where
+    relnamespace = (
+        select oid from pg_namespace
+        where nspname = %(schema)s
+    )
+order by relname;
