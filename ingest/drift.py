@@ -351,7 +351,7 @@ def _paragraph(table: Table, changes: Sequence[Change]) -> str:
     if any(c.change == "rekeyed" and c.action == "blocked" for c in changes):
         fix = (
             f"Restore the key in the source. Or, if other columns name a row now: "
-            f"{keys.another(table)}. If the key still names one, write quarantine as "
+            f"{keys.another(table)} If the key still names one, write quarantine as "
             "the table's on_schema_change in seeds/metadata/tables.csv for one run."
         )
     elif _is_frozen(table):

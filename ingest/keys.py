@@ -17,7 +17,6 @@ from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql import casts, reading, source
-from ingest.templates import render
 
 BUCKETS = 4096
 MOST_RANGES = 32
@@ -60,12 +59,25 @@ def differing(
         return live, [KeyRange()]
     width = _width(engine, table)
     names = [f"cast({backticked(c.source_name)} as decimal(20))" for c in table.key]
-    here = _sums(names, f"{names[0]} div {width}", source.named(table), "char")
+    here = (
+        f"select {names[0]} div {width} as bucket, {_sums(names, 'char')} "
+        f"from {source.named(table)} group by 1"
+    )
     names = [f"{quoted(c.name)}::numeric" for c in table.key]
     live = bronze_log.live_rows(table, through, bronze_log.key(table))
-    bucket = f"div({names[0]}, {width})::bigint"
-    there = _sums(names, bucket, f"({live}) as live", "text")
-    engine.execute(render("buckets", here=asked(here), there=there))
+    there = (
+        f"select div({names[0]}, {width})::bigint as bucket, {_sums(names, 'text')} "
+        f"from ({live}) as live group by 1"
+    )
+    engine.execute(
+        "create or replace temp table buckets as "
+        "select bucket, there.rows_there::bigint as live, "
+        "(here.rows_there, here.total, here.squares) is distinct from "
+        "(there.rows_there, there.total, there.squares) as differs "
+        f"from {asked(here)} as here "
+        f"full join postgres_query('warehouse', {literal(there)}) as there "
+        "using (bucket)"
+    )
     live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
     rows = engine.execute(
         "select bucket from buckets where differs and bucket is not null "
@@ -101,10 +113,16 @@ def _is_whole(column: Column) -> bool:
     return kind in ("integer", "bigint") or kind.replace(" ", "") == "decimal(20,0)"
 
 
-def _sums(keys: list[str], bucket: str, rows: str, text: str) -> str:
-    """SQL for what the keys of each bucket of some rows come to, on either server."""
-    return render(
-        "bucket_sums", keys=keys, bucket=bucket, rows=rows, text=text, prime=_PRIME
+def _sums(keys: list[str], text: str) -> str:
+    """Count, sum and sum of squares over the keys, as texts that are alike.
+
+    DuckDB would make doubles of the sums' large decimals without a word.
+    """
+    parts = (f"{7**n} * mod({key}, {_PRIME})" for n, key in enumerate(keys))
+    mixed = f"({' + '.join(parts)})"
+    return (
+        f"cast(count(*) as {text}) as rows_there, cast(sum({mixed}) as {text}) as "
+        f"total, cast(sum({mixed} * {mixed}) as {text}) as squares"
     )
 
 
@@ -185,9 +203,8 @@ def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) 
         raise SeedbedError(
             f"{table.id}: {repeated:,} keys are in more than one row of the source"
             f"{such}: {columns_of(table)} in seeds/metadata/columns.csv does not tell "
-            "its rows apart. Nothing was read",
-            "correct the rows in the source; or, if other columns name a row, "
-            f"{another(table)}",
+            "its rows apart. Nothing was read. Mend the rows in the source; or, if "
+            f"other columns name a row: {another(table)}"
         )
 
 
@@ -203,10 +220,10 @@ def assert_all_found(
     if found < count:
         raise SeedbedError(
             f"{table.id}: {count:,} keys were to be read, and {found:,} rows were "
-            "found by them. Nothing was loaded, the watermark stays",
-            "run again where the table has no snapshots (MyISAM): it may have changed "
-            f"meanwhile. Of any other, please report the types of {columns_of(table)}; "
-            "until then write delete_mode none in seeds/metadata/tables.csv",
+            "found by them. Nothing was loaded, the watermark stays. A table without "
+            "snapshots (MyISAM) may have changed meanwhile: run again. Of any other "
+            f"one, please report the types of {columns_of(table)}; until then write "
+            "delete_mode none in seeds/metadata/tables.csv."
         )
 
 
@@ -222,7 +239,7 @@ def another(table: Table) -> str:
         "seeds/metadata/columns.csv (a row for each that it lacks), "
         "then type `./seedbed generate`, "
         f"`./seedbed rebuild {table.id} --from-raw` and "
-        f"`./seedbed reconcile --tables {table.id} --repair`; then run"
+        f"`./seedbed reconcile --tables {table.id} --repair`; then run."
     )
 
 
