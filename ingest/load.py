@@ -103,12 +103,7 @@ class _Stored:
 
 def _stored(connection: control.Connection, table: Table) -> dict[str, _Stored]:
     """The log's columns by name; empty when there is no log."""
-    query = render(
-        "log_columns",
-        log=bronze_log.name_of(table),
-        name=table.bronze,
-        retired=RETIRED,
-    )
+    query = render("log_columns", name=table.bronze, retired=RETIRED)
     rows = connection.execute(query.encode()).fetchall()
     return {
         name: _Stored(_plain(kind), nullable, retired)
