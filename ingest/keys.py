@@ -18,7 +18,6 @@ from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql import casts, reading, source
-from ingest.templates import render
 
 BUCKETS = 4096
 MOST_RANGES = 32
@@ -192,9 +191,8 @@ def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) 
         raise SeedbedError(
             f"{table.id}: {repeated:,} keys are in more than one row of the source"
             f"{such}: {columns_of(table)} in seeds/metadata/columns.csv does not tell "
-            "its rows apart. Nothing was read",
-            "correct the rows in the source; or, if other columns name a row, "
-            f"{another(table)}",
+            "its rows apart. Nothing was read. Mend the rows in the source; or, if "
+            f"other columns name a row: {another(table)}"
         )
 
 
@@ -210,10 +208,10 @@ def assert_all_found(
     if found < count:
         raise SeedbedError(
             f"{table.id}: {count:,} keys were to be read, and {found:,} rows were "
-            "found by them. Nothing was loaded, the watermark stays",
-            "run again where the table has no snapshots (MyISAM): it may have changed "
-            f"meanwhile. Of any other, please report the types of {columns_of(table)}; "
-            "until then write delete_mode none in seeds/metadata/tables.csv",
+            "found by them. Nothing was loaded, the watermark stays. A table without "
+            "snapshots (MyISAM) may have changed meanwhile: run again. Of any other "
+            f"one, please report the types of {columns_of(table)}; until then write "
+            "delete_mode none in seeds/metadata/tables.csv."
         )
 
 
@@ -229,7 +227,7 @@ def another(table: Table) -> str:
         "seeds/metadata/columns.csv (a row for each that it lacks), "
         "then type `./seedbed generate`, "
         f"`./seedbed rebuild {table.id} --from-raw` and "
-        f"`./seedbed reconcile --tables {table.id} --repair`; then run"
+        f"`./seedbed reconcile --tables {table.id} --repair`; then run."
     )
 
 

@@ -87,8 +87,8 @@ def assert_whole(connection: control.Connection, table: Table) -> None:
         raise SeedbedError(
             f"{table.id}: a rebuild from raw was interrupted, so its log is only in "
             "part made from raw: nothing is read or built from it until that is done, "
-            "and what was built before stays",
-            f"type `./seedbed rebuild {table.id} --from-raw` again",
+            "and what was built before stays.",
+            f"Type `./seedbed rebuild {table.id} --from-raw` again.",
         )
 
 
@@ -103,12 +103,7 @@ class _Stored:
 
 def _stored(connection: control.Connection, table: Table) -> dict[str, _Stored]:
     """The log's columns by name; empty when there is no log."""
-    query = render(
-        "log_columns",
-        log=bronze_log.name_of(table),
-        name=table.bronze,
-        retired=RETIRED,
-    )
+    query = render("log_columns", name=table.bronze, retired=RETIRED)
     rows = connection.execute(query.encode()).fetchall()
     return {
         name: _Stored(_plain(kind), nullable, retired)
@@ -184,9 +179,8 @@ def _fit(
     except psycopg.Error as error:
         raise SeedbedError(
             f"{table.id}: bronze.{table.bronze} could not be fitted to "
-            f"seeds/metadata/columns.csv and is as it was: {first_line(error)}",
-            "remove what stands in the way, or write the old columns back; then run "
-            "again",
+            f"seeds/metadata/columns.csv and is unchanged: {first_line(error)}.",
+            "Remove what prevents it, or write the old columns back; then run again.",
         ) from error
     for name in (*change.retired, *change.returned):
         note = literal(RETIRED) if name in change.retired else "null"
@@ -213,10 +207,10 @@ def _refuse(
         changes += [f"{n} is {wanted[n]}, not {stored[n].type}" for n in change.retyped]
         raise SeedbedError(
             f"{table.id} is frozen, but seeds/metadata/columns.csv changed: "
-            f"{'; '.join(changes)}. Nothing was read",
-            "write the old columns back; or, if the change is meant, write evolve as "
+            f"{'; '.join(changes)}. Nothing was read.",
+            "Write the old columns back; or, if the change is meant, write evolve as "
             "its on_schema_change in tables.csv, type `./seedbed generate`, and run "
-            "again",
+            "again.",
         )
     for name in change.retyped:
         if not types.widens(stored[name].type, wanted[name]):
@@ -225,9 +219,9 @@ def _refuse(
                 f"{stored[name].type}, but seeds/metadata/columns.csv says "
                 f"{wanted[name]}, which does not hold each value unchanged; a log "
                 "only ever widens (a longer varchar or text, integer to bigint, a "
-                "decimal of more digits and the same scale)",
-                "write the old type back, or give the column another name in "
-                "columns.csv so that the new type starts in a new column",
+                "decimal of more digits and the same scale).",
+                "Write the old type back, or give the column another name in "
+                "columns.csv so that the new type starts in a new column.",
             )
     new = (*change.added, *change.returned)
     # Rows that are made anew without a key are rejected then.
@@ -240,16 +234,16 @@ def _refuse(
     if strict and connection.execute(rows.encode()).fetchone() == (True,):
         what = (
             f"{table.id}: column {strict[0].name} is new in seeds/metadata/columns.csv "
-            "and not nullable, but the rows that were read before have no value for it"
+            "and not nullable, but the rows that were read before have no value for it."
         )
         if strict[0].key_position:
             raise SeedbedError(
                 what,
-                f"type `./seedbed rebuild {table.id} --from-raw` and "
+                f"Type `./seedbed rebuild {table.id} --from-raw` and "
                 f"`./seedbed reconcile --tables {table.id} --repair`, which reads "
-                "those rows again",
+                "those rows again.",
             )
-        raise SeedbedError(what, "write nullable true")
+        raise SeedbedError(what, "Write nullable true.")
 
 
 def _plain(kind: str) -> str:
@@ -340,8 +334,8 @@ def load(
     if manifest is None:
         raise SeedbedError(
             f"{table.id}: the manifest {batch.manifest_key} of batch {batch.batch_id} "
-            "is no longer in the lake. Nothing was loaded",
-            "`./seedbed run` reads its window again",
+            "is no longer in the lake. Nothing was loaded.",
+            "Type `./seedbed run`, which reads its window again.",
         )
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)
@@ -361,8 +355,8 @@ def load(
     if loaded.state != "loaded":
         raise SeedbedError(
             f"{table.id}: loading batch {batch.batch_id} was rolled back by the "
-            "warehouse, whose log names the cause. The batch's files are kept",
-            "run again",
+            "warehouse, whose log names the cause. The batch's files are kept.",
+            "Run again.",
         )
     return loaded
 

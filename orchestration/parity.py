@@ -128,8 +128,8 @@ def run(report: Report = lambda line: None) -> list[Comparison]:
         if not compared:
             raise SeedbedError(
                 "there is nothing to compare: neither warehouse has a model in silver "
-                "or gold",
-                "type `./seedbed run`, then `./seedbed publish`",
+                "or gold.",
+                "Type `./seedbed run`, then `./seedbed publish`.",
             )
         shared = []
         keys = _keys()

@@ -224,8 +224,8 @@ def _load(
             raise SeedbedError(
                 f"{table.id}: the lake no longer has the manifest "
                 f"{batch.manifest_key} of released batch {batch.batch_id}, which "
-                "Snowflake is to copy",
-                "restore that object and type `./seedbed publish`",
+                "Snowflake is to copy.",
+                "Restore that object and type `./seedbed publish`.",
             )
         parts = [part for part in manifest.bronze if part.rows]
         files = tuple(part.key for part in parts)
@@ -302,8 +302,8 @@ def _copy(run_id: str, loads: Sequence[Load], report: Report) -> None:
         told = " ".join("; ".join(done.failures).split()).rstrip(".")
         raise SeedbedError(
             f"{snowflake.lane()}: the released batches could not be copied: {told}. "
-            "What was published before is as it was",
-            f"{snowflake.remedy(told)}; `./seedbed publish` goes on from there",
+            "What was published before is unchanged.",
+            f"{snowflake.remedy(told)}. Then run `./seedbed publish`, which continues.",
         )
 
 

@@ -22,11 +22,11 @@ LOGIN_SECONDS = 20
 # The name of the emulator's account.
 EMULATED = "emulated"
 _ACCOUNT = (
-    "check SNOWFLAKE_ACCOUNT, which is the part of the account's address before "
+    "Check SNOWFLAKE_ACCOUNT, which is the part of the account's address before "
     ".snowflakecomputing.com (ORGANISATION-ACCOUNT)"
 )
-# Snowflake does not distinguish what is missing from what the role may not see.
-_RIGHTS = "check SNOWFLAKE_DATABASE and the rights of the role, SNOWFLAKE_ROLE"
+# Snowflake does not tell what is missing from what the role may not see.
+_RIGHTS = "Check SNOWFLAKE_DATABASE and the rights of the role, SNOWFLAKE_ROLE"
 _NUMBER = re.compile(r"\b(\d{6}) \(\w{5}\): (?:[\w-]+: )?")
 # What the connector says of it, and what a person does about it.
 _REMEDIES = {
@@ -37,29 +37,29 @@ _REMEDIES = {
         "SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH; a password that has expired "
         "is renewed by logging in to Snowflake's web page once"
     ),
-    390100: "check SNOWFLAKE_USER and SNOWFLAKE_PASSWORD",
+    390100: "Check SNOWFLAKE_USER and SNOWFLAKE_PASSWORD",
     390106: (
-        "the password has expired: log in to Snowflake's web page once to renew it, or "
+        "The password has expired: log in to Snowflake's web page once to renew it, or "
         "use a key (SNOWFLAKE_PRIVATE_KEY_PATH)"
     ),
     390144: (
-        "the key is not the one that the user has: compare it with DESCRIBE USER's "
+        "The key is not the one that the user has: compare it with DESCRIBE USER's "
         "RSA_PUBLIC_KEY_FP"
     ),
-    390189: "check SNOWFLAKE_ROLE: the role must exist and be granted to the user",
-    390201: "check SNOWFLAKE_WAREHOUSE and SNOWFLAKE_DATABASE",
+    390189: "Check SNOWFLAKE_ROLE: the role must exist and be granted to the user",
+    390201: "Check SNOWFLAKE_WAREHOUSE and SNOWFLAKE_DATABASE",
     2003: _RIGHTS,
     2043: _RIGHTS,
     3001: (
-        "the role, SNOWFLAKE_ROLE, lacks a right; `./seedbed snowflake plan` prints "
+        "The role, SNOWFLAKE_ROLE, lacks a right; `./seedbed snowflake plan` prints "
         "all that it needs"
     ),
     606: (
-        "no warehouse is active: set SNOWFLAKE_WAREHOUSE, and resume it if it is "
+        "No warehouse is active: set SNOWFLAKE_WAREHOUSE, and resume it if it is "
         "suspended without auto-resume (ALTER WAREHOUSE … RESUME)"
     ),
     90073: (
-        "the warehouse is suspended or used up its credits: resume it (ALTER WAREHOUSE "
+        "The warehouse is suspended or used up its credits: resume it (ALTER WAREHOUSE "
         "… RESUME) or raise its resource monitor's limit"
     ),
 }
@@ -85,7 +85,7 @@ def database() -> str:
 def connect() -> Iterator[SnowflakeConnection]:
     """A session; ServiceError, with what to do, if Snowflake refuses.
 
-    What Snowflake raises within the block is reported in the same way.
+    What is raised within the block by Snowflake is told in the same way.
     """
     with warnings.catch_warnings():
         # It complains of versions that its own locked copy works with.
@@ -95,10 +95,9 @@ def connect() -> Iterator[SnowflakeConnection]:
 
     if not is_configured():
         raise ConfigurationError(
-            "no Snowflake is configured",
-            "set SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and SNOWFLAKE_PASSWORD or "
-            "SNOWFLAKE_PRIVATE_KEY_PATH (.env.example lists all), or give --target "
-            "snowflake to use the embedded emulator",
+            "no Snowflake is configured: set SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and "
+            "SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH (.env.example lists "
+            "all), or give --target snowflake to use the embedded emulator."
         )
     try:
         with snowflake.connector.connect(**_arguments()) as connection:
@@ -108,9 +107,8 @@ def connect() -> Iterator[SnowflakeConnection]:
     except (OSError, ValueError) as error:  # a key file that can't be read
         raise ConfigurationError(
             f"the key {os.environ.get('SNOWFLAKE_PRIVATE_KEY_PATH')} can't be used: "
-            f"{first_line(error)}",
-            "SNOWFLAKE_PRIVATE_KEY_PATH names a PKCS#8 file in PEM, "
-            "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE its passphrase",
+            f"{first_line(error)}. SNOWFLAKE_PRIVATE_KEY_PATH names a PKCS#8 file in "
+            "PEM, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE its passphrase."
         ) from None
 
 
@@ -154,19 +152,18 @@ def refused(error: Exception) -> ServiceError:
             number = known
     remedy = _REMEDIES.get(
         number,
-        "look it up in Snowflake's query history; `./seedbed snowflake plan` prints "
+        "Look it up in Snowflake's query history; `./seedbed snowflake plan` prints "
         "the rights that the role needs",
     )
     account = os.environ.get("SNOWFLAKE_ACCOUNT")
     user = os.environ.get("SNOWFLAKE_USER")
     return ServiceError(
-        f"{lane()}, account {account}, refused user {user}: {said}. What was published "
-        "before is as it was",
-        f"{remedy}; `./seedbed publish` goes on from there",
+        f"{lane()}, account {account}, refused user {user}: {said}. {remedy}. What was "
+        "published before is as it was; `./seedbed publish` goes on from there."
     )
 
 
 def remedy(text: str) -> str:
     """What to do about an error that dbt passes on, by its number."""
     found = _NUMBER.search(text)
-    return _REMEDIES.get(int(found[1]) if found else -1, "remove the cause")
+    return _REMEDIES.get(int(found[1]) if found else -1, "Fix the cause")
