@@ -111,7 +111,7 @@ _KINDS = {
     kind.name: kind
     for kind in (
         *(_kind(unit, "[0-9]+", "a whole number", int) for unit in _UNITS),
-        _kind("true | false", "true|false", "true or false", "true".__eq__),
+        _kind("true | false", "true|false", "true or false", lambda t: t == "true"),
         Kind(_ratio, "ratio"),
         _kind("number", r"[0-9]+([.][0-9]+)?", "a number from 0", float),
         Kind(_band, "`LOW..HIGH`, one may be empty"),
@@ -135,9 +135,10 @@ _KINDS = {
 
 def _kind_of(name: str) -> Kind:
     """A kind by its name, which may be words with `|` between them."""
-    return _KINDS.get(name) or _kind(
-        name, name.replace(" | ", "|"), name.replace(" | ", " or ")
-    )
+    if name in _KINDS:
+        return _KINDS[name]
+    assert " | " in name, f"{name!r} is no kind of value"
+    return _kind(name, name.replace(" | ", "|"), name.replace(" | ", " or "))
 
 
 def _load_type(property_: str) -> Need:

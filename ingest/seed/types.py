@@ -86,13 +86,12 @@ def _type(
 ) -> CanonicalType:
     """The type of an entry, whose SQL is written out except the column."""
     facts = {**_FILE["sql"], **_ENTRIES[entry]}
+    words = {**facts, **sizes, "raw": "$raw"}
 
     def filled(text: str) -> str:
-        while text != (
-            more := Template(text).safe_substitute(facts, **sizes, raw="$raw")
-        ):
-            text = more
-        return text
+        """What stands for a word may have others in it."""
+        more = Template(text).safe_substitute(words)
+        return text if more == text else filled(more)
 
     postgres, snowflake = filled(facts["postgres"]), filled(facts["snowflake"])
     return CanonicalType(

@@ -18,8 +18,8 @@ from ingest.errors import SeedbedError
 from ingest.seed import metadata, suites, types
 from ingest.seed.checks import CHECKS
 from ingest.seed.generate import models, scores
-from ingest.seed.generate.text import NOTICE, Node, as_model, as_yaml, literal, render
-from ingest.seed.metadata import RowAccess, Table
+from ingest.seed.generate.text import Node, as_model, as_yaml, render
+from ingest.seed.metadata import Table
 from ingest.seed.options import KNOWN
 
 FOLDERS = (
@@ -51,7 +51,10 @@ def plan(root: Path, tables: Iterable[Table]) -> Plan:
     Raises SeedbedError when an orphan is still referred to by hand-written SQL.
     """
     wanted = files([t for t in tables if t.enabled])
-    wanted[ROW_ACCESS] = _row_access(metadata.load_row_access(root))
+    access = [asdict(row) for row in metadata.load_row_access(root)]
+    wanted[ROW_ACCESS] = render(
+        "row_access.sql.jinja", notice=suites.NOTICE, rows=access
+    )
     _refuse_taken_names(root, wanted)
     write = {
         path: text
@@ -150,17 +153,6 @@ def files(tables: list[Table]) -> dict[Path, str]:
 
 def _entry(doc: Node) -> str:
     return as_yaml({"version": 2, "models": [doc]})
-
-
-def _row_access(rows: list[RowAccess]) -> str:
-    """Who may see which rows, as a macro that needs nothing to be loaded."""
-    items = "".join(f"    {literal(asdict(row))},\n" for row in rows)
-    return (
-        f"{{#- {NOTICE} -#}}\n"
-        "{% macro row_access() %}\n"
-        f"{{{{- return([\n{items}]) }}}}\n"
-        "{% endmacro %}\n"
-    )
 
 
 def _warehouse_types() -> str:
