@@ -47,7 +47,7 @@ class Finding:
 
     @property
     def unbuilt(self) -> int:
-        """Rows that silver shows otherwise than the log has them."""
+        """Rows in which silver differs from the log."""
         return self.shown.unbuilt if self.shown else 0
 
     @property
@@ -65,7 +65,7 @@ class Finding:
 
 
 def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
-    """Compare the tables with their sources, and record what came of it."""
+    """Compare the tables with their sources, and record the results."""
     findings = []
     with control.connect() as connection:
         control.prepare(connection)
@@ -147,7 +147,7 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 
 def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
-    """Tell that silver differs from the log, and what to type."""
+    """Print that silver differs from the log, and what to type."""
     model = f"{table.model}_history" if table.has_history else table.model
     sample = f" ({found.sample})" if found.sample else ""
     console.print(

@@ -198,7 +198,7 @@ def _json_columns(cursor: Cursor, schema: str) -> set[tuple[str, str]]:
 
 
 def _text(value: str | bytes) -> str:
-    # MySQL 8 tells column_type as a blob.
+    # MySQL 8 returns column_type as a blob.
     return value.decode() if isinstance(value, bytes) else value
 
 
