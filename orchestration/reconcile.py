@@ -50,7 +50,7 @@ class Finding:
 
     @property
     def unbuilt(self) -> int:
-        """Rows that silver shows differently from the log."""
+        """Rows in which silver differs from the log."""
         return self.shown.unbuilt if self.shown else 0
 
     @property

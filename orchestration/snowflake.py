@@ -1,6 +1,6 @@
-"""Snowflake, as the environment names it: an account, or the emulator.
+"""Snowflake: the account that the variables name, or the emulator.
 
-dbt does the work there; this connection asks whether it can, and small questions.
+dbt does the work there; this connection checks that it can, and runs small queries.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ACCOUNT = (
 # Snowflake does not tell what is missing from what the role may not see.
 _RIGHTS = "Check SNOWFLAKE_DATABASE and the rights of the role, SNOWFLAKE_ROLE"
 _NUMBER = re.compile(r"\b(\d{6}) \(\w{5}\): (?:[\w-]+: )?")
-# What the connector says of it, and what a person does about it.
+# Hints by the connector's error number.
 _REMEDIES = {
-    540001: _ACCOUNT,  # the front door forbids it
+    540001: _ACCOUNT,  # the account's address is refused
     290404: _ACCOUNT,
     250001: (
         f"{_ACCOUNT}, SNOWFLAKE_USER and "
@@ -71,7 +71,7 @@ def is_configured() -> bool:
 
 
 def lane() -> str:
-    """What results from there are called: `snowflake`, or `snowflake (emulated)`."""
+    """The label of results from there: `snowflake`, or `snowflake (emulated)`."""
     is_emulated = os.environ.get("SNOWFLAKE_ACCOUNT") == EMULATED
     return "snowflake (emulated)" if is_emulated else "snowflake"
 
@@ -88,7 +88,7 @@ def connect() -> Iterator[SnowflakeConnection]:
     What is raised within the block by Snowflake is told in the same way.
     """
     with warnings.catch_warnings():
-        # It complains of versions that its own locked copy works with.
+        # It warns of versions that work with its locked copy.
         warnings.simplefilter("ignore")
         import snowflake.connector
     from snowflake.connector.errors import Error

@@ -3,9 +3,9 @@
 DuckDB's scan of an attached table reads the transaction's snapshot and is exact, but
 for three things: a decimal of more than 38 digits becomes a double, bytes of a type
 that it doesn't know become a text, and zero or incomplete dates become NULL. What the
-scan can't give is asked of the server as text, in the same snapshot; the answer is
-held in memory, so only tables that need it are read that way, in pieces. Whoever
-compares values with what was read, keys above all, must read them here.
+scan can't give is asked of the server as text, in the same snapshot; the answer is held
+in memory, so only tables that need it are read that way, in pieces. Code that compares
+values with those that were read, keys above all, must read them here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ingest.sources.mysql.source import SESSION, named
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
-# Types of the source whose values are texts, whatever an answer says of a collation.
+# Types of the source whose values are texts, whatever collation an answer has.
 _TEXTS = (
     "char varchar tinytext text mediumtext longtext enum set json uuid inet4 inet6"
 ).split()
@@ -33,15 +33,15 @@ _TEXTS = (
 
 @contextmanager
 def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A transaction in which all that is asked of the source is of one moment.
+    """A transaction in which all queries of the source see one moment.
 
-    What the extension begins by itself has the server's default isolation, which may
-    show each statement another state, or make each read lock its rows.
+    One that the extension begins has the server's default isolation, in which each
+    statement may see another state, or each read lock its rows.
     """
     engine.execute("begin")
     for statement in (
         SESSION,
-        # Else MySQL keeps the isolation of the transaction that this one ends.
+        # Otherwise MySQL keeps the isolation of the transaction that this one ends.
         "commit",
         "set session transaction isolation level repeatable read",
         "start transaction with consistent snapshot, read only",
@@ -101,7 +101,7 @@ def answer(
     condition: str,
     columns: Sequence[Column],
 ) -> str:
-    """As `rows`, for a condition that only the source itself can judge."""
+    """As `rows`, for a condition that only the source can evaluate."""
     kinds = _kinds(engine, table)
     return _answers(engine, table, [condition], columns, kinds)[0]
 
@@ -140,7 +140,7 @@ def _answers(
 def _as_text(
     table: Table, columns: Sequence[Column], kinds: Mapping[str, str]
 ) -> list[str]:
-    """The columns whose values only a text has as they are."""
+    """The columns whose values are exact only as texts."""
     dates_as_text = table.options.zero_date == "reject"
     return [
         c.source_name
@@ -159,7 +159,7 @@ def zero_dates(
 ) -> int:
     """How many zero or incomplete dates were read as NULL.
 
-    `files` hold the rows that met `condition`, as the source judges it, in this
+    `files` hold the rows that met `condition`, as the source evaluates it, in this
     transaction; the source is only asked of columns that have a NULL in them.
     """
     kinds = _kinds(engine, table)
@@ -188,7 +188,7 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     declared = _declared(engine, table) if by_query else {}
     there = declared
     if not by_query:
-        # Gone between the look at the catalogue and this one, or never looked at.
+        # Gone since the catalogue was read, or the catalogue was not read.
         with suppress(duckdb.CatalogException):
             there = _types(engine, f"from {_scanned(table)}")
     if not there:
@@ -239,7 +239,7 @@ def _scanned(table: Table) -> str:
     """The table where DuckDB has its source attached.
 
     To DuckDB, names that differ by case only are one: it would read one of the tables
-    for both. And it can't write a backtick. There the source is asked in our words.
+    for both. And it can't write a backtick. There the source runs our query.
     """
     return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
 

@@ -78,7 +78,7 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
 
 
 def _tls(url: SourceUrl) -> ssl.SSLContext | None:
-    """What pymysql must hold the server to; None where encryption is its choice."""
+    """The TLS that pymysql must enforce; None if encryption is optional."""
     if url.ssl_mode in ("", "disabled"):
         return None
     context = ssl.create_default_context(cafile=url.ssl_ca or None)
@@ -129,8 +129,9 @@ def newest_watermark(table: Table) -> dt.datetime | None:
         if row := cursor.fetchone():  # the source's clock, not this machine's
             now = row[0].replace(tzinfo=dt.UTC)
         now -= dt.timedelta(seconds=table.options.lag_seconds + _seconds_behind(cursor))
-        # A zero or incomplete date, which comes as a text, is no watermark. To leave
-        # them out costs the index, so it is done where one is found.
+        # A zero or incomplete date, which comes as a text, is not a watermark.
+        # Excluding them prevents the use of the index, so it is done only if one is
+        # found.
         for condition in ("%s", f"%s{whole}"):
             cursor.execute(
                 query + condition, (now.astimezone(zone).replace(tzinfo=None),)
@@ -236,6 +237,6 @@ def key_extent(table: Table) -> Extent | None:
 
 
 def _ask_anew(cursor: Cursor) -> None:
-    """Let MySQL look at a table's size; it tells what it saw a day ago else."""
-    with suppress(pymysql.err.MySQLError):  # MariaDB always looks
+    """Let MySQL update a table's size, which may otherwise be a day old."""
+    with suppress(pymysql.err.MySQLError):  # MariaDB's is always current
         cursor.execute("set session information_schema_stats_expiry = 0")
