@@ -351,7 +351,7 @@ def _blocked(table: Table, changes: Sequence[Change]) -> SeedbedError:
     if any(c.change == "rekeyed" and c.action == "blocked" for c in changes):
         fix = (
             f"Restore the key in the source. Or, if other columns identify a row now: "
-            f"{keys.another(table)}. If the key is still unique, write ignore as "
+            f"{keys.another(table)} If the key is still unique, write ignore as "
             "the table's on_schema_change in seeds/metadata/tables.csv for one run."
         )
     elif _is_frozen(table):
