@@ -1,4 +1,4 @@
--- Whether a session lives. Of another user's session nobody sees when it began.
+-- Whether a session lives. When one of another user began is hidden.
 create or replace function audit.is_alive(
     pid integer, session_start timestamptz
 )

@@ -320,7 +320,7 @@ create table audit.source_column (
     primary key (table_id, column_name)
 );
 
--- The tables whose log is being made anew from raw; after a crash, half of it
+-- The tables whose log is being made again from raw; after a crash, half of it
 -- is.
 create table audit.replay (
     table_id text primary key,
