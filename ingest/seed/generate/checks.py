@@ -26,6 +26,27 @@ def unique(table: Table) -> Node:
     }
 
 
+def live_keys(table: Table) -> Node:
+    """The test that a model shows what is live in the table's log."""
+    arguments: Node = {
+        "log": f"source('bronze', '{table.bronze}')",
+        "table": as_argument(table.id),
+        "key": {c.name: c.type.name for c in table.key},
+    }
+    if table.load_type != "snapshot":
+        history = "_history" if table.has_history else ""
+        arguments["claim"] = as_argument(f"{table.model}{history}")
+    if table.load_type == "full":
+        arguments["whole"] = True
+    return {
+        "live_keys_as_in": {
+            "name": f"{table.model}__live_keys",
+            "arguments": arguments,
+            "config": judged(table, "log:live_keys"),
+        }
+    }
+
+
 def model_rules(table: Table) -> list[Rule]:
     """The rules that dbt looks at, once a model is built."""
     return [rule for rule in table.rules if rule.layer == "model"]

@@ -9,6 +9,7 @@ from ingest.seed.added import CURRENT, SNAPSHOT, STAGING
 from ingest.seed.generate.checks import (
     is_of_rows,
     judged,
+    live_keys,
     model_rules,
     rule_test,
     unique,
@@ -194,6 +195,7 @@ def _current_doc(table: Table) -> Node:
         columns_of(table, CURRENT, stored=not table.has_history),
         [
             *([unique(table)] if len(key) > 1 else []),
+            live_keys(table),
             *(rule_test(table, r) for r in model_rules(table) if is_of_rows(r)),
             *([score_test(table)] if table.options.min_score else []),
         ],
