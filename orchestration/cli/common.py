@@ -16,7 +16,7 @@ from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.settings import ROOT
-from orchestration import local, packages, pipeline, snowflake, summary
+from orchestration import local, packages, runner, snowflake, summary
 
 # A pipe has no width of its own; a table that is cut would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
@@ -47,14 +47,16 @@ def start_services(
     if own and read is not None:
         raise ConfigurationError(
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
-            "a source. Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again."
+            "a source.",
+            "Set it to mysql://USER:PASSWORD@HOST:PORT/ and run again.",
         )
     if services:
         services.start(missing - {*own}, target, say)
     elif target == "snowflake" and not snowflake.is_configured():
         raise ConfigurationError(
             "SNOWFLAKE_ACCOUNT is not set, and the emulator is in the folder sandbox/, "
-            "which is not here. Set it (.env.example lists all) and run again."
+            "which is not here.",
+            "Set it (.env.example lists all) and run again.",
         )
     packages.install(ROOT, say)
 
@@ -77,8 +79,8 @@ def some_tables(patterns: Sequence[str]) -> list[Table]:
     tables = chosen_tables(patterns)
     if not tables:
         raise ConfigurationError(
-            "the metadata seed has no enabled table, so there is nothing to do. Add "
-            "those of a database with `./seedbed discover SOURCE`."
+            "the metadata seed has no enabled table, so there is nothing to do.",
+            "Add those of a database with `./seedbed discover SOURCE`.",
         )
     return tables
 
@@ -109,8 +111,8 @@ json_option = click.option(
 )
 
 
-def finish(result: pipeline.RunResult, as_json: bool) -> int:
-    """Tell what a run came to; return its exit code."""
+def finish(result: runner.Run, as_json: bool) -> int:
+    """Show what a run came to; return its exit code."""
     with control.connect() as connection:
         told = summary.read(connection, result.run_id)
     if as_json:
@@ -119,17 +121,13 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
     summary.show(told, out)
     if result.built is not None:
         out.print(f"dbt      {result.built}")
-        for line in result.built.failures:
-            out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
     if result.published is not None:
         out.print(f"publish  {escaped(str(result.published))}", soft_wrap=True)
-        for line in result.published.built.failures:
-            out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
     return result.exit_code
 
 
 def next_steps(relation: str) -> None:
-    """Tell what to look at after a run, of which `relation` is a part."""
+    """Say what to look at after a run, of which `relation` is a part."""
     out.print(
         "next     ./seedbed status   ./seedbed docs   "
         '[bold]eval "$(./seedbed env)"[/] && psql -c '
@@ -144,11 +142,11 @@ def run_pipeline(
     as_json: bool = False,
     **options: Any,
 ) -> int:
-    """Run the pipeline with its `options` and tell the outcome; the exit code."""
+    """Run the tables with these `options` and show the outcome; the exit code."""
     tables = some_tables(patterns)
-    read = tables if "extract" in options.get("steps", pipeline.STEPS) else ()
+    read = tables if "extract" in options.get("steps", runner.STEPS) else ()
     start_services(read, options.get("target"))
-    result = pipeline.run(tables, command=command, report=say, **options)
+    result = runner.run(tables, command=command, report=say, **options)
     code = finish(result, as_json)
     if not as_json:
         next_steps(f"silver.{tables[0].model}")

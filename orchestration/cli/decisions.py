@@ -23,8 +23,8 @@ def release(batch: str, reason: str, quarantine: bool) -> int:
 
     if not reason.strip():
         raise ConfigurationError(
-            "--reason is empty; say why the batch may be released, for those who read "
-            "it later."
+            "--reason is empty.",
+            "Say why the batch may be released, for those who read it later.",
         )
     start_services(())
     with control.connect() as connection:

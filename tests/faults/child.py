@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import pipeline
+from orchestration import runner
 from tests.clone import REPOSITORY, Clone
 
 _context = multiprocessing.get_context("forkserver")
@@ -26,10 +26,10 @@ _context = multiprocessing.get_context("forkserver")
 
 def run(
     clone: Clone, env: Mapping[str, str], *patterns: str, **options: Any
-) -> pipeline.RunResult:
+) -> runner.Run:
     """`./seedbed run` in this process, with `env` in place of the clone's own."""
     with clone.inside(**env):
-        return pipeline.run(clone.tables(*patterns), command="run", **options)
+        return runner.run(clone.tables(*patterns), command="run", **options)
 
 
 class Run:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.foreign import Foreign
 
 TIME = "updated_at datetime not null"
@@ -76,7 +76,7 @@ CASES = {
 }
 
 
-def errors(result: RunResult) -> dict[str, str]:
+def errors(result: Run) -> dict[str, str]:
     """What each table that was not read says."""
     return {o.table.name: str(o.error) for o in result.outcomes if o.error}
 
