@@ -36,6 +36,8 @@ NEVER = "resource_type:seed resource_type:unit_test"
 GOLD = "path:models/gold+"
 # A run balances its ledger with the same, and with tables that it did not build too.
 BALANCED = "test_name:live_keys_as_in"
+# The target that a run builds; what is good is published to another one then.
+HERE = "postgres"
 _parsed: dict[tuple[str, ...], Manifest] = {}
 
 
@@ -174,8 +176,8 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
     _remember(connection, done.place, complete=True)
 
 
-def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
-    """Selectors of what must not be built on what failed.
+def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
+    """Selectors of what must not be built on what failed, and the models not built.
 
     Read from the files that dbt wrote to `folder` after `since`; SeedbedError if it
     has not written them, so could not run.
@@ -184,17 +186,21 @@ def behind_failures(folder: Path, since: dt.datetime) -> list[str]:
     if not ran:
         raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
     nodes = artifacts.nodes(folder)
-    behind = set()
+    behind, unbuilt = set(), []
     for result in ran["results"]:
         node = nodes.get(result["unique_id"])
-        if node is None or result["status"] not in _FAILED:
+        if node is None or result["status"] not in (*_FAILED, "skipped"):
             continue
         is_test = node["resource_type"] in ("test", "unit_test")
+        if not is_test:
+            unbuilt.append(node["name"])
+        if result["status"] == "skipped":
+            continue
         about = node["depends_on"]["nodes"] if is_test else [result["unique_id"]]
         names = sorted(nodes[name]["name"] for name in about if name in nodes)
         # As dbt itself has it: behind a test is what follows from all it looks at.
         behind.add(",".join(f"{name}+" for name in names))
-    return sorted(behind - {""})
+    return sorted(behind - {""}), unbuilt
 
 
 def _due(connection: Connection, place: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,10 +53,11 @@ class TimeOfDay(BaseDeadlineReference):
 
 async def missed(context: dict[str, Any], told: str) -> None:
     """Raise the alert; runs in the triggerer."""
-    from orchestration import steps
+    from orchestration import orchestrated
 
     run = context["dag_run"]
-    await asyncio.to_thread(steps.late, run["dag_id"], run["dag_run_id"], told, print)
+    late = functools.partial(orchestrated.alarm, is_late=True)
+    await asyncio.to_thread(late, run["dag_id"], run["dag_run_id"], told, print)
 
 
 def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:

@@ -44,7 +44,6 @@ def release(
     another run holds the table.
     """
     table, batch = _find(connection, name)
-    who = getpass.getuser()
     lake = Lake(settings.ROOT)
     with control.table_lock(table):
         batch = control.batch(connection, table.id, batch.batch_seq)
@@ -52,43 +51,54 @@ def release(
         if batch.state != "rejected":
             raise SeedbedError(
                 f"batch {batch.batch_id} is {batch.state}, and only a rejected one can "
-                "be released; nothing was changed. `./seedbed status` shows the last "
-                "run."
+                "be released; nothing was changed.",
+                "`./seedbed status` shows the last run.",
             )
         if manifest is None:
             raise SeedbedError(
                 f"{table.id}: the manifest {batch.manifest_key} is no longer in the "
-                "lake; nothing was changed. `./seedbed run` reads its window anew."
+                "lake; nothing was changed.",
+                "`./seedbed run` reads its window again.",
             )
-        run_id = control.begin_run(connection, "release")
         whole = manifest.rows_written
-        key = batch.manifest_key
-        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-            duck.attach_warehouse(engine, settings.warehouse())
-            for part in (*manifest.bronze, *manifest.rejects):
-                lake.fetch(part)
+        with runs.opened(connection, "release") as run_id:
+            key, manifest = _load_again(lake, table, batch, manifest, quarantine)
+            left_out = whole - manifest.rows_written
+            decision = f"released by {getpass.getuser()}"
             if quarantine:
-                anew = without_quarantined(engine, lake, table, batch, manifest)
-                if anew != manifest:
-                    manifest = anew
-                    key = f"{key.rpartition('/')[0]}/{MANIFEST}"
-                    lake.replace(key, manifest)
-            load.replace(engine, lake, table, batch, manifest)
-        left_out = whole - manifest.rows_written
-        decision = f"released by {who}"
-        if quarantine:
-            decision += f" without {left_out:,} rows"
-        with connection.transaction():
-            control.adopt(connection, batch, run_id)
-            control.replayed(connection, table, batch, manifest)
-            control.decide(connection, batch, key, f"{decision}: {reason}")
-            control.release(connection, batch, manifest, "rejected")
-            balanced = control.balance(connection, run_id)
-        state = "done" if balanced else "failed"
-        runs.close(connection, run_id, state, {})
+                decision += f" without {left_out:,} rows"
+            with connection.transaction():
+                control.adopt(connection, batch, run_id)
+                control.replayed(connection, table, batch, manifest)
+                control.decide(connection, batch, key, f"{decision}: {reason}")
+                control.release(connection, batch, manifest, "rejected")
+                balanced = control.balance(connection, run_id)
+            runs.close(connection, run_id, "done" if balanced else "failed")
     return Released(
         control.batch(connection, table.id, batch.batch_seq), left_out, balanced
     )
+
+
+def _load_again(
+    lake: Lake, table: Table, batch: Batch, manifest: Manifest, quarantine: bool
+) -> tuple[str, Manifest]:
+    """Load a batch's files again, without the rows in quarantine if so decided.
+
+    Returns the manifest that the batch has now, and its key.
+    """
+    key = batch.manifest_key
+    with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
+        duck.attach_warehouse(engine, settings.warehouse())
+        for part in (*manifest.bronze, *manifest.rejects):
+            lake.fetch(part)
+        if quarantine:
+            rest = without_quarantined(engine, lake, table, batch, manifest)
+            if rest != manifest:
+                manifest = rest
+                key = f"{key.rpartition('/')[0]}/{MANIFEST}"
+                lake.replace(key, manifest)
+        load.replace(engine, lake, table, batch, manifest)
+    return key, manifest
 
 
 def _find(connection: control.Connection, name: str) -> tuple[Table, Batch]:

@@ -132,7 +132,6 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
     with control.connect() as connection, control.build_lock(report):
         control.prepare(connection)
         control.mark_released(connection, Lake(settings.ROOT))
-        run_id = control.begin_run(connection, "publish")
         blocked = {
             table_id
             for (table_id,) in connection.execute(
@@ -140,23 +139,16 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
             )
         }
         left_out = [table for table in tables if table.id in blocked]
-        started = time.monotonic()
-        try:
-            with runlog.step(connection, run_id, "publish"):
+        with runs.opened(connection, "publish") as run_id:
+            with (
+                runs.timed(run_id, "publish"),
+                runlog.step(connection, run_id, "publish"),
+            ):
                 published = publish(
                     connection, run_id, left_out, everything=everything, report=report
                 )
-        except BaseException as error:
-            told = str(error) or type(error).__name__
-            runs.close(connection, run_id, "failed", {}, told)
-            raise
-        runs.close(
-            connection,
-            run_id,
-            "done" if published.ok else "failed",
-            {"publish": time.monotonic() - started},
-            "\n".join(published.built.failures),
-        )
+            state = "done" if published.ok else "failed"
+            runs.close(connection, run_id, state, "\n".join(published.built.failures))
     return published
 
 

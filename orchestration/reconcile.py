@@ -102,7 +102,7 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
                 )
         wrong = [f for f in findings if not f.is_equal]
         errors = "\n".join(str(f.error) for f in wrong if f.error)
-        runs.close(connection, run_id, "failed" if wrong else "done", {}, errors)
+        runs.close(connection, run_id, "failed" if wrong else "done", errors)
     return findings
 
 

@@ -1,4 +1,4 @@
-"""Replay: a table's log and bronze files made anew from its raw files.
+"""Replay: a table's log and bronze files made again from its raw files.
 
 The source is not asked. Batch after batch, in their order, raw is standardised
 again with the seed as it is now, so a replay that is cut off is simply repeated; until
@@ -32,8 +32,8 @@ def replay(
         load.prepare(connection, table, anew=True)
         if control.pending(connection, table):
             raise SeedbedError(
-                f"{table.id}: a batch of it is under way. Type `./seedbed run --tables "
-                f"{table.id}` to finish it, then repeat this."
+                f"{table.id}: a batch of it is under way.",
+                f"Type `./seedbed run --tables {table.id}` to finish it, then repeat.",
             )
         lake = Lake(settings.ROOT)
         todo = [
@@ -67,7 +67,8 @@ def _manifest(lake: Lake, table: Table, batch: Batch) -> Manifest:
         raise SeedbedError(
             f"{table.id}: the manifest {batch.manifest_key} of released batch "
             f"{batch.batch_id} is no longer in the lake, so its log can't be made "
-            "from raw. Nothing was changed. Restore that object, or keep the log."
+            "from raw. Nothing was changed.",
+            "Restore that object, or keep the log.",
         )
     return manifest
 

@@ -1,6 +1,6 @@
-"""The tasks that the DAGs are made of; each calls a step of the pipeline.
+"""The tasks that the DAGs are made of; each takes a step of a run.
 
-Modules of the pipeline are imported when a task runs: a DAG's file is parsed often.
+What a step needs is imported when a task runs: a DAG's file is parsed often.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import Asset, TaskGroup, get_current_context, task
+from airflow.sdk import Asset, TaskGroup, chain, get_current_context, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -28,7 +29,12 @@ from ingest.settings import ROOT
 from ingest.window import Request
 from orchestration import snowflake
 
+if TYPE_CHECKING:
+    from orchestration.runner import Run
+
 TARGET = "postgres"
+# Where dbt leaves its files when it is typed, and where others look for them.
+_TARGET = ROOT / "target"
 # Tables of one source that are read at once, and tables loaded at once.
 AT_ONCE = 2
 RETRIES = {
@@ -81,6 +87,13 @@ def begun(run: str | None) -> str:
     return run
 
 
+def resumed(run: str | None) -> Run:
+    """The same as its last step has left it."""
+    from orchestration.runner import Run
+
+    return Run.resume(begun(run), tell)
+
+
 @task
 def begin(
     command: str,
@@ -89,12 +102,12 @@ def begin(
     request: dict[str, str] | None = None,
 ) -> str:
     """Open the run in the control tables; its id there."""
-    from orchestration import steps
+    from orchestration import orchestrated
 
     context = get_current_context()
     named = patterns.split(",") if isinstance(patterns, str) else patterns
     with told():
-        return steps.begin(
+        return orchestrated.begin(
             command,
             context["dag"].dag_id,
             context["run_id"],
@@ -113,23 +126,23 @@ def move(
     request: dict[str, str] | None = None,
 ) -> str:
     """Take one table through some steps; the state that it came to."""
-    from orchestration import steps
+    from orchestration import orchestrated
 
-    run = begun(run)
-    context = get_current_context()
-    context["table"] = table_id  # type: ignore[typeddict-unknown-key]
+    get_current_context()["table"] = table_id  # type: ignore[typeddict-unknown-key]
     with told():
         asked = Request.read(**request) if request else None
-        return steps.move(run, table_id, through, tell, asked)
+        return orchestrated.move(begun(run), table_id, through, tell, asked)
 
 
 @task
 def due(run: str, source: str, level: int) -> list[str]:
-    """The ids of the run's tables of a source that are read in that level."""
-    from orchestration import steps
+    """The ids of the run's tables of a source that are read in that level, from 1."""
+    from orchestration import schedule
 
     with told():
-        return steps.due(run, source, level)
+        levels = schedule.levels([o.table for o in resumed(run).outcomes])
+        here = levels[level - 1] if level <= len(levels) else ()
+        return [table.id for table in here if table.source.name == source]
 
 
 @task(trigger_rule=WHATEVER)
@@ -139,10 +152,8 @@ def unread(run: str | None) -> list[str]:
     There are some where the seed was changed while the run was under way, and with it
     the levels.
     """
-    from orchestration import steps
-
     with told():
-        return steps.unread(begun(run))
+        return [o.table.id for o in resumed(run).outcomes if o.state == "waiting"]
 
 
 def read_sources(run: Any, groups: Sequence[tuple[int, str]], through: Any) -> Any:
@@ -175,59 +186,76 @@ def read_sources(run: Any, groups: Sequence[tuple[int, str]], through: Any) -> A
 @task(trigger_rule=WHATEVER)
 def validate(run: str | None) -> dict[str, Any] | None:
     """Let what is loaded pass the gate; plan the build, None where nothing is good."""
-    from orchestration import steps
+    from orchestration import orchestrated
 
     run = begun(run)
     with told():
-        steps.validate(run, tell)
-        plan = steps.plan_build(run, TARGET)
+        plan = orchestrated.validate(run, tell)
     if plan is None:
         return None
-    layers = {name: steps.selectors(plan, name) for name in ("silver", "gold")}
-    return {"run_id": run, "plan": plan, **layers}
+    layers = {name: plan.of_layer(name) for name in LAYERS}
+    return {"run_id": run, "plan": asdict(plan), **layers}
+
+
+@task(trigger_rule=WHATEVER)
+def prove(run: str | None) -> bool:
+    """See who sees what was built and balance the ledger; whether all is well."""
+    from ingest import control
+    from orchestration import build
+
+    ti = get_current_context()["ti"]
+    planned = ti.xcom_pull(task_ids="validate")
+    with told():
+        is_proven = resumed(run).prove(ti.xcom_pull(task_ids="silver", key=UNBUILT))
+        if planned and _is_built(ti):
+            plan, manifest = build.Plan(**planned["plan"]), _TARGET / "manifest.json"
+            with control.connect() as connection:
+                build.finish(connection, plan, manifest)
+    return is_proven
+
+
+@task(trigger_rule=WHATEVER)
+def publish(run: str | None) -> str:
+    """Publish to Snowflake; left out where not all was built, or the proof failed."""
+    ti = get_current_context()["ti"]
+    with told():
+        found = resumed(run)
+        if not _is_publishing(ti):
+            raise AirflowSkipException("not all was built and proven")
+        found.publish()
+        return str(found.published)
 
 
 def unended(context: Any) -> None:
-    """Let people be told of a run whose end has failed, as of one without a begin."""
-    from orchestration import steps
+    """Let people hear of a run whose end has failed, as of one without a begin."""
+    from orchestration import orchestrated
 
     run, why = context["dag_run"], context.get("exception") or "its end was cut off"
-    steps.fail(run.dag_id, run.run_id, str(why), tell)
+    orchestrated.alarm(run.dag_id, run.run_id, str(why), tell)
 
 
 @task(trigger_rule=WHATEVER, on_failure_callback=unended)
 def end(run: str | None) -> str:
     """Close the run; fails, and so the DAG's run does, unless it is done."""
-    from orchestration import steps
+    from orchestration import orchestrated
 
     ti = get_current_context()["ti"]
     if run is None:
         raise AirflowFailException(_fault(ti, "begin"))
-    planned = ti.xcom_pull(task_ids="validate")
-    plan = planned["plan"] if planned else None
-    is_built = _is_built(ti)
-    is_due = planned is not None and is_built and steps.is_publishing()
-    is_published = not is_due or bool(ti.xcom_pull(task_ids="publish"))
-    faults = list(_faults(ti)) if planned else []
-    if not is_published:
+    is_proven = ti.xcom_pull(task_ids="prove")
+    faults = list(_faults(ti)) if ti.xcom_pull(task_ids="validate") else []
+    if is_proven is None:
+        faults.append(_fault(ti, "prove"))
+    if _is_publishing(ti) and not ti.xcom_pull(task_ids="publish"):
         faults.append(_fault(ti, "publish"))
     with told():
-        return steps.end(
-            run, plan, is_built, tell, is_published=is_published, faults=faults
-        )
+        return orchestrated.end(run, bool(is_proven), faults, tell)
 
 
-@task(trigger_rule=WHATEVER)
-def publish(run: str | None) -> str:
-    """Publish what was built to Snowflake; left out where not all of it was."""
-    from orchestration import steps
-
-    run = begun(run)
-    ti = get_current_context()["ti"]
-    if not ti.xcom_pull(task_ids="validate") or not _is_built(ti):
-        raise AirflowSkipException("not all was built, so nothing is published")
-    with told():
-        return steps.publish(run, tell)
+def _is_publishing(ti: Any) -> bool:
+    """Whether what the run has built is to be published."""
+    is_good = ti.xcom_pull(task_ids="prove") and _is_built(ti)
+    return bool(is_good) and snowflake.is_configured()
 
 
 def _is_built(ti: Any) -> bool:
@@ -254,8 +282,9 @@ def _fault(ti: Any, task_id: str) -> str:
 
 
 LAYERS = ("silver", "gold")
-# Among a task's XComs: what a layer leaves to be built, and what a task failed of.
-BEHIND, WHY = "behind", "why"
+# Among a task's XComs: what must not be built on a layer's failures, the models that
+# were not built, and what a task failed of.
+BEHIND, UNBUILT, WHY = "behind", "unbuilt", "why"
 _PLANNED = "(ti.xcom_pull(task_ids='validate') or {})"
 
 
@@ -292,7 +321,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             ],
             install_deps=False,
             copy_dbt_packages=False,
-            manifest_filepath=str(ROOT / "target" / "manifest.json"),
+            manifest_filepath=str(_TARGET / "manifest.json"),
             # What was parsed last, so that a task parses only what has changed.
             cache_dir=ROOT / ".seedbed" / "airflow" / "dbt",
             emit_datasets=False,
@@ -302,13 +331,12 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
     def execute(self, context: Any) -> None:
         """Build, once no other build is under way."""
-        from orchestration import steps
+        from orchestration import packages
 
         ti = context["ti"]
         planned = ti.xcom_pull(task_ids="validate")
         if not planned:
             raise AirflowSkipException("no table is good, so nothing is built")
-        self.run = planned["run_id"]
         if self.layer == "gold" and ti.xcom_pull("silver", key=BEHIND) is None:
             raise AirflowSkipException("silver could not be built, so gold is not")
         self.began = datetime.now(UTC)
@@ -317,7 +345,10 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         self.select = " ".join(str(self.select).split())
         self.exclude = " ".join(str(self.exclude).split())
         self.is_looked_at = False
-        with told(), steps.building(self.run, tell):
+        with told():
+            packages.install(ROOT, tell)
+            self.run = resumed(planned["run_id"])
+        with told(), self.run.alone("build"):
             try:
                 super().execute(context)
             except Exception as error:
@@ -327,16 +358,18 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
 
     def keep(self, folder: str, context: Any) -> None:
         """Keep what the tests saw, while dbt's files are there."""
-        from orchestration import steps
+        from orchestration import orchestrated
 
-        behind = steps.look(self.run, Path(folder) / "target", self.began, TARGET)
-        context["ti"].xcom_push(key=BEHIND, value=behind)
+        files = Path(folder) / "target"
+        behind, unbuilt = orchestrated.look(self.run, files, self.began)
+        for key, value in ((BEHIND, behind), (UNBUILT, unbuilt)):
+            context["ti"].xcom_push(key=key, value=value)
         self.is_looked_at = True
         tell(json.dumps({"left out from here on": behind}))
 
 
 def build_and_end(run: Any, moved: Any) -> None:
-    """From loaded tables to the end of the run: gate, silver, gold, account.
+    """From loaded tables to the end of the run: gate, silver, gold, proof.
 
     Where Snowflake is configured, what was built is published there before the end.
     """
@@ -344,19 +377,19 @@ def build_and_end(run: Any, moved: Any) -> None:
     silver, gold = Build(layer="silver"), Build(layer="gold")
     moved >> checked >> silver >> gold
     checked >> gold
-    if snowflake.is_configured():
-        gold >> publish(run) >> end(run)
-    else:
-        gold >> end(run)
+    prove_and_end(run, gold, *([publish(run)] if snowflake.is_configured() else []))
+
+
+def prove_and_end(run: Any, done: Any, *more: Any) -> None:
+    """The proof of a run that has done its work, what comes `more`, and its end."""
+    chain(done, prove(run), *more, end(run))
 
 
 @task
 def chosen(run: str) -> list[str]:
     """The ids of the run's tables."""
-    from orchestration import steps
-
     with told():
-        return steps.table_ids(run)
+        return [o.table.id for o in resumed(run).outcomes]
 
 
 def read_again(kind: str, patterns: str, start: str, end: str = "") -> None:

@@ -30,7 +30,7 @@ from psycopg import sql
 
 from ingest import private, settings
 from ingest.seed import metadata
-from orchestration import build, packages, pipeline
+from orchestration import build, packages, runner
 from sandbox import demo
 from sandbox import servers as embedded
 from sandbox.servers.mariadb import MariaDB
@@ -219,14 +219,14 @@ class Clone:
         """The seed's enabled tables, or those named; see `few`."""
         return metadata.enabled(metadata.load(self.root), patterns or self.few)
 
-    def run(self, *patterns: str, **options: Any) -> pipeline.RunResult:
+    def run(self, *patterns: str, **options: Any) -> runner.Run:
         """`./seedbed run`, in this process, which imports dbt only once.
 
         If it says done, its tables are the sources', value by value.
         """
         with self.inside():
             tables = self.tables(*patterns)
-            result = pipeline.run(tables, command="run", **options)
+            result = runner.run(tables, command="run", **options)
         released = [o.table.id for o in result.outcomes if o.state == "released"]
         if result.state == "done" and released:
             self.assert_as_sources(

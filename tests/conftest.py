@@ -16,7 +16,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from ingest.errors import ServiceError
 from orchestration import build
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from sandbox import servers as embedded
 from sandbox.demo import leave
 from sandbox.servers.snowflake import ACCOUNT
@@ -135,7 +135,7 @@ def foreign(abroad: Foreign, request: pytest.FixtureRequest) -> Foreign:
 class Played:
     """What was there after each day: the sources' rows and the warehouse's."""
 
-    results: dict[int, RunResult] = field(default_factory=dict)
+    results: dict[int, Run] = field(default_factory=dict)
     source: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     silver: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     contents: dict[int, dict[str, list[str]]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.settings import ROOT
-from orchestration import local, packages, pipeline, snowflake, summary
+from orchestration import local, packages, runner, snowflake, summary
 
 # A pipe has no width; a truncated table would be useless there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
@@ -111,7 +111,7 @@ json_option = click.option(
 )
 
 
-def finish(result: pipeline.RunResult, as_json: bool) -> int:
+def finish(result: runner.Run, as_json: bool) -> int:
     """Print the result of a run; return its exit code."""
     with control.connect() as connection:
         outcome = summary.read(connection, result.run_id)
@@ -121,12 +121,8 @@ def finish(result: pipeline.RunResult, as_json: bool) -> int:
     summary.show(outcome, out)
     if result.built is not None:
         out.print(f"dbt      {result.built}")
-        for line in result.built.failures:
-            out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
     if result.published is not None:
         out.print(f"publish  {escaped(str(result.published))}", soft_wrap=True)
-        for line in result.published.built.failures:
-            out.print(f"         [red]failed[/] {escaped(line)}", soft_wrap=True)
     return result.exit_code
 
 
@@ -148,9 +144,9 @@ def run_pipeline(
 ) -> int:
     """Run the pipeline with its `options` and print the result; the exit code."""
     tables = some_tables(patterns)
-    read = tables if "extract" in options.get("steps", pipeline.STEPS) else ()
+    read = tables if "extract" in options.get("steps", runner.STEPS) else ()
     start_services(read, options.get("target"))
-    result = pipeline.run(tables, command=command, report=say, **options)
+    result = runner.run(tables, command=command, report=say, **options)
     code = finish(result, as_json)
     if not as_json:
         next_steps(f"silver.{tables[0].model}")

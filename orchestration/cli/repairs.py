@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
 from collections.abc import Sequence
 
 import click
@@ -12,7 +11,8 @@ import click
 from ingest import control, load
 from ingest.errors import ConfigurationError
 from ingest.window import Request
-from orchestration import artifacts, pipeline, runs
+from orchestration import artifacts, prove, runner, runs
+from orchestration.build import HERE
 from orchestration.cli.common import (
     chosen_tables,
     escaped,
@@ -125,32 +125,30 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
     tables = chosen_tables(names) if from_raw else []
     names = tuple(_rebuildable([t.model for t in tables] if from_raw else names))
     start_services(target=target)
-    pipeline.assert_generated()
+    everyone = runner.check()
     with control.connect() as connection:
         control.prepare(connection)
         for table in [] if from_raw else chosen_tables(()):
             if {table.model, f"{table.model}_history"} & {*names}:
                 load.assert_whole(connection, table)
-        run_id = control.begin_run(connection, "rebuild")
-        started = time.monotonic()
-        for table in tables:
-            rows = replay.replay(connection, table, say)
-            out.print(f"{table.id}: rebuilt its log from raw, {rows:,} rows")
-        began = dt.datetime.now(dt.UTC)
-        here = pipeline.HERE
-        built = building.rebuild(names, here, say)
-        folder = artifacts.folder(here)
-        pipeline.look(connection, run_id, folder, began, here, say)
-        if built.ok and target != here and snowflake.is_configured():
-            # Batches that were rebuilt from raw are copied again first.
-            published = publish.publish(connection, run_id, report=say)
-            if published.ok:
-                published.built = building.rebuild(names, publish.TARGET, say)
-            out.print(f"publish  {escaped(str(published))}", soft_wrap=True)
-            built.failures += published.built.failures
-        state = "done" if built.ok else "failed"
-        seconds = {"build": time.monotonic() - started}
-        runs.close(connection, run_id, state, seconds, "\n".join(built.failures))
+        with runs.opened(connection, "rebuild") as run_id:
+            with runs.timed(run_id, "build"):
+                for table in tables:
+                    rows = replay.replay(connection, table, say)
+                    out.print(f"{table.id}: rebuilt its log from raw, {rows:,} rows")
+                began = dt.datetime.now(dt.UTC)
+                built = building.rebuild(names, HERE, say)
+                folder = artifacts.folder(HERE)
+                prove.look(connection, run_id, everyone, folder, began, say)
+                if built.ok and target != HERE and snowflake.is_configured():
+                    # What was made from raw is copied again first.
+                    published = publish.publish(connection, run_id, report=say)
+                    if published.ok:
+                        published.built = building.rebuild(names, publish.TARGET, say)
+                    out.print(f"publish  {escaped(str(published))}", soft_wrap=True)
+                    built.failures += published.built.failures
+            state = "done" if built.ok else "failed"
+            runs.close(connection, run_id, state, "\n".join(built.failures))
     out.print(f"rebuilt {', '.join(names)}: {built}")
     for line in built.failures:
         out.print(f"[red]failed[/] {escaped(line)}", soft_wrap=True)
@@ -188,7 +186,7 @@ def prune(drop: bool) -> int:
     from orchestration import build as building
 
     start_services()
-    statements = building.rendered("retired_relations", pipeline.HERE, say)
+    statements = building.rendered("retired_relations", HERE, say)
     with control.connect() as connection:
         if drop and statements:
             connection.execute(statements.encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import click
 
@@ -26,12 +25,10 @@ def probe_(as_json: bool) -> int:
     with control.connect() as connection:
         control.prepare(connection)
         building.run_dbt(["parse", "--target", "postgres"], say)
-        run_id = control.begin_run(connection, "security probe")
-        started = time.monotonic()
-        leaks = probe.probe(connection, run_id)
-        seconds = {"probe": time.monotonic() - started}
-        state = "failed" if leaks else "done"
-        runs.close(connection, run_id, state, seconds)
+        with runs.opened(connection, "security probe") as run_id:
+            with runs.timed(run_id, "probe"):
+                leaks = probe.probe(connection, run_id)
+            runs.close(connection, run_id, "failed" if leaks else "done")
         outcome = summary.read(connection, run_id)
     if as_json:
         click.echo(json.dumps(outcome.probe, default=str, indent=2))

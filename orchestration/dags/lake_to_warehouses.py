@@ -18,10 +18,10 @@ KNOWN = known.look()
 @task
 def awaited(run: str) -> list[dict[str, Any]]:
     """The run's tables, each with the manifest that it waits for."""
-    from orchestration import steps
+    from orchestration import orchestrated
 
     with tasks.told():
-        return steps.awaited(run)
+        return orchestrated.awaited(tasks.resumed(run))
 
 
 class Manifest(S3KeySensor):

@@ -18,13 +18,12 @@ def announce(run: str | None) -> None:
 
     So lake_to_warehouses starts once for all of them.
     """
-    from orchestration import steps
-
     events = get_current_context()["outlet_events"][ANNOUNCED]
     with tasks.told():
-        found = steps.extracted(tasks.begun(run))
-    for table_id, batch_id in found.items():
-        events.add(tasks.asset(table_id), extra={"batch_id": batch_id})
+        batches = [b for o in tasks.resumed(run).outcomes for b in o.batches]
+    for batch in batches:
+        if batch.state == "extracted":
+            events.add(tasks.asset(batch.table_id), extra={"batch_id": batch.batch_id})
 
 
 with DAG(
@@ -41,4 +40,6 @@ with DAG(
 ):
     opened: Any = tasks.begin("extract")
     read = tasks.read_sources(opened, KNOWN.groups, ["extract"])
-    read >> announce(opened) >> tasks.end(opened)
+    announced = announce(opened)
+    read >> announced
+    tasks.prove_and_end(opened, announced)

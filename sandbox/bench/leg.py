@@ -20,7 +20,7 @@ from ingest.errors import SeedbedError
 from ingest.lake import Lake
 from ingest.seed import metadata
 from ingest.standardise import Standardisation
-from orchestration import pipeline
+from orchestration import runner
 
 
 def main(project: str, names: str, *patterns: str) -> None:
@@ -52,7 +52,7 @@ def main(project: str, names: str, *patterns: str) -> None:
     time_calls(Lake, "upload")
     time_calls(Standardisation, "run", "standardise")
     tables = metadata.enabled(metadata.load(settings.ROOT), patterns)
-    result = pipeline.run(tables, command="bench", steps=steps, with_build=False)
+    result = runner.run(tables, command="bench", steps=steps, with_build=False)
     for outcome in result.outcomes:
         if outcome.error:
             raise outcome.error

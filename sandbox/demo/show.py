@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed import metadata
-from orchestration import pipeline
+from orchestration import runner
 from sandbox import demo
 from sandbox import servers as embedded
 
@@ -27,7 +27,7 @@ def play(
     target: str | None,
     out: Console,
     report: Callable[[str], None],
-    finish: Callable[[pipeline.RunResult, bool], int],
+    finish: Callable[[runner.Run, bool], int],
 ) -> int:
     """Play the days that are not played yet, or else run once.
 
@@ -89,10 +89,10 @@ def _run(
     target: str | None,
     command: str,
     report: Callable[[str], None],
-    finish: Callable[[pipeline.RunResult, bool], int],
+    finish: Callable[[runner.Run, bool], int],
     shares: dict[str, float],
 ) -> int:
-    result = pipeline.run(tables, command=command, target=target, report=report)
+    result = runner.run(tables, command=command, target=target, report=report)
     for name, took in result.seconds.items():
         _add(shares, name, took)
     return finish(result, False)

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration import pipeline
+from orchestration import runner
 from tests import forked
 from tests.clone import Clone
 
 
 def run(
     clone: Clone, env: Mapping[str, str], *patterns: str, **options: Any
-) -> pipeline.RunResult:
+) -> runner.Run:
     """`./seedbed run` in this process, with `env` in place of the clone's own."""
     with clone.inside(**env):
-        return pipeline.run(clone.tables(*patterns), command="run", **options)
+        return runner.run(clone.tables(*patterns), command="run", **options)
 
 
 class Run:

@@ -1,12 +1,12 @@
 """What must be there afterwards, read from the source without the product."""
 
 from ingest.seed.metadata import Table
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.clone import Clone, by_key, columns_of, key_of
 from tests.conftest import Played
 
 
-def states(result: RunResult) -> dict[str, str]:
+def states(result: Run) -> dict[str, str]:
     """How far each table of a run came."""
     return {o.table.id: o.state for o in result.outcomes}
 

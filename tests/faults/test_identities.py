@@ -16,7 +16,7 @@ from ingest import extract, files, load, standardise
 from ingest.control import schema
 from ingest.lake import Lake, Part
 from orchestration import reconcile
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.clone import quiet
 from tests.faults.oracle import states
 from tests.foreign import Foreign
@@ -106,7 +106,7 @@ def values(clone: Foreign, model: str) -> dict[int, int]:
     return {row["id"]: row["v"] for row in clone.silver(model)}
 
 
-def told(result: RunResult) -> list[str | None]:
+def told(result: Run) -> list[str | None]:
     """Why tables were not released."""
     return [o.batches[-1].reason for o in result.outcomes if o.state == "rejected"]
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from ingest import control
-from orchestration import pipeline
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.clone import Clone
 from tests.faults.oracle import states
 
@@ -16,20 +15,20 @@ ORDERS, OTHERS = "shop.orders", ("shop.payments", "shop.order_items")
 
 def run_beside(
     clone: Clone, busy: list[str], monkeypatch: pytest.MonkeyPatch, *, ends_first: bool
-) -> RunResult:
+) -> Run:
     """A run while another one works on `busy`, which may end before this one builds."""
-    build = pipeline._build
+    build = Run.build
     with contextlib.ExitStack() as held, monkeypatch.context() as patch:
         with clone.inside():
             for table in clone.tables(*busy):
                 held.enter_context(control.table_lock(table))
 
-        def build_then(*arguments: Any) -> Any:
+        def build_then(*arguments: Any, **options: Any) -> Any:
             if ends_first:
                 held.close()
-            return build(*arguments)
+            return build(*arguments, **options)
 
-        patch.setattr(pipeline, "_build", build_then)
+        patch.setattr(Run, "build", build_then)
         return clone.run()
 
 

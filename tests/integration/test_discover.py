@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from ingest.seed.metadata import HEADERS
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.foreign import Foreign
 from tests.integration.test_security import ANALYST, CONSUMERS
 
@@ -25,7 +25,7 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def assert_green(result: RunResult) -> None:
+def assert_green(result: Run) -> None:
     told = [(o.table.id, o.state, str(o.error)) for o in result.outcomes if o.error]
     assert result.state == "done", (told, result.built and result.built.failures)
     assert result.balanced

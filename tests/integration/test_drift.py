@@ -7,7 +7,7 @@ import pytest
 from ingest import control
 from ingest.seed import seedfile
 from orchestration import summary
-from orchestration.pipeline import Outcome
+from orchestration.outcome import Outcome
 from tests.clone import Clone
 
 TABLE = "shop,suppliers,suppliers,scd1,updated_at,key_scan,"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.lean
@@ -83,7 +83,7 @@ CASES = {
 }
 
 
-def errors(result: RunResult) -> dict[str, str]:
+def errors(result: Run) -> dict[str, str]:
     """What each table that was not read says."""
     return {o.table.name: str(o.error) for o in result.outcomes if o.error}
 

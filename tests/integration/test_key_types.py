@@ -13,7 +13,7 @@ import pytest
 
 from ingest.seed import seedfile
 from orchestration import build, reconcile
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.clone import quiet
 from tests.foreign import Foreign
 
@@ -191,7 +191,7 @@ def rows_of(kinds: list[str]) -> int:
     return 2 if len(kinds) == 1 and "null" in KEYS[kinds[0]] else 3
 
 
-def counts(result: RunResult, *names: str) -> dict[str, tuple[int, ...]]:
+def counts(result: Run, *names: str) -> dict[str, tuple[int, ...]]:
     """What the last batch of each table counted, by table; reports errors first."""
     found = {}
     assert [str(o.error) for o in result.outcomes if o.error] == []

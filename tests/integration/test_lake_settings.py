@@ -8,7 +8,7 @@ from moto.server import ThreadedMotoServer
 
 from ingest import retention
 from ingest.lake import Lake
-from orchestration import pipeline
+from orchestration import runner
 from tests.clone import Clone, quiet
 
 OTHERS = {
@@ -114,7 +114,7 @@ def test_what_is_written_says_how_it_is_to_be_encrypted(
 
 def test_the_manifest_is_encrypted_as_well(day_2_due: Clone, bucket: Any) -> None:
     with day_2_due.inside(SEEDBED_LAKE="s3://kept", SEEDBED_LAKE_SSE="aws:kms:a-key"):
-        result = pipeline.run(
+        result = runner.run(
             day_2_due.tables("suppliers"),
             command="run",
             with_build=False,

@@ -18,11 +18,11 @@ RUN = """
 import resource
 from ingest import settings, window
 from ingest.seed import metadata
-from orchestration import pipeline
+from orchestration import runner
 
 tables = metadata.enabled(metadata.load(settings.ROOT))
 request = {request}
-result = pipeline.run(tables, command="run", with_build=False, request=request)
+result = runner.run(tables, command="run", with_build=False, request=request)
 for outcome in result.outcomes:
     print(outcome.table.id, outcome.state, outcome.error or "")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

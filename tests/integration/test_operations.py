@@ -12,7 +12,7 @@ from jsonschema import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingest import control
-from orchestration import pipeline
+from orchestration import runner
 from orchestration.watch import alerts, endpoints, metrics, outbox
 from orchestration.watch.channels import Message
 from tests.clone import Clone, quiet
@@ -32,7 +32,7 @@ UNLIKE = (
 class Story:
     """What was told and measured of a run that blocks, and of one that heals."""
 
-    results: list[pipeline.RunResult] = field(default_factory=list)
+    results: list[runner.Run] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     still_open: list[Any] = field(default_factory=list)
     posts: list[list[tuple[str, Any]]] = field(default_factory=list)
@@ -40,8 +40,8 @@ class Story:
     samples: list[dict[tuple[str, str], float]] = field(default_factory=list)
 
 
-def move(clone: Clone) -> pipeline.RunResult:
-    return pipeline.run(
+def move(clone: Clone) -> runner.Run:
+    return runner.run(
         clone.tables(TABLE), command="run", with_build=False, report=quiet
     )
 

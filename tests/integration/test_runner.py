@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest import control, load, retry
-from ingest.seed.metadata import Table
-from orchestration import pipeline
+from ingest.seed.metadata import Table, reader
+from orchestration import artifacts, runner
 from tests.clone import Clone, neutral_environment
 
 pytestmark = pytest.mark.lean
@@ -123,7 +125,7 @@ def test_a_source_that_falls_silent_is_given_up_and_asked_anew(
         ),
     ):
         began = time.monotonic()
-        result = pipeline.run(
+        result = runner.run(
             day_2_due.tables("suppliers"), command="run", with_build=False
         )
     assert silent == [3]
@@ -186,7 +188,7 @@ def test_a_log_that_can_t_be_fitted_fails_its_table_alone(
         with day_2_due.inside(
             PGOPTIONS="-c lock_timeout=50ms", SEEDBED_RETRY_SECONDS="0"
         ):
-            result = pipeline.run(
+            result = runner.run(
                 day_2_due.tables("suppliers", "customers"),
                 command="run",
                 with_build=False,
@@ -210,6 +212,32 @@ def test_a_moved_table_s_log_is_prepared_once(
     monkeypatch.setattr(load, "prepare", prepare)
     day_2_due.run("suppliers", "customers", with_build=False)
     assert sorted(prepared) == [t.id for t in day_2_due.tables()]
+
+
+class Noted(dict[Path, Any]):
+    """A cache, and what was put there, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.put: list[Path] = []
+
+    def __setitem__(self, path: Path, value: Any) -> None:
+        self.put.append(path)
+        super().__setitem__(path, value)
+
+
+def test_a_run_reads_seed_and_manifest_once(
+    day_2_due: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds, files = Noted(), Noted()
+    monkeypatch.setattr(reader, "_loaded", seeds)
+    monkeypatch.setattr(artifacts, "_parsed", files)
+    result = day_2_due.run()
+    assert (result.state, result.exit_code) == ("done", 0)
+    assert seeds.put == [day_2_due.root]
+    assert [file.name for file in files.put].count("manifest.json") == 1
+    assert {*result.seconds} == {"move", "gate", "build", "ledger"}
+    assert min(result.seconds.values()) > 0
 
 
 def start(clone: Clone) -> "subprocess.Popen[str]":

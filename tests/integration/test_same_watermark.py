@@ -162,7 +162,7 @@ def test_a_range_that_is_read_again_shows_what_the_source_shows(
     foreign: Foreign, kind: str
 ) -> None:
     from ingest.window import Request
-    from orchestration import pipeline
+    from orchestration import runner
 
     schema = f"again_{kind}"
     _declare(foreign, schema)
@@ -174,7 +174,7 @@ def test_a_range_that_is_read_again_shows_what_the_source_shows(
     _write(foreign, schema, 1, "open", "2026-11-02 00:00:00")
     with foreign.inside():
         tables = metadata.enabled(metadata.load(foreign.root), [f"{schema}.*"])
-        result = pipeline.run(
+        result = runner.run(
             tables, command=kind, request=Request.read(kind, "2026-11-02")
         )
     assert result.state == "done"

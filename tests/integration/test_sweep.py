@@ -18,7 +18,7 @@ import pytest
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, seedfile
 from orchestration import build
-from orchestration.pipeline import RunResult
+from orchestration.runner import Run
 from tests.foreign import Foreign
 from tests.integration.test_types import COLUMNS
 
@@ -477,7 +477,7 @@ def judge(
     schema: str,
     tables: Sequence[Swept],
     number: int,
-    result: RunResult,
+    result: Run,
     verdict: Verdict,
 ) -> None:
     """Each table of a run is right, or something was said of it."""
@@ -503,7 +503,7 @@ def judge(
         verdict.wrong.append(f"run {number + 1}: {result.state}, of no table: {faults}")
 
 
-def said_of(foreign: Foreign, result: RunResult, name: str) -> str:
+def said_of(foreign: Foreign, result: Run, name: str) -> str:
     """What a run says is wrong with a table, '' for nothing."""
     (outcome,) = [o for o in result.outcomes if o.table.name == name]
     if outcome.state != "released":

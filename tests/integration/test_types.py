@@ -24,7 +24,8 @@ import pytest
 from ingest import extract
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
-from orchestration import build, pipeline, snowflake
+from orchestration import build, runner, snowflake
+from orchestration.outcome import Outcome
 from sandbox.servers import mariadb
 from tests.clone import Clone, quiet
 from tests.unit.test_types_and_options import LISTED
@@ -236,10 +237,10 @@ def column_row(
     return [source, table, column, column, kind, *end]
 
 
-def move(clone: Clone, server: Server, table: str) -> pipeline.RunResult:
+def move(clone: Clone, server: Server, table: str) -> runner.Run:
     """Read and release a table, without a build."""
     with clone.inside(SHOP_URL=server.url):
-        return pipeline.run(clone.tables(table), command="run", with_build=False)
+        return runner.run(clone.tables(table), command="run", with_build=False)
 
 
 def dbt(clone: Clone, *models: str) -> None:
@@ -449,7 +450,7 @@ def test_each_type_at_its_extremes_is_the_same_on_snowflake(
         ),
         fresh.inside(**emulated | own),
     ):
-        result = pipeline.run(fresh.tables("shop.type_asked"), command="run")
+        result = runner.run(fresh.tables("shop.type_asked"), command="run")
         assert result.published, str(result.publish_error)
         assert (result.state, result.published.built.failures) == ("done", [])
         found = []
@@ -543,7 +544,7 @@ def abroad(fresh: Clone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
     fresh.start()
 
 
-def run_at(clone: Clone, now: str, pattern: str) -> list[pipeline.Outcome]:
+def run_at(clone: Clone, now: str, pattern: str) -> list[Outcome]:
     """Move tables when it is `now` in UTC, for the source and for the runner."""
     moment = datetime.fromisoformat(now)
     stamp = int(moment.replace(tzinfo=UTC).timestamp())
@@ -556,7 +557,7 @@ def run_at(clone: Clone, now: str, pattern: str) -> list[pipeline.Outcome]:
     with clone.inside(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(pymysql, "connect", connect_then)
         patch.setattr(extract._Extraction, "_observed_at", lambda self: moment)
-        result = pipeline.run(clone.tables(pattern), command="run", with_build=False)
+        result = runner.run(clone.tables(pattern), command="run", with_build=False)
     assert {(o.state, o.error) for o in result.outcomes} == {("released", None)}
     return result.outcomes
 

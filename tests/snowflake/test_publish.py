@@ -12,9 +12,8 @@ import pytest
 
 from ingest import control
 from ingest.errors import ServiceError
-from orchestration import parity, publish, snowflake, steps
+from orchestration import orchestrated, parity, publish, runner, snowflake
 from orchestration.parity import Comparison
-from orchestration.pipeline import RunResult
 from orchestration.publish import Published
 from sandbox import demo
 from tests.clone import Clone, neutral_environment, quiet
@@ -34,7 +33,7 @@ Contents = dict[str, list[str]]
 class Story:
     """The demo's first two days; the publish of the second is killed and resumed."""
 
-    first: RunResult
+    first: runner.Run
     parity_1: list[Comparison]
     before_kill: Contents
     after_kill: Contents
@@ -287,15 +286,16 @@ def test_an_account_that_there_is_not_is_told_once(
 
 def as_airflow_does(stack: Clone) -> str:
     """Publish step by step, in a run of an orchestrator's that reads nothing."""
-    run_id = steps.begin(
+    run_id = orchestrated.begin(
         "load", "lake_to_warehouses", "by hand", ["*"], quiet, is_reading=False
     )
     for table in stack.tables():
-        steps.move(run_id, table.id, ["load"], quiet)
-    published = steps.publish(run_id, quiet)
+        orchestrated.move(run_id, table.id, ["load"], quiet)
+    found = runner.Run.resume(run_id, quiet)
+    found.publish()
     with control.connect() as connection:
         control.end_run(connection, run_id, "done", {}, "", 0)
-    return published
+    return str(found.published)
 
 
 @pytest.mark.lean("shop.suppliers")

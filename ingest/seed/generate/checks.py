@@ -33,10 +33,10 @@ def live_keys(table: Table) -> Node:
         "table": as_argument(table.id),
         "key": {c.name: c.type.name for c in table.key},
     }
-    if table.load_type != "snapshot":
+    if not table.load_type.is_snapshot:
         history = "_history" if table.has_history else ""
         arguments["claim"] = as_argument(f"{table.model}{history}")
-    if table.load_type == "full":
+    if table.load_type.reads_whole:
         arguments["whole"] = True
     return {
         "live_keys_as_in": {

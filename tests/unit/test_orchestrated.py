@@ -99,26 +99,26 @@ def write(folder: Path, statuses: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statuses", "behind"),
+    ("statuses", "behind", "unbuilt"),
     [
-        ({"model.s.a": "success", "test.s.t": "pass"}, []),
-        ({"model.s.a": "success", "test.s.t": "warn"}, []),
-        ({"model.s.a": "success", "test.s.t": "fail"}, ["a+"]),
-        ({"model.s.a": "error", "model.s.b": "skipped"}, ["a+"]),
-        ({"model.s.b": "error", "test.s.t": "error"}, ["a+", "b+"]),
-        ({"model.s.b": "success", "test.s.both": "fail"}, ["a+,b+"]),
+        ({"model.s.a": "success", "test.s.t": "pass"}, [], []),
+        ({"model.s.a": "success", "test.s.t": "warn"}, [], []),
+        ({"model.s.a": "success", "test.s.t": "fail"}, ["a+"], []),
+        ({"model.s.a": "error", "model.s.b": "skipped"}, ["a+"], ["a", "b"]),
+        ({"model.s.b": "error", "test.s.t": "error"}, ["a+", "b+"], ["b"]),
+        ({"model.s.b": "success", "test.s.both": "fail"}, ["a+,b+"], []),
     ],
 )
 def test_what_follows_from_a_failure_is_left_out(
-    tmp_path: Path, statuses: dict[str, str], behind: list[str]
+    tmp_path: Path, statuses: dict[str, str], behind: list[str], unbuilt: list[str]
 ) -> None:
     write(tmp_path, statuses)
-    assert build.behind_failures(tmp_path, BEGAN) == behind
+    assert build.failures(tmp_path, BEGAN) == (behind, unbuilt)
 
 
 def test_a_build_without_results_is_none(tmp_path: Path) -> None:
     with pytest.raises(SeedbedError, match="no results"):
-        build.behind_failures(tmp_path, BEGAN)
+        build.failures(tmp_path, BEGAN)
     write(tmp_path, {})
     with pytest.raises(SeedbedError, match="no results"):
-        build.behind_failures(tmp_path, BEGAN + dt.timedelta(seconds=1))
+        build.failures(tmp_path, BEGAN + dt.timedelta(seconds=1))
