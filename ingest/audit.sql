@@ -561,11 +561,16 @@ create table if not exists audit.built_table (
     primary key (place, table_id)
 );
 
--- By what definition the rows of each incremental model of gold were derived; as the
--- claims, each environment's own.
-create table if not exists audit.model_definition (
-    model text primary key,
-    definition text not null
+-- What a fact of gold has derived: by what definition, and what of each table it has
+-- read: through done_seq, and through_seq while it is built. As the claims of silver,
+-- each environment's own.
+create table if not exists audit.gold_claim (
+    model text not null,
+    table_id text not null,
+    definition text not null,
+    through_seq bigint not null,
+    done_seq bigint not null,
+    primary key (model, table_id)
 );
 
 -- Opens the alerts whose condition holds and closes those where it is over. What is

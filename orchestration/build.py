@@ -139,10 +139,7 @@ def plan(
     )
     select = ""
     if complete and not everything:
-        due = _due(connection, place)
-        # What gold derives anew is found anew for each build that derives anything.
-        changes = ["path:models/gold/changes"] if due else []
-        select = " ".join(["state:modified+", *due, *changes])
+        select = " ".join(["state:modified+", *_due(connection, place)])
     exclude = " ".join(f"source:bronze.{t.bronze}+" for t in left_out)
     _remember(connection, place, complete=False)
     return Plan(

@@ -227,7 +227,7 @@ def test_each_dataset_of_the_export_is_described_and_reads_one_that_is_there(
         f"seedbed.{schema}.{name}"
         for schema, name in day_4.query(
             "select table_schema, table_name from information_schema.tables "
-            "where table_schema in ('bronze', 'staging', 'silver', 'gold', 'work')"
+            "where table_schema in ('bronze', 'staging', 'silver', 'gold')"
         )
     }
     there = {u.split(",")[1] for u in datasets if "dataPlatform:postgres" in u}
