@@ -144,10 +144,7 @@ def plan(
     )
     select = ""
     if complete and not everything:
-        due = _due(connection, place)
-        # What gold has to derive again is found by each build that derives anything.
-        changes = ["path:models/gold/changes"] if due else []
-        select = " ".join(["state:modified+", *due, *changes])
+        select = " ".join(["state:modified+", *_due(connection, place)])
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),

@@ -117,8 +117,6 @@ def publish(
                 report=report,
             )
             _look(connection, run_id, began)
-            if published.ok and not left_out:
-                _note_built()
     published.seconds = time.monotonic() - started
     return published
 
@@ -325,21 +323,6 @@ def _note(connection: Connection, run_id: str, loads: Sequence[Load]) -> None:
                 for load in loads
                 for batch, files, rows in load.batches
             ],
-        )
-
-
-def _note_built() -> None:
-    """Write down there, too, how far everything is built: gold goes on from it."""
-    audit = f"{snowflake.database()}.audit"
-    place = f"{TARGET}.{build.schema_of('gold')}"
-    with snowflake.connect() as there:
-        there.cursor().execute(
-            f"merge into {audit}.built_table as built using (select '{place}' as place,"
-            f" table_id, released_through from {audit}.table_state) as released "
-            "on built.place = released.place and built.table_id = released.table_id "
-            "when matched then update set through_seq = released.released_through "
-            "when not matched then insert (place, table_id, through_seq) "
-            "values (released.place, released.table_id, released.released_through)"
         )
 
 

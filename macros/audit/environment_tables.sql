@@ -10,7 +10,7 @@
 {% macro postgres__environment_tables(layers) %}
     {%- set schema = generate_schema_name('audit', none) | trim -%}
     {%- set sql = [] -%}
-    {%- for name in ['model_claim', 'model_definition'] if schema != 'audit' -%}
+    {%- for name in ['model_claim', 'gold_claim'] if schema != 'audit' -%}
         {%- set table = environment_table(name) -%}
         {%- do sql.append(
             "if to_regclass('" ~ table ~ "') is null then\n"

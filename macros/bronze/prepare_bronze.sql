@@ -30,14 +30,12 @@
             'done_seq bigint not null',
             'claimed_at timestamp_ltz not null',
         ],
-        'built_table': [
-            'place varchar not null',
-            'table_id varchar not null',
-            'through_seq bigint not null',
-        ],
-        'model_definition': [
+        'gold_claim': [
             'model varchar not null',
+            'table_id varchar not null',
             'definition varchar not null',
+            'through_seq bigint not null',
+            'done_seq bigint not null',
         ],
         'bronze_batch': [
             'table_id varchar not null',

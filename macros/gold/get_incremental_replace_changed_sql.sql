@@ -8,13 +8,8 @@
 {% macro default__get_incremental_replace_changed_sql(arg_dict) %}
     {%- set columns =
         arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    {%- set replaced = config.get('meta')['replaced'] -%}
-    {%- set keys = replaced.key | join(', ') -%}
     delete from {{ arg_dict['target_relation'] }}
-    where {{ '(' ~ keys ~ ')' if replaced.key | length > 1 else keys }} in (
-        select {{ replaced.changed_key | join(', ') }}
-        from {{ ref(replaced.changed) }}
-    );
+    where {{ is_changed(key=arg_dict['unique_key']) }};
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }}

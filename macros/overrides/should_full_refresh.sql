@@ -6,14 +6,15 @@
     {%- set configured = config.get('full_refresh') -%}
     {%- if configured is not none -%}
         {{- return(configured) -}}
-    {%- elif flags.FULL_REFRESH or not execute or 'gold' not in model.fqn -%}
+    {%- elif flags.FULL_REFRESH or not execute or not is_fact() -%}
         {{- return(flags.FULL_REFRESH) -}}
     {%- elif load_relation(this) is none -%}
         {{- return(true) -}}
     {%- endif -%}
     {%- set stored = run_query(
-        "select definition from " ~ environment_table('model_definition')
+        "select distinct definition from " ~ environment_table('gold_claim')
         ~ " where model = '" ~ this.schema ~ "." ~ this.identifier ~ "'"
+        ~ " and definition <> ''"
     ) -%}
     {{- return(stored.rows | length == 0 or stored.rows[0][0] != definition()) }}
 {% endmacro %}

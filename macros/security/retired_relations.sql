@@ -9,7 +9,7 @@
 {#- Views first, as they read tables -#}
 {% macro postgres__retired_relations() %}
     {%- set layers, known = [], [] -%}
-    {%- for layer in ['staging', 'silver', 'gold', 'work'] -%}
+    {%- for layer in ['staging', 'silver', 'gold'] -%}
         {%- do layers.append(generate_schema_name(layer, none) | trim) -%}
     {%- endfor -%}
     {%- for node in graph.nodes.values()

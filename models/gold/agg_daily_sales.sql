@@ -1,11 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(
-        key=['sales_date'],
-        changed='int_changed_order_states',
-        changed_key=['ordered_on'],
-    ),
+    materialized='table',
     indexes=[{'columns': ['sales_date', 'currency'], 'unique': true}],
 ) }}
 
@@ -27,12 +21,6 @@ orders as (
     from {{ ref('fct_orders') }}
     where
         not is_cancelled
-        {%- if is_incremental() %}
-        and ordered_on in (
-            select changed.ordered_on
-            from {{ ref('int_changed_order_states') }} as changed
-        )
-        {%- endif %}
 
 ),
 

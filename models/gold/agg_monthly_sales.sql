@@ -1,20 +1,9 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(key=['month_start'], changed='int_changed_order_states'),
+    materialized='table',
     indexes=[{'columns': ['month_start', 'currency'], 'unique': true}],
 ) }}
 
 with
-
-dates as (
-
-    select
-        date_day,
-        month_start
-    from {{ ref('dim_date') }}
-
-),
 
 daily_sales as (
 
@@ -30,15 +19,6 @@ daily_sales as (
         total_amount,
         refunded_amount
     from {{ ref('agg_daily_sales') }}
-    {%- if is_incremental() %}
-    where
-        sales_date in (
-            select dates.date_day
-            from {{ ref('int_changed_order_states') }} as changed
-            inner join dates
-                on changed.month_start = dates.month_start
-        )
-    {%- endif %}
 
 ),
 
@@ -51,14 +31,6 @@ orders as (
     from {{ ref('fct_orders') }}
     where
         not is_cancelled
-        {%- if is_incremental() %}
-        and ordered_on in (
-            select dates.date_day
-            from {{ ref('int_changed_order_states') }} as changed
-            inner join dates
-                on changed.month_start = dates.month_start
-        )
-        {%- endif %}
 
 ),
 

@@ -1,22 +1,11 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(key=['month_start'], changed='int_changed_order_states'),
+    materialized='table',
     indexes=[
         {'columns': ['month_start', 'product_id', 'currency'], 'unique': true},
     ],
 ) }}
 
 with
-
-dates as (
-
-    select
-        date_day,
-        month_start
-    from {{ ref('dim_date') }}
-
-),
 
 order_items as (
 
@@ -36,14 +25,6 @@ order_items as (
     from {{ ref('fct_order_items') }}
     where
         not is_cancelled
-        {%- if is_incremental() %}
-        and ordered_on in (
-            select dates.date_day
-            from {{ ref('int_changed_order_states') }} as changed
-            inner join dates
-                on changed.month_start = dates.month_start
-        )
-        {%- endif %}
 
 ),
 

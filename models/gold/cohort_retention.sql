@@ -1,17 +1,56 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='table',
+    indexes=[
+        {
+            'columns': ['currency', 'cohort_month', 'month_start'],
+            'unique': true,
+        },
+    ],
+) }}
 
 with
+
+-- Cancelled orders have no number.
+categories as (
+
+    select
+        order_id,
+        customer_id,
+        currency,
+        cast(date_trunc('month', first_ordered_on) as date) as cohort_month,
+        cast(date_trunc('month', ordered_on) as date) as month_start
+    from {{ ref('order_categories') }}
+    where order_number is not null
+
+),
+
+orders as (
+
+    select
+        order_id,
+        total_amount
+    from {{ ref('fct_orders') }}
+
+),
 
 months as (
 
     select
-        currency,
-        cohort_month,
-        month_start,
-        customer_count,
-        order_count,
-        revenue
-    from {{ ref('int_cohort_months') }}
+        categories.currency,
+        categories.cohort_month,
+        categories.month_start,
+        cast(
+            count(distinct categories.customer_id) as bigint
+        ) as customer_count,
+        cast(count(*) as bigint) as order_count,
+        cast(sum(orders.total_amount) as numeric(18, 2)) as revenue
+    from categories
+    inner join orders
+        on categories.order_id = orders.order_id
+    group by
+        categories.currency,
+        categories.cohort_month,
+        categories.month_start
 
 ),
 

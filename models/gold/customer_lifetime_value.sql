@@ -1,10 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(
-        key=['customer_id', 'currency'],
-        changed='int_changed_order_states',
-    ),
+    materialized='table',
     indexes=[{'columns': ['customer_id', 'currency'], 'unique': true}],
 ) }}
 {%- set horizon_days = 365 %}
@@ -23,14 +18,6 @@ orders as (
     from {{ ref('fct_orders') }}
     where
         not is_cancelled
-        {%- if is_incremental() %}
-        and (customer_id, currency) in (
-            select
-                changed.customer_id,
-                changed.currency
-            from {{ ref('int_changed_order_states') }} as changed
-        )
-        {%- endif %}
 
 ),
 

@@ -1,7 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(key=['customer_id'], changed='int_changed_customers'),
+    materialized='table',
     indexes=[
         {'columns': ['customer_key'], 'unique': true},
         {'columns': ['customer_id', 'version'], 'unique': true},
@@ -32,13 +30,6 @@ customers_history as (
         is_deleted,
         version
     from {{ ref('customers_history') }}
-    {%- if is_incremental() %}
-    where
-        customer_id in (
-            select changed.customer_id
-            from {{ ref('int_changed_customers') }} as changed
-        )
-    {%- endif %}
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(key=['stock_date'], changed='int_changed_stock_days'),
+    incremental_strategy='delete+insert',
+    unique_key='stock_date',
     full_refresh=false,
     indexes=[
         {
@@ -19,9 +19,6 @@ snapshots as (
         _batch_seq,
         cast(max(counted_at) as date) as stock_date
     from {{ ref('stg_shop__inventory') }}
-    {%- if is_incremental() %}
-    where _batch_seq > {{ built_through(table='shop.inventory') }}
-    {%- endif %}
     group by _batch_seq
 
 ),

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_changed',
-    meta=replaced(key=['order_id'], changed='int_changed_orders'),
+    unique_key='order_id',
     indexes=[
         {'columns': ['order_item_id'], 'unique': true},
         {'columns': ['order_id']},
@@ -21,13 +21,7 @@ orders as (
         ordered_on,
         currency
     from {{ ref('int_orders') }}
-    {%- if is_incremental() %}
-    where
-        order_id in (
-            select changed.order_id
-            from {{ ref('int_changed_orders') }} as changed
-        )
-    {%- endif %}
+    where {{ is_changed(key='order_id') }}
 
 ),
 

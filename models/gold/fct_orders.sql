@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_changed',
-    meta=replaced(key=['order_id'], changed='int_changed_orders'),
+    unique_key='order_id',
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['customer_key']},
@@ -24,13 +24,7 @@ orders as (
         currency,
         shipping_amount
     from {{ ref('int_orders') }}
-    {%- if is_incremental() %}
-    where
-        order_id in (
-            select changed.order_id
-            from {{ ref('int_changed_orders') }} as changed
-        )
-    {%- endif %}
+    where {{ is_changed(key='order_id') }}
 
 ),
 
@@ -44,13 +38,7 @@ order_items as (
         net_amount,
         cost_amount
     from {{ ref('fct_order_items') }}
-    {%- if is_incremental() %}
-    where
-        order_id in (
-            select changed.order_id
-            from {{ ref('int_changed_orders') }} as changed
-        )
-    {%- endif %}
+    where {{ is_changed(key='order_id') }}
 
 ),
 
@@ -61,13 +49,7 @@ payments as (
         kind,
         amount
     from {{ ref('fct_payments') }}
-    {%- if is_incremental() %}
-    where
-        order_id in (
-            select changed.order_id
-            from {{ ref('int_changed_orders') }} as changed
-        )
-    {%- endif %}
+    where {{ is_changed(key='order_id') }}
 
 ),
 

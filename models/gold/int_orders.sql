@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_changed',
-    meta=replaced(key=['order_id'], changed='int_changed_orders'),
+    unique_key='order_id',
     indexes=[{'columns': ['order_id'], 'unique': true}],
 ) }}
 
@@ -19,12 +19,7 @@ orders as (
     from {{ ref('orders') }}
     where
         not is_deleted
-        {%- if is_incremental() %}
-        and order_id in (
-            select changed.order_id
-            from {{ ref('int_changed_orders') }} as changed
-        )
-        {%- endif %}
+        and {{ is_changed(key='order_id') }}
 
 ),
 

@@ -1,11 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(
-        key=['kpi_date'],
-        changed='int_changed_days',
-        changed_key=['date_day'],
-    ),
+    materialized='table',
     indexes=[{'columns': ['kpi_date', 'currency'], 'unique': true}],
 ) }}
 {%- set silence = days_until_lost() | int %}
@@ -28,12 +22,6 @@ orders as (
         on fct_orders.order_id = order_categories.order_id
     where
         not fct_orders.is_cancelled
-        {%- if is_incremental() %}
-        and fct_orders.ordered_on in (
-            select changed.date_day
-            from {{ ref('int_changed_days') }} as changed
-        )
-        {%- endif %}
 
 ),
 
@@ -50,16 +38,6 @@ silences as (
     from {{ ref('order_categories') }}
     where
         order_number is not null
-        {%- if is_incremental() %}
-        and ordered_on in (
-            select
-                cast(
-                    {{ dbt.dateadd('day', -silence, 'changed.date_day') }}
-                    as date
-                )
-            from {{ ref('int_changed_days') }} as changed
-        )
-        {%- endif %}
 
 ),
 

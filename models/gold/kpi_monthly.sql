@@ -1,21 +1,10 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(key=['month_start'], changed='int_changed_days'),
+    materialized='table',
     indexes=[{'columns': ['month_start', 'currency'], 'unique': true}],
 ) }}
 {%- set silence = days_until_lost() | int %}
 
 with
-
-dates as (
-
-    select
-        date_day,
-        month_start
-    from {{ ref('dim_date') }}
-
-),
 
 days as (
 
@@ -30,15 +19,6 @@ days as (
         new_customer_count,
         churned_customer_count
     from {{ ref('kpi_daily') }}
-    {%- if is_incremental() %}
-    where
-        kpi_date in (
-            select dates.date_day
-            from {{ ref('int_changed_days') }} as changed
-            inner join dates
-                on changed.month_start = dates.month_start
-        )
-    {%- endif %}
 
 ),
 
@@ -51,14 +31,6 @@ orders as (
     from {{ ref('order_categories') }}
     where
         order_number is not null
-        {%- if is_incremental() %}
-        and ordered_on in (
-            select dates.date_day
-            from {{ ref('int_changed_days') }} as changed
-            inner join dates
-                on changed.month_start = dates.month_start
-        )
-        {%- endif %}
 
 ),
 
@@ -73,18 +45,6 @@ silences as (
     from {{ ref('order_categories') }}
     where
         order_number is not null
-        {%- if is_incremental() %}
-        and ordered_on in (
-            select
-                cast(
-                    {{ dbt.dateadd('day', -silence, 'dates.date_day') }}
-                    as date
-                )
-            from {{ ref('int_changed_days') }} as changed
-            inner join dates
-                on changed.month_start = dates.month_start
-        )
-        {%- endif %}
 
 ),
 

@@ -1,10 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
-    meta=replaced(
-        key=['customer_id', 'currency'],
-        changed='int_changed_order_states',
-    ),
+    materialized='table',
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['customer_id']},
@@ -32,15 +27,6 @@ orders as (
         paid_amount,
         is_cancelled
     from {{ ref('fct_orders') }}
-    {%- if is_incremental() %}
-    where
-        (customer_id, currency) in (
-            select
-                changed.customer_id,
-                changed.currency
-            from {{ ref('int_changed_order_states') }} as changed
-        )
-    {%- endif %}
 
 ),
 

@@ -177,21 +177,39 @@ class Dbt:
         self._manifest: Any = None
 
     def run(self, *words: str) -> float:
-        """Run a command; seconds of the statements its nodes sent, COMMITs included.
+        """Run a command; seconds of the statements its nodes sent."""
+        return sum(seconds for seconds, _ in self.costs(*words).values())
+
+    def costs(
+        self, *words: str, processor: Callable[[], float] = lambda: 0.0
+    ) -> dict[str, list[float]]:
+        """Run a command; seconds of each node's statements, and of `processor`.
 
         dbt's adapter times each statement from sending it to its answer, as one that
-        is sent by hand is timed. The server's own clock (pg_stat_statements) would
-        leave out the commit and the way there.
+        is sent by hand is timed, COMMITs included. The server's own clock
+        (pg_stat_statements) would leave out the commit and the way there. `processor`
+        is asked before and after a node, so one thread is to build them.
         """
         from dbt_common.events.base_types import EventMsg
 
-        seconds = 0.0
+        nodes: dict[str, list[float]] = {}
+        before: dict[str, float] = {}
 
         def follow(event: EventMsg) -> None:
-            nonlocal seconds
             data: Any = event.data
-            if event.info.name == "SQLQueryStatus" and data.node_info.unique_id:
-                seconds += data.elapsed
+            name = event.info.name
+            if name not in ("NodeStart", "SQLQueryStatus", "NodeFinished"):
+                return
+            node = data.node_info
+            if not node.unique_id:
+                return
+            cost = nodes.setdefault(node.node_name, [0.0, 0.0])
+            if name == "SQLQueryStatus":
+                cost[0] += data.elapsed
+            elif name == "NodeStart":
+                before[node.unique_id] = processor()
+            else:
+                cost[1] += processor() - before[node.unique_id]
 
         runner = build.runner(self._manifest, follow)
         answer = runner.invoke([*words, *self._place])
@@ -201,4 +219,4 @@ class Dbt:
             why = why[:3] or [str(answer.exception)]
             raise SeedbedError(f"dbt could not build the benchmark's models: {why}")
         self._manifest = runner.manifest or self._manifest
-        return seconds
+        return nodes

@@ -1,15 +1,4 @@
--- The logs of a shop: {days} days, {orders} orders each; a customer joins for five.
-insert into bronze.shop__customers (
-    customer_id, email, full_name, country, city, marketing_opt_in, loyalty_points,
-    created_at, updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
-)
-select n, 'c' || n || '@example.com', 'C ' || n, 'DE', 'Berlin', true, 0, at, at,
-    'U', at, at, 1, decode(md5('c' || n), 'hex')
-from generate_series(1, {days} * {orders} / 5) as n
-cross join lateral (
-    select timestamp '2026-01-01' - make_interval(days => {days})
-        + make_interval(secs => n * 5 * 86400.0 / {orders}) as at
-) as t;
+-- The logs of the small tables.
 insert into bronze.shop__suppliers (
     supplier_id, name, country, created_at, updated_at,
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
@@ -31,59 +20,114 @@ insert into bronze.shop__inventory (
 select n, 'A', 5, '2026-01-01', 'U', '2026-01-01', '2026-01-01', 1,
     decode(md5('i' || n), 'hex')
 from generate_series(1, 500) as n;
+-- Silver.
+-- A year of a shop, as silver has it: two lines an order, five orders a customer.
+truncate silver.customers_history, silver.crm_contacts_history, silver.orders_history,
+    silver.order_items, silver.payments,
+    bronze.shop__customers, bronze.crm__contacts, bronze.shop__orders,
+    bronze.shop__order_items, bronze.shop__payments;
+insert into silver.customers_history (
+    customer_id, email, full_name, country, city, marketing_opt_in, loyalty_points,
+    created_at, updated_at, valid_from, is_current, is_deleted, version, _source_ts,
+    _batch_seq
+)
+select n, 'c' || n || '@example.com', 'C ' || n, 'DE', 'Berlin', true, 0, at, at, at,
+    true, false, 1, at, 1
+from generate_series(1, {lines} / 10) as n
+cross join lateral (
+    select timestamp '2025-01-01' + n * interval '365 days' / ({lines} / 10) as at
+) as t;
+insert into silver.crm_contacts_history (
+    contact_id, email, segment, company, opted_out, updated_at,
+    valid_from, is_current, is_deleted, version, _source_ts, _batch_seq
+)
+select 'k' || n, 'c' || n * 10 || '@example.com', 'smb', 'X', false, '2025-01-01',
+    '2025-01-01', true, false, 1, '2025-01-01', 1
+from generate_series(1, {lines} / 100) as n;
+insert into silver.orders_history (
+    order_id, customer_id, status, ordered_at, currency, shipping_fee, updated_at,
+    op, valid_from, is_current, is_deleted, version, _batch_seq
+)
+select n, 1 + (n * 7919::bigint) % (1 + n / 5), 'delivered', at, 'EUR', 5, at,
+    'I', at, true, false, 1, 1
+from generate_series(1, {lines} / 2) as n
+cross join lateral (
+    select timestamp '2025-01-01' + n * interval '365 days' / ({lines} / 2) as at
+) as t;
+update silver.orders_history set customer_id = {lines} / 10
+where customer_id > {lines} / 10;
+insert into silver.order_items (
+    order_item_id, order_id, product_id, quantity, unit_price, discount, created_at,
+    updated_at, is_deleted, _source_ts, _batch_seq
+)
+select order_id * 2 + line, order_id, 1 + (order_id * 31 + line) % 500, 1, 20, 0,
+    ordered_at, ordered_at, false, ordered_at, 1
+from silver.orders_history
+cross join generate_series(0, 1) as line;
+insert into silver.payments (
+    payment_id, order_id, kind, method, amount, paid_at, is_deleted, _source_ts,
+    _batch_seq
+)
+select order_id, order_id, 'payment', 'card', 45, ordered_at, false, ordered_at, 1
+from silver.orders_history;
+-- Of the logs, what the changes come back to: one day, three weeks ago.
 insert into bronze.shop__orders (
     order_id, customer_id, status, ordered_at, currency, shipping_fee, updated_at,
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
-select n, 1 + (n * 7919::bigint) % (1 + n / 5), 'delivered', at, 'EUR', 5, at,
-    'U', at, at, 1, decode(md5('o' || n), 'hex')
-from generate_series(1, {days} * {orders} - 5) as n
-cross join lateral (
-    select timestamp '2026-01-01' - make_interval(days => {days})
-        + make_interval(secs => (n + 5) * 86400.0 / {orders}) as at
-) as t;
-update bronze.shop__orders set customer_id = least(customer_id, {days} * {orders} / 5);
+select order_id, customer_id, status, ordered_at, currency, shipping_fee, updated_at,
+    'U', ordered_at, ordered_at, 1, decode(md5('o' || order_id), 'hex')
+from silver.orders_history
+where ordered_at between '2025-12-12' and '2025-12-13';
 insert into bronze.shop__order_items (
     order_item_id, order_id, product_id, quantity, unit_price, discount, created_at,
     updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
-select order_id * 2 + line, order_id, 1 + (order_id * 31 + line) % 500, 1, 20, 0,
-    ordered_at, ordered_at, 'U', ordered_at, ordered_at, 1,
+select order_item_id, order_id, product_id, quantity, unit_price, discount, created_at,
+    updated_at, 'U', updated_at, updated_at, 1, decode(md5('l' || order_item_id), 'hex')
+from silver.order_items
+where created_at between '2025-12-12' and '2025-12-13';
+-- The change.
+-- A day's orders with lines and payments, and one in fifty of the lines of a day three
+-- weeks before, corrected.
+insert into bronze.shop__orders (
+    order_id, customer_id, status, ordered_at, currency, shipping_fee, updated_at,
+    _op, _source_ts, _observed_at, _batch_seq, _row_hash
+)
+select 100000000 + {batch} * 1000000 + n, n, 'placed', at, 'EUR', 5, at, 'U', at, at,
+    {batch}, decode(md5('o' || {batch} || '.' || n), 'hex')
+from generate_series(1, {lines} / 730) as n
+cross join lateral (
+    select timestamp '2026-01-01' + make_interval(days => {batch}, secs => n) as at
+) as t;
+insert into bronze.shop__order_items (
+    order_item_id, order_id, product_id, quantity, unit_price, discount, created_at,
+    updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
+)
+select order_id * 2 + line, order_id, 1 + (order_id + line) % 500, 1, 20, 0,
+    ordered_at, ordered_at, 'U', ordered_at, ordered_at, {batch},
     decode(md5('l' || order_id || '.' || line), 'hex')
-from bronze.shop__orders cross join generate_series(0, 1) as line;
+from bronze.shop__orders
+cross join generate_series(0, 1) as line
+where _batch_seq = {batch};
 insert into bronze.shop__payments (
     payment_id, order_id, kind, method, amount, paid_at,
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select order_id, order_id, 'payment', 'card', 45, ordered_at, 'U', ordered_at,
-    ordered_at, 1, decode(md5('m' || order_id), 'hex')
-from bronze.shop__orders;
-analyze;
--- The change.
--- Orders of the last day, and ten of its lines corrected, twenty days late.
-insert into bronze.shop__orders (
-    order_id, customer_id, status, ordered_at, currency, shipping_fee, updated_at,
-    _op, _source_ts, _observed_at, _batch_seq, _row_hash
-)
-select 100000000 + {batch} * 1000000 + n, 1 + n, 'placed',
-    timestamp '2026-01-01' + make_interval(days => {batch}, secs => n), 'EUR', 5,
-    timestamp '2026-01-01' + make_interval(days => {batch}, secs => n), 'U',
-    timestamp '2026-01-01' + make_interval(days => {batch}, secs => n),
-    timestamp '2026-01-01' + make_interval(days => {batch}), {batch},
-    decode(md5('o' || {batch} || '.' || n), 'hex')
-from generate_series(1, {orders}) as n;
+    ordered_at, {batch}, decode(md5('m' || order_id), 'hex')
+from bronze.shop__orders
+where _batch_seq = {batch};
 insert into bronze.shop__order_items (
     order_item_id, order_id, product_id, quantity, unit_price, discount, created_at,
     updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select order_item_id, order_id, product_id, {batch}, unit_price, discount, created_at,
-    timestamp '2026-01-01' + make_interval(days => {batch}), 'U',
-    timestamp '2026-01-01' + make_interval(days => {batch}),
-    timestamp '2026-01-01' + make_interval(days => {batch}), {batch},
-    decode(md5('k' || {batch} || '.' || order_item_id), 'hex')
+    at, 'U', at, at, {batch}, decode(md5('k' || {batch} || '.' || order_item_id), 'hex')
 from bronze.shop__order_items
+cross join (
+    select timestamp '2026-01-01' + make_interval(days => {batch}) as at
+) as t
 where
     _batch_seq = 1
-    and created_at between '2025-12-12' and '2025-12-13'
-order by order_item_id
-limit 10;
+    and order_item_id % 50 = 0;

@@ -27,7 +27,7 @@ QUICK = {
     "discovery": "--tables 3",
     "endpoints": "--rows 200 --rounds 1",
     "gate": "--rows 1000 --rounds 1",
-    "gold": "--orders 50 --rounds 1",
+    "gold": "--lines 1000 --rounds 1",
     "history": "--rows 100 --rounds 1",
     "ingest": "--rows 1000 --rounds 1",
     "storage": "--rows 10000 --rounds 1",

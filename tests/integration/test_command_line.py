@@ -35,6 +35,25 @@ def test_plain_dbt_build_works_in_a_shell_with_the_exports(day_4: Clone) -> None
     assert day_4.value("select count(*) from metadata.tables") == 8
 
 
+def test_plain_dbt_build_moves_what_gold_has_consumed(day_2_due: Clone) -> None:
+    day_2_due.run(with_build=False)
+    done = shell(day_2_due, 'eval "$($SEEDBED env)"; dbt build --target postgres')
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    behind = (
+        "select count(*) from audit.gold_claim "
+        "inner join audit.table_state using (table_id) "
+        "where model = 'gold.fct_orders' and done_seq < released_through"
+    )
+    assert day_2_due.value(behind) == 0
+    built = day_2_due.contents(["gold"])
+    since = day_2_due.value("select txid_current()")
+    assert day_2_due.run().state == "done"
+    assert day_2_due.contents(["gold"]) == built
+    for fact in ("int_orders", "fct_order_items", "fct_payments", "fct_orders"):
+        written = f"select count(*) from gold.{fact} where xmin::text::bigint > {since}"
+        assert day_2_due.value(written) == 0, fact
+
+
 def test_env_exports_what_psql_and_scripts_need_and_nothing_else(
     stack: Clone,
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clone import Clone
 
-LAYERS = ("staging", "silver", "gold", "work", "quality", "serving")
+LAYERS = ("staging", "silver", "gold", "quality", "serving")
 
 
 @dataclass
@@ -82,7 +82,7 @@ def ada(demo: Clone) -> Iterator[Developer]:
 def production(clone: Clone) -> dict[str, list[str]]:
     """All that production has, with the control tables that say what is built."""
     found = clone.contents((*LAYERS, "bronze"))
-    for name in ("model_claim", "model_definition", "built_table", "table_state"):
+    for name in ("model_claim", "gold_claim", "built_table", "table_state"):
         rows = clone.query(f"select row::text from audit.{name} as row order by 1")
         found[f"audit.{name}"] = [text for (text,) in rows]
     return found
@@ -103,7 +103,7 @@ def test_a_developer_builds_an_environment_twice_and_production_stays(
         there = demo.contents([layer], any_observation=True)
         rows = {name.partition(".")[2]: len(texts) for name, texts in there.items()}
         assert {n.partition(".")[2]: len(t) for n, t in own.items()} == rows
-    for name in ("model_claim", "model_definition"):
+    for name in ("model_claim", "gold_claim"):
         own_rows, rows = (
             demo.value(f"select count(*) from {schema}.{name}")
             for schema in (f"dev_{ada.name}_audit", "audit")
@@ -116,7 +116,7 @@ REFUSED = {
     "a claim of production": "update audit.model_claim set done_seq = done_seq + 5",
     "a claim more": "insert into audit.model_claim select * from audit.model_claim",
     "a claim less": "delete from audit.model_claim",
-    "a definition": "update audit.model_definition set definition = ''",
+    "a claim of gold": "update audit.gold_claim set done_seq = 99",
     "what is released": "update audit.table_state set released_through = 0",
     "what is built": "update audit.built_table set through_seq = 99",
     "a batch": "update audit.batch set state = 'released'",

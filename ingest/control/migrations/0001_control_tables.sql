@@ -441,9 +441,14 @@ create table audit.built_table (
     primary key (place, table_id)
 );
 
--- By what definition the rows of each incremental model of gold were derived;
--- as the claims, each environment's own.
-create table audit.model_definition (
-    model text primary key,
-    definition text not null
+-- What a fact of gold has derived: by what definition, and what of each table it has
+-- read: through done_seq, and through_seq while it is built. As the claims of silver,
+-- each environment has its own.
+create table audit.gold_claim (
+    model text not null,
+    table_id text not null,
+    definition text not null,
+    through_seq bigint not null,
+    done_seq bigint not null,
+    primary key (model, table_id)
 );
