@@ -456,6 +456,9 @@ class _Extraction:
         if table.window_column is None or start is None or end is None:
             return
         column = quoted(table.window_column.name)
+        if table.window_column.type.name == "timestamptz":
+            # Else the warehouse takes a window's ends for times on its own clock.
+            column = f"({column} at time zone 'utc')"
         before = "<=" if self.batch.kind == "window" else "<"
         inside = (
             f"{column} >= timestamp {literal(start)} "

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from ingest.seed import seedfile
+from ingest.window import Request
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.long
@@ -206,3 +207,29 @@ def test_the_newest_time_may_be_none(foreign: Foreign, newest: str) -> None:
     counts = foreign.query("select 'alone', count(*) from bronze.newest__alone")
     counts += foreign.query("select 'others', count(*) from bronze.newest__others")
     assert dict(counts) == {"alone": 1, "others": 2}
+
+
+@pytest.mark.differs("what is gone of other days than the one that is read again")
+@pytest.mark.parametrize("kind", ["timestamp", "datetime"])
+def test_a_day_is_replaced_whatever_the_clock_of_the_warehouse(
+    foreign: Foreign, kind: str
+) -> None:
+    times = ("10-31 23:30", "11-01 00:00", "11-01 23:59", "11-02 00:00", "11-20")
+    foreign.create(
+        "days",
+        f"create table facts (id int primary key, updated_at {kind} not null "
+        "default '2026-01-01')",
+        *(f"insert into facts values ({n}, '2026-{t}')" for n, t in enumerate(times)),
+    )
+    foreign.discover("days")
+    foreign.edit("tables", {"table": "facts"}, delete_mode="none")
+    foreign.query("alter role current_user set timezone = 'Asia/Tokyo'")
+    try:
+        assert foreign.run(with_build=False).state == "done"
+        foreign.ask("days", "delete from facts where id < 4")
+        reload = Request.read("reload", "2026-11-01")
+        assert foreign.run(with_build=False, request=reload).state == "done"
+    finally:
+        foreign.query("alter role current_user reset timezone")
+    deleted = "select id from bronze.days__facts where _op = 'D' order by id"
+    assert foreign.query(deleted) == [(1,), (2,)]
