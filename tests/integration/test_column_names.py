@@ -17,7 +17,10 @@ from tests.foreign import Foreign
 KINDS = ("full", "incremental", "scd1", "scd2", "cdc", "snapshot")
 # What reads, compares and judges rows, beside the models.
 MODULES = (
-    *(f"ingest/{m}" for m in "log standardise extract differences keys window".split()),
+    *(
+        f"ingest/{m}"
+        for m in "bronze_log standardise extract differences keys window".split()
+    ),
     *(f"ingest/sources/mysql/{m}" for m in "casts reading source".split()),
     *(f"gx/{m}" for m in "failing profile".split()),
     *("ingest/seed/suites", "orchestration/decisions"),
