@@ -114,9 +114,7 @@ def test_nothing_is_done_when_the_packages_are_there(root: Path) -> None:
     install(root, lambda line: None)
     before = (root / "dbt_packages").stat().st_ino
     said: list[str] = []
-    started = time.perf_counter()
     install(root, said.append)
-    assert time.perf_counter() - started < 0.05
     assert not said
     assert (root / "dbt_packages").stat().st_ino == before
 
