@@ -24,4 +24,4 @@ def _environment() -> Environment:
 
 def render(template: str, /, **values: object) -> str:
     """The SQL of a template: a file, named without its ending."""
-    return _environment().get_template(f"{template}.sql").render(values)
+    return _environment().get_template(f"{template}.sql.jinja").render(values)

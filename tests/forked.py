@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
@@ -93,6 +94,9 @@ def _seedbed(
         cli.main()
     except SystemExit as end:
         code = end.code
+    except BaseException:
+        code = 1
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from ingest import load, settings
+from ingest import control, load, settings
 from ingest.control import Connection
 from ingest.seed import metadata
 from sandbox.bench import HOME, Dbt, Goal, Report, release, servers
@@ -74,7 +74,7 @@ def run(lines: Sequence[int], rounds: int, report: Report) -> list[Outcome]:
         servers(report, ["postgres"]),
         psycopg.connect(autocommit=True) as connection,
     ):
-        connection.execute((settings.ROOT / "ingest" / "audit.sql").read_text("utf-8"))
+        control.prepare(connection)
         tables = metadata.enabled(metadata.load(settings.ROOT))
         names = [table.id for table in tables]
         for table in tables:

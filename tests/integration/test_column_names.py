@@ -43,7 +43,7 @@ def _of_modules() -> set[str]:
     """The same for the SQL in the runner's modules and in macros."""
     files = [REPOSITORY / f"{name}.py" for name in MODULES]
     files += (REPOSITORY / "macros").rglob("*.sql")
-    files += (REPOSITORY / "ingest" / "sql").glob("*.sql")
+    files += (REPOSITORY / "ingest" / "sql").glob("*.jinja")
     found = set()
     for file in files:
         text = file.read_text()

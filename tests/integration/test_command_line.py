@@ -218,7 +218,7 @@ def test_models_that_are_not_generated_are_told_with_2(day_2_due: Clone) -> None
     finally:
         file.write_text(before)
     assert done.returncode == 2
-    assert "Run `./seedbed generate`" in done.stderr
+    assert "Type `./seedbed generate`" in done.stderr
     assert day_2_due.value("select count(*) from audit.run") == 1, "no run was opened"
 
 
