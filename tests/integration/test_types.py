@@ -647,4 +647,4 @@ def test_a_source_with_summer_time_loses_no_row_and_no_order(abroad: Clone) -> N
             result = clone.run("berlin.*", with_build=False)
         fault, _ = (str(outcome.error) for outcome in result.outcomes)
         assert f"column {column} is a" in fault
-        assert f"write {kinds[column]} as its data_type" in fault
+        assert f"Set its data_type to {kinds[column]}" in fault
