@@ -44,8 +44,15 @@ def meant(wrong: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says, in its first line."""
-    lines = str(error).strip().splitlines()
+    """What a library's error says, in its first line.
+
+    A statement of several lines that stands before the reason, in quotes, is left out.
+    """
+    text = str(error).strip()
+    head, mark, reason = text.rpartition('": ')
+    if mark and reason.strip() and "\n" in head:
+        text = f"{head.partition(' "')[0]}: {reason.strip()}"
+    lines = text.splitlines()
     return lines[0] if lines else type(error).__name__
 
 

@@ -275,8 +275,8 @@ def test_a_lost_warehouse_in_mid_run_is_told_and_nothing_is_lost(
         text=True,
     )
     while process.poll() is None:
-        if day_2_due.value("select count(*) from audit.run where state = 'running'"):
-            break
+        if day_2_due.value("select count(*) from audit.batch where state = 'planned'"):
+            break  # it is being read, with a look into the log
     with day_2_due.connect("postgres") as connection:
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity "

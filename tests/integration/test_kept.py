@@ -137,9 +137,7 @@ def test_local_files_that_nothing_needs_go_with_their_folders(tmp_path: Path) ->
 def documented() -> tuple[set[str], set[str]]:
     """What docs/operations.md says is kept: names below .seedbed, tables of audit."""
     text = (REPOSITORY / "docs" / "operations.md").read_text()
-    section = text.partition("## What is kept, and for how long")[2].partition("\n## ")[
-        0
-    ]
+    section = text.partition("## Retention\n")[2].partition("\n## ")[0]
     names = set(re.findall(r"`([^`]+)`", section))
     return (
         {n.removesuffix("/") for n in names if not n.startswith("audit.")},

@@ -159,4 +159,4 @@ def test_a_statement_that_is_refused_is_told_whole_and_once(
 def test_what_dbt_passes_on_has_the_same_remedy() -> None:
     told = "Database Error 000606 (57P03): No active warehouse selected"
     assert "ALTER WAREHOUSE … RESUME" in snowflake.remedy(told)
-    assert snowflake.remedy("Compilation Error in macro 0") == "Mend the cause"
+    assert snowflake.remedy("Compilation Error in macro 0") == "Fix the cause"

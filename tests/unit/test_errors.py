@@ -8,7 +8,7 @@ import psycopg
 import pymysql
 import pytest
 
-from ingest.errors import SeedbedError, ordinary
+from ingest.errors import SeedbedError, first_line, ordinary
 
 EXPECTED = {
     "permission": OSError(errno.EACCES, os.strerror(errno.EACCES), "/nowhere/x.html"),
@@ -40,3 +40,12 @@ def test_an_error_that_a_person_can_cause_has_a_message_and_a_hint(name: str) ->
 @pytest.mark.parametrize("error", [KeyError("x"), AssertionError(), OSError("odd")])
 def test_an_unexpected_error_is_not_explained_away(error: Exception) -> None:
     assert ordinary(error) is None
+
+
+def test_a_statement_of_several_lines_hides_no_reason() -> None:
+    said = 'Invalid Error: Failed to execute query "-- A note.\nselect "a"\nfrom b": '
+    error = RuntimeError(f"{said}ERROR:  deadlock detected\nDETAIL:  two processes")
+    shown = "Invalid Error: Failed to execute query: ERROR:  deadlock detected"
+    assert first_line(error) == shown
+    one_line = 'Invalid Error: Failed to execute query "select 1": ERROR:  no'
+    assert first_line(RuntimeError(one_line)) == one_line
