@@ -51,7 +51,8 @@ def first_line(error: BaseException) -> str:
     text = str(error).strip()
     head, mark, reason = text.rpartition('": ')
     if mark and reason.strip() and "\n" in head:
-        text = f"{head.partition(' "')[0]}: {reason.strip()}"
+        said, *_ = head.partition(' "')
+        text = f"{said}: {reason.strip()}"
     lines = text.splitlines()
     return lines[0] if lines else type(error).__name__
 
