@@ -441,9 +441,9 @@ create table audit.built_table (
     primary key (place, table_id)
 );
 
--- What a fact of gold has derived: by what definition, and what of each table it
--- has read: through done_seq, and through_seq while it is built. As the claims of
--- silver, each environment has its own.
+-- What a fact of gold has derived: by what definition, and what of each table
+-- it has read: through done_seq, and through_seq while it is built. As the
+-- claims of silver, each environment has its own.
 create table audit.gold_claim (
     model text not null,
     table_id text not null,
