@@ -7,7 +7,6 @@ value. The batch is then compared with the table's past batches, in SQL.
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from ingest.control import Batch, Connection
 from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.seed.metadata import Column, Table
+from ingest.statements import query
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # How much is kept of the least and the greatest text.
@@ -114,7 +114,7 @@ def judge(
         return []
     with connection.cursor(row_factory=class_row(Result)) as cursor:
         return cursor.execute(
-            _anomalies(),
+            query(__file__, "anomalies"),
             {
                 "table_id": table.id,
                 "batch_seq": batch.batch_seq,
@@ -124,11 +124,6 @@ def judge(
                 "seconds": time.monotonic() - started,
             },
         ).fetchall()
-
-
-@functools.cache
-def _anomalies() -> str:
-    return (Path(__file__).parent / "anomalies.sql").read_text()
 
 
 def _query(

@@ -1,12 +1,14 @@
-"""Statements of SQL in a file beside their module, each below a line with its name.
+"""Statements of SQL in files beside their modules.
 
-`runs.sql` beside `runs.py` has the statements that `Statements(__file__)` of that
-module runs. Values are sent apart from the text, as `%(name)s`.
+A file has one statement, which `query` reads, or several, each below a line with its
+name: `runs.sql` beside `runs.py` has those that `Statements(__file__)` of that module
+runs. Values are sent apart from the text, as `%(name)s`.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,12 +19,18 @@ Row = TypeVar("Row")
 Connection = psycopg.Connection[Any]
 
 
+@cache
+def query(module: str, name: str = "") -> str:
+    """The text of the `.sql` file beside a module: of its own name, or another."""
+    path = Path(module)
+    return path.with_name(f"{name or path.stem}.sql").read_text(encoding="utf-8")
+
+
 class Statements:
     """The statements of a module, by the names that `-- name:` lines give them."""
 
     def __init__(self, module: str) -> None:
-        text = Path(module).with_suffix(".sql").read_text(encoding="utf-8")
-        _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
+        _, *parts = re.split(r"^-- name: (\w+)\n", query(module), flags=re.MULTILINE)
         self.texts = dict(zip(parts[::2], parts[1::2], strict=True))
 
     def run(

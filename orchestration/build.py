@@ -21,6 +21,7 @@ from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
+from ingest.statements import query
 from orchestration import artifacts
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def plan(
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
-            *([BALANCED] if target == "postgres" else []),
+            *([BALANCED] if target == HERE else []),
         ]
     )
     _remember(connection, place, complete=False)
@@ -202,8 +203,8 @@ def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
 
 def _due(connection: Connection, place: str) -> list[str]:
     """Selectors of the tables that have more released than is built."""
-    query = Path(__file__).with_name("due.sql").read_text(encoding="utf-8")
-    due = {table_id for (table_id,) in connection.execute(query, {"place": place})}
+    rows = connection.execute(query(__file__, "due"), {"place": place})
+    due = {table_id for (table_id,) in rows}
     tables = metadata.enabled(metadata.load(settings.ROOT))
     return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
 

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from ingest.control import Connection
 from ingest.seed.metadata import Table
+from ingest.statements import query
 from orchestration import artifacts, build
 from orchestration.build import Report
 
@@ -66,7 +67,7 @@ def record(
         "ages": Jsonb(ages["results"]),
         "tables": Jsonb([_of_seed(table) for table in tables]),
     }
-    connection.execute(_sql("results"), values)
+    connection.execute(query(__file__), values)
     return {
         nodes[result["unique_id"]]["alias"]: result["failures"]
         for result in results
@@ -82,7 +83,7 @@ def record_models(
     results, nodes = _ran(folder, since)
     values = {"results": Jsonb(results), "nodes": Jsonb(nodes)}
     of = {"run_id": run_id, "target": target}
-    connection.execute(_sql("model_runs"), values | of)
+    connection.execute(query(__file__, "model_runs"), values | of)
 
 
 def score(connection: Connection, run_id: str, tables: Sequence[Table]) -> None:
@@ -96,7 +97,7 @@ def score(connection: Connection, run_id: str, tables: Sequence[Table]) -> None:
                 "table_id": sql.Literal(table.id),
                 "view": sql.Identifier(schema, view),
             }
-            connection.execute(sql.SQL(_sql("scores")).format(**names))
+            connection.execute(sql.SQL(query(__file__, "scores")).format(**names))
 
 
 def store_failures(
@@ -159,7 +160,3 @@ def _of_seed(table: Table) -> dict[str, Any]:
 def _exists(connection: Connection, relation: str) -> bool:
     row = connection.execute("select to_regclass(%s)", (relation,)).fetchone()
     return bool(row and row[0])
-
-
-def _sql(name: str) -> str:
-    return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")

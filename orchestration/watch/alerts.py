@@ -7,24 +7,24 @@ import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import psycopg
 from psycopg.rows import class_row
 
 from ingest import locks, runlog
 from ingest.control import Connection
+from ingest.statements import query
 from orchestration.watch import delivery
 from orchestration.watch.channels import Channel, Message, configured
 
 
 def waiting(connection: Connection, channel: Channel) -> list[Message]:
     """What the channel has not sent yet, of a day or still open, in order."""
-    query = Path(__file__).with_name("messages.sql").read_text(encoding="utf-8")
     success = os.environ.get("SEEDBED_NOTIFY_SUCCESS", "").lower() in ("1", "true")
-    given = {"channel": channel.name, "states": list(channel.states)}
+    states = list(channel.states)
+    given = {"channel": channel.name, "states": states, "success": success}
     with connection.cursor(row_factory=class_row(Message)) as cursor:
-        return cursor.execute(query, given | {"success": success}).fetchall()
+        return cursor.execute(query(__file__, "messages"), given).fetchall()
 
 
 def send(

@@ -6,10 +6,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ingest.control import Connection
 from ingest.errors import SeedbedError, ServiceError
+from ingest.statements import query
 
 # How long a request may take.
 SECONDS = 10
@@ -58,7 +58,6 @@ def note(
     parts: int = 0,
 ) -> None:
     """Note what came of it; `parts` are those that were sent of a subject with some."""
-    query = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
     values = {
         "channel": channel,
         "subject": subject,
@@ -67,4 +66,4 @@ def note(
         "fault": fault,
         "parts": parts,
     }
-    connection.execute(query, values)
+    connection.execute(query(__file__), values)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ingest import locks, runlog, settings
 from ingest.control import Connection
 from ingest.errors import ConfigurationError
+from ingest.statements import query
 from orchestration.watch import delivery
 from orchestration.watch.events import Events
 
@@ -96,8 +97,7 @@ def send(
     """
     if not os.environ.get("OPENLINEAGE_URL") or not locks.take(connection, "lineage"):
         return None
-    query = Path(__file__).with_name("unsent.sql").read_text(encoding="utf-8")
-    for run_id, parts in connection.execute(query).fetchall():
+    for run_id, parts in connection.execute(query(__file__, "unsent")).fetchall():
         if not _file(run_id).exists():
             keep(connection, run_id)
         if not _file(run_id).exists():

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 from ingest import control, settings
 from ingest.control import Connection
 from ingest.errors import SeedbedError
+from ingest.statements import query
 
 # How Postgres logs a refused login, whatever the method.
 _REFUSED = (b"authentication failed for user", b"no pg_hba.conf entry for")
@@ -41,8 +42,7 @@ class Sample:
 
 def read(connection: Connection) -> list[Sample]:
     """All samples of the control tables."""
-    query = Path(__file__).with_suffix(".sql").read_text()
-    return [Sample(*row) for row in connection.execute(query.encode())]
+    return [Sample(*row) for row in connection.execute(query(__file__).encode())]
 
 
 def server_log() -> Path | None:
