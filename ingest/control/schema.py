@@ -58,7 +58,7 @@ def _newest(scripts: list[Script]) -> int:
     return max((s.version for s in scripts), default=0)
 
 
-def _applied(connection: Connection) -> list[Script]:
+def _applied(connection: Connection, scripts: list[Script]) -> list[Script]:
     """What was applied to the database; raises where a newer Seedbed did it."""
     try:
         applied = _SQL.rows(connection, Script, "applied")
@@ -68,7 +68,7 @@ def _applied(connection: Connection) -> list[Script]:
         raise _unknown(connection) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise _refused(connection, error) from error
-    known = _newest(_scripts())
+    known = _newest(scripts)
     if _newest(applied) > known:
         raise ConfigurationError(
             f"the control tables are of version {_newest(applied)}, made by a newer "
@@ -78,9 +78,8 @@ def _applied(connection: Connection) -> list[Script]:
     return applied
 
 
-def _due(applied: list[Script]) -> list[Script]:
+def _due(scripts: list[Script], applied: list[Script]) -> list[Script]:
     """What is still to be applied; raises where the numbers or files disagree."""
-    scripts = _scripts()
     next_number = f"{_newest(scripts) + 1:04d}"
     by_version = {s.version: s for s in applied if s.version}
     migrations = []
@@ -114,7 +113,8 @@ def look(connection: Connection) -> None:
 
     Raises Unready where the next run has to make them first.
     """
-    applied, wanted = _newest(_applied(connection)), _newest(_scripts())
+    scripts = _scripts()
+    applied, wanted = _newest(_applied(connection, scripts)), _newest(scripts)
     if not applied:
         raise Unready(*NO_RUN)
     if applied < wanted:
@@ -136,15 +136,16 @@ def prepare(connection: Connection) -> None:
     Where nothing is due nothing is altered, so that no session that reads them, such
     as a backup, is waited for.
     """
+    scripts = _scripts()
     try:
-        if _due(_applied(connection)):
-            _migrate(connection)
+        if _due(scripts, _applied(connection, scripts)):
+            _migrate(connection, scripts)
         runs.close_dead(connection)
     except psycopg.errors.InsufficientPrivilege as error:
         raise _refused(connection, error) from error
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, scripts: list[Script]) -> None:
     """Apply what is due in one transaction, in turn with other sessions.
 
     It waits for a lock one second at a time: readers would wait behind it.
@@ -155,7 +156,7 @@ def _migrate(connection: Connection) -> None:
         try:
             with connection.transaction():
                 _SQL.run(connection, "begin")
-                for script in _due(_applied(connection)):
+                for script in _due(scripts, _applied(connection, scripts)):
                     _apply(connection, script)
             return
         except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
@@ -167,7 +168,7 @@ def _migrate(connection: Connection) -> None:
             who = locks.held_by(connection, ("audit", "bronze"))
             raise ServiceError(
                 f"the control tables have to be brought to version "
-                f"{_newest(_scripts())}, and another session has locked them. Nothing "
+                f"{_newest(scripts)}, and another session has locked them. Nothing "
                 "was changed.",
                 f"{who or first_line(error)}; then run again.",
             ) from error
