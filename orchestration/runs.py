@@ -42,12 +42,7 @@ def timed(run_id: str, part: str) -> Iterator[None]:
     finally:
         took = time.monotonic() - began
         with suppress(SeedbedError, psycopg.Error), control.connect() as connection:
-            connection.execute(
-                "update audit.run set steps = coalesce(steps, '{}') || "
-                "jsonb_build_object(%(part)s::text, %(took)s + "
-                "coalesce((steps ->> %(part)s)::float8, 0)) where run_id = %(run_id)s",
-                {"part": part, "took": took, "run_id": run_id},
-            )
+            control.add_seconds(connection, run_id, part, took)
 
 
 def close(
@@ -57,11 +52,7 @@ def close(
 
     Nothing is waited for.
     """
-    row = connection.execute(
-        "select coalesce(steps, '{}') from audit.run where run_id = %s", (run_id,)
-    ).fetchone()
-    seconds: dict[str, float] = row[0] if row else {}
-    control.end_run(connection, run_id, state, seconds, error, retries)
+    seconds = control.end_run(connection, run_id, state, error, retries)
     lineage.keep(connection, run_id)
     tidy.after_run(connection)
     outbox.send_later()

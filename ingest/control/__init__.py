@@ -33,6 +33,7 @@ from ingest.control.batches import (
 from ingest.control.connect import Connection, cancel, connect, count, locked_by
 from ingest.control.runs import (
     Busy,
+    add_seconds,
     begin_orchestrated_run,
     begin_run,
     build_lock,
@@ -54,6 +55,7 @@ __all__ = [
     "Released",
     "Unready",
     "Window",
+    "add_seconds",
     "adopt",
     "balance",
     "batch",

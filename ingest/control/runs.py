@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from psycopg.types.json import Jsonb
-
 from ingest import locks, runlog
 from ingest.control.connect import Connection, connect
 from ingest.errors import SeedbedError
@@ -113,24 +111,28 @@ def noted_tables(
     return {table_id: (state, error, n) for table_id, state, error, n in rows}
 
 
+def add_seconds(connection: Connection, run_id: str, part: str, took: float) -> None:
+    """Add to the seconds of a run's part: move, gate, build, ledger, publish, …."""
+    _SQL.run(connection, "add_seconds", run_id=run_id, part=part, took=took)
+
+
 def end_run(
     connection: Connection,
     run_id: str,
     state: str,
-    steps: dict[str, float],
     error: str = "",
     retries: int = 0,
-) -> None:
-    """Close a run with its state, the seconds of each step and how often it retried."""
-    _SQL.run(
+) -> dict[str, float]:
+    """Close a run with its state and how often it retried; the seconds of its parts."""
+    row = _SQL.run(
         connection,
         "end_run",
         run_id=run_id,
         state=state,
-        steps=Jsonb(steps),
         error=error,
         retries=retries,
-    )
+    ).fetchone()
+    steps: dict[str, float] = row[0] if row else {}
     _SQL.run(connection, "close_steps", run_id=run_id)
     locks.forget(connection, f"run/{run_id}")
     level = "error" if state == "failed" else "info"
@@ -138,6 +140,7 @@ def end_run(
     facts = {"state": state, "seconds": seconds, "retries": retries, "error": error}
     runlog.write("run.ended", level=level, run_id=run_id, **facts)
     connection.execute("select audit.refresh_alerts()")
+    return steps
 
 
 @contextmanager

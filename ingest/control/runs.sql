@@ -100,15 +100,25 @@ from audit.run_table
 where run_id = %(run_id)s
 order by table_id;
 
+-- name: add_seconds
+update audit.run
+set
+    steps = coalesce(steps, '{}') || jsonb_build_object(
+        %(part)s::text,
+        %(took)s + coalesce((steps ->> %(part)s)::float8, 0)
+    )
+where run_id = %(run_id)s;
+
 -- name: end_run
 update audit.run
 set
     state = %(state)s,
-    steps = %(steps)s,
+    steps = coalesce(steps, '{}'),
     error = nullif(%(error)s, ''),
     retries = %(retries)s,
     ended_at = clock_timestamp()
-where run_id = %(run_id)s;
+where run_id = %(run_id)s
+returning steps;
 
 -- name: is_settled
 select

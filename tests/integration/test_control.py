@@ -107,7 +107,7 @@ def test_no_command_and_no_scrape_waits_for_a_backup(
             control.prepare(connection)
             control.look(connection)
             run_id = control.begin_run(connection, "run")
-            control.end_run(connection, run_id, "done", {})
+            control.end_run(connection, run_id, "done")
         assert "seedbed_up 1.0" in metrics.text()
         assert "seedbed_run_" in metrics.text()
         assert summary.read(made).run_id == run_id

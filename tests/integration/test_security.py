@@ -61,7 +61,7 @@ def leaks(clone: Clone) -> list[str]:
     with clone.inside(), control.connect() as connection:
         run_id = control.begin_run(connection, "security probe")
         found = probe.probe(connection, run_id)
-        control.end_run(connection, run_id, "done", {})
+        control.end_run(connection, run_id, "done")
     return [leak.message for leak in found]
 
 

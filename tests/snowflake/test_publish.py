@@ -295,7 +295,7 @@ def as_airflow_does(stack: Clone) -> str:
     found = runner.Run.resume(run_id, quiet)
     found.publish()
     with control.connect() as connection:
-        control.end_run(connection, run_id, "done", {}, "", 0)
+        control.end_run(connection, run_id, "done")
     return str(found.published)
 
 
