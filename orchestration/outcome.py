@@ -85,7 +85,7 @@ def isolate(outcome: Outcome, work: Callable[[], None], report: Report) -> None:
     except SeedbedError as error:
         outcome.state, outcome.error = "failed", error
         if who := control.locked_by(error):
-            outcome.error = type(error)(f"{error} {who}.")
+            outcome.error = type(error)(f"{error.what} {who}.", error.hint)
     except psycopg.Error as error:
         outcome.state, outcome.error = "failed", _refused(outcome.table, error)
     except Exception as error:

@@ -6,7 +6,7 @@ from ingest.control import Busy
 from ingest.errors import NotDoneError, SeedbedError, ServiceError
 from ingest.seed import metadata
 from ingest.settings import ROOT
-from orchestration.outcome import Outcome, judge
+from orchestration.outcome import Outcome, isolate, judge
 
 TABLES = metadata.load(ROOT)
 LOST = ServiceError("the source can't be reached")
@@ -79,3 +79,16 @@ def test_what_follows_from_a_table_that_is_not_moved_is_not_built(state: str) ->
     (outcome,) = outcomes(state)
     assert outcome.is_bad
     assert not outcome.is_good
+
+
+def test_who_holds_a_lock_stands_before_the_hint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work() -> None:
+        raise SeedbedError("the log is locked.", "Run again.")
+
+    monkeypatch.setattr("ingest.control.locked_by", lambda error: "ada holds it")
+    (outcome,) = outcomes("waiting")
+    isolate(outcome, work, lambda line: None)
+    assert outcome.error
+    assert str(outcome.error) == "the log is locked. ada holds it.\nhint: Run again."
