@@ -15,6 +15,7 @@ from ingest.duck import backticked
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
+from orchestration.display import fault
 
 # Assumed until a run has measured it.
 ROWS_A_SECOND = 200_000
@@ -120,8 +121,7 @@ def show(previews: Sequence[Preview], console: Console) -> None:
         if line.pending:
             console.print(f"{line.table}: its {line.pending} batch is finished first.")
         if line.error:
-            text = line.error.replace("\nhint: ", "\n[cyan]hint[/]: ")
-            console.print(f"\n[red]error[/]: {text}", soft_wrap=True)
+            console.print("\n", fault(line.error), sep="", soft_wrap=True)
     console.print(
         "MB as the source stores them; seconds by the table's own past, or at "
         f"{ROWS_A_SECOND:,} rows a second.",

@@ -24,6 +24,7 @@ from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading
 from ingest.statements import Statements
 from orchestration import runs, shown
+from orchestration.display import fault
 from orchestration.shown import Shown
 
 _SQL = Statements(__file__)
@@ -126,10 +127,7 @@ def show(findings: Sequence[Finding], console: Console) -> None:
         console.print(grid)
     for finding in findings:
         if finding.error:
-            what, hint, way = str(finding.error).partition("\nhint: ")
-            console.print(f"\n[red]error[/]: {what}", soft_wrap=True)
-            if hint:
-                console.print(f"[cyan]hint[/]: {way}", soft_wrap=True)
+            console.print("\n", fault(str(finding.error)), sep="", soft_wrap=True)
         elif finding.count and finding.samples:
             console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
         if finding.shown and finding.unbuilt:

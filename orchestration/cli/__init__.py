@@ -29,7 +29,7 @@ from orchestration.cli import (
     snowflake,
     steps,
 )
-from orchestration.cli.common import escaped
+from orchestration.display import fault
 
 # The help in groups, those to start with first.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
@@ -122,12 +122,9 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        fault = _locked(error) or ordinary(error) or _unexpected(error)
-        shown = f"[red]error[/]: {escaped(fault.what)}"
-        if fault.hint:
-            shown += f"\n[cyan]hint[/]: {escaped(fault.hint)}"
-        Console(stderr=True, highlight=False).print(shown, soft_wrap=True)
-        code = fault.exit_code
+        known = _locked(error) or ordinary(error) or _unexpected(error)
+        Console(stderr=True).print(fault(str(known)), soft_wrap=True)
+        code = known.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -35,9 +35,12 @@ def doctor(root: Path) -> list[Finding]:
         found += map(_health, (Postgres(stack), MariaDB(stack), Store(stack)))
         found += _folders(stack)
     except (SeedbedError, OSError) as error:
-        fix = str(error).replace("\nhint: ", " ")
-        found.append(Finding(False, f"the folder {stack.home} is unusable", fix))
+        found.append(_unusable(f"the folder {stack.home} is unusable", error))
     return found
+
+
+def _unusable(what: str, error: Exception) -> Finding:
+    return Finding(False, what, str(error).replace("\nhint: ", " "))
 
 
 def _machine(stack: Stack) -> Iterator[Finding]:
@@ -54,8 +57,7 @@ def _machine(stack: Stack) -> Iterator[Finding]:
     try:
         yield Finding(True, f"Postgres {Postgres(stack).version()} in {binaries()}")
     except (SeedbedError, OSError) as error:
-        fix = str(error).replace("\nhint: ", " ")
-        yield Finding(False, "the Postgres programs do not run", fix)
+        yield _unusable("the Postgres programs do not run", error)
     docker = shutil.which("docker")
     server = MariaDB(stack).server()
     if server.exists():
