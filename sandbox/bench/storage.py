@@ -46,11 +46,18 @@ class Part:
 
     @classmethod
     def read(cls, file: str, name: str) -> Part:
-        """The part of a file; its comments `-- design NAME` and such head its SQL."""
+        """The part of a file; its comments `-- design NAME` and such head its SQL.
+
+        Of several such lines each heads the SQL below them.
+        """
         _, *pieces = _HEADING.split((LAYOUTS / file).read_text())
+        parts, sql = [], ""
+        for kind, title, text in reversed([*zip(*[iter(pieces)] * 3, strict=True)]):
+            sql = text.strip().rstrip(";") or sql
+            parts.append((kind, title, sql))
         found: dict[str, dict[str, str]] = {}
-        for kind, title, sql in zip(*[iter(pieces)] * 3, strict=True):
-            found.setdefault(kind, {})[title] = sql.strip().rstrip(";")
+        for kind, title, sql in reversed(parts):
+            found.setdefault(kind, {})[title] = sql
         rows, changes = found["rows"][""], found["changes"][""]
         return cls(name, rows, changes, found["design"], found["measure"])
 

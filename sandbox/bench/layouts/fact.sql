@@ -68,20 +68,6 @@ create unique index on {table} (order_id);
 create index on {table} (ordered_on);
 
 -- design months, merge by key
-create table {table} (like bench.source) partition by range (ordered_on);
-do $$ begin
-    for n in 0..37 loop
-        execute format(
-            'create table {table}_%s partition of {table} '
-            'for values from (%L) to (%L)',
-            n,
-            date '2024-01-01' + n * interval '1 month',
-            date '2024-01-01' + (n + 1) * interval '1 month'
-        );
-    end loop;
-end $$;
-create unique index on {table} (order_id, ordered_on);
-
 -- design months, merge by key and date
 create table {table} (like bench.source) partition by range (ordered_on);
 do $$ begin
@@ -137,7 +123,5 @@ cross join lateral (
 delete from {table} where ordered_on < '2024-02-01';
 
 -- measure drop a month of months, merge by key
-drop table {table}_0;
-
 -- measure drop a month of months, merge by key and date
 drop table {table}_0;
