@@ -73,38 +73,43 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
     findings = []
     with control.connect() as connection:
         control.prepare(connection)
-        run_id = control.begin_run(connection, "reconcile")
-        for table in tables:
-            report(f"{table.id}: comparing")
-            try:
-                with control.table_lock(table):
-                    finding = _compare(connection, table)
-            except SeedbedError as error:
-                finding = Finding(table, error=error)
-            except psycopg.Error as error:
-                refused = ServiceError(
-                    f"{table.id}: the warehouse refused: {first_line(error)}. Nothing "
-                    "was changed.",
-                    "Try again.",
-                )
-                finding = Finding(table, error=refused)
-            except Exception as error:
-                finding = Finding(table, error=runlog.unforeseen(table.id, error))
-            findings.append(finding)
-            if found := finding.differences:
-                _SQL.run(
-                    connection,
-                    "note",
-                    run_id=run_id,
-                    table_id=table.id,
-                    unbuilt=finding.unbuilt,
-                    is_equal=finding.is_equal,
-                    **asdict(found),
-                )
-        wrong = [f for f in findings if not f.is_equal]
-        errors = "\n".join(str(f.error) for f in wrong if f.error)
-        runs.close(connection, run_id, "failed" if wrong else "done", errors)
+        with runs.opened(connection, "reconcile") as run_id:
+            for table in tables:
+                report(f"{table.id}: comparing")
+                finding = _finding(connection, table)
+                findings.append(finding)
+                if found := finding.differences:
+                    _SQL.run(
+                        connection,
+                        "note",
+                        run_id=run_id,
+                        table_id=table.id,
+                        unbuilt=finding.unbuilt,
+                        is_equal=finding.is_equal,
+                        **asdict(found),
+                    )
+            wrong = [f for f in findings if not f.is_equal]
+            errors = "\n".join(str(f.error) for f in wrong if f.error)
+            runs.close(connection, run_id, "failed" if wrong else "done", errors)
     return findings
+
+
+def _finding(connection: control.Connection, table: Table) -> Finding:
+    """What a table's comparison finds; a failure of it is in the finding."""
+    try:
+        with control.table_lock(table):
+            return _compare(connection, table)
+    except SeedbedError as error:
+        return Finding(table, error=error)
+    except psycopg.Error as error:
+        refused = ServiceError(
+            f"{table.id}: the warehouse refused: {first_line(error)}. Nothing was "
+            "changed.",
+            "Try again.",
+        )
+        return Finding(table, error=refused)
+    except Exception as error:
+        return Finding(table, error=runlog.unforeseen(table.id, error))
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
