@@ -14,6 +14,7 @@ from psycopg import sql
 from gx import profile
 from ingest import control
 from ingest.seed import metadata
+from ingest.statements import query
 from orchestration import build
 from tests.clone import Clone, seed
 from tests.conftest import Played
@@ -163,7 +164,7 @@ class Past:
         """Add a batch; whether each kind of anomaly passed, and what was seen."""
         self.add(**batch, state="loaded")
         rows = self.connection.execute(
-            profile._anomalies(),
+            query(profile.__file__, "anomalies"),
             {
                 "table_id": "a.b",
                 "batch_seq": self.through,
