@@ -8,6 +8,7 @@ rows need no pieces.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,8 @@ def cut(
     if not table.key or not (by_query or may_be_long(table)):
         return whole
     keys = _keys(engine, table)
+    if not keys:
+        return whole
     edges = _edges(engine, table, condition, keys, everything=by_query)
     if not edges:
         return whole
@@ -134,6 +137,7 @@ class _Key:
 
 
 def _keys(engine: duckdb.DuckDBPyConnection, table: Table) -> list[_Key]:
+    """The key's columns, up to the first one that has no order: a shape."""
     name = source_literal(table.name)
     query = (
         "select column_name as name, lower(data_type) as kind, is_nullable as nullable "
@@ -146,7 +150,8 @@ def _keys(engine: duckdb.DuckDBPyConnection, table: Table) -> list[_Key]:
         f"select name::varchar, kind::varchar, nullable::varchar from {asked(query)}"
     ).fetchall()
     found = {name: _Key(name, kind, nullable == "YES") for name, kind, nullable in rows}
-    return [found[column.source_name] for column in table.key]
+    ordered = itertools.takewhile(lambda c: c.type.name != "geometry", table.key)
+    return [found[column.source_name] for column in ordered]
 
 
 def _edges(

@@ -26,7 +26,7 @@ HISTORIES = ("cdc", "scd2", "scd1", "incremental", "snapshot")
 # Types that stand for their kind where there is no time for all.
 OF_EACH_KIND = (
     "flag tiny whole big big_u money wider single bits_64 fixed by_bytes one_of "
-    "bytes_any day lasting_6 moment_6 instant_6 uuid"
+    "bytes_any day lasting_6 moment_6 instant_6 spot uuid"
 ).split()
 
 pytestmark = pytest.mark.long
@@ -322,6 +322,10 @@ def make(foreign: Foreign, schema: str, tables: Sequence[Swept]) -> list[Swept]:
                 raise
         else:
             made.append(table)
+    there = {f"{table.name}.k" for table in made}
+    for table in made:
+        refers = {c: key for c, key in table.references.items() if key in there}
+        table.references = refers
     return made
 
 
