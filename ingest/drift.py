@@ -38,7 +38,7 @@ class Change:
 
     `change` is added, dropped, retyped, rekeyed (of the table's key, which has no
     column's name), or settled (a blocked change was resolved);
-    `action` is followed (the seed follows it), told (only reported) or blocked.
+    `action` is followed (the seed follows it), reported (and no more) or blocked.
     `cells` are the seed's cells to write.
     """
 
@@ -191,7 +191,7 @@ def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Cha
     for name in (*known, *(n for n in seen if n not in known)):
         was = seen.get(name)
         if name not in columns:
-            action = "blocked" if name in known or _is_frozen(table) else "told"
+            action = "blocked" if name in known or _is_frozen(table) else "reported"
             text = f"column {name} is no longer in the source"
             changes.append(Change(table, name, "dropped", was, None, action, text))
         elif was and was != columns[name].declared:
@@ -229,7 +229,7 @@ def compare_keys(table: Table, there: SourceTable, was: str) -> list[Change]:
     if primary and was.startswith("primary key"):
         text = f"its {was} is now the {primary}"
     text += f", so {keys.columns_of(table)} of columns.csv may be in several rows"
-    action = "told" if table.on_schema_change == "ignore" else "blocked"
+    action = "reported" if table.on_schema_change == "ignore" else "blocked"
     return [Change(table, "", "rekeyed", was, primary, action, text)]
 
 
@@ -238,7 +238,7 @@ def _is_frozen(table: Table) -> bool:
 
 
 def _added(table: Table, column: Column, taken: set[str]) -> Change:
-    action, what = "told", "not read: columns.csv does not name it"
+    action, what = "reported", "not read: columns.csv does not name it"
     cells: dict[str, str] = {}
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
@@ -275,7 +275,7 @@ def _masked(pii: str) -> str:
 
 def _retyped(table: Table, column: Column, was: str) -> Change:
     own = next((c for c in table.columns if c.source_name == column.name), None)
-    action, what, cells = "told", "the column is not read", {}
+    action, what, cells = "reported", "the column is not read", {}
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
     elif own and table.on_schema_change == "ignore":
@@ -397,7 +397,7 @@ def _write_seed(root: Path, looks: Sequence[_Look]) -> None:
         why = f"; but the seed could not be written ({cause}), so it is not followed"
         for look in looks:
             look.changes = [
-                replace(c, action="told", text=c.text + why) if c in followed else c
+                replace(c, action="reported", text=c.text + why) if c in followed else c
                 for c in look.changes
             ]
 
@@ -440,14 +440,14 @@ def _record(connection: Connection, run_id: str, look: _Look) -> None:
     }
     changed = {c.column for c in look.changes}
     changes = look.changes + [
-        Change(table, name, "settled", None, now, "told", _settled(name))
+        Change(table, name, "settled", None, now, "reported", _settled(name))
         for name, (_, now, action) in latest.items()
         if action == "blocked" and name not in changed
     ]
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.schema_change (run_id, table_id, column_name, change, "
-            "was, now, action, told) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            "was, now, action, message) values (%s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (run_id, table.id, c.column, c.change, c.was, c.now, c.action, c.text)
                 for c in changes

@@ -67,11 +67,11 @@ class Built:
 
 def schema_of(layer: str) -> str:
     """The schema a layer is built in, as the macro generate_schema_name says."""
-    place = settings.variable("SEEDBED_SCHEMA", "prod")
-    return layer if place == "prod" else f"{place}_{layer}"
+    name = settings.variable("SEEDBED_SCHEMA", "prod")
+    return layer if name == "prod" else f"{name}_{layer}"
 
 
-def _place(target: str) -> str:
+def _environment(target: str) -> str:
     """What is built where: the target, which account of it, and the schemas."""
     if target == "snowflake":
         account = os.environ.get("SNOWFLAKE_ACCOUNT", "").replace("/", "_")
@@ -113,7 +113,7 @@ class Plan:
     """
 
     target: str
-    place: str
+    environment: str
     select: str
     exclude: str
     state: str
@@ -137,24 +137,32 @@ def plan(
     connection: Connection, left_out: Sequence[Table], *, everything: bool, target: str
 ) -> Plan:
     """Plan a build, and note that it is not done."""
-    place = _place(target)
-    state = settings.ROOT / ".seedbed" / "state" / place
-    complete = _was_complete(connection, place) and (state / "manifest.json").exists()
+    environment = _environment(target)
+    state = settings.ROOT / ".seedbed" / "state" / environment
+    complete = (
+        _was_complete(connection, environment) and (state / "manifest.json").exists()
+    )
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
     select = ""
     if complete and not everything:
-        select = " ".join(["state:modified+", *_due(connection, place)])
+        select = " ".join(["state:modified+", *_due(connection, environment)])
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
             *([BALANCED] if target == HERE else []),
         ]
     )
-    _remember(connection, place, complete=False)
+    _remember(connection, environment, complete=False)
     return Plan(
-        target, place, select, exclude, str(state), released, is_partial=bool(left_out)
+        target,
+        environment,
+        select,
+        exclude,
+        str(state),
+        released,
+        is_partial=bool(left_out),
     )
 
 
@@ -168,10 +176,10 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.built_table values (%s, %s, %s) on conflict "
-            "(place, table_id) do update set through_seq = excluded.through_seq",
-            [(done.place, table, n) for table, n in done.released.items()],
+            "(environment, table_id) do update set through_seq = excluded.through_seq",
+            [(done.environment, table, n) for table, n in done.released.items()],
         )
-    _remember(connection, done.place, complete=True)
+    _remember(connection, done.environment, complete=True)
 
 
 def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
@@ -201,9 +209,9 @@ def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
     return sorted(behind - {""}), unbuilt
 
 
-def _due(connection: Connection, place: str) -> list[str]:
+def _due(connection: Connection, environment: str) -> list[str]:
     """Selectors of the tables that have more released than is built."""
-    rows = connection.execute(query(__file__, "due"), {"place": place})
+    rows = connection.execute(query(__file__, "due"), {"environment": environment})
     due = {table_id for (table_id,) in rows}
     tables = metadata.enabled(metadata.load(settings.ROOT))
     return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
@@ -306,17 +314,17 @@ def _manifest(target: str, common: list[str]) -> Manifest:
     from dbt.contracts.graph.manifest import Manifest
 
     # Schemas are part of what is parsed.
-    place = (str(settings.ROOT), target, schema_of("gold"))
-    if place not in _parsed:
+    key = (str(settings.ROOT), target, schema_of("gold"))
+    if key not in _parsed:
         answer = runner().invoke(["parse", "--target", target, *common])
         stop.check()
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)
-        _parsed[place] = answer.result
+        _parsed[key] = answer.result
         # It stays, so the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-    return _parsed[place]
+    return _parsed[key]
 
 
 def _failed(cause: BaseException | None) -> SeedbedError:
@@ -362,17 +370,18 @@ def _first_lines(text: str) -> str:
     return " ".join(lines[:6])
 
 
-def _was_complete(connection: Connection, place: str) -> bool:
+def _was_complete(connection: Connection, environment: str) -> bool:
     row = connection.execute(
-        "select is_complete from audit.build_state where place = %s", (place,)
+        "select is_complete from audit.build_state where environment = %s",
+        (environment,),
     ).fetchone()
     return bool(row and row[0])
 
 
-def _remember(connection: Connection, place: str, *, complete: bool) -> None:
+def _remember(connection: Connection, environment: str, *, complete: bool) -> None:
     connection.execute(
-        "insert into audit.build_state (place, is_complete) values (%s, %s) "
-        "on conflict (place) do update set is_complete = excluded.is_complete, "
+        "insert into audit.build_state (environment, is_complete) values (%s, %s) "
+        "on conflict (environment) do update set is_complete = excluded.is_complete, "
         "changed_at = clock_timestamp()",
-        (place, complete),
+        (environment, complete),
     )

@@ -160,12 +160,12 @@ def end(run_id: str, is_proven: bool, faults: Sequence[str], report: Report) -> 
         )
     run.end(is_proven, [NotDoneError(fault) for fault in faults])
     if run.exit_code:
-        told = [*faults, *(str(o.error) for o in run.outcomes if o.error)]
-        told += [
+        causes = [*faults, *(str(o.error) for o in run.outcomes if o.error)]
+        causes += [
             f"{o.table.id} is blocked: {o.reason}" for o in run.outcomes if o.reason
         ]
         raise NotDoneError(
-            f"run {run_id} is {run.state}: {'; '.join(told) or 'see what it built'}.",
+            f"run {run_id} is {run.state}: {'; '.join(causes) or 'see what it built'}.",
             "`./seedbed status` has all of it, and what to type.",
         )
     return run.state
@@ -177,7 +177,7 @@ def alarm(
     """See to it that people hear of a run that failed, or has missed its deadline.
 
     One that failed is closed, unless its end was noted, and with that its alert is
-    raised. Where the warehouse can't be reached the channels are told directly.
+    raised. Where the warehouse can't be reached the channels get it directly.
     """
     what = "has missed its deadline" if is_late else "failed"
     message = f"{dag} {what}: {why} ({name})"
@@ -203,4 +203,4 @@ def alarm(
     except (SeedbedError, psycopg.Error) as error:
         report(f"the control tables can't be written: {first_line(error)}")
         for channel, fault in alerts.tell_now("warehouse_down", message).items():
-            report(f"{channel} was not told: {fault}")
+            report(f"{channel} was not reached: {fault}")

@@ -29,7 +29,7 @@ def replay(
     a raw file is gone.
     """
     with control.table_lock(table), control.build_lock(report):
-        load.prepare(connection, table, anew=True)
+        load.prepare(connection, table, replacing=True)
         if control.pending(connection, table):
             raise SeedbedError(
                 f"{table.id}: a batch of it is under way.",
@@ -51,10 +51,10 @@ def replay(
         before = Released()
         rows = 0
         for done, (batch, manifest) in enumerate(todo, 1):
-            anew = _one(lake, table, batch, manifest, before)
-            control.replayed(connection, table, batch, anew)
-            rows += sum(part.rows for part in anew.bronze)
-            content = before.content if anew.rows_unchanged else anew.content
+            made = _one(lake, table, batch, manifest, before)
+            control.replayed(connection, table, batch, made)
+            rows += sum(part.rows for part in made.bronze)
+            content = before.content if made.rows_unchanged else made.content
             before = Released(through=batch.batch_seq, content=content)
             report(f"{table.id}: {done} of {len(todo)} batches replayed")
         connection.execute("delete from audit.replay where table_id = %s", (table.id,))
@@ -83,7 +83,7 @@ def _one(
         bronze = Standardisation(engine, lake, table, batch, before).run(
             manifest.raw, observed_at, names=manifest.names
         )
-        anew = dataclasses.replace(
+        made = dataclasses.replace(
             manifest,
             fingerprint=table.fingerprint("bytes"),
             content=bronze.content,
@@ -94,9 +94,9 @@ def _one(
             bronze=bronze.parts,
             rejects=bronze.rejects,
         )
-        anew = decisions.without_quarantined(engine, lake, table, batch, anew)
-        lake.upload((*anew.bronze, *anew.rejects))
-        lake.replace(batch.manifest_key, anew)
-        load.replace(engine, lake, table, batch, anew)
-    lake.forget(anew)
-    return anew
+        made = decisions.without_quarantined(engine, lake, table, batch, made)
+        lake.upload((*made.bronze, *made.rejects))
+        lake.replace(batch.manifest_key, made)
+        load.replace(engine, lake, table, batch, made)
+    lake.forget(made)
+    return made

@@ -231,7 +231,7 @@ def _notes(summary: Summary) -> Iterator[Text]:
         )
     for change in summary.schema_changes:
         if change["action"] != "blocked":
-            yield Text(f"{change['table_id']}: {change['told']}.", "yellow")
+            yield Text(f"{change['table_id']}: {change['message']}.", "yellow")
     if any(c["action"] == "followed" for c in summary.schema_changes):
         yield Text("Commit seeds/metadata and the generated models.")
     yield from _rules(summary)
