@@ -46,13 +46,15 @@ _parsed: dict[tuple[str, ...], Manifest] = {}
 class Built:
     """What dbt did: nodes by status, and a line for each that failed.
 
-    `unbuilt` are the models that failed or were skipped. A test that only warns and
-    could not be asked fails nothing, unless models behind it were skipped.
+    `unbuilt` are the models that failed or were skipped, `behind` selectors of what
+    must not be built on what failed. A test that only warns and could not be asked
+    fails nothing, unless models behind it were skipped.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     unbuilt: set[str] = field(default_factory=set)
+    behind: set[str] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
@@ -182,31 +184,45 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
     _remember(connection, done.environment, complete=True)
 
 
-def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
-    """Selectors of what must not be built on what failed, and the models not built.
+def read(folder: Path, since: dt.datetime, said: str = "") -> Built:
+    """What dbt did, by the files that it wrote to `folder` after `since`.
 
-    Read from the files that dbt wrote to `folder` after `since`; SeedbedError if it
-    has not written them, so could not run.
+    `said` is why an operation failed, which dbt does not write. Raises SeedbedError if
+    there are no such files, so dbt could not run.
     """
     ran = artifacts.written(folder / "run_results.json", since)
     if not ran:
         raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
-    nodes = artifacts.nodes(folder)
-    behind, unbuilt = set(), []
+    nodes = artifacts.manifest(folder).get("nodes", {})
+    built = Built()
+    unasked: list[str] = []
     for result in ran["results"]:
-        node = nodes.get(result["unique_id"])
-        if node is None or result["status"] not in (*_FAILED, "skipped"):
+        id_, status = result["unique_id"], result["status"]
+        built.counts[status] = built.counts.get(status, 0) + 1
+        if status not in (*_FAILED, "skipped"):
             continue
-        is_test = node["resource_type"] in ("test", "unit_test")
+        node = nodes.get(id_, {})  # an operation has none
+        name = node.get("name", id_.rpartition(".")[2])
+        is_test = node.get("resource_type") in ("test", "unit_test")
         if not is_test:
-            unbuilt.append(node["name"])
-        if result["status"] == "skipped":
+            built.unbuilt.add(name)
+        if status == "skipped":
             continue
-        about = node["depends_on"]["nodes"] if is_test else [result["unique_id"]]
-        names = sorted(nodes[name]["name"] for name in about if name in nodes)
-        # As dbt itself has it: behind a test is what follows from all it looks at.
-        behind.add(",".join(f"{name}+" for name in names))
-    return sorted(behind - {""}), unbuilt
+        about = node["depends_on"]["nodes"] if is_test else [id_]
+        names = sorted(nodes[n]["name"] for n in about if n in nodes)
+        if names:
+            # As dbt itself has it: behind a test is what follows from all it looks at.
+            built.behind.add(",".join(f"{n}+" for n in names))
+        line = f"{name}: {_first_lines(result['message'] or said or status)}"
+        if path := node.get("compiled_path"):
+            line += f" (SQL: {path})"
+        if out := limits.way_out(line):
+            line += f". {out}."
+        only_warns = is_test and node["config"]["severity"].lower() == "warn"
+        (unasked if only_warns else built.failures).append(line)
+    if built.unbuilt:
+        built.failures += unasked
+    return built
 
 
 def _due(connection: Connection, environment: str) -> list[str]:
@@ -254,7 +270,11 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
 
     Raises SeedbedError when dbt could not start: a broken model, a bad profile.
     """
-    return _built(_invoke(arguments, report, []))
+    folder, began = artifacts.folder(_target(arguments)), dt.datetime.now(dt.UTC)
+    said = _invoke(arguments, report, [])
+    # Some commands have no results of nodes: parse, source freshness.
+    is_written = artifacts.written(folder / "run_results.json", began)
+    return read(folder, began, said) if is_written else Built()
 
 
 def runner(
@@ -270,16 +290,20 @@ def runner(
     return dbtRunner(manifest=manifest, callbacks=[follow] if follow else [])
 
 
-def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequence[Any]:
-    """Run a dbt command; its results. What macros print is added to `printed`."""
-    target = arguments[arguments.index("--target") + 1]
+def _target(arguments: list[str]) -> str:
+    return arguments[arguments.index("--target") + 1]
+
+
+def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
+    """Run a dbt command; why an operation failed. What macros print is in `printed`."""
+    target = _target(arguments)
     done, total, said = 0, 0, ""
 
     def follow(event: EventMsg) -> None:
         nonlocal done, total, said
         if event.info.name == "PrintEvent":
             printed.append(event.data.msg)
-        # An operation's result has no message; what failed is an event.
+        # dbt writes no message of an operation; what failed is an event.
         if event.info.name.startswith("RunningOperation"):
             said = event.data.exc
         total = getattr(event.data, "total", 0) or total
@@ -303,10 +327,7 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
         raise _failed(answer.exception)
-    results: Sequence[Any] = getattr(answer.result, "results", [])
-    for result in results:
-        result.message = result.message or said
-    return results
+    return said
 
 
 def _manifest(target: str, common: list[str]) -> Manifest:
@@ -333,36 +354,6 @@ def _failed(cause: BaseException | None) -> SeedbedError:
         f"dbt could not run: {_first_lines(str(cause))}",
         f"mend the cause, which {log} has in full, and run again",
     )
-
-
-def _built(results: Sequence[Any]) -> Built:
-    built = Built()
-    unasked: list[str] = []
-    for result in results:
-        status = str(getattr(result.status, "value", result.status))
-        built.counts[status] = built.counts.get(status, 0) + 1
-        node = getattr(result, "node", None)  # an operation has none
-        name = node.name if node else result.unique_id.rpartition(".")[2]
-        line = f"{name}: {_first_lines(str(result.message or status))}"
-        if status in (*_FAILED, "skipped") and not _is_test(node):
-            built.unbuilt.add(name)
-        if status in _FAILED:
-            path = getattr(node, "compiled_path", None)
-            line += f" (SQL: {path})" if path else ""
-            if out := limits.way_out(line):
-                line += f". {out}."
-            (unasked if _only_warns(node) else built.failures).append(line)
-    if built.unbuilt:
-        built.failures += unasked
-    return built
-
-
-def _is_test(node: Any) -> bool:
-    return node is not None and node.resource_type == "test"
-
-
-def _only_warns(node: Any) -> bool:
-    return _is_test(node) and str(node.config.severity).lower() == "warn"
 
 
 def _first_lines(text: str) -> str:

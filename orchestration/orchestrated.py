@@ -133,9 +133,9 @@ def validate(run_id: str, report: Report) -> Plan | None:
         return build.plan(connection, left_out, everything=False, target=HERE)
 
 
-def look(run: Run, folder: Path, since: datetime) -> tuple[list[str], list[str]]:
-    """Keep what dbt wrote to `folder`; its failures as `build.failures` has them."""
-    found = build.failures(folder, since)
+def look(run: Run, folder: Path, since: datetime) -> build.Built:
+    """Keep what dbt wrote to `folder`, and return what it came to."""
+    found = build.read(folder, since)
     # Where dbt leaves them when it is typed, and where others look for them.
     (settings.ROOT / "target").mkdir(exist_ok=True)
     for name in ("manifest.json", "run_results.json"):

@@ -361,8 +361,9 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         from orchestration import orchestrated
 
         files = Path(folder) / "target"
-        behind, unbuilt = orchestrated.look(self.run, files, self.began)
-        for key, value in ((BEHIND, behind), (UNBUILT, unbuilt)):
+        found = orchestrated.look(self.run, files, self.began)
+        behind = sorted(found.behind)
+        for key, value in ((BEHIND, behind), (UNBUILT, sorted(found.unbuilt))):
             context["ti"].xcom_push(key=key, value=value)
         self.is_looked_at = True
         tell(json.dumps({"left out from here on": behind}))
