@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from rich.text import Text
 
 
@@ -12,3 +15,9 @@ def fault(text: str) -> Text:
         ["\n", ("hint", "cyan"), f": {hint}"] if mark else []
     )
     return Text.assemble(("error", "red"), f": {what}", *way)
+
+
+def faults(text: str) -> Iterator[Text]:
+    """The errors of a run, which are one text, each once."""
+    for one in dict.fromkeys(re.split(r"\n(?!hint: )", text) if text else []):
+        yield fault(one)

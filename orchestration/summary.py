@@ -20,6 +20,7 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed import metadata
 from ingest.statements import Statements
 from orchestration import shown
+from orchestration.display import faults
 from orchestration.probe import ALL_ROWS
 
 _SQL = Statements(__file__)
@@ -235,11 +236,8 @@ def _notes(summary: Summary) -> Iterator[Text]:
     if any(c["action"] == "followed" for c in summary.schema_changes):
         yield Text("Commit seeds/metadata and the generated models.")
     yield from _rules(summary)
-    for text in dict.fromkeys((summary.error or "").splitlines()):
-        if text.startswith("hint: "):
-            yield Text.assemble(("hint", "cyan"), text.removeprefix("hint"))
-        else:
-            yield Text.assemble("\n", ("error", "red"), f": {text}")
+    for error in faults(summary.error or ""):
+        yield Text.assemble("\n", error)
 
 
 def _verdicts(summary: Summary) -> Iterator[Text]:
