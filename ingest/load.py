@@ -24,7 +24,7 @@ from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.seed import types
 from ingest.seed.metadata import Table
-from ingest.templates import render
+from ingest.statements import render
 
 LOG_COLUMNS = {
     # One char(1) would make DuckDB send all rows as text rather than binary.
