@@ -285,10 +285,7 @@ class Loading:
 
     def _insert(self, parts: tuple[Part, ...]) -> int:
         if self._engine is None:
-            self._engine = self._open.enter_context(
-                duck.engine(settings.ROOT / ".seedbed" / "spill")
-            )
-            duck.attach_warehouse(self._engine, settings.warehouse())
+            self._engine = self._open.enter_context(duck.attached())
             self._engine.execute("begin")
         with duck.one_thread(self._engine):
             return _insert(self._engine, Lake(settings.ROOT), self.table, parts)
@@ -330,13 +327,8 @@ def load(
     """Append the batch's rows to its log; extracted → loaded."""
     started = time.monotonic()
     lake = Lake(settings.ROOT)
-    manifest = lake.manifest(batch.manifest_key)
-    if manifest is None:
-        raise SeedbedError(
-            f"{table.id}: the manifest {batch.manifest_key} of batch {batch.batch_id} "
-            "is no longer in the lake. Nothing was loaded.",
-            "Type `./seedbed run`, which reads its window again.",
-        )
+    way = "Type `./seedbed run`, which reads its window again."
+    manifest = lake.manifest_of(batch, "Nothing was loaded.", way)
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)
     try:

@@ -209,14 +209,8 @@ def _load(
 ) -> Load:
     batches = []
     for batch in due:
-        manifest = lake.manifest(batch.manifest_key)
-        if manifest is None:
-            raise SeedbedError(
-                f"{table.id}: the lake no longer has the manifest "
-                f"{batch.manifest_key} of released batch {batch.batch_id}, which "
-                "Snowflake is to copy.",
-                "Restore that object and type `./seedbed publish`.",
-            )
+        way = "Restore that object and type `./seedbed publish`."
+        manifest = lake.manifest_of(batch, "Snowflake is to copy it.", way)
         parts = [part for part in manifest.bronze if part.rows]
         files = tuple(part.key for part in parts)
         batches.append((batch, files, sum(part.rows for part in parts)))

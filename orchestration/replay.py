@@ -36,8 +36,10 @@ def replay(
                 f"Type `./seedbed run --tables {table.id}` to finish it, then repeat.",
             )
         lake = Lake(settings.ROOT)
+        kept = "The log can't be made from raw; nothing was changed."
+        way = "Restore that object, or keep the log."
         todo = [
-            (batch, _manifest(lake, table, batch))
+            (batch, lake.manifest_of(batch, kept, way))
             for batch in control.released_batches(connection, table)
         ]
         for _, manifest in todo:
@@ -61,25 +63,12 @@ def replay(
     return rows
 
 
-def _manifest(lake: Lake, table: Table, batch: Batch) -> Manifest:
-    manifest = lake.manifest(batch.manifest_key)
-    if manifest is None:
-        raise SeedbedError(
-            f"{table.id}: the manifest {batch.manifest_key} of released batch "
-            f"{batch.batch_id} is no longer in the lake, so its log can't be made "
-            "from raw. Nothing was changed.",
-            "Restore that object, or keep the log.",
-        )
-    return manifest
-
-
 def _one(
     lake: Lake, table: Table, batch: Batch, manifest: Manifest, before: Released
 ) -> Manifest:
     """Standardise a batch's raw files again and put its rows in place of the old."""
     observed_at = dt.datetime.fromisoformat(manifest.observed_at)
-    with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-        duck.attach_warehouse(engine, settings.warehouse())
+    with duck.attached() as engine:
         bronze = Standardisation(engine, lake, table, batch, before).run(
             manifest.raw, observed_at, names=manifest.names
         )

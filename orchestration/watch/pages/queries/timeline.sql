@@ -16,7 +16,7 @@ bars as (
         table_id as lane,
         name as part,
         table_id as name,
-        state as state,
+        state,
         started_at,
         coalesce(ended_at, clock_timestamp()) as ended_at
     from audit.step
