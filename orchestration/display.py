@@ -1,11 +1,17 @@
-"""How an error is shown in the terminal."""
+"""How tables and errors are shown in the terminal."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from rich.table import Table as Grid
 from rich.text import Text
+
+
+def plain_grid() -> Grid:
+    """A table without lines; its columns are still to be added."""
+    return Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
 
 
 def fault(text: str) -> Text:

@@ -15,12 +15,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Grid
 
 from ingest import control
 from ingest.errors import SeedbedError
 from orchestration import artifacts, build, publish, snowflake
 from orchestration.build import Report
+from orchestration.display import plain_grid
 
 LAYERS = ("silver", "gold")
 SHOWN = 10
@@ -276,7 +276,7 @@ def as_json(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
 
 def show(compared: Sequence[Comparison], console: Console) -> None:
     """Print a line for each relation, then what differs."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     grid.add_column("model", no_wrap=True)
     for name in ("rows", snowflake.target(), "keys", "columns"):
         grid.add_column(name, justify="right", no_wrap=True)

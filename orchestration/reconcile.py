@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.table import Table as Grid
 
 from ingest import control, duck
 from ingest.control import Released
@@ -24,7 +23,7 @@ from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading
 from ingest.statements import Statements
 from orchestration import runs, shown
-from orchestration.display import fault
+from orchestration.display import fault, plain_grid
 from orchestration.outcome import Outcome, isolate
 from orchestration.shown import Shown
 
@@ -110,7 +109,7 @@ def _finding(table: Table, report: Report) -> Finding:
 
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Print what differs, table by table, and what to type next."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     # A long name is folded, so that no figure is cut.
     grid.add_column("table", overflow="fold")
     for name in ("keys", "missing", "stale", "extra"):

@@ -20,7 +20,7 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed import metadata
 from ingest.statements import Statements
 from orchestration import shown
-from orchestration.display import faults
+from orchestration.display import faults, plain_grid
 from orchestration.probe import ALL_ROWS
 
 _SQL = Statements(__file__)
@@ -186,7 +186,7 @@ def _blocked(line: Line, is_unbalanced: bool) -> Text:
 
 def _grid(summary: Summary, width: int) -> Grid:
     """The tables of the run, with what became of their rows."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     # A long name is folded, so that no figure is cut.
     grid.add_column("table", overflow="fold")
     # On a narrow terminal the deletes give way.
