@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ingest.duck import quoted
 from ingest.seed.metadata import Table
-from ingest.templates import render
+from ingest.statements import render
 
 
 def name_of(table: Table) -> str:

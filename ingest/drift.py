@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from ingest import keys, locks
 from ingest.control import Connection
@@ -21,6 +24,9 @@ from ingest.seed.discover.rows import new_column_row, rule_of_values
 from ingest.seed.metadata import Source, Table
 from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, Key, SourceTable
+from ingest.statements import Statements
+
+_SQL = Statements(__file__)
 
 # A local time and an instant: read as the other, each is hours off.
 _RIGHT_CLOCK = {
@@ -38,7 +44,7 @@ class Change:
 
     `change` is added, dropped, retyped, rekeyed (of the table's key, which has no
     column's name), or settled (a blocked change was resolved);
-    `action` is followed (the seed follows it), told (only reported) or blocked.
+    `action` is followed (the seed follows it), reported (and no more) or blocked.
     `cells` are the seed's cells to write.
     """
 
@@ -106,9 +112,10 @@ def follow(
                     continue
                 there_now = found[table.name]
                 columns = there_now.columns
-                changes = compare(table, columns, _seen(connection, table))
-                was = _seen_key(connection, table)
-                changes += compare_keys(table, there_now, was)
+                seen = _SQL.run(connection, "seen", table_id=table.id)
+                changes = compare(table, columns, dict(seen.fetchall()))
+                key = _SQL.run(connection, "seen_key", **_key(table)).fetchone()
+                changes += compare_keys(table, there_now, key[0] if key else "")
                 unique = unique_key(table, there_now)
                 looks.append(_Look(table, columns, changes, unique))
         for look in looks:
@@ -123,27 +130,6 @@ def follow(
     if is_written:
         current = {t.id: t for t in metadata.load(root)}
     return Followed([current.get(t.id, t) for t in tables], errors, is_written)
-
-
-def _seen(connection: Connection, table: Table) -> Seen:
-    return dict(
-        connection.execute(
-            "select column_name, declared from audit.source_column where table_id = %s",
-            (table.id,),
-        ).fetchall()
-    )
-
-
-def _seen_key(connection: Connection, table: Table) -> str:
-    """The source's key that kept the seed's unique when it was seen last; '' if none.
-
-    What was seen for an earlier key of the seed does not apply to today's.
-    """
-    row = connection.execute(
-        "select unique_key from audit.source_key where table_id = %s and columns = %s",
-        (table.id, [c.source_name for c in table.key]),
-    ).fetchone()
-    return row[0] if row else ""
 
 
 def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError | None:
@@ -191,7 +177,7 @@ def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Cha
     for name in (*known, *(n for n in seen if n not in known)):
         was = seen.get(name)
         if name not in columns:
-            action = "blocked" if name in known or _is_frozen(table) else "told"
+            action = "blocked" if name in known or _is_frozen(table) else "reported"
             text = f"column {name} is no longer in the source"
             changes.append(Change(table, name, "dropped", was, None, action, text))
         elif was and was != columns[name].declared:
@@ -229,7 +215,7 @@ def compare_keys(table: Table, there: SourceTable, was: str) -> list[Change]:
     if primary and was.startswith("primary key"):
         text = f"its {was} is now the {primary}"
     text += f", so {keys.columns_of(table)} of columns.csv may be in several rows"
-    action = "told" if table.on_schema_change == "ignore" else "blocked"
+    action = "reported" if table.on_schema_change == "ignore" else "blocked"
     return [Change(table, "", "rekeyed", was, primary, action, text)]
 
 
@@ -238,7 +224,7 @@ def _is_frozen(table: Table) -> bool:
 
 
 def _added(table: Table, column: Column, taken: set[str]) -> Change:
-    action, what = "told", "not read: columns.csv does not name it"
+    action, what = "reported", "not read: columns.csv does not name it"
     cells: dict[str, str] = {}
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
@@ -275,7 +261,7 @@ def _masked(pii: str) -> str:
 
 def _retyped(table: Table, column: Column, was: str) -> Change:
     own = next((c for c in table.columns if c.source_name == column.name), None)
-    action, what, cells = "told", "the column is not read", {}
+    action, what, cells = "reported", "the column is not read", {}
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
     elif own and table.on_schema_change == "ignore":
@@ -397,7 +383,7 @@ def _write_seed(root: Path, looks: Sequence[_Look]) -> None:
         why = f"; but the seed could not be written ({cause}), so it is not followed"
         for look in looks:
             look.changes = [
-                replace(c, action="told", text=c.text + why) if c in followed else c
+                replace(c, action="reported", text=c.text + why) if c in followed else c
                 for c in look.changes
             ]
 
@@ -429,52 +415,37 @@ def _settled(column: str) -> str:
 def _record(connection: Connection, run_id: str, look: _Look) -> None:
     """Store what was seen, and each change that was not reported already."""
     table = look.table
-    latest = {
-        name: (change, now, action)
-        for name, change, now, action in connection.execute(
-            "select distinct on (column_name) column_name, change, now, action "
-            "from audit.schema_change where table_id = %s "
-            "order by column_name, changed_at desc",
-            (table.id,),
-        )
-    }
+    rows = _SQL.run(connection, "newest_changes", table_id=table.id)
+    latest = {name: (change, now, action) for name, change, now, action in rows}
     changed = {c.column for c in look.changes}
     changes = look.changes + [
-        Change(table, name, "settled", None, now, "told", _settled(name))
+        Change(table, name, "settled", None, now, "reported", _settled(name))
         for name, (_, now, action) in latest.items()
         if action == "blocked" and name not in changed
     ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into audit.schema_change (run_id, table_id, column_name, change, "
-            "was, now, action, told) values (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (run_id, table.id, c.column, c.change, c.was, c.now, c.action, c.text)
-                for c in changes
-                if latest.get(c.column) != (c.change, c.now, c.action)
-            ],
-        )
-        # The next run must find again what is neither accepted nor applied.
-        open_ = {c.column for c in look.changes if c.action == "blocked" or c.cells}
-        open_ -= {c.column for c in look.changes if c.action == "followed"}
-        settled = {n: c.declared for n, c in look.columns.items() if n not in open_}
-        cursor.execute(
-            "delete from audit.source_column where table_id = %s "
-            "and column_name <> all(%s)",
-            (table.id, [*settled, *open_]),
-        )
-        cursor.executemany(
-            "insert into audit.source_column (table_id, column_name, declared) "
-            "values (%s, %s, %s) on conflict (table_id, column_name) do update "
-            "set declared = excluded.declared, seen_at = clock_timestamp()",
-            [(table.id, name, declared) for name, declared in settled.items()],
-        )
-        if any(c.change == "rekeyed" and c.action == "blocked" for c in look.changes):
-            return
-        cursor.execute(
-            "insert into audit.source_key (table_id, columns, unique_key) "
-            "values (%s, %s, %s) on conflict (table_id) do update set columns = "
-            "excluded.columns, unique_key = excluded.unique_key, "
-            "seen_at = clock_timestamp()",
-            (table.id, [c.source_name for c in table.key], look.unique),
-        )
+    for c in changes:
+        if latest.get(c.column) != (c.change, c.now, c.action):
+            _SQL.run(
+                connection,
+                "note_change",
+                run_id=run_id,
+                table_id=table.id,
+                column_name=c.column,
+                change=c.change,
+                was=c.was,
+                now=c.now,
+                action=c.action,
+                message=c.text,
+            )
+    # The next run must find again what is neither accepted nor applied.
+    open_ = {c.column for c in look.changes if c.action == "blocked" or c.cells}
+    open_ -= {c.column for c in look.changes if c.action == "followed"}
+    seen = {n: c.declared for n, c in look.columns.items() if n not in open_}
+    declared, kept = Jsonb(seen), [*open_]
+    _SQL.run(connection, "see", table_id=table.id, declared=declared, kept=kept)
+    if not any(c.change == "rekeyed" and c.action == "blocked" for c in look.changes):
+        _SQL.run(connection, "see_key", **_key(table), unique_key=look.unique)
+
+
+def _key(table: Table) -> dict[str, Any]:
+    return {"table_id": table.id, "columns": [c.source_name for c in table.key]}

@@ -8,13 +8,16 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from ingest import settings
 from ingest.errors import first_line
 from ingest.settings import SourceUrl
+
+if TYPE_CHECKING:
+    from ingest.seed.metadata import Source
 
 THREADS = 2
 
@@ -184,6 +187,16 @@ def _load(engine: duckdb.DuckDBPyConnection, name: str) -> None:
 def _secret(engine: duckdb.DuckDBPyConnection, kind: str, **values: object) -> None:
     parts = ", ".join(f"{k} {literal(v)}" for k, v in values.items())
     engine.execute(f"create or replace secret {kind} (type {kind}, {parts})")
+
+
+@contextmanager
+def attached(source: Source | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine with the warehouse attached, and a source, if one is given."""
+    with engine(settings.ROOT / ".seedbed" / "spill") as connection:
+        attach_warehouse(connection, settings.warehouse())
+        if source:
+            attach_source(connection, settings.source_url(source), source.schema)
+        yield connection
 
 
 def attach_source(

@@ -102,10 +102,7 @@ class _Extraction:
         self.lake = lake
 
     def run(self) -> Manifest:
-        with duck.engine(settings.ROOT / ".seedbed" / "spill") as self.engine:
-            duck.attach_warehouse(self.engine, settings.warehouse())
-            url = settings.source_url(self.table.source)
-            duck.attach_source(self.engine, url, self.table.source.schema)
+        with duck.attached(self.table.source) as self.engine:
             self.observed_at = self._observed_at()
             with ThreadPoolExecutor(1) as self.beside:
                 with duck.one_thread(self.engine):
@@ -339,8 +336,7 @@ class _Extraction:
         else:
             for part in parts:
                 self.lake.fetch(part)
-        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-            duck.attach_warehouse(engine, settings.warehouse())
+        with duck.attached() as engine:
             bronze = self._standardise(engine, parts, f"range-{piece.number:04d}")
         if self.loading:
             self.loading.add(bronze.parts)

@@ -18,7 +18,7 @@ from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql import casts, reading, source
-from ingest.templates import render
+from ingest.statements import render
 
 BUCKETS = 4096
 MOST_RANGES = 32

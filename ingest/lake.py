@@ -19,6 +19,8 @@ from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from ingest.control import Batch
+
 
 _opening = threading.Lock()
 
@@ -202,6 +204,17 @@ class Lake:
             self._put(key, manifest)
         except Exception as error:
             self._refuse(error, "write")
+
+    def manifest_of(self, batch: Batch, kept: str, hint: str) -> Manifest:
+        """The manifest of a batch that was read; SeedbedError if it is gone."""
+        found = self.manifest(batch.manifest_key)
+        if found is None:
+            raise SeedbedError(
+                f"{batch.table_id}: the manifest {batch.manifest_key} of batch "
+                f"{batch.batch_id} is no longer in the lake. {kept}",
+                hint,
+            )
+        return found
 
     def manifest(self, key: str) -> Manifest | None:
         """The manifest `key`, or None while its batch is not finished."""

@@ -24,7 +24,7 @@ from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.seed import types
 from ingest.seed.metadata import Table
-from ingest.templates import render
+from ingest.statements import render
 
 LOG_COLUMNS = {
     # One char(1) would make DuckDB send all rows as text rather than binary.
@@ -40,23 +40,23 @@ RETIRED = "no longer read: gone from seeds/metadata/columns.csv"
 
 
 def prepare(
-    connection: control.Connection, table: Table, *, anew: bool = False
+    connection: control.Connection, table: Table, *, replacing: bool = False
 ) -> None:
     """Create the table's log, or fit it to a seed that changed since.
 
-    `anew`: the rows that are in it are about to be replaced.
+    `replacing`: the rows that are in it are about to be replaced.
 
     A new column is added, a wider type widened; a column that is gone from the
     seed stays, marked as retired. Nothing is done where that isn't possible:
     raises SeedbedError, as for each change of a table that is frozen.
     """
-    if not anew:
+    if not replacing:
         assert_whole(connection, table)
     with connection.transaction():
         locks.serialize(connection, f"log/{table.bronze}")
         stored = _stored(connection, table)
         if stored:
-            _fit(connection, table, stored, anew)
+            _fit(connection, table, stored, replacing)
         else:
             _create(connection, table)
         if table.has_long_key:
@@ -80,7 +80,7 @@ def _index_hashes(connection: control.Connection, table: Table) -> None:
 
 
 def assert_whole(connection: control.Connection, table: Table) -> None:
-    """Raise SeedbedError where only a part of the log was made anew from raw."""
+    """Raise SeedbedError where only a part of the log was rebuilt from raw."""
     if connection.execute(
         "select true from audit.replay where table_id = %s", (table.id,)
     ).fetchone():
@@ -153,12 +153,12 @@ def _fit(
     connection: control.Connection,
     table: Table,
     stored: dict[str, _Stored],
-    anew: bool,
+    replacing: bool,
 ) -> None:
     change = _Change.between(stored, _wanted(table))
     if change == _Change():
         return
-    _refuse(connection, table, stored, change, anew)
+    _refuse(connection, table, stored, change, replacing)
     log = bronze_log.name_of(table)
     kinds = {c.name: c.type.log for c in table.columns}
     actions = [f"add column {quoted(n)} {kinds[n]}" for n in change.added]
@@ -197,7 +197,7 @@ def _refuse(
     table: Table,
     stored: dict[str, _Stored],
     change: _Change,
-    anew: bool,
+    replacing: bool,
 ) -> None:
     """Raise SeedbedError where the log must not, or can't, follow the seed."""
     wanted = _wanted(table)
@@ -224,11 +224,11 @@ def _refuse(
                 "columns.csv so that the new type starts in a new column.",
             )
     new = (*change.added, *change.returned)
-    # Rows that are made anew without a key are rejected then.
+    # Rows that are rebuilt without a key are rejected then.
     strict = [
         c
         for c in table.columns
-        if c.name in new and not c.nullable and not (anew and c.key_position)
+        if c.name in new and not c.nullable and not (replacing and c.key_position)
     ]
     rows = f"select exists (select from {bronze_log.name_of(table)})"
     if strict and connection.execute(rows.encode()).fetchone() == (True,):
@@ -285,10 +285,7 @@ class Loading:
 
     def _insert(self, parts: tuple[Part, ...]) -> int:
         if self._engine is None:
-            self._engine = self._open.enter_context(
-                duck.engine(settings.ROOT / ".seedbed" / "spill")
-            )
-            duck.attach_warehouse(self._engine, settings.warehouse())
+            self._engine = self._open.enter_context(duck.attached())
             self._engine.execute("begin")
         with duck.one_thread(self._engine):
             return _insert(self._engine, Lake(settings.ROOT), self.table, parts)
@@ -330,13 +327,8 @@ def load(
     """Append the batch's rows to its log; extracted → loaded."""
     started = time.monotonic()
     lake = Lake(settings.ROOT)
-    manifest = lake.manifest(batch.manifest_key)
-    if manifest is None:
-        raise SeedbedError(
-            f"{table.id}: the manifest {batch.manifest_key} of batch {batch.batch_id} "
-            "is no longer in the lake. Nothing was loaded.",
-            "Type `./seedbed run`, which reads its window again.",
-        )
+    way = "Type `./seedbed run`, which reads its window again."
+    manifest = lake.manifest_of(batch, "Nothing was loaded.", way)
     for part in (*manifest.bronze, *manifest.rejects):
         lake.fetch(part)
     try:

@@ -21,7 +21,7 @@ from ingest.duck import ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql.casts import cast, fits, shown
-from ingest.templates import render
+from ingest.statements import render
 
 
 @dataclass(frozen=True)

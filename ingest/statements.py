@@ -1,8 +1,9 @@
-"""Statements of SQL in files beside their modules.
+"""Statements of SQL in files.
 
-A file has one statement, which `query` reads, or several, each below a line with its
-name: `runs.sql` beside `runs.py` has those that `Statements(__file__)` of that module
-runs. Values are sent apart from the text, as `%(name)s`.
+A file beside a module has one statement, which `query` reads, or several, each below a
+line with its name: `runs.sql` beside `runs.py` has those that `Statements(__file__)` of
+that module runs. Values are sent apart from the text, as `%(name)s`. Where names of
+tables and columns vary, the file is a template in `ingest/sql/`, which `render` fills.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg.rows import class_row, dict_row
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 Row = TypeVar("Row")
 Connection = psycopg.Connection[Any]
@@ -24,6 +28,28 @@ def query(module: str, name: str = "") -> str:
     """The text of the `.sql` file beside a module: of its own name, or another."""
     path = Path(module)
     return path.with_name(f"{name or path.stem}.sql").read_text(encoding="utf-8")
+
+
+def render(template: str, /, **values: object) -> str:
+    """The SQL of a template of Jinja in `ingest/sql/`, named without its ending."""
+    return _templates().get_template(f"{template}.sql.jinja").render(values)
+
+
+@cache
+def _templates() -> Environment:
+    # Imported here, as most commands render none.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from ingest.duck import literal, quoted
+
+    # What is rendered is SQL, where each value passes through one of the filters.
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("sql")),
+        undefined=StrictUndefined,
+        autoescape=False,
+    )
+    found.filters |= {"literal": literal, "quoted": quoted}
+    return found
 
 
 class Statements:

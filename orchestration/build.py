@@ -46,13 +46,15 @@ _parsed: dict[tuple[str, ...], Manifest] = {}
 class Built:
     """What dbt did: nodes by status, and a line for each that failed.
 
-    `unbuilt` are the models that failed or were skipped. A test that only warns and
-    could not be asked fails nothing, unless models behind it were skipped.
+    `unbuilt` are the models that failed or were skipped, `behind` selectors of what
+    must not be built on what failed. A test that only warns and could not be asked
+    fails nothing, unless models behind it were skipped.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     unbuilt: set[str] = field(default_factory=set)
+    behind: set[str] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
@@ -67,11 +69,11 @@ class Built:
 
 def schema_of(layer: str) -> str:
     """The schema a layer is built in, as the macro generate_schema_name says."""
-    place = settings.variable("SEEDBED_SCHEMA", "prod")
-    return layer if place == "prod" else f"{place}_{layer}"
+    name = settings.variable("SEEDBED_SCHEMA", "prod")
+    return layer if name == "prod" else f"{name}_{layer}"
 
 
-def _place(target: str) -> str:
+def _environment(target: str) -> str:
     """What is built where: the target, which account of it, and the schemas."""
     if target == "snowflake":
         account = os.environ.get("SNOWFLAKE_ACCOUNT", "").replace("/", "_")
@@ -113,7 +115,7 @@ class Plan:
     """
 
     target: str
-    place: str
+    environment: str
     select: str
     exclude: str
     state: str
@@ -137,24 +139,32 @@ def plan(
     connection: Connection, left_out: Sequence[Table], *, everything: bool, target: str
 ) -> Plan:
     """Plan a build, and note that it is not done."""
-    place = _place(target)
-    state = settings.ROOT / ".seedbed" / "state" / place
-    complete = _was_complete(connection, place) and (state / "manifest.json").exists()
+    environment = _environment(target)
+    state = settings.ROOT / ".seedbed" / "state" / environment
+    complete = (
+        _was_complete(connection, environment) and (state / "manifest.json").exists()
+    )
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
     select = ""
     if complete and not everything:
-        select = " ".join(["state:modified+", *_due(connection, place)])
+        select = " ".join(["state:modified+", *_due(connection, environment)])
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
             *([BALANCED] if target == HERE else []),
         ]
     )
-    _remember(connection, place, complete=False)
+    _remember(connection, environment, complete=False)
     return Plan(
-        target, place, select, exclude, str(state), released, is_partial=bool(left_out)
+        target,
+        environment,
+        select,
+        exclude,
+        str(state),
+        released,
+        is_partial=bool(left_out),
     )
 
 
@@ -168,42 +178,56 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into audit.built_table values (%s, %s, %s) on conflict "
-            "(place, table_id) do update set through_seq = excluded.through_seq",
-            [(done.place, table, n) for table, n in done.released.items()],
+            "(environment, table_id) do update set through_seq = excluded.through_seq",
+            [(done.environment, table, n) for table, n in done.released.items()],
         )
-    _remember(connection, done.place, complete=True)
+    _remember(connection, done.environment, complete=True)
 
 
-def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
-    """Selectors of what must not be built on what failed, and the models not built.
+def read(folder: Path, since: dt.datetime, said: str = "") -> Built:
+    """What dbt did, by the files that it wrote to `folder` after `since`.
 
-    Read from the files that dbt wrote to `folder` after `since`; SeedbedError if it
-    has not written them, so could not run.
+    `said` is why an operation failed, which dbt does not write. Raises SeedbedError if
+    there are no such files, so dbt could not run.
     """
     ran = artifacts.written(folder / "run_results.json", since)
     if not ran:
         raise SeedbedError(f"dbt has left no results in {folder}: it could not run.")
-    nodes = artifacts.nodes(folder)
-    behind, unbuilt = set(), []
+    nodes = artifacts.manifest(folder).get("nodes", {})
+    built = Built()
+    unasked: list[str] = []
     for result in ran["results"]:
-        node = nodes.get(result["unique_id"])
-        if node is None or result["status"] not in (*_FAILED, "skipped"):
+        id_, status = result["unique_id"], result["status"]
+        built.counts[status] = built.counts.get(status, 0) + 1
+        if status not in (*_FAILED, "skipped"):
             continue
-        is_test = node["resource_type"] in ("test", "unit_test")
+        node = nodes.get(id_, {})  # an operation has none
+        name = node.get("name", id_.rpartition(".")[2])
+        is_test = node.get("resource_type") in ("test", "unit_test")
         if not is_test:
-            unbuilt.append(node["name"])
-        if result["status"] == "skipped":
+            built.unbuilt.add(name)
+        if status == "skipped":
             continue
-        about = node["depends_on"]["nodes"] if is_test else [result["unique_id"]]
-        names = sorted(nodes[name]["name"] for name in about if name in nodes)
-        # As dbt itself has it: behind a test is what follows from all it looks at.
-        behind.add(",".join(f"{name}+" for name in names))
-    return sorted(behind - {""}), unbuilt
+        about = node["depends_on"]["nodes"] if is_test else [id_]
+        names = sorted(nodes[n]["name"] for n in about if n in nodes)
+        if names:
+            # As dbt itself has it: behind a test is what follows from all it looks at.
+            built.behind.add(",".join(f"{n}+" for n in names))
+        line = f"{name}: {_first_lines(result['message'] or said or status)}"
+        if path := node.get("compiled_path"):
+            line += f" (SQL: {path})"
+        if out := limits.way_out(line):
+            line += f". {out}."
+        only_warns = is_test and node["config"]["severity"].lower() == "warn"
+        (unasked if only_warns else built.failures).append(line)
+    if built.unbuilt:
+        built.failures += unasked
+    return built
 
 
-def _due(connection: Connection, place: str) -> list[str]:
+def _due(connection: Connection, environment: str) -> list[str]:
     """Selectors of the tables that have more released than is built."""
-    rows = connection.execute(query(__file__, "due"), {"place": place})
+    rows = connection.execute(query(__file__, "due"), {"environment": environment})
     due = {table_id for (table_id,) in rows}
     tables = metadata.enabled(metadata.load(settings.ROOT))
     return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
@@ -246,7 +270,11 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
 
     Raises SeedbedError when dbt could not start: a broken model, a bad profile.
     """
-    return _built(_invoke(arguments, report, []))
+    folder, began = artifacts.folder(_target(arguments)), dt.datetime.now(dt.UTC)
+    said = _invoke(arguments, report, [])
+    # Some commands have no results of nodes: parse, source freshness.
+    is_written = artifacts.written(folder / "run_results.json", began)
+    return read(folder, began, said) if is_written else Built()
 
 
 def runner(
@@ -262,16 +290,20 @@ def runner(
     return dbtRunner(manifest=manifest, callbacks=[follow] if follow else [])
 
 
-def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequence[Any]:
-    """Run a dbt command; its results. What macros print is added to `printed`."""
-    target = arguments[arguments.index("--target") + 1]
+def _target(arguments: list[str]) -> str:
+    return arguments[arguments.index("--target") + 1]
+
+
+def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
+    """Run a dbt command; why an operation failed. What macros print is in `printed`."""
+    target = _target(arguments)
     done, total, said = 0, 0, ""
 
     def follow(event: EventMsg) -> None:
         nonlocal done, total, said
         if event.info.name == "PrintEvent":
             printed.append(event.data.msg)
-        # An operation's result has no message; what failed is an event.
+        # dbt writes no message of an operation; what failed is an event.
         if event.info.name.startswith("RunningOperation"):
             said = event.data.exc
         total = getattr(event.data, "total", 0) or total
@@ -295,10 +327,7 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
         raise _failed(answer.exception)
-    results: Sequence[Any] = getattr(answer.result, "results", [])
-    for result in results:
-        result.message = result.message or said
-    return results
+    return said
 
 
 def _manifest(target: str, common: list[str]) -> Manifest:
@@ -306,17 +335,17 @@ def _manifest(target: str, common: list[str]) -> Manifest:
     from dbt.contracts.graph.manifest import Manifest
 
     # Schemas are part of what is parsed.
-    place = (str(settings.ROOT), target, schema_of("gold"))
-    if place not in _parsed:
+    key = (str(settings.ROOT), target, schema_of("gold"))
+    if key not in _parsed:
         answer = runner().invoke(["parse", "--target", target, *common])
         stop.check()
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)
-        _parsed[place] = answer.result
+        _parsed[key] = answer.result
         # It stays, so the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-    return _parsed[place]
+    return _parsed[key]
 
 
 def _failed(cause: BaseException | None) -> SeedbedError:
@@ -327,52 +356,23 @@ def _failed(cause: BaseException | None) -> SeedbedError:
     )
 
 
-def _built(results: Sequence[Any]) -> Built:
-    built = Built()
-    unasked: list[str] = []
-    for result in results:
-        status = str(getattr(result.status, "value", result.status))
-        built.counts[status] = built.counts.get(status, 0) + 1
-        node = getattr(result, "node", None)  # an operation has none
-        name = node.name if node else result.unique_id.rpartition(".")[2]
-        line = f"{name}: {_first_lines(str(result.message or status))}"
-        if status in (*_FAILED, "skipped") and not _is_test(node):
-            built.unbuilt.add(name)
-        if status in _FAILED:
-            path = getattr(node, "compiled_path", None)
-            line += f" (SQL: {path})" if path else ""
-            if out := limits.way_out(line):
-                line += f". {out}."
-            (unasked if _only_warns(node) else built.failures).append(line)
-    if built.unbuilt:
-        built.failures += unasked
-    return built
-
-
-def _is_test(node: Any) -> bool:
-    return node is not None and node.resource_type == "test"
-
-
-def _only_warns(node: Any) -> bool:
-    return _is_test(node) and str(node.config.severity).lower() == "warn"
-
-
 def _first_lines(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:6])
 
 
-def _was_complete(connection: Connection, place: str) -> bool:
+def _was_complete(connection: Connection, environment: str) -> bool:
     row = connection.execute(
-        "select is_complete from audit.build_state where place = %s", (place,)
+        "select is_complete from audit.build_state where environment = %s",
+        (environment,),
     ).fetchone()
     return bool(row and row[0])
 
 
-def _remember(connection: Connection, place: str, *, complete: bool) -> None:
+def _remember(connection: Connection, environment: str, *, complete: bool) -> None:
     connection.execute(
-        "insert into audit.build_state (place, is_complete) values (%s, %s) "
-        "on conflict (place) do update set is_complete = excluded.is_complete, "
+        "insert into audit.build_state (environment, is_complete) values (%s, %s) "
+        "on conflict (environment) do update set is_complete = excluded.is_complete, "
         "changed_at = clock_timestamp()",
-        (place, complete),
+        (environment, complete),
     )

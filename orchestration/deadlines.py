@@ -51,13 +51,13 @@ class TimeOfDay(BaseDeadlineReference):
         return then if then > now else then + timedelta(days=1)
 
 
-async def missed(context: dict[str, Any], told: str) -> None:
+async def missed(context: dict[str, Any], why: str) -> None:
     """Raise the alert; runs in the triggerer."""
     from orchestration import orchestrated
 
     run = context["dag_run"]
     late = functools.partial(orchestrated.alarm, is_late=True)
-    await asyncio.to_thread(late, run["dag_id"], run["dag_run_id"], told, print)
+    await asyncio.to_thread(late, run["dag_id"], run["dag_run_id"], why, print)
 
 
 def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:
@@ -70,14 +70,14 @@ def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:
         DeadlineAlert(
             DeadlineReference.DAGRUN_QUEUED_AT,
             LONGEST,
-            AsyncCallback(missed, {"told": "it is not done after 4 hours"}),
+            AsyncCallback(missed, {"why": "it is not done after 4 hours"}),
         )
     ]
     if by_morning:
-        told = f"it is not done by {MORNING:02}:00 UTC"
+        why = f"it is not done by {MORNING:02}:00 UTC"
         found.append(
             DeadlineAlert(
-                TimeOfDay(), timedelta(0), AsyncCallback(missed, {"told": told})
+                TimeOfDay(), timedelta(0), AsyncCallback(missed, {"why": why})
             )
         )
     return found

@@ -47,19 +47,14 @@ def release(
     lake = Lake(settings.ROOT)
     with control.table_lock(table):
         batch = control.batch(connection, table.id, batch.batch_seq)
-        manifest = lake.manifest(batch.manifest_key)
         if batch.state != "rejected":
             raise SeedbedError(
                 f"batch {batch.batch_id} is {batch.state}, and only a rejected one can "
                 "be released; nothing was changed.",
                 "`./seedbed status` shows the last run.",
             )
-        if manifest is None:
-            raise SeedbedError(
-                f"{table.id}: the manifest {batch.manifest_key} is no longer in the "
-                "lake; nothing was changed.",
-                "`./seedbed run` reads its window again.",
-            )
+        way = "`./seedbed run` reads its window again."
+        manifest = lake.manifest_of(batch, "Nothing was changed.", way)
         whole = manifest.rows_written
         with runs.opened(connection, "release") as run_id:
             key, manifest = _load_again(lake, table, batch, manifest, quarantine)
@@ -87,8 +82,7 @@ def _load_again(
     Returns the manifest that the batch has now, and its key.
     """
     key = batch.manifest_key
-    with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-        duck.attach_warehouse(engine, settings.warehouse())
+    with duck.attached() as engine:
         for part in (*manifest.bronze, *manifest.rejects):
             lake.fetch(part)
         if quarantine:

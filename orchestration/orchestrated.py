@@ -133,9 +133,9 @@ def validate(run_id: str, report: Report) -> Plan | None:
         return build.plan(connection, left_out, everything=False, target=HERE)
 
 
-def look(run: Run, folder: Path, since: datetime) -> tuple[list[str], list[str]]:
-    """Keep what dbt wrote to `folder`; its failures as `build.failures` has them."""
-    found = build.failures(folder, since)
+def look(run: Run, folder: Path, since: datetime) -> build.Built:
+    """Keep what dbt wrote to `folder`, and return what it came to."""
+    found = build.read(folder, since)
     # Where dbt leaves them when it is typed, and where others look for them.
     (settings.ROOT / "target").mkdir(exist_ok=True)
     for name in ("manifest.json", "run_results.json"):
@@ -160,12 +160,12 @@ def end(run_id: str, is_proven: bool, faults: Sequence[str], report: Report) -> 
         )
     run.end(is_proven, [NotDoneError(fault) for fault in faults])
     if run.exit_code:
-        told = [*faults, *(str(o.error) for o in run.outcomes if o.error)]
-        told += [
+        causes = [*faults, *(str(o.error) for o in run.outcomes if o.error)]
+        causes += [
             f"{o.table.id} is blocked: {o.reason}" for o in run.outcomes if o.reason
         ]
         raise NotDoneError(
-            f"run {run_id} is {run.state}: {'; '.join(told) or 'see what it built'}.",
+            f"run {run_id} is {run.state}: {'; '.join(causes) or 'see what it built'}.",
             "`./seedbed status` has all of it, and what to type.",
         )
     return run.state
@@ -177,7 +177,7 @@ def alarm(
     """See to it that people hear of a run that failed, or has missed its deadline.
 
     One that failed is closed, unless its end was noted, and with that its alert is
-    raised. Where the warehouse can't be reached the channels are told directly.
+    raised. Where the warehouse can't be reached the channels get it directly.
     """
     what = "has missed its deadline" if is_late else "failed"
     message = f"{dag} {what}: {why} ({name})"
@@ -203,4 +203,4 @@ def alarm(
     except (SeedbedError, psycopg.Error) as error:
         report(f"the control tables can't be written: {first_line(error)}")
         for channel, fault in alerts.tell_now("warehouse_down", message).items():
-            report(f"{channel} was not told: {fault}")
+            report(f"{channel} was not reached: {fault}")

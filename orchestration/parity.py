@@ -15,12 +15,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Grid
 
 from ingest import control
 from ingest.errors import SeedbedError
 from orchestration import artifacts, build, publish, snowflake
 from orchestration.build import Report
+from orchestration.display import plain_grid
 
 LAYERS = ("silver", "gold")
 SHOWN = 10
@@ -119,7 +119,7 @@ def run(report: Report = lambda line: None) -> list[Comparison]:
         sides = (
             Side("postgres", "postgres", f'"{here.info.dbname}"', here.cursor()),
             Side(
-                snowflake.lane(), publish.TARGET, snowflake.database(), there.cursor()
+                snowflake.target(), publish.TARGET, snowflake.database(), there.cursor()
             ),
         )
         ours, theirs = (side.columns() for side in sides)
@@ -265,20 +265,20 @@ def _shown(
     return f"{one.key or group} ({what})"
 
 
-# -- telling --------------------------------------------------------------------
+# -- output ---------------------------------------------------------------------
 
 
 def as_json(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
     """Plain data for `--json`."""
-    lane = snowflake.lane()
-    return [asdict(c) | {"lane": lane, "differs": c.differs} for c in compared]
+    target = snowflake.target()
+    return [asdict(c) | {"target": target, "differs": c.differs} for c in compared]
 
 
 def show(compared: Sequence[Comparison], console: Console) -> None:
     """Print a line for each relation, then what differs."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     grid.add_column("model", no_wrap=True)
-    for name in ("rows", snowflake.lane(), "keys", "columns"):
+    for name in ("rows", snowflake.target(), "keys", "columns"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("", no_wrap=True)
     for found in compared:
@@ -293,16 +293,16 @@ def show(compared: Sequence[Comparison], console: Console) -> None:
     console.print(grid)
     for found in compared:
         if found.differs:
-            told = "; ".join(found.faults)
+            shown = "; ".join(found.faults)
             if found.differing:
-                told += f". Rows that differ: {'; '.join(found.differing)}"
+                shown += f". Rows that differ: {'; '.join(found.differing)}"
             console.print(
-                f"[red]{found.layer}.{found.name}[/]: {escape(told)}", soft_wrap=True
+                f"[red]{found.layer}.{found.name}[/]: {escape(shown)}", soft_wrap=True
             )
     wrong = sum(c.differs for c in compared)
-    lane = snowflake.lane()
+    target = snowflake.target()
     console.print(
-        f"parity   postgres and {lane}: "
+        f"parity   postgres and {target}: "
         + (
             f"[red]{wrong} of {len(compared)} relations differ[/]"
             if wrong

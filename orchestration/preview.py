@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Grid
 
 from ingest import control, window
 from ingest.duck import backticked
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
-from orchestration.display import fault
+from orchestration.display import fault, plain_grid
 
 # Assumed until a run has measured it.
 ROWS_A_SECOND = 200_000
@@ -100,7 +99,7 @@ def _preview(
 
 def show(previews: Sequence[Preview], console: Console) -> None:
     """Print the previews as one table with its totals."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     for name in ("table", "reads", "from", "up to"):
         grid.add_column(name, no_wrap=True)
     for name in ("rows", "MB", "seconds"):

@@ -106,15 +106,6 @@ def _for_consumers() -> Iterator[dict[str, Any]]:
             yield node
 
 
-def _without_columns() -> list[tuple[str, str, str]]:
-    """Of those the ones whose YAML says nothing: schema, name and path."""
-    return sorted(
-        (node["schema"], node["alias"], node["original_file_path"])
-        for node in _for_consumers()
-        if not node["columns"] and node["config"]["materialized"] != "ephemeral"
-    )
-
-
 def served() -> list[Served]:
     """The models that consumers get views of."""
     found = []
@@ -544,16 +535,21 @@ def _views_elsewhere(connection: Connection, serving: str) -> list[Assertion]:
 
 def _unserved() -> list[Assertion]:
     """Models that consumers get no view of, as no YAML says what they hold."""
+    nodes = [
+        node
+        for node in _for_consumers()
+        if not node["columns"] and node["config"]["materialized"] != "ephemeral"
+    ]
     return [
         Assertion(
             "public",
             "",
-            message=f"{schema}.{name} is served to nobody: its YAML lists no columns, "
-            "so nothing says which of them hold personal data. List them in "
-            f"{path.removesuffix('.sql')}.yml, or write there that nobody is to be "
-            "served: `config: {meta: {serve: false}}`.",
+            message=f"{node['schema']}.{node['alias']} is served to nobody: its YAML "
+            "lists no columns, so nothing says which of them hold personal data. List "
+            f"them in {node['original_file_path'].removesuffix('.sql')}.yml, or write "
+            "there that nobody is to be served: `config: {meta: {serve: false}}`.",
         )
-        for schema, name, path in _without_columns()
+        for node in sorted(nodes, key=lambda n: (n["schema"], n["alias"]))
     ]
 
 

@@ -19,7 +19,7 @@ with
 
 built as (
 
-    select substring(place from '^postgres\.(.*)gold$') as prefix
+    select substring(environment from '^postgres\.(.*)gold$') as prefix
     from audit.build_state
     union
     select substring(model from '^(.*)silver\.')

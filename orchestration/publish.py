@@ -43,9 +43,9 @@ Report = Callable[[str], None]
 
 @dataclass
 class Published:
-    """What a publish came to; `lane` says where."""
+    """What a publish came to; `target` says where."""
 
-    lane: str
+    target: str
     batches: int = 0
     rows: int = 0
     built: build.Built = field(default_factory=build.Built)
@@ -58,18 +58,18 @@ class Published:
 
     def __str__(self) -> str:
         return (
-            f"{self.lane}: {self.batches:,} batches, {self.rows:,} rows copied; "
+            f"{self.target}: {self.batches:,} batches, {self.rows:,} rows copied; "
             f"dbt {self.built}; {self.seconds:.1f} s"
         )
 
 
 @dataclass(frozen=True)
 class Load:
-    """What Snowflake is to copy of a table; `anew` if models there have read some."""
+    """What Snowflake is to copy of a table; `is_read` if models have read it."""
 
     table: Table
     batches: tuple[tuple[Batch, tuple[str, ...], int], ...]
-    anew: bool
+    is_read: bool
     arguments: dict[str, Any]
 
 
@@ -87,22 +87,22 @@ def publish(
     Snowflake refuses, SeedbedError where the copy fails; what was there is as before.
     """
     started = time.monotonic()
-    published = Published(snowflake.lane())
+    published = Published(snowflake.target())
     tables = metadata.enabled(metadata.load(settings.ROOT))
     with snowflake.connect() as there:
         copied = _state_there(there)
     loads = _due(connection, tables, *copied)
     everything = everything or not any(copied)  # a new account has nothing
     if loads:
-        report(f"{published.lane}: copying {_told(loads)}")
+        report(f"{published.target}: copying {_named(loads)}")
         with _known_as(run_id):
             _copy(run_id, loads, report)
         reach("in_publish")
     published.batches = sum(len(load.batches) for load in loads)
     published.rows = sum(rows for load in loads for _, _, rows in load.batches)
     with _known_as(run_id):
-        if again := [m for load in loads if load.anew for m in _models(load.table)]:
-            report(f"{published.lane}: rebuilding {', '.join(again)} from the log")
+        if again := [m for load in loads if load.is_read for m in _models(load.table)]:
+            report(f"{published.target}: rebuilding {', '.join(again)} from the log")
             began = dt.datetime.now(dt.UTC)
             published.built = build.rebuild(again, TARGET, report)
             _look(connection, run_id, began)
@@ -150,7 +150,7 @@ def run(*, everything: bool = False, report: Report = lambda line: None) -> Publ
     return published
 
 
-def _told(loads: Sequence[Load]) -> str:
+def _named(loads: Sequence[Load]) -> str:
     batches = sum(len(load.batches) for load in loads)
     return f"{batches:,} batches of {len(loads)} tables"
 
@@ -209,14 +209,8 @@ def _load(
 ) -> Load:
     batches = []
     for batch in due:
-        manifest = lake.manifest(batch.manifest_key)
-        if manifest is None:
-            raise SeedbedError(
-                f"{table.id}: the lake no longer has the manifest "
-                f"{batch.manifest_key} of released batch {batch.batch_id}, which "
-                "Snowflake is to copy.",
-                "Restore that object and type `./seedbed publish`.",
-            )
+        way = "Restore that object and type `./seedbed publish`."
+        manifest = lake.manifest_of(batch, "Snowflake is to copy it.", way)
         parts = [part for part in manifest.bronze if part.rows]
         files = tuple(part.key for part in parts)
         batches.append((batch, files, sum(part.rows for part in parts)))
@@ -289,11 +283,11 @@ def _copy(run_id: str, loads: Sequence[Load], report: Report) -> None:
         report,
     )
     if not done.ok:
-        told = " ".join("; ".join(done.failures).split()).rstrip(".")
+        why = " ".join("; ".join(done.failures).split()).rstrip(".")
         raise SeedbedError(
-            f"{snowflake.lane()}: the released batches could not be copied: {told}. "
+            f"{snowflake.target()}: the released batches could not be copied: {why}. "
             "What was published before is unchanged.",
-            f"{snowflake.remedy(told)}. Then run `./seedbed publish`, which continues.",
+            f"{snowflake.remedy(why)}. Then run `./seedbed publish`, which continues.",
         )
 
 
@@ -306,17 +300,17 @@ def _note(connection: Connection, run_id: str, loads: Sequence[Load]) -> None:
     """Write down what Snowflake copied, in the ledger."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into audit.publication (table_id, batch_seq, run_id, lane, files, "
-            "rows_loaded) values (%s, %s, %s, %s, %s, %s) "
+            "insert into audit.publication (table_id, batch_seq, run_id, target, "
+            "files, rows_loaded) values (%s, %s, %s, %s, %s, %s) "
             "on conflict (table_id, batch_seq) do update set run_id = excluded.run_id, "
-            "lane = excluded.lane, files = excluded.files, "
+            "target = excluded.target, files = excluded.files, "
             "rows_loaded = excluded.rows_loaded, published_at = clock_timestamp()",
             [
                 (
                     load.table.id,
                     batch.batch_seq,
                     run_id,
-                    snowflake.lane(),
+                    snowflake.target(),
                     len(files),
                     rows,
                 )

@@ -6,25 +6,25 @@ shows with the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import duckdb
-import psycopg
 from rich.console import Console
-from rich.table import Table as Grid
 
-from ingest import control, duck, runlog, settings
+from ingest import control, duck
 from ingest.control import Released
 from ingest.differences import Differences, differences
 from ingest.duck import quoted
-from ingest.errors import SeedbedError, ServiceError, first_line
+from ingest.errors import SeedbedError, ServiceError
+from ingest.runlog import Report
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading
 from ingest.statements import Statements
 from orchestration import runs, shown
-from orchestration.display import fault
+from orchestration.display import fault, plain_grid
+from orchestration.outcome import Outcome, isolate
 from orchestration.shown import Shown
 
 _SQL = Statements(__file__)
@@ -68,7 +68,7 @@ class Finding:
         return {"table": self.table.id, **counts, "samples": samples, **error}
 
 
-def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]:
+def run(tables: Sequence[Table], report: Report) -> list[Finding]:
     """Compare the tables with their sources, and record the results."""
     findings = []
     with control.connect() as connection:
@@ -76,7 +76,7 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
         with runs.opened(connection, "reconcile") as run_id:
             for table in tables:
                 report(f"{table.id}: comparing")
-                finding = _finding(connection, table)
+                finding = _finding(table, report)
                 findings.append(finding)
                 if found := finding.differences:
                     _SQL.run(
@@ -94,27 +94,22 @@ def run(tables: Sequence[Table], report: Callable[[str], None]) -> list[Finding]
     return findings
 
 
-def _finding(connection: control.Connection, table: Table) -> Finding:
+def _finding(table: Table, report: Report) -> Finding:
     """What a table's comparison finds; a failure of it is in the finding."""
-    try:
-        with control.table_lock(table):
-            return _compare(connection, table)
-    except SeedbedError as error:
-        return Finding(table, error=error)
-    except psycopg.Error as error:
-        refused = ServiceError(
-            f"{table.id}: the warehouse refused: {first_line(error)}. Nothing was "
-            "changed.",
-            "Try again.",
-        )
-        return Finding(table, error=refused)
-    except Exception as error:
-        return Finding(table, error=runlog.unforeseen(table.id, error))
+    outcome = Outcome(table)
+    found: list[Finding] = []
+
+    def compare() -> None:
+        with control.connect() as connection, control.table_lock(table):
+            found.append(_compare(connection, table))
+
+    isolate(outcome, compare, report)
+    return found[0] if found else Finding(table, error=outcome.error)
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Print what differs, table by table, and what to type next."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     # A long name is folded, so that no figure is cut.
     grid.add_column("table", overflow="fold")
     for name in ("keys", "missing", "stale", "extra"):
@@ -179,10 +174,7 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
             "Run `./seedbed run` first.",
         )
     try:
-        with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-            duck.attach_warehouse(engine, settings.warehouse())
-            url = settings.source_url(table.source)
-            duck.attach_source(engine, url, table.source.schema)
+        with duck.attached(table.source) as engine:
             with reading.snapshot(engine):
                 found = differences(engine, table, released)
             names = ", ' ', ".join(["''", *(quoted(c.name) for c in table.key)])

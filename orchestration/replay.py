@@ -29,15 +29,17 @@ def replay(
     a raw file is gone.
     """
     with control.table_lock(table), control.build_lock(report):
-        load.prepare(connection, table, anew=True)
+        load.prepare(connection, table, replacing=True)
         if control.pending(connection, table):
             raise SeedbedError(
                 f"{table.id}: a batch of it is under way.",
                 f"Type `./seedbed run --tables {table.id}` to finish it, then repeat.",
             )
         lake = Lake(settings.ROOT)
+        kept = "The log can't be made from raw; nothing was changed."
+        way = "Restore that object, or keep the log."
         todo = [
-            (batch, _manifest(lake, table, batch))
+            (batch, lake.manifest_of(batch, kept, way))
             for batch in control.released_batches(connection, table)
         ]
         for _, manifest in todo:
@@ -51,26 +53,14 @@ def replay(
         before = Released()
         rows = 0
         for done, (batch, manifest) in enumerate(todo, 1):
-            anew = _one(lake, table, batch, manifest, before)
-            control.replayed(connection, table, batch, anew)
-            rows += sum(part.rows for part in anew.bronze)
-            content = before.content if anew.rows_unchanged else anew.content
+            made = _one(lake, table, batch, manifest, before)
+            control.replayed(connection, table, batch, made)
+            rows += sum(part.rows for part in made.bronze)
+            content = before.content if made.rows_unchanged else made.content
             before = Released(through=batch.batch_seq, content=content)
             report(f"{table.id}: {done} of {len(todo)} batches replayed")
         connection.execute("delete from audit.replay where table_id = %s", (table.id,))
     return rows
-
-
-def _manifest(lake: Lake, table: Table, batch: Batch) -> Manifest:
-    manifest = lake.manifest(batch.manifest_key)
-    if manifest is None:
-        raise SeedbedError(
-            f"{table.id}: the manifest {batch.manifest_key} of released batch "
-            f"{batch.batch_id} is no longer in the lake, so its log can't be made "
-            "from raw. Nothing was changed.",
-            "Restore that object, or keep the log.",
-        )
-    return manifest
 
 
 def _one(
@@ -78,12 +68,11 @@ def _one(
 ) -> Manifest:
     """Standardise a batch's raw files again and put its rows in place of the old."""
     observed_at = dt.datetime.fromisoformat(manifest.observed_at)
-    with duck.engine(settings.ROOT / ".seedbed" / "spill") as engine:
-        duck.attach_warehouse(engine, settings.warehouse())
+    with duck.attached() as engine:
         bronze = Standardisation(engine, lake, table, batch, before).run(
             manifest.raw, observed_at, names=manifest.names
         )
-        anew = dataclasses.replace(
+        made = dataclasses.replace(
             manifest,
             fingerprint=table.fingerprint("bytes"),
             content=bronze.content,
@@ -94,9 +83,9 @@ def _one(
             bronze=bronze.parts,
             rejects=bronze.rejects,
         )
-        anew = decisions.without_quarantined(engine, lake, table, batch, anew)
-        lake.upload((*anew.bronze, *anew.rejects))
-        lake.replace(batch.manifest_key, anew)
-        load.replace(engine, lake, table, batch, anew)
-    lake.forget(anew)
-    return anew
+        made = decisions.without_quarantined(engine, lake, table, batch, made)
+        lake.upload((*made.bronze, *made.rejects))
+        lake.replace(batch.manifest_key, made)
+        load.replace(engine, lake, table, batch, made)
+    lake.forget(made)
+    return made

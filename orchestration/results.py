@@ -147,7 +147,7 @@ def _part(whole: artifacts.Json, names: Sequence[str]) -> artifacts.Json:
 def _of_seed(table: Table) -> dict[str, Any]:
     """What the seed says of a table that dbt's files don't."""
     options = table.options
-    expected = {rule.id: rule.told for rule in table.rules if rule.layer == "model"}
+    expected = {rule.id: rule.text for rule in table.rules if rule.layer == "model"}
     return {
         "table_id": table.id,
         "bronze": table.bronze,

@@ -37,11 +37,11 @@ def each(
     read: SimpleQueue[str] = SimpleQueue()
 
     def one(table: Table) -> None:
-        told: list[str] = []
+        said: list[str] = []
 
         def is_read() -> None:
-            if not told:
-                told.append(table.id)
+            if not said:
+                said.append(table.id)
                 read.put(table.id)
 
         try:

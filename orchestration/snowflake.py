@@ -70,7 +70,7 @@ def is_configured() -> bool:
     return bool(os.environ.get("SNOWFLAKE_ACCOUNT"))
 
 
-def lane() -> str:
+def target() -> str:
     """The label of results from there: `snowflake`, or `snowflake (emulated)`."""
     is_emulated = os.environ.get("SNOWFLAKE_ACCOUNT") == EMULATED
     return "snowflake (emulated)" if is_emulated else "snowflake"
@@ -85,7 +85,7 @@ def database() -> str:
 def connect() -> Iterator[SnowflakeConnection]:
     """A session; ServiceError, with what to do, if Snowflake refuses.
 
-    What is raised within the block by Snowflake is told in the same way.
+    What is raised within the block by Snowflake is raised in the same way.
     """
     with warnings.catch_warnings():
         # It warns of versions that work with its locked copy.
@@ -158,8 +158,8 @@ def refused(error: Exception) -> ServiceError:
     account = os.environ.get("SNOWFLAKE_ACCOUNT")
     user = os.environ.get("SNOWFLAKE_USER")
     return ServiceError(
-        f"{lane()}, account {account}, refused user {user}: {said}. {remedy}. What was "
-        "published before is as it was; `./seedbed publish` goes on from there."
+        f"{target()}, account {account}, refused user {user}: {said}. {remedy}. What "
+        "was published before is as it was; `./seedbed publish` goes on from there."
     )
 
 

@@ -20,6 +20,7 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed import metadata
 from ingest.statements import Statements
 from orchestration import shown
+from orchestration.display import faults, plain_grid
 from orchestration.probe import ALL_ROWS
 
 _SQL = Statements(__file__)
@@ -185,7 +186,7 @@ def _blocked(line: Line, is_unbalanced: bool) -> Text:
 
 def _grid(summary: Summary, width: int) -> Grid:
     """The tables of the run, with what became of their rows."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     # A long name is folded, so that no figure is cut.
     grid.add_column("table", overflow="fold")
     # On a narrow terminal the deletes give way.
@@ -231,15 +232,12 @@ def _notes(summary: Summary) -> Iterator[Text]:
         )
     for change in summary.schema_changes:
         if change["action"] != "blocked":
-            yield Text(f"{change['table_id']}: {change['told']}.", "yellow")
+            yield Text(f"{change['table_id']}: {change['message']}.", "yellow")
     if any(c["action"] == "followed" for c in summary.schema_changes):
         yield Text("Commit seeds/metadata and the generated models.")
     yield from _rules(summary)
-    for text in dict.fromkeys((summary.error or "").splitlines()):
-        if text.startswith("hint: "):
-            yield Text.assemble(("hint", "cyan"), text.removeprefix("hint"))
-        else:
-            yield Text.assemble("\n", ("error", "red"), f": {text}")
+    for error in faults(summary.error or ""):
+        yield Text.assemble("\n", error)
 
 
 def _verdicts(summary: Summary) -> Iterator[Text]:

@@ -86,7 +86,7 @@ select
     was,
     now,
     action,
-    told
+    message
 from audit.schema_change
 where run_id = %(run_id)s
 order by changed_at;

@@ -60,11 +60,11 @@ def tell(line: str) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def reported() -> Iterator[None]:
     """Fail at once of what another try can't mend.
 
-    What it was is in the log before Airflow's traceback, and is kept for the run's end,
-    which tells people.
+    What it was is in the log before Airflow's traceback, and is kept for the run's
+    end, which sends it to people.
     """
     import psycopg
 
@@ -106,7 +106,7 @@ def begin(
 
     context = get_current_context()
     named = patterns.split(",") if isinstance(patterns, str) else patterns
-    with told():
+    with reported():
         return orchestrated.begin(
             command,
             context["dag"].dag_id,
@@ -129,7 +129,7 @@ def move(
     from orchestration import orchestrated
 
     get_current_context()["table"] = table_id  # type: ignore[typeddict-unknown-key]
-    with told():
+    with reported():
         asked = Request.read(**request) if request else None
         return orchestrated.move(begun(run), table_id, through, tell, asked)
 
@@ -139,7 +139,7 @@ def due(run: str, source: str, level: int) -> list[str]:
     """The ids of the run's tables of a source that are read in that level, from 1."""
     from orchestration import schedule
 
-    with told():
+    with reported():
         levels = schedule.levels([o.table for o in resumed(run).outcomes])
         here = levels[level - 1] if level <= len(levels) else ()
         return [table.id for table in here if table.source.name == source]
@@ -152,7 +152,7 @@ def unread(run: str | None) -> list[str]:
     There are some where the seed was changed while the run was under way, and with it
     the levels.
     """
-    with told():
+    with reported():
         return [o.table.id for o in resumed(run).outcomes if o.state == "waiting"]
 
 
@@ -189,7 +189,7 @@ def validate(run: str | None) -> dict[str, Any] | None:
     from orchestration import orchestrated
 
     run = begun(run)
-    with told():
+    with reported():
         plan = orchestrated.validate(run, tell)
     if plan is None:
         return None
@@ -205,7 +205,7 @@ def prove(run: str | None) -> bool:
 
     ti = get_current_context()["ti"]
     planned = ti.xcom_pull(task_ids="validate")
-    with told():
+    with reported():
         is_proven = resumed(run).prove(ti.xcom_pull(task_ids="silver", key=UNBUILT))
         if planned and _is_built(ti):
             plan, manifest = build.Plan(**planned["plan"]), _TARGET / "manifest.json"
@@ -218,7 +218,7 @@ def prove(run: str | None) -> bool:
 def publish(run: str | None) -> str:
     """Publish to Snowflake; left out where not all was built, or the proof failed."""
     ti = get_current_context()["ti"]
-    with told():
+    with reported():
         found = resumed(run)
         if not _is_publishing(ti):
             raise AirflowSkipException("not all was built and proven")
@@ -248,7 +248,7 @@ def end(run: str | None) -> str:
         faults.append(_fault(ti, "prove"))
     if _is_publishing(ti) and not ti.xcom_pull(task_ids="publish"):
         faults.append(_fault(ti, "publish"))
-    with told():
+    with reported():
         return orchestrated.end(run, bool(is_proven), faults, tell)
 
 
@@ -274,8 +274,8 @@ def _faults(ti: Any) -> Iterator[str]:
 
 def _fault(ti: Any, task_id: str) -> str:
     """What a task of the same run failed of, and where its log is; in one line."""
-    told = ti.xcom_pull(task_ids=task_id, key=WHY) or "it was cut off"
-    why = " ".join(told.split()).rstrip(".")
+    cause = ti.xcom_pull(task_ids=task_id, key=WHY) or "it was cut off"
+    why = " ".join(cause.split()).rstrip(".")
     page = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     log = f"{page}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}/tasks/{task_id}"
     return f"task {task_id} failed: {why}. Its log: {log}"
@@ -345,10 +345,10 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         self.select = " ".join(str(self.select).split())
         self.exclude = " ".join(str(self.exclude).split())
         self.is_looked_at = False
-        with told():
+        with reported():
             packages.install(ROOT, tell)
             self.run = resumed(planned["run_id"])
-        with told(), self.run.alone("build"):
+        with reported(), self.run.alone("build"):
             try:
                 super().execute(context)
             except Exception as error:
@@ -361,8 +361,9 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         from orchestration import orchestrated
 
         files = Path(folder) / "target"
-        behind, unbuilt = orchestrated.look(self.run, files, self.began)
-        for key, value in ((BEHIND, behind), (UNBUILT, unbuilt)):
+        found = orchestrated.look(self.run, files, self.began)
+        behind = sorted(found.behind)
+        for key, value in ((BEHIND, behind), (UNBUILT, sorted(found.unbuilt))):
             context["ti"].xcom_push(key=key, value=value)
         self.is_looked_at = True
         tell(json.dumps({"left out from here on": behind}))
@@ -388,7 +389,7 @@ def prove_and_end(run: Any, done: Any, *more: Any) -> None:
 @task
 def chosen(run: str) -> list[str]:
     """The ids of the run's tables."""
-    with told():
+    with reported():
         return [o.table.id for o in resumed(run).outcomes]
 
 

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from psycopg.types.json import Jsonb
+
 from ingest import locks, runlog
 from ingest.control.connect import Connection, connect
 from ingest.errors import SeedbedError
@@ -31,20 +33,18 @@ def close_dead(connection: Connection) -> None:
 
 def know(connection: Connection, tables: Sequence[Table]) -> None:
     """Note the seed's tables, for those who read the control tables alone."""
-    with connection.transaction():
-        for table in tables:
-            _SQL.run(
-                connection,
-                "note_source_table",
-                table_id=table.id,
-                load_type=table.load_type.name,
-                owner=table.owner,
-                timezone=table.clock,
-                warn_minutes=table.options.freshness_warn_minutes,
-                error_minutes=table.options.freshness_error_minutes,
-            )
-        known = [table.id for table in tables]
-        _SQL.run(connection, "forget_source_tables", known=known)
+    known = [
+        {
+            "table_id": table.id,
+            "load_type": table.load_type.name,
+            "owner": table.owner,
+            "timezone": table.clock,
+            "warn_minutes": table.options.freshness_warn_minutes,
+            "error_minutes": table.options.freshness_error_minutes,
+        }
+        for table in tables
+    ]
+    _SQL.run(connection, "know_source_tables", known=Jsonb(known))
 
 
 def begin_run(connection: Connection, command: str) -> str:

@@ -28,18 +28,33 @@ where
     and step.run_id = run.run_id
     and step.state = 'running';
 
--- name: note_source_table
+-- name: know_source_tables
+with
+
+known as (
+
+    select * from jsonb_populate_recordset(null::audit.source_table, %(known)s)
+
+),
+
+forgotten as (
+
+    delete from audit.source_table
+    where table_id not in (select known.table_id from known)
+
+)
+
 insert into audit.source_table (
     table_id, load_type, owner, timezone, warn_minutes, error_minutes
 )
-values (
-    %(table_id)s,
-    %(load_type)s,
-    %(owner)s,
-    %(timezone)s,
-    %(warn_minutes)s,
-    %(error_minutes)s
-)
+select
+    table_id,
+    load_type,
+    owner,
+    timezone,
+    warn_minutes,
+    error_minutes
+from known
 on conflict (table_id) do update
     set
         load_type = excluded.load_type,
@@ -47,10 +62,6 @@ on conflict (table_id) do update
         timezone = excluded.timezone,
         warn_minutes = excluded.warn_minutes,
         error_minutes = excluded.error_minutes;
-
--- name: forget_source_tables
-delete from audit.source_table
-where table_id <> all(%(known)s);
 
 -- name: begin_run
 insert into audit.run (run_id, command)

@@ -116,7 +116,9 @@ def _objects(table: Table) -> Iterator[Document]:
         "physicalName": f"silver.{table.model}",
         "description": f"{table.description}.",
         "dataGranularityDescription": (
-            f"one row a {' and '.join(key)}" if key else "the rows of the newest batch"
+            f"one row per {' and '.join(key)}"
+            if key
+            else "the rows of the newest batch"
         ),
         "properties": [*_own(table, rules=True), *map(_added, CURRENT)],
         **({"quality": rules} if rules else {}),
@@ -128,7 +130,7 @@ def _objects(table: Table) -> Iterator[Document]:
             "physicalType": "view" if table.load_type.is_snapshot else "table",
             "physicalName": f"silver.{table.model}_history",
             "description": f"Each version of the rows of {table.model}.",
-            "dataGranularityDescription": f"one row a version of {' and '.join(key)}",
+            "dataGranularityDescription": f"one row per version of {' and '.join(key)}",
             "properties": [
                 *_own(table, rules=False),
                 *map(_added, table.load_type.history),
@@ -175,7 +177,7 @@ def _rule(rule: Rule) -> Document:
         "name": rule.id,
         "type": "custom",
         "engine": _ENGINES[rule.layer],
-        "implementation": rule.told,
+        "implementation": rule.text,
         "dimension": rule.check.dimension,
         "severity": rule.severity,
     }

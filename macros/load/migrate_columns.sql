@@ -61,17 +61,17 @@
     on_schema_change, source, stored, wanted, changes
 ) %}
     {%- if on_schema_change == 'freeze' -%}
-        {%- set told = [] -%}
+        {%- set found = [] -%}
         {%- for kind, names in changes.items() -%}
             {#- What was removed before, and a view shows still, is no change -#}
             {%- for name in names if not name.startswith('_removed_') -%}
-                {%- do told.append(name ~ ' ' ~ kind) -%}
+                {%- do found.append(name ~ ' ' ~ kind) -%}
             {%- endfor -%}
         {%- endfor -%}
-        {%- if told -%}
+        {%- if found -%}
             {{ exceptions.raise_compiler_error(
                 model.name ~ " is frozen, but its columns changed in the metadata "
-                ~ "seed: " ~ told | join('; ') ~ ". Write the old columns back in "
+                ~ "seed: " ~ found | join('; ') ~ ". Write the old columns back in "
                 ~ "columns.csv; or, if the change is meant, write evolve as its "
                 ~ "on_schema_change in tables.csv. Then `./seedbed generate` and "
                 ~ "build again."

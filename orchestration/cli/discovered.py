@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from rich.console import Console, JustifyMethod
-from rich.table import Table as Grid
 from rich.text import Text
 
 from ingest.seed import metadata
 from ingest.seed.discover import Discovery
+from orchestration.display import plain_grid
 
 
 def show(result: Discovery, console: Console) -> None:
     """Print what was found and proposed."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    grid = plain_grid()
     for name in ("table", "model", "rows", "load type", "because"):
         align: JustifyMethod = "right" if name == "rows" else "left"
         grid.add_column(name, justify=align, overflow="fold")

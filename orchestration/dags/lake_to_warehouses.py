@@ -20,7 +20,7 @@ def awaited(run: str) -> list[dict[str, Any]]:
     """The run's tables, each with the manifest that it waits for."""
     from orchestration import orchestrated
 
-    with tasks.told():
+    with tasks.reported():
         return orchestrated.awaited(tasks.resumed(run))
 
 

@@ -19,7 +19,7 @@ def announce(run: str | None) -> None:
     So lake_to_warehouses starts once for all of them.
     """
     events = get_current_context()["outlet_events"][ANNOUNCED]
-    with tasks.told():
+    with tasks.reported():
         batches = [b for o in tasks.resumed(run).outcomes for b in o.batches]
     for batch in batches:
         if batch.state == "extracted":

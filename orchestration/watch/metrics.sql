@@ -459,7 +459,7 @@ samples (metric, help, labels, value) as (
             select count(*) from audit.schema_change
             where action = action.name
         )
-    from (values ('followed'), ('told'), ('blocked')) as action (name)
+    from (values ('followed'), ('reported'), ('blocked')) as action (name)
 
     union all
 

@@ -242,7 +242,7 @@ def test_a_missed_deadline_raises_an_alert(built: Clone, airflow: Airflow) -> No
     ]
 
 
-def test_a_wrong_password_fails_at_once_and_people_are_told(
+def test_a_wrong_password_fails_at_once_and_raises_an_alert(
     airflow: Airflow, tmp_path: Path
 ) -> None:
     log, alerts = tmp_path / "log", tmp_path / "alerts.jsonl"

@@ -49,7 +49,7 @@ def test_airflow_finds_its_own_programs_in_a_plain_shell(
     assert path.endswith(":/usr/bin:/bin")
 
 
-def test_a_seed_with_a_fault_leaves_what_was_known_and_is_told(root: Path) -> None:
+def test_a_seed_with_a_fault_leaves_what_was_known_and_is_reported(root: Path) -> None:
     before = known.look(root)
     assert before.doc("about") == "about"
     assert len(before.tables) == 8
@@ -122,7 +122,7 @@ def test_what_another_try_can_not_mend_fails_at_once_and_is_kept(
         except psycopg.Error:
             raise ServiceError("the warehouse can't be reached") from None
 
-    with pytest.raises(AirflowException) as told, tasks.told():
+    with pytest.raises(AirflowException) as told, tasks.reported():
         work()
     assert type(told.value) is kind
     assert instance.pushed == {tasks.WHY: str(told.value)}
@@ -140,7 +140,7 @@ def test_what_another_try_can_not_mend_fails_at_once_and_is_kept(
         ([], None, ["task gold failed: it was cut off."]),
     ],
 )
-def test_a_build_that_was_cut_off_is_told_with_dag_run_task_and_log(
+def test_a_build_that_was_cut_off_is_reported_with_dag_run_task_and_log(
     silver: Any, gold: Any, told: list[str]
 ) -> None:
     pushed = {"silver_behind": silver, "gold_behind": gold}

@@ -230,7 +230,7 @@ def test_a_store_that_is_slow_or_drops_a_connection_loses_nothing(
 
 
 @pytest.mark.fault(13)
-def test_a_store_that_stays_busy_is_told_and_leaves_no_partial_state(
+def test_a_store_that_stays_busy_is_reported_and_leaves_no_partial_state(
     day_2_due: Clone,
 ) -> None:
     with before(day_2_due, "lake") as proxy:
@@ -243,7 +243,7 @@ def test_a_store_that_stays_busy_is_told_and_leaves_no_partial_state(
 
 
 @pytest.mark.fault(14)
-def test_credentials_that_expire_in_mid_run_are_told_and_leave_no_partial_state(
+def test_credentials_that_expire_in_mid_run_are_reported_and_leave_no_partial_state(
     day_2_due: Clone,
 ) -> None:
     with before(day_2_due, "lake") as proxy:

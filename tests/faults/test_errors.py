@@ -232,7 +232,7 @@ def test_a_table_that_may_not_be_read(day_2_due: Clone) -> None:
     assert_heals(day_2_due, "suppliers", "customers")
 
 
-def test_a_model_that_does_not_parse_is_told_and_the_rows_wait_for_it(
+def test_a_model_that_does_not_parse_is_reported_and_the_rows_wait_for_it(
     day_2_due: Clone,
 ) -> None:
     path = day_2_due.root / "models" / "silver" / "zz_broken.sql"
@@ -247,7 +247,7 @@ def test_a_model_that_does_not_parse_is_told_and_the_rows_wait_for_it(
     assert_heals(day_2_due, "suppliers", with_build=True)
 
 
-def test_a_model_that_fails_is_told_with_1_and_built_once_it_is_mended(
+def test_a_model_that_fails_exits_with_1_and_is_built_once_it_is_mended(
     day_2_due: Clone,
 ) -> None:
     path = day_2_due.root / "models" / "silver" / "zz_broken.sql"
@@ -262,7 +262,7 @@ def test_a_model_that_fails_is_told_with_1_and_built_once_it_is_mended(
     assert_heals(day_2_due, "suppliers", with_build=True)
 
 
-def test_a_lost_warehouse_in_mid_run_is_told_and_nothing_is_lost(
+def test_a_lost_warehouse_in_mid_run_is_reported_and_nothing_is_lost(
     day_2_due: Clone,
 ) -> None:
     """The server restarts between planning and the end."""

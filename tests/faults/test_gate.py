@@ -269,7 +269,7 @@ def test_a_file_that_is_not_the_manifest_s_is_refused_and_others_go_on(
     assert day_2_due.released("shop.suppliers") == day_2_due.held("shop.suppliers")
 
 
-def test_a_lake_that_lost_a_batch_is_read_anew(day_2_due: Clone) -> None:
+def test_a_batch_that_the_lake_lost_is_read_again(day_2_due: Clone) -> None:
     extracted = day_2_due.cli("extract", "--tables", "suppliers")
     assert extracted.returncode == 0
     day_2_due._empty_lake()

@@ -122,7 +122,7 @@ def goods(foreign: Foreign) -> Foreign:
 
 
 @pytest.mark.parametrize("identity", LOSSES)
-def test_a_row_that_is_lost_holds_its_batch_back_and_is_told(
+def test_a_row_that_is_lost_holds_its_batch_back_and_is_reported(
     goods: Foreign, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loss, sample = LOSSES[identity]

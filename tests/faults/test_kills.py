@@ -149,7 +149,7 @@ def test_a_killed_run_leaves_no_lock_behind(day_2_due: Clone) -> None:
     assert held == 0
 
 
-def test_a_killed_run_is_not_told_as_running_for_ever(day_2_due: Clone) -> None:
+def test_a_killed_run_is_not_shown_as_running_for_ever(day_2_due: Clone) -> None:
     Run(day_2_due, env={"SEEDBED_FAILPOINT": "after_plan"}).assert_killed()
     assert day_2_due.run("suppliers").state == "done"
     found = day_2_due.query("select state from audit.run order by started_at")

@@ -45,7 +45,7 @@ def test_a_lock_that_becomes_free_after_a_time_out_is_tried_again(
 
 
 @pytest.mark.fault(16)
-def test_a_lock_that_stays_is_told_and_the_others_go_on(day_2_due: Clone) -> None:
+def test_a_lock_that_stays_is_reported_and_the_others_go_on(day_2_due: Clone) -> None:
     with day_2_due.connect() as other:
         other.autocommit = False
         other.execute(f"lock table {LOG} in access exclusive mode")
@@ -95,7 +95,7 @@ def test_a_deadlock_is_tried_again(
 
 
 @pytest.mark.fault(16)
-def test_a_source_s_table_that_stays_locked_is_told(day_2_due: Clone) -> None:
+def test_a_source_s_table_that_stays_locked_is_reported(day_2_due: Clone) -> None:
     impatient = {"SEEDBED_TIMEOUT_SECONDS": "2", "SEEDBED_RETRY_SECONDS": "0"}
     with day_2_due.operated() as other:
         other.execute("lock tables shop.suppliers write")
@@ -121,7 +121,7 @@ def test_a_transaction_that_is_open_for_long_loses_no_row(day_2_due: Clone) -> N
 
 
 @pytest.mark.lean
-def test_an_error_that_nobody_foresaw_fails_its_table_alone(
+def test_an_unexpected_error_fails_its_table_alone(
     day_2_due: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it is, and at whichever step: the others are released."""

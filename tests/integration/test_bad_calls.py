@@ -83,7 +83,7 @@ def test_a_bad_call_names_the_model_and_the_fix(project: Path, call: str) -> Non
     assert f"the_model: {macro} was called with {CASES[call]}" in told
 
 
-def test_a_bad_load_type_in_a_config_is_told_when_dbt_parses(project: Path) -> None:
+def test_a_bad_load_type_in_a_config_is_reported_when_dbt_parses(project: Path) -> None:
     call = "config(incremental_strategy=load_strategy(load_type='scd'))"
     told = " ".join(parse(project, call).split())
     assert "the_model: load_strategy was called with load_type='scd'" in told

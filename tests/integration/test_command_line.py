@@ -93,7 +93,7 @@ def test_the_project_parses_without_a_warning(stack: Clone, target: str) -> None
     assert done.returncode == 0, done.stdout
 
 
-def test_status_tells_what_the_run_told(day_2_due: Clone) -> None:
+def test_status_shows_what_the_run_showed(day_2_due: Clone) -> None:
     ran = day_2_due.cli("run", "--json", "--tables", "suppliers")
     assert ran.returncode == 0, ran.stderr
     asked = day_2_due.cli("status", "--json")
@@ -125,7 +125,7 @@ def test_status_of_an_older_run_is_not_that_of_a_newer_one(
     assert orders[1] == orders[2] < orders[3]
 
 
-def test_plan_tells_what_the_next_run_reads(day_2_due: Clone) -> None:
+def test_plan_shows_what_the_next_run_reads(day_2_due: Clone) -> None:
     told = day_2_due.cli("plan")
     assert told.returncode == 0, told.stderr
     assert "whole table" in told.stdout
@@ -208,7 +208,7 @@ def test_wrong_usage_ends_with_2_and_a_hint(
     assert "Traceback" not in done.stderr
 
 
-def test_models_that_are_not_generated_are_told_with_2(day_2_due: Clone) -> None:
+def test_models_that_are_not_generated_exit_with_2(day_2_due: Clone) -> None:
     path = Path("models/silver/generated/suppliers.sql")
     file = day_2_due.root / path
     before = file.read_text()
@@ -270,7 +270,7 @@ def test_a_contract_is_shown_and_what_breaks_it_fails_until_it_has_a_new_version
     assert "shop.nothing" in unknown.stderr
 
 
-def test_a_rule_that_fails_is_told_once_with_the_way_out(day_1: Clone) -> None:
+def test_a_rule_that_fails_is_reported_once_with_the_way_out(day_1: Clone) -> None:
     day_1.change(
         "insert into shop.payments select 999999, 888888, kind, method, amount, "
         "'2026-03-20' from shop.payments limit 1"

@@ -398,7 +398,7 @@ def test_discovering_again_adds_what_is_new_and_keeps_every_edit(
     assert foreign.discover("many", new_columns=True).columns_added == 2
 
 
-def test_a_source_that_is_not_known_tells_what_to_set(foreign: Foreign) -> None:
+def test_a_source_that_is_not_known_says_what_to_set(foreign: Foreign) -> None:
     foreign.create("many")
     done = foreign.cli("discover", "shopfloor")
     assert done.returncode == 2

@@ -64,7 +64,7 @@ def test_a_new_column_and_a_wider_type_come_through_to_silver(suppliers: Clone) 
     with suppliers.inside(), control.connect() as connection:
         told = summary.read(connection, result.run_id).schema_changes
     assert [c["column_name"] for c in told] == ["name", "Web Site", "website"]
-    assert all("NULL in rows read before" in c["told"] for c in told[1:])
+    assert all("NULL in rows read before" in c["message"] for c in told[1:])
     with suppliers.knowingly_different(why):
         assert suppliers.run("suppliers").state == "done"
     assert len(changes(suppliers)) == 3, "each change is told once"
@@ -112,7 +112,7 @@ def test_a_change_that_loses_values_keeps_the_table_from_being_read(
     assert len(changes(suppliers)) == len({c[0] for c in changes(suppliers)})
 
 
-def test_a_column_that_comes_back_unblocks_the_table_and_is_told(
+def test_a_column_that_comes_back_unblocks_the_table_and_is_reported(
     suppliers: Clone,
 ) -> None:
     for _ in range(2):
@@ -123,8 +123,8 @@ def test_a_column_that_comes_back_unblocks_the_table_and_is_told(
     assert changes(suppliers) == 2 * [
         ("rating", "dropped", "blocked"),
         ("stars", "added", "blocked"),
-        ("rating", "settled", "told"),
-        ("stars", "settled", "told"),
+        ("rating", "settled", "reported"),
+        ("stars", "settled", "reported"),
     ]
 
 
@@ -132,7 +132,7 @@ def test_a_narrower_type_whose_values_fit_changes_nothing(suppliers: Clone) -> N
     suppliers.change("alter table shop.suppliers modify name varchar(90) not null")
     assert move(suppliers).state == "released"
     assert column(suppliers, "name").startswith("varchar(120),")
-    assert changes(suppliers) == [("name", "retyped", "told")]
+    assert changes(suppliers) == [("name", "retyped", "reported")]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_ignore_goes_on_with_the_columns_it_knows(suppliers: Clone) -> None:
         assert outcome.batches[0].rows_rejected == 1
         assert column(suppliers, "colour") == ""
         assert changes(suppliers) == [
-            ("name", "retyped", "told"),
-            ("colour", "added", "told"),
+            ("name", "retyped", "reported"),
+            ("colour", "added", "reported"),
         ]
         suppliers.change("alter table shop.suppliers drop column rating")
         assert move(suppliers).state == "failed"
@@ -186,7 +186,7 @@ def test_a_project_that_cannot_be_written_goes_on_without_and_says_so(
     with monkeypatch.context() as patch:
         patch.setattr(seedfile, "_write", refuse)
         assert move(suppliers).state == "released"
-    assert changes(suppliers) == [("colour", "added", "told")]
+    assert changes(suppliers) == [("colour", "added", "reported")]
     assert column(suppliers, "colour") == ""
     assert move(suppliers).state == "released"
     assert column(suppliers, "colour"), "the next run that can write follows"

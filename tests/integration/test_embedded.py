@@ -428,7 +428,7 @@ def test_a_port_is_kept_while_free_and_given_up_when_taken(root: Path) -> None:
     embedded.down(root, quiet)
 
 
-def test_a_fault_in_the_configuration_is_told_with_the_end_of_the_log(
+def test_a_fault_in_the_configuration_is_reported_with_the_end_of_the_log(
     root: Path,
 ) -> None:
     embedded.up(root, quiet, ["postgres"])
@@ -489,7 +489,7 @@ def test_a_lock_file_that_names_a_stranger_does_not_stop_postgres(root: Path) ->
         stranger.kill()
 
 
-def test_lost_passwords_are_made_anew_and_the_data_stays(root: Path) -> None:
+def test_lost_passwords_are_replaced_and_the_data_stays(root: Path) -> None:
     old = embedded.up(root, quiet)
     with postgres(old) as warehouse:
         warehouse.execute("create schema if not exists own")
@@ -568,7 +568,7 @@ def test_a_folder_that_only_its_owner_may_enter_works(own_root: Path) -> None:
     assert pids(own_root) == {}
 
 
-def test_doctor_tells_a_dead_server_and_is_content_with_living_ones(root: Path) -> None:
+def test_doctor_finds_a_dead_server_and_no_fault_with_living_ones(root: Path) -> None:
     embedded.up(root, quiet)
     assert [f for f in embedded.doctor(root) if not f.ok] == []
     os.kill(pids(root)["s3"], signal.SIGKILL)

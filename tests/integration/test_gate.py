@@ -328,7 +328,7 @@ def spoil(clone: Clone) -> None:
 
 
 @pytest.mark.up_to_silver
-def test_a_blocked_batch_tells_what_fails_where_and_what_to_type(
+def test_a_blocked_batch_says_what_fails_where_and_what_to_type(
     day_2_due: Clone,
 ) -> None:
     spoil(day_2_due)

@@ -61,7 +61,7 @@ def test_the_demo_leaves_and_tables_of_one_s_own_stay(project: Path) -> None:
     assert [*project.glob("tests/data/generic/*.sql")]
 
 
-def test_a_model_of_one_s_own_that_reads_the_demo_is_told_and_the_seed_stays(
+def test_a_model_of_one_s_own_that_reads_the_demo_is_reported_and_the_seed_stays(
     project: Path,
 ) -> None:
     mine = project / "models" / "mine.sql"

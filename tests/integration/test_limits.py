@@ -184,7 +184,7 @@ WIDE = {
 }
 
 
-def test_a_row_that_is_wider_than_a_page_is_told_with_the_way_out(
+def test_a_row_that_is_wider_than_a_page_is_reported_with_the_way_out(
     foreign: Foreign,
 ) -> None:
     schema = "limit_width"

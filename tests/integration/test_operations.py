@@ -115,7 +115,7 @@ def test_a_blocked_table_is_one_alert_from_its_first_bad_batch_to_the_good_one(
     assert recovered
 
 
-def test_what_an_endpoint_refuses_is_told_later_and_only_once(
+def test_what_an_endpoint_refuses_is_sent_later_and_only_once(
     stack: Clone, story: Story
 ) -> None:
     assert story.refused == {
@@ -238,7 +238,7 @@ def test_each_event_and_facet_is_valid_by_the_schema_that_it_names(
         check({**event, "eventTime": None}, event["schemaURL"])
 
 
-def test_a_run_is_the_same_and_waits_for_nobody_while_all_endpoints_are_silent(
+def test_a_run_is_the_same_and_waits_for_none_while_all_endpoints_are_silent(
     stack: Clone, story: Story
 ) -> None:
     def moved(**variables: str) -> tuple[list[str], dict[str, list[str]]]:

@@ -72,7 +72,7 @@ def noted(clone: Clone, run_id: str) -> dict[str, str]:
     return dict(clone.query(text, run_id))
 
 
-def test_a_table_that_is_none_of_the_run_is_told_and_not_tried_again(
+def test_a_table_that_is_none_of_the_run_is_reported_and_not_tried_again(
     due: Clone,
 ) -> None:
     with due.inside():
@@ -139,7 +139,7 @@ def test_a_batch_whose_manifest_is_gone_fails_its_table_and_is_read_again(
         assert load(run_id, "shop.suppliers") == "loaded"
 
 
-def test_a_blocked_batch_is_told_with_rule_and_rows(clone: Clone) -> None:
+def test_a_blocked_batch_is_reported_with_rule_and_rows(clone: Clone) -> None:
     lines: list[str] = []
     with clone.inside():
         run_id = begin()
@@ -194,7 +194,7 @@ def alerts_of(file: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-def test_people_are_told_where_the_warehouse_can_not_be_reached(
+def test_alerts_are_sent_where_the_warehouse_can_not_be_reached(
     due: Clone, tmp_path: Path, is_late: bool
 ) -> None:
     file = tmp_path / "alerts.jsonl"

@@ -180,7 +180,8 @@ def test_hostile_names_and_values_are_text_in_a_report(
     stack.query("update gold.dim_product set product_name = %s", HOSTILE)
     stack.query(
         "insert into audit.schema_change (run_id, table_id, column_name, change, "
-        "action, told) select max(run_id), %s, %s, 'added', 'told', %s from audit.run",
+        "action, message) select max(run_id), %s, %s, 'added', 'reported', %s "
+        "from audit.run",
         *(HOSTILE,) * 3,
     )
     stack.query("alter table audit.table_state drop constraint table_state_pkey")

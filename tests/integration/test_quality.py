@@ -217,7 +217,7 @@ def connection(warehouse: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
         ({"lag": 900.0}, "freshness"),
     ],
 )
-def test_what_is_unlike_the_table_s_past_is_told(
+def test_what_is_unlike_the_table_s_past_is_reported(
     batch: dict[str, Any], unusual: str, connection: psycopg.Connection[Any]
 ) -> None:
     past = Past(connection)

@@ -45,7 +45,7 @@ def differing(foreign: Foreign, pattern: str) -> int:
         pytest.param("incremental", "datetime", marks=pytest.mark.long),
     ],
 )
-def test_a_row_of_the_future_is_told_at_each_run_and_can_be_repaired(
+def test_a_row_of_the_future_is_reported_at_each_run_and_can_be_repaired(
     foreign: Foreign, load_type: str, kind: str
 ) -> None:
     name = f"reach_{load_type}"
@@ -91,7 +91,7 @@ def test_a_row_of_the_future_is_told_at_each_run_and_can_be_repaired(
     assert told(foreign)
 
 
-def test_what_comes_with_the_next_window_is_neither_told_nor_compared(
+def test_what_comes_with_the_next_window_is_neither_reported_nor_compared(
     foreign: Foreign,
 ) -> None:
     name = "reach_next"
@@ -112,7 +112,7 @@ def test_what_comes_with_the_next_window_is_neither_told_nor_compared(
     assert differing(foreign, "plans") == 0
 
 
-def test_a_table_of_the_future_alone_is_told_and_compared(foreign: Foreign) -> None:
+def test_a_table_of_the_future_alone_is_reported_and_compared(foreign: Foreign) -> None:
     name = "reach_all"
     foreign.create(name, PLANS.format("datetime"))
     foreign.discover(name)
@@ -146,7 +146,7 @@ def by_now(foreign: Foreign, name: str) -> None:
     )
 
 
-def test_the_server_s_clock_becomes_the_source_s_zone_or_is_told(
+def test_the_server_s_clock_becomes_the_source_s_zone_or_is_reported(
     foreign: Foreign, nightly: bool
 ) -> None:
     offsets: tuple[str, ...] = (*OFFSETS, *LATER_OFFSETS, MOST)
@@ -179,7 +179,7 @@ def test_the_server_s_clock_becomes_the_source_s_zone_or_is_told(
     assert counts == dict.fromkeys(sources, 3)
 
 
-def test_a_zone_that_is_behind_the_server_is_told_with_the_one_to_write(
+def test_a_zone_that_is_behind_the_server_is_reported_with_the_one_to_write(
     foreign: Foreign,
 ) -> None:
     name, offset, zone = "clock_behind", "+05:45", "Asia/Kathmandu"

@@ -106,7 +106,7 @@ def test_what_refers_to_a_table_of_the_seed_follows_it(
 
 
 @pytest.mark.up_to_silver
-def test_a_rule_that_only_warns_and_can_t_be_asked_is_told_and_fails_nothing(
+def test_a_rule_that_only_warns_and_can_t_be_asked_is_reported_and_fails_nothing(
     foreign: Foreign,
 ) -> None:
     name = "refs_unasked"

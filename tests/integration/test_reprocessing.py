@@ -138,7 +138,7 @@ def test_keys_are_scanned_at_a_cadence_of_their_own(day_1: Clone) -> None:
         assert batch(day_1, "shop.suppliers", "rows_deleted") == (1,)
 
 
-def test_reconcile_tells_what_differs_and_repairs_it(day_1: Clone) -> None:
+def test_reconcile_reports_what_differs_and_repairs_it(day_1: Clone) -> None:
     with day_1.source() as cursor:
         cursor.execute("select order_id from shop.orders where order_id is not null")
         ids = [row[0] for row in cursor.fetchall()]

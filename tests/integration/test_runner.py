@@ -87,7 +87,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
 
 
-def test_connections_that_break_are_made_again_told_and_counted(
+def test_connections_that_break_are_made_again_reported_and_counted(
     day_2_due: Clone, impatient: None
 ) -> None:
     told: list[str] = []
@@ -114,7 +114,7 @@ def test_connections_that_break_are_made_again_told_and_counted(
     assert day_2_due.released("shop.suppliers") == day_2_due.held("shop.suppliers")
 
 
-def test_a_source_that_falls_silent_is_given_up_and_asked_anew(
+def test_a_source_that_falls_silent_is_given_up_and_asked_again(
     day_2_due: Clone, impatient: None
 ) -> None:
     # Connections of the check, of planning, and of DuckDB.

@@ -344,7 +344,7 @@ def test_a_new_tracked_column_asks_for_a_rebuild_which_equals_increments(
         assert contents(clone, "customers_history", "nickname", "_batch_seq") == after
 
 
-def test_a_materialized_view_in_the_way_is_told(day_1: Clone) -> None:
+def test_a_materialized_view_in_the_way_is_reported(day_1: Clone) -> None:
     day_1.query(
         "create materialized view staging.fixed as select name "
         "from staging.stg_shop__suppliers"

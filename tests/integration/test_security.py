@@ -352,7 +352,7 @@ def planted(stack: Clone, played: object) -> Clone:
     return stack
 
 
-def test_each_planted_leak_is_found_and_closed_by_the_statement_that_is_told(
+def test_each_planted_leak_is_found_and_closed_by_the_statement_that_is_shown(
     planted: Clone,
 ) -> None:
     for statement in HARMLESS:
@@ -522,7 +522,7 @@ def test_without_its_roles_it_says_what_was_not_asserted_and_who_else_has_rights
     assert "there is no role absent_loader" in told[0][0]
 
 
-def test_a_transformer_builds_a_place_of_its_own_and_changes_no_log(
+def test_a_transformer_builds_an_environment_of_its_own_and_changes_no_log(
     clone: Clone,
 ) -> None:
     clone.query("create role ada login password 'ada' in role seedbed_transformer")

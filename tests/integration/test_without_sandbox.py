@@ -45,7 +45,7 @@ def test_the_help_has_the_product_s_commands_only(alone: Path) -> None:
     assert not {"demo", "bench", "init", "up"} & commands
 
 
-def test_what_the_environment_does_not_name_is_told(alone: Path) -> None:
+def test_what_the_environment_does_not_name_is_reported(alone: Path) -> None:
     told = call(alone, "status").stderr
     assert told.startswith("error: PGHOST is not set")
     told = call(alone, "run", PGHOST="nowhere").stderr

@@ -24,7 +24,7 @@ from tests.integration.test_gold import as_values, dividends, exact, quotient
 from tests.lineage import assert_chain, checked, lineage_of
 from tests.snowflake.test_golden import compared
 
-LANE = "snowflake (emulated)"
+TARGET = "snowflake (emulated)"
 SUPPLIERS = "seedbed.silver.suppliers"
 Contents = dict[str, list[str]]
 
@@ -109,7 +109,7 @@ def assert_alike(found: list[Comparison]) -> None:
 
 def test_a_first_run_publishes_and_both_warehouses_show_the_same(story: Story) -> None:
     assert (story.first.state, story.first.exit_code) == ("done", 0)
-    assert str(story.first.published).startswith(f"{LANE}: 8 batches, ")
+    assert str(story.first.published).startswith(f"{TARGET}: 8 batches, ")
     assert_alike(story.parity_1)
 
 
@@ -125,7 +125,7 @@ def test_a_killed_publish_leaves_nothing_half_visible(story: Story) -> None:
 def test_the_next_publish_goes_on_from_there_and_both_show_the_changes(
     story: Story,
 ) -> None:
-    assert (story.resumed.ok, story.resumed.lane) == (True, LANE)
+    assert (story.resumed.ok, story.resumed.target) == (True, TARGET)
     assert_alike(story.parity_2)
     # New rows, changed ones, late ones, and those that the source deleted.
     assert story.published["silver.orders"] != story.before_kill["silver.orders"]
@@ -159,7 +159,7 @@ def test_each_step_of_it_is_in_the_control_tables(stack: Clone, story: Story) ->
     assert stack.value("select count(*) from audit.publication") == stack.value(
         "select count(*) from audit.batch where state = 'released'"
     )
-    assert stack.query("select distinct lane from audit.publication") == [(LANE,)]
+    assert stack.query("select distinct target from audit.publication") == [(TARGET,)]
 
 
 def test_the_lineage_of_a_run_goes_on_into_every_model_of_snowflake(
@@ -205,7 +205,9 @@ def planted(change: str, undo: str) -> Iterator[None]:
             cursor.execute(undo.format(SUPPLIERS))
 
 
-def test_another_value_is_found_and_told_by_its_key(there: None, story: Story) -> None:
+def test_another_value_is_found_and_reported_by_its_key(
+    there: None, story: Story
+) -> None:
     key = supplier()
     change = f"update {{}} set name = {{}} where supplier_id = {key}"
     with planted(
@@ -229,9 +231,9 @@ def test_a_row_that_is_not_there_fails_the_command(
         done = stack.cli("parity", "--json", **emulated)
     assert done.returncode == 1, done.stderr
     (wrong,) = [found for found in json.loads(done.stdout) if found["differs"]]
-    assert (wrong["name"], wrong["lane"]) == ("suppliers", LANE)
+    assert (wrong["name"], wrong["target"]) == ("suppliers", TARGET)
     assert {*wrong["differing"]} == {
-        f"supplier_id={key} (not on {LANE})",
+        f"supplier_id={key} (not on {TARGET})",
         f"supplier_id=-{key} (not on postgres)",
     }
 
@@ -241,7 +243,7 @@ def assert_refused(error: ServiceError, user: str) -> None:
     assert error.exit_code == 3
     text = str(error)
     assert "\n" not in text
-    assert LANE in text
+    assert TARGET in text
     assert user in text
     assert "`./seedbed publish` goes on from there" in text
 
@@ -256,7 +258,7 @@ def watched(port: str) -> Iterator[Proxy]:
         proxy.die()
 
 
-def test_a_wrong_password_is_told_once_and_not_tried_again(
+def test_a_wrong_password_is_reported_once_and_not_tried_again(
     stack: Clone, emulated: dict[str, str], story: Story
 ) -> None:
     wrong = {"SNOWFLAKE_PASSWORD": "not the one"}
@@ -272,7 +274,7 @@ def test_a_wrong_password_is_told_once_and_not_tried_again(
     assert "not the one" not in str(caught.value)
 
 
-def test_an_account_that_there_is_not_is_told_once(
+def test_an_account_that_does_not_exist_is_reported_once(
     stack: Clone, emulated: dict[str, str], story: Story
 ) -> None:
     with watched(emulated["SNOWFLAKE_PORT"]) as proxy:
@@ -320,7 +322,7 @@ def test_a_run_that_snowflake_refuses_leaves_postgres_done(
             contents("silver")["silver.suppliers"]
             == (story.published["silver.suppliers"])
         )
-        assert as_airflow_does(stack).startswith(f"{LANE}: 1 batches, {len(here)} ")
+        assert as_airflow_does(stack).startswith(f"{TARGET}: 1 batches, {len(here)} ")
         assert_alike(parity.run())
 
 

@@ -123,7 +123,7 @@ def told(account: Account, what: str) -> str:
          "this user.", "Check SNOWFLAKE_ROLE"),
     ],
 )  # fmt: skip
-def test_a_log_in_that_is_refused_is_told_once(
+def test_a_log_in_that_is_refused_is_reported_once(
     account: Account, code: str, message: str, remedy: str
 ) -> None:
     account.login = refusal(code, "08001", message)
@@ -147,7 +147,7 @@ def test_a_log_in_that_is_refused_is_told_once(
          "raise its resource monitor's limit"),
     ],
 )  # fmt: skip
-def test_a_statement_that_is_refused_is_told_whole_and_once(
+def test_a_statement_that_is_refused_is_reported_whole_and_once(
     account: Account, code: str, state: str, message: str, remedy: str
 ) -> None:
     account.statement = refusal(code, state, message)

@@ -133,9 +133,7 @@ def test_a_new_column_of_a_known_table_gets_its_class_or_is_asked_for() -> None:
         assert (row["pii"], row["nullable"]) == (pii, "true")
 
 
-def test_a_column_without_a_class_that_its_name_has_is_told_until_it_is_decided() -> (
-    None
-):
+def test_a_column_without_a_class_that_its_name_has_is_shown_until_decided() -> None:
     (table,) = (t for t in metadata.load(REPOSITORY) if t.id == "shop.customers")
     there = {
         c.source_name: Column(c.source_name, "varchar", "varchar(80)")

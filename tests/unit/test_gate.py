@@ -25,7 +25,7 @@ def program(
     process.end()
 
 
-def test_a_process_that_dies_is_told_with_its_last_words(
+def test_a_process_that_dies_is_reported_with_its_last_words(
     program: pytest.MonkeyPatch,
 ) -> None:
     program.setattr(process, "PROGRAM", ("-c", "raise SystemExit('no such library')"))

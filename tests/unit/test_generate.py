@@ -87,7 +87,7 @@ def test_the_committed_files_are_as_the_seed_says(root: Path) -> None:
     assert "are as the seed says" in done.stdout
 
 
-def test_generating_anew_gives_the_committed_bytes(root: Path) -> None:
+def test_generating_again_gives_the_committed_bytes(root: Path) -> None:
     before = files(root)
     wipe(root)
     assert call(root).returncode == 0
@@ -112,7 +112,7 @@ def test_the_order_of_the_seed_s_rows_means_nothing_but_for_columns(
     }
 
 
-def test_check_tells_a_difference_with_1_and_changes_nothing(root: Path) -> None:
+def test_check_reports_a_difference_with_1_and_changes_nothing(root: Path) -> None:
     edit(root, "columns", "shop.suppliers.name", cleanse="upper")
     before = files(root)
     done = call(root, "--check")
@@ -138,7 +138,7 @@ def test_one_cell_changes_the_files_of_its_table_only(root: Path) -> None:
     assert call(root, "--check").returncode == 0
 
 
-def test_a_file_edited_by_hand_is_told_and_mended(root: Path) -> None:
+def test_a_file_edited_by_hand_is_reported_and_mended(root: Path) -> None:
     before = files(root)
     path = root / "models" / "silver" / "generated" / "suppliers.sql"
     path.write_text(path.read_text() + "-- mine\n")

@@ -781,7 +781,7 @@ def faults(root: Path) -> list[str]:
     [case[1:] for case in CASES],
     ids=[case[0] for case in CASES],
 )
-def test_a_fault_is_told_with_its_place_and_the_fix(
+def test_a_fault_is_reported_with_its_line_and_the_fix(
     root: Path, edits: list[Edit], file: str, where: str, text: str
 ) -> None:
     for change in edits:
@@ -801,19 +801,19 @@ def test_the_seed_itself_has_no_fault(root: Path) -> None:
 
 
 @pytest.mark.parametrize("file", HEADERS)
-def test_a_missing_file_is_told(root: Path, file: str) -> None:
+def test_a_missing_file_is_reported(root: Path, file: str) -> None:
     (root / SEED / f"{file}.csv").unlink()
     assert f"seeds/metadata/{file}.csv:1: the file is missing" in faults(root)
 
 
-def test_a_wrong_header_is_told_with_the_right_one(root: Path) -> None:
+def test_a_wrong_header_is_reported_with_the_right_one(root: Path) -> None:
     path = root / SEED / "options.csv"
     path.write_text(path.read_text().replace("option,value", "value,option", 1))
     told = "seeds/metadata/options.csv:1: the header is not source,table,option,value"
     assert told in faults(root)
 
 
-def test_a_comma_without_quotes_is_told_with_its_line(root: Path) -> None:
+def test_a_comma_without_quotes_is_reported_with_its_line(root: Path) -> None:
     path = root / SEED / "sources.csv"
     path.write_text(path.read_text().replace('"The web shop: c', "The web shop: c"))
     path.write_text(path.read_text().replace('payments"', "payments"))
@@ -824,7 +824,7 @@ def test_a_comma_without_quotes_is_told_with_its_line(root: Path) -> None:
     assert told in faults(root)
 
 
-def test_a_file_in_another_encoding_is_told_with_its_line(root: Path) -> None:
+def test_a_file_in_another_encoding_is_reported_with_its_line(root: Path) -> None:
     path = root / SEED / "options.csv"
     path.write_bytes(path.read_bytes() + "shop,orders,größe,1\n".encode("latin-1"))
     lines = path.read_bytes().count(b"\n")
@@ -841,7 +841,7 @@ def test_a_spreadsheet_s_file_is_read_as_it_is(root: Path) -> None:
     assert metadata.load(root) == before
 
 
-def test_faults_of_all_files_are_told_at_once_in_order(root: Path) -> None:
+def test_faults_of_all_files_are_reported_at_once_in_order(root: Path) -> None:
     edit(root, put("rules", "shop.suppliers.rating", severity="error"))
     edit(root, put("sources", "crm", schema=""))
     edit(root, put("columns", "shop.orders.note", data_type="string"))
@@ -860,7 +860,7 @@ def test_faults_of_all_files_are_told_at_once_in_order(root: Path) -> None:
         (put("sources", "shop", source="shopp"), 1),
     ],
 )
-def test_what_follows_from_a_fault_is_not_told(
+def test_what_follows_from_a_fault_is_not_reported(
     root: Path, change: Edit, told: int
 ) -> None:
     edit(root, change)
@@ -870,7 +870,7 @@ def test_what_follows_from_a_fault_is_not_told(
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_line_that_is_no_row_is_told_alone(root: Path, name: str) -> None:
+def test_a_line_that_is_no_row_is_reported_alone(root: Path, name: str) -> None:
     path = root / SEED / f"{name}.csv"
     first, _, rest = path.read_text().partition("\n")
     path.write_text(f"{first}\none,\n{rest}")
@@ -999,7 +999,7 @@ def test_a_reference_to_a_table_that_is_not_enabled_is_refused(root: Path) -> No
     assert any("products.product_id" in fault for fault in faults(root))
 
 
-def test_a_name_s_glob_chooses_tables_and_a_wrong_one_is_told(root: Path) -> None:
+def test_a_name_s_glob_chooses_tables_and_a_wrong_one_is_reported(root: Path) -> None:
     tables = metadata.load(root)
 
     def chosen(*patterns: str) -> list[str]:

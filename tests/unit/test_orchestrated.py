@@ -87,13 +87,21 @@ def write(folder: Path, statuses: dict[str, str]) -> None:
         "model.s.b": ("b", "model", ["model.s.a"]),
         "test.s.t": ("t", "test", ["model.s.a"]),
         "test.s.both": ("both", "test", ["model.s.b", "model.s.a"]),
+        "test.s.only_warns": ("only_warns", "test", ["model.s.a"]),
     }
     manifest = {
-        name: {"name": n, "resource_type": kind, "depends_on": {"nodes": on}}
+        name: {
+            "name": n,
+            "resource_type": kind,
+            "depends_on": {"nodes": on},
+            "config": {"severity": "warn" if n == "only_warns" else "ERROR"},
+        }
         for name, (n, kind, on) in nodes.items()
     }
     (folder / "manifest.json").write_text(json.dumps({"nodes": manifest}))
-    results = [{"unique_id": u, "status": s} for u, s in statuses.items()]
+    results = [
+        {"unique_id": u, "status": s, "message": None} for u, s in statuses.items()
+    ]
     written = {"metadata": {"generated_at": BEGAN.isoformat()}, "results": results}
     (folder / "run_results.json").write_text(json.dumps(written))
 
@@ -113,12 +121,25 @@ def test_what_follows_from_a_failure_is_left_out(
     tmp_path: Path, statuses: dict[str, str], behind: list[str], unbuilt: list[str]
 ) -> None:
     write(tmp_path, statuses)
-    assert build.failures(tmp_path, BEGAN) == (behind, unbuilt)
+    found = build.read(tmp_path, BEGAN)
+    assert (sorted(found.behind), sorted(found.unbuilt)) == (behind, unbuilt)
+    assert found.ok == (not behind)
+
+
+def test_what_failed_is_said_with_its_cause(tmp_path: Path) -> None:
+    write(tmp_path, {"model.s.a": "success", "test.s.only_warns": "error"})
+    assert build.read(tmp_path, BEGAN).ok, "nothing waits for it"
+    write(tmp_path, {"test.s.only_warns": "error", "model.s.b": "skipped"})
+    assert build.read(tmp_path, BEGAN).failures == ["only_warns: error"]
+    # An operation is no node of the manifest, and has no message.
+    write(tmp_path, {"operation.s.load": "error"})
+    found = build.read(tmp_path, BEGAN, "no such bucket")
+    assert (found.failures, found.counts) == (["load: no such bucket"], {"error": 1})
 
 
 def test_a_build_without_results_is_none(tmp_path: Path) -> None:
     with pytest.raises(SeedbedError, match="no results"):
-        build.failures(tmp_path, BEGAN)
+        build.read(tmp_path, BEGAN)
     write(tmp_path, {})
     with pytest.raises(SeedbedError, match="no results"):
-        build.failures(tmp_path, BEGAN + dt.timedelta(seconds=1))
+        build.read(tmp_path, BEGAN + dt.timedelta(seconds=1))

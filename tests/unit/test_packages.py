@@ -122,7 +122,9 @@ def test_nothing_is_done_when_the_packages_are_there(root: Path) -> None:
 @pytest.mark.parametrize(
     "changed", ["package-lock.yml", "packages/dbt_utils/README.md"]
 )
-def test_a_changed_lock_or_stand_in_is_installed_anew(root: Path, changed: str) -> None:
+def test_a_changed_lock_or_stand_in_is_installed_again(
+    root: Path, changed: str
+) -> None:
     install(root, lambda line: None)
     with (root / changed).open("a") as file:
         file.write("# more\n")
@@ -281,7 +283,7 @@ def test_a_hub_that_lacks_a_package_is_named_with_the_package(
     assert "secret" not in said[0]
 
 
-def test_a_download_that_fails_is_told_without_the_hubs_password(
+def test_a_download_that_fails_is_reported_without_the_hubs_password(
     root: Path, hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (hub / "api" / "v1" / "index.json").unlink()

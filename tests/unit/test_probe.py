@@ -77,7 +77,7 @@ def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("manifest")
-def test_a_model_without_columns_is_told_as_served_to_nobody() -> None:
+def test_a_model_without_columns_is_reported_as_served_to_nobody() -> None:
     (found,) = probe._unserved()
     assert found.holds, "a warning"
     assert found.message.startswith("gold.by_hand is served to nobody")

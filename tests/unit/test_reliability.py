@@ -33,7 +33,7 @@ def test_each_failpoint_has_a_test() -> None:
 def test_the_page_names_the_tests_that_there_are() -> None:
     proofs = reliability.tests()
     found = rows()
-    assert list(found) == WANTED, f"write it anew: {reliability.COMMAND}"
+    assert list(found) == WANTED, f"write it again: {reliability.COMMAND}"
     for number, (what, outcome, links, _) in found.items():
         assert (what, outcome) == FAULTS[number]
         assert links == "; ".join(test.link for test in proofs[number]), number
@@ -46,7 +46,7 @@ def test_the_page_was_written_after_all_tests_had_passed() -> None:
         assert re.fullmatch(r"\d+ passed", result), number
 
 
-def test_the_page_tells_of_fifty_random_kills_or_more() -> None:
+def test_the_page_counts_fifty_random_kills_or_more() -> None:
     found = re.search(r"killed\s(\d+)\sruns", reliability.PAGE.read_text())
     assert found
     assert int(found[1]) >= 50

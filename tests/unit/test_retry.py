@@ -163,7 +163,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-def test_work_that_fails_twice_is_done_and_both_are_told(quick: list[float]) -> None:
+def test_work_that_fails_twice_is_done_and_both_are_reported(
+    quick: list[float],
+) -> None:
     told: list[str] = []
     work = Failing(2, errors.DeadlockDetected("deadlock detected"))
     assert retry.persist(work, "shop.orders", told.append) == "done"

@@ -88,7 +88,7 @@ def test_a_predicate_becomes_sql_that_runs(text: str, sql: str) -> None:
         ("id between 1 and 'a'", "can't be compared with the text 'a'"),
     ],
 )
-def test_what_is_no_predicate_is_told(text: str, told: str) -> None:
+def test_what_is_no_predicate_is_refused(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         predicate.parse(text, COLUMNS)
 

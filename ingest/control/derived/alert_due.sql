@@ -1,4 +1,4 @@
--- The alerts whose condition holds now, one row a kind and table.
+-- The alerts whose condition holds now, one row per kind and table.
 create or replace view audit.alert_due as
 with
 

@@ -121,7 +121,7 @@ create table audit.reconciliation (
     primary key (run_id, table_id)
 );
 
--- What is released, one row a table: batches are first in, first out, so one
+-- What is released, one row per table: batches are first in, first out, so one
 -- number says it. `snapshot_seq` is the newest full snapshot among them,
 -- `released_high` the watermark, `observed_at` the time the data are true of.
 create table audit.table_state (
@@ -143,7 +143,7 @@ create table audit.reject (
 );
 create index reject_batch on audit.reject (table_id, batch_seq);
 
--- What each rule saw, of all layers: one row a rule of a table and run.
+-- What each rule saw, of all layers: one row per rule, table and run.
 -- `batch_seq` is null past the gate, `failing_rows` where a rule does not count
 -- rows. No value of a row is in it.
 create table audit.dq_result (
@@ -163,7 +163,7 @@ create table audit.dq_result (
 create unique index dq_result_rule on audit.dq_result
 (run_id, layer, table_id, rule_id, coalesce(batch_seq, 0));
 
--- The rows for which the gate rejected a batch, one row a rule that fails.
+-- The rows for which the gate rejected a batch, one row per rule that fails.
 -- `row` holds what the log has of the seed's columns, personal data as well.
 -- Once a person has released the batch without them, they count as read until
 -- they change.
@@ -182,7 +182,7 @@ on audit.quarantine (table_id, batch_seq);
 -- What a person should look at, one row from when it is found until it is over:
 -- an alert is open while its condition holds (audit.refresh_alerts), and a
 -- table has one of a kind open at most. `occurred_at` is when the fault came
--- about, so that `raised_at` tells the time to detect it, and `closed_at` the
+-- about, so that `raised_at` gives the time to detect it, and `closed_at` the
 -- time to recover.
 create table audit.alert (
     alert_id bigint generated always as identity primary key,
@@ -199,9 +199,9 @@ create table audit.alert (
 create unique index alert_open
 on audit.alert (kind, coalesce(table_id, '')) where closed_at is null;
 
--- What each channel was told: `subject` is `alert/7/opened`, `alert/7/closed`
--- or `run/<run_id>`. Without `sent_at` it is still to be sent, but for the
--- first `parts` of it.
+-- What was sent to each channel: `subject` is `alert/7/opened`,
+-- `alert/7/closed` or `run/<run_id>`. Without `sent_at` it is still to be sent,
+-- but for the first `parts` of it.
 create table audit.delivery (
     channel text not null,
     subject text not null,
@@ -223,8 +223,8 @@ create table audit.source_table (
     error_minutes integer not null
 );
 
--- The steps of a run, one row a table and step; the table is empty for those of
--- all.
+-- The steps of a run, one row per table and step; the table is empty for those
+-- of all.
 create table audit.step (
     step_id bigint generated always as identity primary key,
     run_id text not null references audit.run,
@@ -348,8 +348,8 @@ create table audit.schema_change (
     ),
     was text,
     now text,
-    action text not null check (action in ('followed', 'told', 'blocked')),
-    told text not null,
+    action text not null check (action in ('followed', 'reported', 'blocked')),
+    message text not null,
     changed_at timestamptz not null default clock_timestamp()
 );
 create index schema_change_table on audit.schema_change (table_id);
@@ -404,10 +404,10 @@ create table audit.ledger (
     primary key (run_id, table_id, identity)
 );
 
--- Whether the last build of a place left nothing undone. After one that did,
--- the next run builds everything.
+-- Whether the last build of an environment (target, account and schemas) left
+-- nothing undone. After one that did not, the next run builds everything.
 create table audit.build_state (
-    place text primary key,
+    environment text primary key,
     is_complete boolean not null,
     changed_at timestamptz not null default clock_timestamp()
 );
@@ -421,24 +421,24 @@ create table audit.lake_mark (
     primary key (table_id, batch_seq)
 );
 
--- What Snowflake copied from the lake, by batch; `lane` says which Snowflake.
+-- What Snowflake copied from the lake, by batch; `target` says which Snowflake.
 create table audit.publication (
     table_id text not null,
     batch_seq bigint not null,
     run_id text not null references audit.run,
-    lane text not null,
+    target text not null,
     files integer not null,
     rows_loaded bigint not null,
     published_at timestamptz not null default clock_timestamp(),
     primary key (table_id, batch_seq)
 );
 
--- How far each table is built in a place.
+-- How far each table is built in an environment.
 create table audit.built_table (
-    place text not null,
+    environment text not null,
     table_id text not null,
     through_seq bigint not null,
-    primary key (place, table_id)
+    primary key (environment, table_id)
 );
 
 -- What a fact of gold has derived: by what definition, and what of each table

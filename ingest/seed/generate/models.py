@@ -158,7 +158,7 @@ def snapshot(table: Table) -> Node:
                 "relation": f"ref('{table.model}_latest')",
                 "description": (
                     f"{shown(table.description)}. dbt's own snapshot of the newest "
-                    f"row a key; read {table.model}_history instead."
+                    f"row per key; read {table.model}_history instead."
                 ),
                 "config": {
                     "unique_key": key if len(key) > 1 else key[0],
@@ -187,7 +187,7 @@ def _current_doc(table: Table) -> Node:
     key = [c.name for c in table.key]
     grain = "The rows as they are now."
     if key:
-        grain = "One row a " + " and ".join(key) + ": the state as it is now."
+        grain = "One row per " + " and ".join(key) + ": the state as it is now."
     doc = entry(
         table,
         table.model,
@@ -225,7 +225,7 @@ def _history_doc(table: Table) -> Node:
     return entry(
         table,
         table.derived,
-        f"{shown(table.description)}. One row a {kind.row} of a {' and '.join(key)}.",
+        f"{shown(table.description)}. One row per {kind.row} of {' and '.join(key)}.",
         columns_of(table, kind.history, stored=not kind.is_snapshot),
         [
             {
@@ -243,7 +243,7 @@ def _latest_doc(table: Table) -> Node:
     doc = entry(
         table,
         f"{table.model}_latest",
-        f"{shown(table.description)}. The newest released row a "
+        f"{shown(table.description)}. The newest released row per "
         f"{' and '.join(c.name for c in table.key)}: what the snapshot is fed.",
         columns_of(table, CURRENT, stored=False),
         [],

@@ -75,7 +75,7 @@ class Rule:
         return self.check.column
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The check and its argument, as the seed has them."""
         return f"{self.check.name} {self.check.argument}".strip()
 

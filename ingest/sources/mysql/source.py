@@ -167,11 +167,11 @@ def _seconds_behind(cursor: Cursor) -> int:
         except pymysql.err.MySQLError:
             continue  # another or an old server, or a user who may not ask
         names = [column[0] for column in cursor.description or ()]
-        told = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         return max(
             (
                 int(seconds or 0)
-                for status in told
+                for status in found
                 for name, seconds in status.items()
                 if name in ("Seconds_Behind_Master", "Seconds_Behind_Source")
             ),
@@ -186,7 +186,7 @@ def size(table: Table, where: str) -> tuple[int, int]:
     Both are the server's estimate where the condition is `true`.
     """
     with connect(table.source) as connection, connection.cursor() as cursor:
-        _ask_anew(cursor)
+        _ask_again(cursor)
         cursor.execute(
             "select table_rows, data_length from information_schema.tables "
             "where table_schema = %s and table_name = %s",
@@ -216,7 +216,7 @@ def key_extent(table: Table) -> Extent | None:
     """
     column = table.key[0].source_name
     with connect(table.source) as connection, connection.cursor() as cursor:
-        _ask_anew(cursor)
+        _ask_again(cursor)
         cursor.execute(
             "select t.table_rows, t.data_length from information_schema.tables t "
             "inner join information_schema.statistics s "
@@ -236,7 +236,7 @@ def key_extent(table: Table) -> Extent | None:
     return Extent(low, high, int(found[0] or 0), int(found[1] or 0))
 
 
-def _ask_anew(cursor: Cursor) -> None:
+def _ask_again(cursor: Cursor) -> None:
     """Let MySQL update a table's size, which may otherwise be a day old."""
     with suppress(pymysql.err.MySQLError):  # MariaDB's is always current
         cursor.execute("set session information_schema_stats_expiry = 0")

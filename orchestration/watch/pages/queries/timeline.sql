@@ -1,4 +1,4 @@
--- A bar a row, in seconds since the run began: the steps of each table, and
+-- One row per bar, in seconds since the run began: the steps of each table, and
 -- what dbt built, by layer. A step under way ends now.
 with
 
@@ -16,7 +16,7 @@ bars as (
         table_id as lane,
         name as part,
         table_id as name,
-        state as told,
+        state,
         started_at,
         coalesce(ended_at, clock_timestamp()) as ended_at
     from audit.step
@@ -39,11 +39,11 @@ select
     bars.lanes,
     bars.lane,
     case
-        when bars.told in ('failed', 'error', 'fail') then 'trouble'
+        when bars.state in ('failed', 'error', 'fail') then 'trouble'
         else bars.part
     end as part,
     bars.name,
-    bars.told,
+    bars.state,
     greatest(
         extract(epoch from bars.started_at - run.started_at), 0
     )::double precision as began,

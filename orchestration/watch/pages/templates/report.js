@@ -91,7 +91,7 @@
           Plot.pointer({
             x: (d) => (d.began + d.ended) / 2,
             y: (d) => (d.y1 + d.y2) / 2,
-            title: (d) => `${d.name}\n${d.part === d.told ? "" : `${d.part}: `}${d.told}\n${took(d.ended - d.began)}, from ${took(d.began)}`,
+            title: (d) => `${d.name}\n${d.part === d.state ? "" : `${d.part}: `}${d.state}\n${took(d.ended - d.began)}, from ${took(d.began)}`,
           }),
         ),
       ],
