@@ -7,7 +7,6 @@ handed the parsed manifest from then on.
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import json
 import os
 import shutil
@@ -22,7 +21,7 @@ from ingest.errors import SeedbedError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.statements import query
-from orchestration import artifacts
+from orchestration import artifacts, project
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner
@@ -39,7 +38,6 @@ GOLD = "path:models/gold+"
 BALANCED = "test_name:live_keys_as_in"
 # The target that a run builds; what is good is published to another one then.
 HERE = "postgres"
-_parsed: dict[tuple[str, ...], Manifest] = {}
 
 
 @dataclass
@@ -93,6 +91,8 @@ def build(
     changed since the last complete build are built as well.
     """
     due = plan(connection, left_out, everything=everything, target=target)
+    if due.is_nothing:
+        return Built()
     exclude = f"{NEVER} {due.exclude}".strip()
     arguments = ["build", "--target", target, "--exclude", exclude]
     if due.select:
@@ -109,7 +109,8 @@ class Plan:
 
     `select` is empty where everything is due, `state` the folder of the manifest
     that it compares with. `released` is by table what was released when it was
-    planned; `is_partial` where tables are left out.
+    planned; `is_partial` where tables are left out. `is_nothing` where dbt need not
+    be asked: neither rows nor the project, of this `checksum`, are new.
     """
 
     target: str
@@ -119,6 +120,8 @@ class Plan:
     state: str
     released: dict[str, int]
     is_partial: bool
+    checksum: str
+    is_nothing: bool = False
 
     def of_layer(self, layer: str) -> dict[str, str]:
         """The selectors of one of the two builds that it may be cut into.
@@ -139,22 +142,38 @@ def plan(
     """Plan a build, and note that it is not done."""
     place = _place(target)
     state = settings.ROOT / ".seedbed" / "state" / place
-    complete = _was_complete(connection, place) and (state / "manifest.json").exists()
+    checksum = project.checksum(target)
+    built = _built_from(connection, place) if (state / "manifest.json").exists() else ""
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
-    select = ""
-    if complete and not everything:
-        select = " ".join(["state:modified+", *_due(connection, place)])
+    select, is_nothing = "", False
+    if built and not everything:
+        due = _due(connection, place)
+        select = " ".join(["state:modified+", *due])
+        is_nothing = built == checksum and not due
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
             *([BALANCED] if target == HERE else []),
         ]
     )
-    _remember(connection, place, complete=False)
+    if is_nothing:
+        # dbt may have been asked about another environment since.
+        artifacts.folder(target).mkdir(parents=True, exist_ok=True)
+        shutil.copy(state / "manifest.json", artifacts.folder(target))
+    else:
+        _remember(connection, place, built_from="")
     return Plan(
-        target, place, select, exclude, str(state), released, is_partial=bool(left_out)
+        target,
+        place,
+        select,
+        exclude,
+        str(state),
+        released,
+        is_partial=bool(left_out),
+        checksum=checksum,
+        is_nothing=is_nothing,
     )
 
 
@@ -171,7 +190,9 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
             "(place, table_id) do update set through_seq = excluded.through_seq",
             [(done.place, table, n) for table, n in done.released.items()],
         )
-    _remember(connection, done.place, complete=True)
+    is_same = project.checksum(done.target) == done.checksum
+    built_from = done.checksum if is_same else "changed while it was built"
+    _remember(connection, done.place, built_from=built_from)
 
 
 def failures(folder: Path, since: dt.datetime) -> tuple[list[str], list[str]]:
@@ -211,18 +232,11 @@ def _due(connection: Connection, place: str) -> list[str]:
 
 def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
     """Rebuild the named models from the log, and what follows from them."""
-    forget()  # a variable is part of what was parsed
     # Staging as well: the seed may have columns that its views don't show yet.
     names = " ".join(f"+{n},path:models/staging {n}+" for n in models)
     words = ["build", "--target", target, "--full-refresh", "--select", names]
     rebuilt = f"{{rebuild: [{', '.join(models)}]}}"
     return run_dbt([*words, "--vars", rebuilt], report)
-
-
-def forget() -> None:
-    """Let the next command parse the project: its files have changed."""
-    _parsed.clear()
-    gc.unfreeze()
 
 
 def import_dbt() -> None:
@@ -290,7 +304,8 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
     }
     common = [str(word) for option in options.items() for word in option]
     # What a variable changes is parsed for that command alone.
-    manifest = None if "--vars" in arguments else _manifest(target, common)
+    is_parsing = "--vars" in arguments or arguments[0] == "parse"
+    manifest = None if is_parsing else _manifest(target, common)
     answer = runner(manifest, follow).invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
@@ -302,21 +317,20 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> Sequenc
 
 
 def _manifest(target: str, common: list[str]) -> Manifest:
-    """The project as dbt parsed it: once in a process, until `forget`."""
-    from dbt.contracts.graph.manifest import Manifest
+    """The project as dbt parsed it."""
 
-    # Schemas are part of what is parsed.
-    place = (str(settings.ROOT), target, schema_of("gold"))
-    if place not in _parsed:
-        answer = runner().invoke(["parse", "--target", target, *common])
+    def parse() -> Manifest:
+        from dbt.contracts.graph.manifest import Manifest
+
+        words = ["parse", "--target", target, "--no-write-json", *common]
+        answer = runner().invoke(words)
         stop.check()
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)
-        _parsed[place] = answer.result
-        # It stays, so the collector need not look through it again and again.
-        gc.collect()
-        gc.freeze()
-    return _parsed[place]
+        return answer.result
+
+    # Schemas are part of what is parsed.
+    return project.manifest(target, schema_of("gold"), parse)
 
 
 def _failed(cause: BaseException | None) -> SeedbedError:
@@ -362,17 +376,18 @@ def _first_lines(text: str) -> str:
     return " ".join(lines[:6])
 
 
-def _was_complete(connection: Connection, place: str) -> bool:
+def _built_from(connection: Connection, place: str) -> str:
+    """The checksum of the last build's project; empty if it was not complete."""
     row = connection.execute(
-        "select is_complete from audit.build_state where place = %s", (place,)
+        "select built_from from audit.build_state where place = %s", (place,)
     ).fetchone()
-    return bool(row and row[0])
+    return str(row[0]) if row else ""
 
 
-def _remember(connection: Connection, place: str, *, complete: bool) -> None:
+def _remember(connection: Connection, place: str, *, built_from: str) -> None:
     connection.execute(
-        "insert into audit.build_state (place, is_complete) values (%s, %s) "
-        "on conflict (place) do update set is_complete = excluded.is_complete, "
+        "insert into audit.build_state (place, built_from) values (%s, %s) "
+        "on conflict (place) do update set built_from = excluded.built_from, "
         "changed_at = clock_timestamp()",
-        (place, complete),
+        (place, built_from),
     )

@@ -404,11 +404,11 @@ create table audit.ledger (
     primary key (run_id, table_id, identity)
 );
 
--- Whether the last build of a place left nothing undone. After one that did,
--- the next run builds everything.
+-- The checksum of the project that the last build of a place was made of; empty
+-- if it left something undone, after which the next run builds everything.
 create table audit.build_state (
     place text primary key,
-    is_complete boolean not null,
+    built_from text not null,
     changed_at timestamptz not null default clock_timestamp()
 );
 
