@@ -7,7 +7,6 @@ handed the parsed manifest from then on.
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import json
 import os
 import shutil
@@ -22,7 +21,7 @@ from ingest.errors import SeedbedError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.statements import query
-from orchestration import artifacts
+from orchestration import artifacts, project
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 
+# Commands that leave no results of nodes.
+_OF_NO_NODES = ("parse", "source", "docs")
 _FAILED = ("error", "fail", "runtime error", "partial success")
 # Unit tests judge code, not data: they are for `dbt build` and for CI.
 NEVER = "resource_type:seed resource_type:unit_test"
@@ -39,7 +40,6 @@ GOLD = "path:models/gold+"
 BALANCED = "test_name:live_keys_as_in"
 # The target that a run builds; what is good is published to another one then.
 HERE = "postgres"
-_parsed: dict[tuple[str, ...], Manifest] = {}
 
 
 @dataclass
@@ -95,6 +95,8 @@ def build(
     changed since the last complete build are built as well.
     """
     due = plan(connection, left_out, everything=everything, target=target)
+    if due.is_nothing:
+        return Built()
     exclude = f"{NEVER} {due.exclude}".strip()
     arguments = ["build", "--target", target, "--exclude", exclude]
     if due.select:
@@ -111,7 +113,8 @@ class Plan:
 
     `select` is empty where everything is due, `state` the folder of the manifest
     that it compares with. `released` is by table what was released when it was
-    planned; `is_partial` where tables are left out.
+    planned; `is_partial` where tables are left out. `is_nothing` where dbt need not
+    be asked: neither rows nor the project, of this `checksum`, are new.
     """
 
     target: str
@@ -121,6 +124,8 @@ class Plan:
     state: str
     released: dict[str, int]
     is_partial: bool
+    checksum: str
+    is_nothing: bool = False
 
     def of_layer(self, layer: str) -> dict[str, str]:
         """The selectors of one of the two builds that it may be cut into.
@@ -141,22 +146,28 @@ def plan(
     """Plan a build, and note that it is not done."""
     environment = _environment(target)
     state = settings.ROOT / ".seedbed" / "state" / environment
-    complete = (
-        _was_complete(connection, environment) and (state / "manifest.json").exists()
-    )
+    checksum = project.checksum(target)
+    built_from = _built_from(connection, environment)
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
-    select = ""
-    if complete and not everything:
-        select = " ".join(["state:modified+", *_due(connection, environment)])
+    select, is_nothing = "", False
+    if built_from and (state / "manifest.json").exists() and not everything:
+        due = _due(connection, environment)
+        select = " ".join(["state:modified+", *due])
+        is_nothing = built_from == checksum and not due
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
             *([BALANCED] if target == HERE else []),
         ]
     )
-    _remember(connection, environment, complete=False)
+    if is_nothing:
+        # dbt may have been asked about another environment since.
+        artifacts.folder(target).mkdir(parents=True, exist_ok=True)
+        shutil.copy(state / "manifest.json", artifacts.folder(target))
+    else:
+        _remember(connection, environment, built_from="")
     return Plan(
         target,
         environment,
@@ -165,6 +176,8 @@ def plan(
         str(state),
         released,
         is_partial=bool(left_out),
+        checksum=checksum,
+        is_nothing=is_nothing,
     )
 
 
@@ -181,7 +194,9 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
             "(environment, table_id) do update set through_seq = excluded.through_seq",
             [(done.environment, table, n) for table, n in done.released.items()],
         )
-    _remember(connection, done.environment, complete=True)
+    is_same = project.checksum(done.target) == done.checksum
+    built_from = done.checksum if is_same else "changed while it was built"
+    _remember(connection, done.environment, built_from=built_from)
 
 
 def read(folder: Path, since: dt.datetime, said: str = "") -> Built:
@@ -235,18 +250,11 @@ def _due(connection: Connection, environment: str) -> list[str]:
 
 def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
     """Rebuild the named models from the log, and what follows from them."""
-    forget()  # a variable is part of what was parsed
     # Staging as well: the seed may have columns that its views don't show yet.
     names = " ".join(f"+{n},path:models/staging {n}+" for n in models)
     words = ["build", "--target", target, "--full-refresh", "--select", names]
     rebuilt = f"{{rebuild: [{', '.join(models)}]}}"
     return run_dbt([*words, "--vars", rebuilt], report)
-
-
-def forget() -> None:
-    """Let the next command parse the project: its files have changed."""
-    _parsed.clear()
-    gc.unfreeze()
 
 
 def import_dbt() -> None:
@@ -272,9 +280,7 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
     """
     folder, began = artifacts.folder(_target(arguments)), dt.datetime.now(dt.UTC)
     said = _invoke(arguments, report, [])
-    # Some commands have no results of nodes: parse, source freshness.
-    is_written = artifacts.written(folder / "run_results.json", began)
-    return read(folder, began, said) if is_written else Built()
+    return Built() if arguments[0] in _OF_NO_NODES else read(folder, began, said)
 
 
 def runner(
@@ -322,7 +328,8 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
     }
     common = [str(word) for option in options.items() for word in option]
     # What a variable changes is parsed for that command alone.
-    manifest = None if "--vars" in arguments else _manifest(target, common)
+    is_parsing = "--vars" in arguments or arguments[0] == "parse"
+    manifest = None if is_parsing else _manifest(target, common)
     answer = runner(manifest, follow).invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
@@ -331,21 +338,20 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
 
 
 def _manifest(target: str, common: list[str]) -> Manifest:
-    """The project as dbt parsed it: once in a process, until `forget`."""
-    from dbt.contracts.graph.manifest import Manifest
+    """The project as dbt parsed it."""
 
-    # Schemas are part of what is parsed.
-    key = (str(settings.ROOT), target, schema_of("gold"))
-    if key not in _parsed:
-        answer = runner().invoke(["parse", "--target", target, *common])
+    def parse() -> Manifest:
+        from dbt.contracts.graph.manifest import Manifest
+
+        words = ["parse", "--target", target, *common]
+        answer = runner().invoke(words)
         stop.check()
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)
-        _parsed[key] = answer.result
-        # It stays, so the collector need not look through it again and again.
-        gc.collect()
-        gc.freeze()
-    return _parsed[key]
+        return answer.result
+
+    # Schemas are part of what is parsed.
+    return project.manifest(target, schema_of("gold"), parse)
 
 
 def _failed(cause: BaseException | None) -> SeedbedError:
@@ -361,18 +367,19 @@ def _first_lines(text: str) -> str:
     return " ".join(lines[:6])
 
 
-def _was_complete(connection: Connection, environment: str) -> bool:
+def _built_from(connection: Connection, environment: str) -> str:
+    """The checksum of the last build's project; empty if it was not complete."""
     row = connection.execute(
-        "select is_complete from audit.build_state where environment = %s",
+        "select built_from from audit.build_state where environment = %s",
         (environment,),
     ).fetchone()
-    return bool(row and row[0])
+    return str(row[0]) if row else ""
 
 
-def _remember(connection: Connection, environment: str, *, complete: bool) -> None:
+def _remember(connection: Connection, environment: str, *, built_from: str) -> None:
     connection.execute(
-        "insert into audit.build_state (environment, is_complete) values (%s, %s) "
-        "on conflict (environment) do update set is_complete = excluded.is_complete, "
+        "insert into audit.build_state (environment, built_from) values (%s, %s) "
+        "on conflict (environment) do update set built_from = excluded.built_from, "
         "changed_at = clock_timestamp()",
-        (environment, complete),
+        (environment, built_from),
     )

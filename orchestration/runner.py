@@ -131,7 +131,6 @@ class Run:
         tables = [o.table for o in self.outcomes]
         followed = drift.follow(connection, settings.ROOT, self.run_id, tables, read)
         if followed.is_written:
-            build.forget()
             self.everyone = metadata.enabled(metadata.load(settings.ROOT))
         for outcome, table in zip(self.outcomes, followed.tables, strict=True):
             outcome.table = table

@@ -339,6 +339,10 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             raise AirflowSkipException("no table is good, so nothing is built")
         if self.layer == "gold" and ti.xcom_pull("silver", key=BEHIND) is None:
             raise AirflowSkipException("silver could not be built, so gold is not")
+        if planned["plan"]["is_nothing"]:
+            tell("nothing to build")
+            self.leave(context, [], [])
+            return
         self.began = datetime.now(UTC)
         self.callback = self.keep
         # dbt takes a space too many for a selector that fits nothing.
@@ -363,10 +367,14 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         files = Path(folder) / "target"
         found = orchestrated.look(self.run, files, self.began)
         behind = sorted(found.behind)
-        for key, value in ((BEHIND, behind), (UNBUILT, sorted(found.unbuilt))):
-            context["ti"].xcom_push(key=key, value=value)
+        self.leave(context, behind, sorted(found.unbuilt))
         self.is_looked_at = True
         tell(json.dumps({"left out from here on": behind}))
+
+    def leave(self, context: Any, behind: list[str], unbuilt: list[str]) -> None:
+        """Say what must not be built on this, and what was not built."""
+        for key, value in ((BEHIND, behind), (UNBUILT, unbuilt)):
+            context["ti"].xcom_push(key=key, value=value)
 
 
 def build_and_end(run: Any, moved: Any) -> None:

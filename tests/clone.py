@@ -531,7 +531,6 @@ class Clone:
             path.write_text(text)
         if changed:
             self.generate()
-            build.forget()
 
     def _copy_database(self, old: str, new: str) -> None:
         with self.connect("postgres") as connection:
@@ -592,12 +591,10 @@ class Clone:
         path.write_text("\n".join(lines) + "\n")
         try:
             self.generate()
-            build.forget()
             yield
         finally:
             path.write_text(before)
             self.generate()
-            build.forget()
 
     def options(self, *lines: str) -> AbstractContextManager[None]:
         """The seed with more lines of options.csv."""

@@ -19,7 +19,6 @@ import pytest
 from ingest.seed import discover, seedfile
 from ingest.seed.discover import judge
 from ingest.seed.metadata import HEADERS
-from orchestration import build
 from sandbox import servers as embedded
 from tests.clone import Clone
 
@@ -86,7 +85,6 @@ class Foreign(Clone):
             path = self.root / "seeds" / "metadata" / f"{name}.csv"
             path.write_text(",".join(header) + "\n")
         self.generate()
-        build.forget()
 
     def restore_seed(self) -> None:
         """The seed is emptied anyway."""
@@ -98,7 +96,6 @@ class Foreign(Clone):
             patch.setattr(judge, "SECONDS", judge.VIEW_SECONDS)
             found = discover.discover(self.root, name, **options)
         self.generate()
-        build.forget()
         return found
 
     def rows(self, file: str) -> list[dict[str, str]]:
@@ -118,13 +115,11 @@ class Foreign(Clone):
         for file, where, cells in changes:
             seedfile.change(self.root, file, where, cells)
         self.generate()
-        build.forget()
 
     def add(self, file: str, *rows: Mapping[str, str]) -> None:
         """Add rows to a seed file."""
         seedfile.append(self.root, file, [dict(row) for row in rows])
         self.generate()
-        build.forget()
 
     def silver(self, model: str) -> list[dict[str, Any]]:
         """The live rows of a model."""

@@ -168,7 +168,6 @@ def test_a_table_may_have_every_name_that_our_sql_makes(foreign: Foreign) -> Non
             if not t.load_type.is_snapshot
         ]
         built = build.rebuild(histories, "postgres", lambda line: None)
-        build.forget()
     assert built.ok, built.failures
     _check(foreign, schema)
 
@@ -197,5 +196,4 @@ def _take(foreign: Foreign, schema: str, kinds: dict[str, str]) -> None:
                     {"tracked": "true" if tracked else ""},
                 )
     foreign.generate()
-    build.forget()
     assert metadata.load(foreign.root)

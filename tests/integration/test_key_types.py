@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.seed import seedfile
-from orchestration import build, reconcile
+from orchestration import reconcile
 from orchestration.runner import Run
 from tests.clone import quiet
 from tests.foreign import Foreign
@@ -182,7 +182,6 @@ def make(
         rows = [cells | {"table": table} for table in tables]
         seedfile.append(foreign.root, "options", rows)
     foreign.generate()
-    build.forget()
     return tables
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from ingest import limits
 from ingest.seed import seedfile, types
-from orchestration import build
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.long
@@ -99,7 +98,6 @@ def test_keys_of_any_length_are_loaded_changed_and_deleted(foreign: Foreign) -> 
         seedfile.change(foreign.root, "columns", column, tracked)
         seedfile.change(foreign.root, "tables", {"table": name}, kind)
     foreign.generate()
-    build.forget()
     for number in range(3):
         result = foreign.run()
         assert (result.state, result.balanced) == ("done", True), [
@@ -219,7 +217,6 @@ def test_a_row_that_is_wider_than_a_page_is_reported_with_the_way_out(
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(n for n in lines if not re.search(",c[2-9][0-9]*,", n)))
     foreign.generate()
-    build.forget()
     assert foreign.run().state == "done"
     for name in errors:
         assert len(foreign.silver(name)) == 1

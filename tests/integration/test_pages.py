@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from ingest import control
-from orchestration import build
 from orchestration.cli.pages import write_report
 from orchestration.watch.pages import report
 from orchestration.watch.pages.site import dbt_page, write_gate
@@ -57,7 +56,6 @@ def reports(
 
 def report_of(clone: Clone, path: Path) -> Path:
     with clone.inside():
-        build.forget()
         return write_report(path)
 
 

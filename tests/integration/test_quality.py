@@ -15,7 +15,6 @@ from gx import profile
 from ingest import control
 from ingest.seed import metadata
 from ingest.statements import query
-from orchestration import build
 from tests.clone import Clone, seed
 from tests.conftest import Played
 from tests.foreign import Foreign
@@ -513,11 +512,9 @@ def demanding(day_1: Clone) -> Iterator[Clone]:
         + "shop,customers,score_severity,block\n"
     )
     day_1.generate()
-    build.forget()
     yield day_1
     options.write_text(before)
     day_1.generate()
-    build.forget()
 
 
 def test_a_score_below_a_threshold_that_blocks_fails_the_run(demanding: Clone) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ingest.seed import seedfile
 from ingest.sources.mysql import source
 from ingest.window import Request
-from orchestration import build, reconcile
+from orchestration import reconcile
 from orchestration.reconcile import Finding
 from tests.clone import quiet
 from tests.foreign import Foreign
@@ -160,7 +160,6 @@ def test_each_row_is_followed_to_silver_whatever_its_table(foreign: Foreign) -> 
             cells = {"tracked": "true"}
             seedfile.change(foreign.root, "columns", where | {"column": "v"}, cells)
     foreign.generate()
-    build.forget()
     assert foreign.run().state == "done"
     # What is not tracked makes no version, and is what the source has all the same.
     foreign.ask(

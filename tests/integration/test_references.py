@@ -3,7 +3,6 @@
 import pytest
 
 from ingest.seed import metadata
-from orchestration import build
 from tests.foreign import Foreign
 
 CHANGED = "updated_at datetime not null"
@@ -139,12 +138,10 @@ def test_a_rule_that_only_warns_and_can_t_be_asked_is_reported_and_fails_nothing
         assert "unasked: it could not be asked" in told
         # Where it blocks, it is a failure; the ledger looks at what was built.
         test.write_text(test.read_text().replace("'warn'", "'error'"))
-        build.forget()
         result = foreign.run(everything=True)
         assert (result.state, result.balanced) == ("failed", True)
     finally:
         test.unlink()
-        build.forget()
 
 
 @pytest.mark.up_to_silver

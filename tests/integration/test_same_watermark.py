@@ -46,7 +46,6 @@ def _declare(foreign: Foreign, schema: str) -> None:
             where = place | {"column": column}
             seedfile.change(foreign.root, "columns", where, {"tracked": tracked})
     foreign.generate()
-    build.forget()
 
 
 def _check(foreign: Foreign, schema: str) -> None:
@@ -79,7 +78,6 @@ def _check_for_good(foreign: Foreign, schema: str) -> None:
         found = reconcile.run(tables, lambda line: None)
         assert not [f for f in found if f.count or f.error]
         built = build.rebuild(names, "postgres", lambda line: None)
-        build.forget()
     assert built.ok, built.failures
     assert foreign.contents(("silver",)) == before
 

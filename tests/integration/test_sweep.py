@@ -17,7 +17,6 @@ import pytest
 
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, seedfile
-from orchestration import build
 from orchestration.runner import Run
 from tests.foreign import Foreign
 from tests.integration.test_types import COLUMNS
@@ -362,7 +361,6 @@ def describe(foreign: Foreign, schema: str, tables: Sequence[Swept]) -> dict[str
         else:
             break
     foreign.generate()
-    build.forget()
     return refused
 
 

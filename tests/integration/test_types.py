@@ -211,13 +211,11 @@ def described(clone: Clone, **lines: Sequence[Sequence[object]]) -> Iterator[Non
             csv.writer(more, lineterminator="\n").writerows(lines[name])
             (folder / f"{name}.csv").write_text(text + more.getvalue())
         clone.generate()
-        build.forget()
         yield
     finally:
         for name, text in before.items():
             (folder / f"{name}.csv").write_text(text)
         clone.generate()
-        build.forget()
 
 
 def table_row(table: str, *, source: str = "shop", watermark: str = "") -> list[object]:

@@ -62,7 +62,7 @@ def test_no_date_is_guessed(texts: tuple[str, str]) -> None:
 
 def plan(select: str, exclude: str) -> build.Plan:
     """A plan with these selectors."""
-    return build.Plan("postgres", "here", select, exclude, "there", {}, False)
+    return build.Plan("postgres", "here", select, exclude, "there", {}, False, "")
 
 
 def test_the_two_halves_of_a_build_are_the_whole() -> None:

@@ -404,11 +404,12 @@ create table audit.ledger (
     primary key (run_id, table_id, identity)
 );
 
--- Whether the last build of an environment (target, account and schemas) left
--- nothing undone. After one that did not, the next run builds everything.
+-- The checksum of the project that the last build of an environment (target, account
+-- and schemas) was made of; empty if it left something undone, after which the
+-- next run builds everything.
 create table audit.build_state (
     environment text primary key,
-    is_complete boolean not null,
+    built_from text not null,
     changed_at timestamptz not null default clock_timestamp()
 );
 
