@@ -532,6 +532,7 @@ def said_of(foreign: Foreign, result: Run, name: str) -> str:
 REPORTED: dict[str, str] = {
     "refers_to_others.r_number_as_text": "can't be compared",
     "refers_to_others.r_text_as_number": "can't be compared",
+    "k_document": "a key can't be json",
 }
 
 

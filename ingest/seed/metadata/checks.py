@@ -27,6 +27,8 @@ def faults_of_column(column: Column, load_type: LoadType) -> Iterator[str]:
         yield "a key column can't be nullable; write nullable false"
     if column.key_position and column.cleanse:
         yield "a key is never cleansed; leave cleanse empty"
+    if column.key_position and column.type.name == "json":
+        yield "a key can't be json, which has no order; write data_type text"
     if column.cleanse and column.type.family != "text":
         yield f"cleanse works on text, not on {column.type.name}"
     if not column.description:
