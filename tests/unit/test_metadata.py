@@ -362,6 +362,11 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         "columns", "crm.contacts.contact_id", "a key is never cleansed",
     ),
     (
+        "a json key",
+        [put("columns", "crm.contacts.contact_id", data_type="json")],
+        "columns", "crm.contacts.contact_id", "a key can't be json",
+    ),
+    (
         "an unknown cleansing",
         [put("columns", "shop.customers.city", cleanse="trimm")],
         "columns", "shop.customers.city", "Did you mean 'trim'?",
