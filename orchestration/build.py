@@ -327,9 +327,8 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
         "--log-level-file": "info",
     }
     common = [str(word) for option in options.items() for word in option]
-    # What a variable changes is parsed for that command alone.
-    is_parsing = "--vars" in arguments or arguments[0] == "parse"
-    manifest = None if is_parsing else _manifest(target, common)
+    # The one variable that commands set, `rebuild`, is read when a model is built.
+    manifest = None if arguments[0] == "parse" else _manifest(target, common)
     answer = runner(manifest, follow).invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
