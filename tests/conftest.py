@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from gx import process
 from ingest.errors import ServiceError
 from orchestration import build
 from orchestration.runner import Run
 from sandbox import servers as embedded
 from sandbox.demo import leave
 from sandbox.servers.snowflake import ACCOUNT
-from tests import mysql
+from tests import forked, mysql
 from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
 from tests.foreign import NAMED, SERVERS, Foreign
 
@@ -86,7 +87,9 @@ def running(kind: type[C], *, without_demo: bool = False) -> Iterator[C]:
         try:
             clone.up()
             clone.save("empty")
-            yield clone
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(process, "PROGRAM", forked.gate())
+                yield clone
         finally:
             clone.down()
 

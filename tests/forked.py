@@ -4,8 +4,10 @@ They are forked from a process that has imported all and does nothing else, so t
 one costs no more than what it does: no second for Python, no six for dbt.
 """
 
+import functools
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import traceback
@@ -18,8 +20,11 @@ from typing import Any
 
 import pytest
 
+from gx import process as gate_process
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 _context = multiprocessing.get_context("forkserver")
+_kept: list[Any] = []  # what lives as long as this process
 
 
 def start(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
@@ -34,9 +39,39 @@ def start(target: Callable[..., None], *arguments: Any) -> ForkServerProcess:
         imported += ["dbt.cli.main", "dbt.adapters.postgres"]
         _context.set_forkserver_preload(imported)
         forkserver.ensure_running()
-    process = _context.Process(target=target, args=arguments)
+    process = _context.Process(target=_begin, args=(gate(), target, *arguments))
     process.start()
     return process
+
+
+def _begin(gate: Sequence[str], target: Callable[..., None], *arguments: Any) -> None:
+    gate_process.PROGRAM = tuple(gate)
+    target(*arguments)
+
+
+@functools.cache
+def gate() -> tuple[str, str, str]:
+    """The program of a gate's process, as of `gx.process.PROGRAM`: see tests/gate.py.
+
+    The process that it is forked from ends with this one.
+    """
+    folder = TemporaryDirectory(prefix="seedbed-gate-")
+    path = f"{folder.name}/socket"
+    serve = "import socket, sys; from tests import gate; "
+    serve += "gate.serve(socket.socket(fileno=int(sys.argv[1])))"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(path)
+        listener.listen()
+        server = subprocess.Popen(
+            [sys.executable, "-c", serve, str(listener.fileno())],
+            cwd=REPOSITORY,
+            env=os.environ | {"GX_ANALYTICS_ENABLED": "false"},
+            stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    _kept.append((server, folder))
+    return ("-IS", str(REPOSITORY / "tests" / "gate.py"), path)
 
 
 def seedbed(

@@ -282,6 +282,9 @@ def test_where_the_gate_dies_one_table_waits_and_the_next_run_checks_it(
     day_2_due: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = live(day_2_due, "suppliers")
+    # One that is started, not forked as in other tests.
+    process.end()
+    monkeypatch.setattr(process, "PROGRAM", ("-m", "gx.checks"))
     send = process._Process.send
 
     def send_and_die(self: process._Process, request: dict[str, Any]) -> None:
