@@ -32,11 +32,6 @@ QUICK = {
     "ingest": "--rows 1000 --rounds 1",
     "storage": "--rows 10000 --rounds 1",
 }
-# Four whole runs, in minutes.
-BENCHES = [
-    pytest.param(name, marks=pytest.mark.long if name == "endpoints" else ())
-    for name in bench.commands
-]
 MEASURED = ("seconds", "figures", "first")
 LEGS = ("mariadb", "extract", "load", "copy", "seedbed")
 
@@ -82,7 +77,7 @@ def files_beside(home: Path) -> set[Path]:
     }
 
 
-@pytest.mark.parametrize("name", BENCHES)
+@pytest.mark.parametrize("name", bench.commands)
 def test_a_bench_starts_measures_and_cleans_up(name: str, home: Path) -> None:
     clone = Clone(home.parents[1])
     before = files_beside(home)
