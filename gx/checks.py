@@ -16,16 +16,19 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-import great_expectations as gx
-import sqlalchemy
-from great_expectations.core import ExpectationValidationResult
-from great_expectations.core.batch_definition import BatchDefinition
-from great_expectations.data_context.data_context.ephemeral_data_context import (
-    EphemeralDataContext,
-)
-from great_expectations.data_context.types.base import ProgressBarsConfig
-from sqlalchemy.engine import Engine
-from sqlalchemy.event import listens_for
+from gx import light
+
+with light.imports():
+    import great_expectations as gx
+    import sqlalchemy
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core.batch_definition import BatchDefinition
+    from great_expectations.data_context.data_context.ephemeral_data_context import (
+        EphemeralDataContext,
+    )
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.event import listens_for
 
 _URL = "SEEDBED_GATE_WAREHOUSE"
 _SITE = "batches"

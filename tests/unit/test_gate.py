@@ -1,6 +1,9 @@
 """The gate without servers: its process, its suites, what counts say of no rows."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +14,7 @@ from gx import counts, process
 from gx.process import GateError
 from ingest import settings
 from ingest.seed import metadata, suites
+from tests.clone import REPOSITORY
 
 TABLES = metadata.enabled(metadata.load(settings.ROOT))
 
@@ -114,3 +118,34 @@ def test_without_rows_only_counts_can_be_wrong(
     results = counts.without_rows(suites.expectations(table), given)
     assert {r.rule_id for r in results} == {"rows_as_in_source", "row_count_band"}
     assert all(r.passed for r in results) == passed
+
+
+def imported(folder: Path, text: str) -> str:
+    """What a program prints that imports module `heavy` lightly and uses it."""
+    (folder / "heavy.py").write_text(text)
+    program = (
+        "from gx import light\n"
+        "with light.imports():\n    import heavy\n"
+        "print(heavy.used())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{folder}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout or done.stderr
+
+
+def test_what_is_not_imported_raises_when_it_is_used(tmp_path: Path) -> None:
+    text = "from scipy import stats\ndef used(): return stats.norm"
+    assert "scipy.stats.norm is not loaded" in imported(tmp_path, text)
+    text = "try: import boto3\nexcept ImportError: boto3 = None\n"
+    assert imported(tmp_path, f"{text}def used(): return boto3") == "None\n"
+
+
+def test_where_the_light_import_fails_all_is_imported(tmp_path: Path) -> None:
+    text = "import boto3\ndef used(): return boto3.__name__"
+    assert imported(tmp_path, text) == "boto3\n"
+    assert "no_such_module" in imported(tmp_path, "import no_such_module")
