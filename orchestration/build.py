@@ -349,8 +349,7 @@ def _manifest(target: str, common: list[str]) -> Manifest:
             raise _failed(answer.exception)
         return answer.result
 
-    # Schemas are part of what is parsed.
-    return project.manifest(target, schema_of("gold"), parse)
+    return project.manifest(target, parse)
 
 
 def _failed(cause: BaseException | None) -> SeedbedError:

@@ -28,13 +28,14 @@ _FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml")
 _VARIABLE = re.compile(r"""env_var\(\s*['"](\w+)['"]""")
 # What is secret, and what differs by run, decides nothing that is parsed.
 _UNPARSED = re.compile("KEY|PASS|SECRET|TOKEN|RUN_ID")
-_parsed: dict[tuple[str, ...], tuple[str, Manifest]] = {}
+_parsed: dict[tuple[Path, str], tuple[str, Manifest]] = {}
 
 
 def checksum(target: str) -> str:
     """A checksum of the project for a target, as hexadecimal digits.
 
-    It holds the files, the variables of the environment that they name, and dbt.
+    It holds the files, the variables of the environment that they name (the schemas
+    are one), and dbt.
     """
     found = hashlib.sha256()
     names: set[str] = set()
@@ -63,10 +64,10 @@ def _files(root: Path) -> Iterator[Path]:
         yield from sorted(path for path in (root / folder).rglob("*") if path.is_file())
 
 
-def manifest(target: str, schema: str, parse: Callable[[], Manifest]) -> Manifest:
+def manifest(target: str, parse: Callable[[], Manifest]) -> Manifest:
     """The project as dbt parsed it, by `parse` if it has changed since."""
-    place, now = (str(settings.ROOT), target, schema), checksum(target)
-    before, parsed = _parsed.pop(place, ("", None))
+    key, now = (settings.ROOT, target), checksum(target)
+    before, parsed = _parsed.pop(key, ("", None))
     if before != now or parsed is None:
         gc.unfreeze()
         parsed = _kept(target, now) or parse()
@@ -74,7 +75,7 @@ def manifest(target: str, schema: str, parse: Callable[[], Manifest]) -> Manifes
         # It stays, so the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-    _parsed[place] = now, parsed
+    _parsed[key] = now, parsed
     return parsed
 
 
