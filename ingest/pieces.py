@@ -32,6 +32,8 @@ SHORT = 16 << 10
 _VALUE_BYTES = 16
 # This many keys are listed in a query of the warehouse.
 _MOST_KEYS = 1000
+# What a query of everything gives as its limit.
+_ALL_ROWS = 2**64 - 1
 _NO_LIMIT = ("text", "json", "binary", "geometry")
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _NUMBERS = (*_INTEGERS, "decimal", "year")
@@ -171,17 +173,20 @@ def _edges(
     size = " + ".join([str(_VALUE_BYTES * len(table.columns)), *lengths])
     names = [f"k{n}" for n in range(len(keys))]
     written = ", ".join(
-        f"{key.written} as {name}" for key, name in zip(keys, names, strict=True)
+        f"{key.written} as {name}, {key.compared} as by_{name}"
+        for key, name in zip(keys, names, strict=True)
     )
-    # By the table's column, whatever has the same name in the answer.
-    order = ", ".join(
-        key.compared.replace(backticked(key.name), f"looked_at.{backticked(key.name)}")
-        for key in keys
-    )
+    order = ", ".join(f"by_{name}" for name in names)
     least = "" if everything else f"and {size} > {ROW_BYTES} "
+    # A server sorts rows with all that a query reads of them, and MySQL's memory for
+    # it may be less than one document: the limit makes it measure first, then sort.
+    measured = (
+        f"select {written}, {size} as size from {named(table)} "
+        f"where {condition(backticked)} {least}limit {_ALL_ROWS}"
+    )
     query = (
-        f"select {written}, {size} as size from {named(table)} as looked_at "
-        f"where {condition(backticked)} {least}order by {order}"
+        f"select {', '.join(names)}, size from ({measured}) as measured "
+        f"order by {order}"
     )
     answer = f"mysql_query('source', {literal(query)}, stream_results = true)"
     shown = ", ".join(f"{name}::varchar" for name in names)

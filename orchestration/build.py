@@ -6,10 +6,14 @@ handed the parsed manifest from then on.
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+import functools
 import json
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -290,10 +294,30 @@ def runner(
     from dbt.cli.main import dbtRunner
     from dbt_common.behavior_flags import BehaviorFlagRendered
 
+    parse_one_at_a_time()
     # For each flag of an adapter dbt looks for the module that declares it, through
     # the source text of every frame of the stack: up to a second, for a word in a log.
     BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]
     return dbtRunner(manifest=manifest, callbacks=[follow] if follow else [])
+
+
+@functools.cache
+def parse_one_at_a_time() -> None:
+    """Have Python make the syntax trees of this process one after the other.
+
+    Python 3.11 counts the depth of a tree for all threads together, and fails when
+    one of dbt's makes one (of a literal in a template) while another does.
+    """
+    if sys.version_info < (3, 12):
+        parse: Callable[..., ast.AST] = ast.parse
+        lock = threading.RLock()
+
+        @functools.wraps(parse)
+        def parse_alone(*args: Any, **options: Any) -> ast.AST:
+            with lock:
+                return parse(*args, **options)
+
+        ast.parse = parse_alone  # type: ignore[assignment]
 
 
 def _target(arguments: list[str]) -> str:

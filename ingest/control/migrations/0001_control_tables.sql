@@ -404,9 +404,9 @@ create table audit.ledger (
     primary key (run_id, table_id, identity)
 );
 
--- The checksum of the project that the last build of an environment (target, account
--- and schemas) was made of; empty if it left something undone, after which the
--- next run builds everything.
+-- The checksum of the project that the last build of an environment (target,
+-- account and schemas) was made of; empty if it left something undone, after
+-- which the next run builds everything.
 create table audit.build_state (
     environment text primary key,
     built_from text not null,
