@@ -1,12 +1,10 @@
 """The rows of a batch that fail a rule: all of them, found by separate SQL.
 
-Great Expectations says how many fail, this module which ones. Written apart from the
-expectations on purpose: the counts of both must agree.
+Great Expectations says how many rows of the files fail, this module which ones of the
+log. Written apart from the expectations on purpose: the counts of both must agree.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from psycopg import sql
 
@@ -51,19 +49,6 @@ def types(connection: control.Connection, table: Table) -> dict[str, str]:
         (bronze_log.name_of(table),),
     )
     return {str(name): str(kind) for name, kind in rows}
-
-
-def nulls(
-    connection: control.Connection,
-    table: Table,
-    batch: Batch,
-    columns: Sequence[str],
-) -> dict[str, int]:
-    """How many of the batch's rows have no value in each of the columns."""
-    counts = ", ".join(f'count(*) - count("{name}")' for name in columns)
-    row = connection.execute(rows(table, batch, counts)).fetchone()
-    assert row is not None
-    return dict(zip(columns, row, strict=True))
 
 
 def keep(

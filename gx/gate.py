@@ -7,20 +7,25 @@ the batch: its rows are not read downstream, those that failed are kept in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gx import counts, failing, process, profile
+import duckdb
+
+from gx import counts, failing, measures, measuring, process, profile
 from gx.counts import Result
 from gx.process import GateError
-from ingest import control, settings
+from ingest import control, duck, settings
 from ingest.control import Batch
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
 from ingest.seed import suites
 from ingest.seed.metadata import Table
 from ingest.seed.suites import Expectation
+
+_AGAIN = "Run `./seedbed run`, which checks it again."
 
 
 def docs_folder() -> Path:
@@ -49,7 +54,8 @@ def decide(
     given = counts.parameters(connection, table, batch, manifest, released)
     expected = suites.expectations(table)
     if needs_process(batch):
-        found = _ask(table, batch, given)
+        files = [lake.fetch(part) for part in manifest.bronze]
+        found = _ask(connection, table, batch, files, given)
         for name in (suites.TYPES, suites.COMPLETE):
             found["results"] |= _each(connection, table, batch, name, expected, found)
         results += _results(table, expected, found)
@@ -70,44 +76,61 @@ def decide(
     return control.batch(connection, table.id, batch.batch_seq)
 
 
-def address() -> dict[str, Any]:
-    """The warehouse's address, in SQLAlchemy's terms."""
-    warehouse = settings.warehouse()
-    return {
-        "username": warehouse.pop("user"),
-        "password": warehouse.pop("password") or None,
-        "host": warehouse.pop("host"),
-        "port": int(warehouse.pop("port")),
-        "database": warehouse.pop("dbname"),
-        "query": warehouse,
-    }
+def check(
+    connection: control.Connection,
+    table: Table,
+    batch: str,
+    files: Sequence[Path],
+    suite: dict[str, Any],
+    given: dict[str, Any],
+) -> dict[str, Any]:
+    """Measure a batch's files and have its suite checked: the process's reply.
 
-
-def _ask(table: Table, batch: Batch, given: dict[str, Any]) -> dict[str, Any]:
-    """The results of the table's suite, by rule."""
+    Raises GateError, or duckdb.Error where the files can't be measured.
+    """
+    expected = suites.expectations(table)
+    complete = [e.column for e in expected if e.group == suites.COMPLETE]
+    wanted = measures.of_suite(suite, complete)
+    measured = measuring.take(connection, table, files, wanted)
     request = {
         "do": "check",
         "name": suites.name(table),
-        "batch": batch.batch_id.rpartition("/")[2],
-        "rows": failing.rows(table, batch),
-        "suite": str(settings.ROOT / suites.path(table)),
+        "batch": batch,
+        "suite": suite,
+        "columns": [*failing.types(connection, table)],
+        "measured": measured,
         "parameters": given,
-        "warehouse": address(),
     }
+    reply = process.ask(request, settings.gate_seconds())
+    if reply.get("error"):
+        raise GateError(reply["error"])
+    return reply | {"measured": measured}
+
+
+def _ask(
+    connection: control.Connection,
+    table: Table,
+    batch: Batch,
+    files: Sequence[Path],
+    given: dict[str, Any],
+) -> dict[str, Any]:
+    """The results of the table's suite, by rule."""
+    suite = json.loads((settings.ROOT / suites.path(table)).read_text())
+    name = batch.batch_id.rpartition("/")[2]
     try:
-        reply = process.ask(request, settings.gate_seconds())
+        return check(connection, table, name, files, suite, given)
     except GateError as error:
         raise _failed(table, batch, str(error)) from error
-    if reply.get("error"):
-        raise _failed(table, batch, reply["error"])
-    return reply
+    except duckdb.Error as error:
+        said, hint = duck.explained(error, _AGAIN)
+        raise _failed(table, batch, said, hint) from error
 
 
-def _failed(table: Table, batch: Batch, why: str) -> GateError:
+def _failed(table: Table, batch: Batch, why: str, hint: str = _AGAIN) -> GateError:
     return GateError(
         f"{table.id}: the gate could not check batch {batch.batch_id}: {why}. The "
         "batch stays loaded and nothing downstream reads it.",
-        "Run `./seedbed run`, which checks it again.",
+        hint,
     )
 
 
@@ -141,10 +164,8 @@ def _each(
                 "observed": seen,
             }
     else:
-        columns = [e.column for e in rules]
-        nulls = failing.nulls(connection, table, batch, columns)
         for rule in rules:
-            rows = nulls[rule.column]
+            rows = reply["measured"][measures.nulls_of(rule.column)]
             found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
     if all(got["passed"] for got in found.values()):
         why = f"expectation {name} failed, and each of its columns passes"
@@ -169,6 +190,8 @@ def _results(
                 "Correct the rule in seeds/metadata/rules.csv, then run again.",
             )
         rows = got.get("failing")
+        if one.type == "unexpected_rows_expectation":
+            rows = got["observed"]
         observed = ""
         if got["error"]:
             observed = "not checked: the log is not as the seed says"
@@ -192,8 +215,6 @@ def _results(
 def _seen(one: Expectation, seen: Any) -> str:
     if one.counts_rows:
         return f"{seen:,} rows"
-    if one.type == "unexpected_rows_expectation":
-        return f"{seen:,} rows fail"
     if one.rule_id == "schema":
         lacking = sorted({*one.arguments["column_set"]} - {*seen})
         return f"the log lacks {', '.join(lacking)}"
@@ -240,12 +261,27 @@ def _keep(
 ) -> str:
     """Quarantine the rows that fail; return the reason that a person reads."""
     rules = {e.rule_id: e for e in expected}
+    # Where the log's type is not the seed's, the SQL of a rule may not fit it.
+    unfit = [
+        f'"{rule.column}"'
+        for rule in (rules.get(result.rule_id) for result in blocking)
+        if rule and rule.group == suites.TYPES
+    ]
     parts = []
     for result in blocking:
         rule = rules.get(result.rule_id)
         line = f"{result.rule_id}: {result.observed}, expected {result.expected}"
-        if rule and rule.failing and not result.observed.startswith("not checked"):
-            failing.keep(connection, table, batch, rule)
+        is_checked = not result.observed.startswith("not checked")
+        sql = rule.failing if rule and is_checked else ""
+        if rule and sql and not any(name in sql for name in unfit):
+            kept = failing.keep(connection, table, batch, rule)
+            if kept != result.failing_rows:
+                raise _failed(
+                    table,
+                    batch,
+                    f"{result.failing_rows:,} rows of its files fail {rule.rule_id}, "
+                    f"and {kept:,} of the log",
+                )
             if shown := failing.sample(connection, table, batch, rule):
                 line += f" ({shown})"
         elif rule is None and batch.unaccounted:

@@ -1,6 +1,7 @@
 """Great Expectations without what the suites never touch: half of its import.
 
-Its drivers of clouds are optional to it, so a missing package is all that it sees.
+Its drivers of clouds and servers are optional to it: all that it sees is that a package
+is missing.
 What only charts and statistical expectations need are stand-ins that raise on any use,
 so nothing can go wrong silently.
 """
@@ -17,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 STAND_INS = ("altair", "scipy", "scipy.stats")
-HIDDEN = ("boto3", "botocore", "pyspark")
+HIDDEN = ("boto3", "botocore", "psycopg2", "pyspark", "sqlalchemy")
 # Set where the light import has failed: then all is imported.
 _WHOLE = "SEEDBED_GATE_IMPORTS_ALL"
 

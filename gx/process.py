@@ -120,6 +120,12 @@ def is_starting() -> bool:
     return _running is not None and _running.asked == 0
 
 
+def pid() -> int:
+    """The number of the process, which runs."""
+    assert _running
+    return _running.program.pid
+
+
 def ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Its reply to a request; GateError if it dies, or is silent for that long."""
     start()

@@ -14,6 +14,8 @@ import duckdb
 
 from ingest import settings
 from ingest.errors import first_line
+from ingest.quoting import literal as literal
+from ingest.quoting import quoted as quoted
 from ingest.settings import SourceUrl
 
 if TYPE_CHECKING:
@@ -22,21 +24,11 @@ if TYPE_CHECKING:
 THREADS = 2
 
 
-def literal(value: object) -> str:
-    """`value` as a SQL string literal."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 def scalar(engine: duckdb.DuckDBPyConnection, query: str) -> Any:
     """The one value that the query returns."""
     row = engine.execute(query).fetchone()
     assert row is not None
     return row[0]
-
-
-def quoted(name: str) -> str:
-    """`name` as a quoted identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def ask_warehouse(engine: duckdb.DuckDBPyConnection, name: str, query: str) -> None:

@@ -106,12 +106,9 @@ def entries(table: Table, expected: Sequence[Expectation]) -> list[dict[str, Any
                 "the type of each column is the seed's",
                 f"(values {listed}) as seed (name, kind) left join (select "
                 f"attname, {PLAIN} as kind from pg_attribute "
-                # The batch is a view of that name in the gate's own session.
-                f"where attrelid = to_regclass('pg_temp.\"{name(table)}\"')) as log "
+                "where attrelid = to_regclass('{batch}') and attnum > 0) as log "
                 "on log.attname = seed.name "
-                "where log.kind is distinct from seed.kind "
-                # Always true: Great Expectations warns of a query without a batch.
-                "and (select true from {batch} limit 1) is not false",
+                "where log.kind is distinct from seed.kind",
             )
         )
     if complete := [e for e in expected if e.group == COMPLETE]:

@@ -11,12 +11,15 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gx import failing, gate
-from ingest import control
+from gx.process import GateError
+from ingest import control, duck, settings
+from ingest.lake import Lake, Manifest
 from ingest.seed.checks.not_null import NotNull
 from ingest.seed.checks.unique import Unique
 from ingest.seed.metadata import Rule, Table
@@ -173,15 +176,46 @@ class Mutator:
                 pass  # about no single rows: see the counts below
 
 
+def manifest_of(clone: Clone, table: Table) -> tuple[str, Manifest]:
+    """The key and the manifest of the table's loaded batch."""
+    with clone.inside(), control.connect() as connection:
+        batch = control.pending(connection, table)
+        assert batch
+        manifest = Lake(clone.root).manifest(batch.manifest_key)
+        assert manifest
+        return batch.manifest_key, manifest
+
+
+def write_files(clone: Clone, table: Table) -> None:
+    """Have the batch's files hold what is in its log now."""
+    key, manifest = manifest_of(clone, table)
+    with clone.inside():
+        lake = Lake(clone.root)
+        name = manifest.bronze[0].key
+        lake.local(name).parent.mkdir(parents=True, exist_ok=True)
+        with duck.engine(clone.root / ".seedbed" / "tmp") as engine:
+            duck.attach_warehouse(engine, settings.warehouse())
+            (rows,) = engine.execute(
+                f'copy warehouse.bronze."{table.bronze}" '
+                f"to '{lake.local(name)}' (format parquet)"
+            ).fetchone()
+        lake.replace(key, replace(manifest, bronze=(lake.describe(name, rows),)))
+
+
 @contextmanager
 def kept(clone: Clone, table: Table) -> Iterator[None]:
-    """Put the log back as it was, whatever is done to it."""
+    """Put log and files back as they were, whatever is done to them."""
     log, copy = f'bronze."{table.bronze}"', f'bronze."{table.bronze}_copy"'
     clone.query(f"create table {copy} (like {log} including all)")
     clone.query(f"insert into {copy} select * from {log}")
+    key, manifest = manifest_of(clone, table)
     try:
         yield
     finally:
+        with clone.inside():
+            lake = Lake(clone.root)
+            lake.forget(manifest)
+            lake.replace(key, manifest)
         clone.query(f"drop table {log}")
         clone.query(f'alter table {copy} rename to "{table.bronze}"')
         clone.query("delete from audit.quarantine")
@@ -213,6 +247,7 @@ def test_every_rule_and_required_column_finds_its_very_rows(
         for rule in table.rules:
             if rule.layer == "gate" and rule.id not in ALWAYS:
                 mutator.break_rule(rule)
+        write_files(loaded, table)
         found = decided(loaded, table)
         kept_rows = quarantined(loaded, table)
     planted = mutator.planted
@@ -236,6 +271,7 @@ def test_every_key_type_and_column_is_guarded(loaded: Clone, name: str) -> None:
         mutator.twice(unique, names)
         for name in names:
             mutator.put(f"{name}:not_null", {name: None})
+        write_files(loaded, table)
         found = decided(loaded, table)
     assert {*found} == {
         unique,
@@ -267,14 +303,18 @@ def test_every_count_is_guarded(loaded: Clone) -> None:
             "delete from bronze.shop__inventory where ctid = "
             "(select max(ctid) from bronze.shop__inventory)"
         )
+        assert {*decided(loaded, table)} == {"rows_as_in_manifest"}
+        write_files(loaded, table)
         assert {*decided(loaded, table)} == {"rows_as_in_source", "rows_as_in_manifest"}
     with kept(loaded, table):
         loaded.query("delete from bronze.shop__inventory")
+        write_files(loaded, table)
         found = {*decided(loaded, table)}
         counts = {"rows_as_in_source", "rows_as_in_manifest", "row_count"}
         assert counts <= found, "an empty batch"
     with kept(loaded, table):
         loaded.query("update bronze.shop__inventory set counted_at = '1990-01-01'")
+        write_files(loaded, table)
         assert {*decided(loaded, table)} == {"counted_at:fresh"}
     before = (
         "insert into audit.batch (table_id, batch_seq, batch_id, run_id, state, "
@@ -288,6 +328,18 @@ def test_every_count_is_guarded(loaded: Clone) -> None:
             assert {*decided(loaded, table)} == expected
         finally:
             loaded.query("delete from audit.batch where batch_seq = 0")
+
+
+def test_rows_that_fail_are_the_same_in_files_and_log(loaded: Clone) -> None:
+    (table,) = loaded.tables("shop.orders")
+    wrong = "update bronze.shop__orders set status = '{}' where order_id in ({})"
+    with kept(loaded, table):
+        loaded.query(wrong.format("zz", "3, 4"))
+        write_files(loaded, table)
+        loaded.query(wrong.format("paid", "3"))
+        told = "2 rows of its files fail status:one_of, and 1 of the log"
+        with pytest.raises(GateError, match=told):
+            decided(loaded, table)
 
 
 # -- good days, empty days, decisions ------------------------------------------

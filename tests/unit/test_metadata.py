@@ -560,6 +560,14 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         [put("rules", "shop.customers.country", argument=r"^\w{2}$")],
         "rules", "shop.customers.country", "write a class such as [.]",
     ),
+    *(
+        (
+            f"what the gate's engine reads otherwise: {pattern}",
+            [put("rules", "shop.customers.country", argument=pattern)],
+            "rules", "shop.customers.country", "write a plain group, or a class",
+        )
+        for pattern in ("(?=A)B", "(?i)nl", "[[:upper:]]{2}", "[^-[:upper:]]")
+    ),
     (
         "an argument of a check that has none",
         [put("rules", "shop.products.sku", argument="yes")],

@@ -17,13 +17,15 @@ _DIRECTIVES = {
     "%f": "[0-9]{1,6}",
     "%z": "(Z|[+-][0-9]{2}:?[0-9]{2})",
 }
+# What one engine has and another has not: `(?=a)`, `[[:alpha:]]`, `[^x[.a.]]`.
+_OTHERWISE = re.compile(r"\(\?|\[\^?\]?[^\]]*\[[:.=]")
 
 
 class Matches(Check[str]):
     """The text, or a part of it, matches a pattern, which is what is `parsed`."""
 
     name = "matches"
-    takes = "a regular expression without a backslash"
+    takes = "a regular expression without a backslash, `(?` or `[[:`"
     meaning = "the text, or a part of it, matches"
     tests = "`dbt_expectations.expect_column_values_to_match_regex`"
     shown = "texts that match"
@@ -46,6 +48,12 @@ class Matches(Check[str]):
             raise ValueError(
                 "a backslash means different things to the two warehouses; write a "
                 "class such as [.] or [0-9] instead"
+            )
+        if _OTHERWISE.search(self.argument):
+            raise ValueError(
+                "groups with (? and classes such as [[:alpha:]] mean different things "
+                "to the gate and the warehouses; write a plain group, or a class such "
+                "as [A-Za-z]"
             )
         return self.argument
 
