@@ -37,13 +37,13 @@ _VALUES = ".unexpected_values"
 Json = dict[str, Any]
 
 
-class _Answers(MetricProvider):
+class _Answers(MetricProvider):  # type: ignore[misc]
     """A metric that depends on no other; each batch's request, by the batch's id."""
 
     of: ClassVar[dict[str, Json]] = {}
 
 
-class MeasuredEngine(ExecutionEngine[Any]):
+class MeasuredEngine(ExecutionEngine[Any]):  # type: ignore[misc]
     """Answers each metric of a batch from its measures."""
 
     def get_batch_data_and_markers(

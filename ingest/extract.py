@@ -166,13 +166,14 @@ class _Extraction:
             read.keys_gone += count
             read.parts += self._write([rows], "gone")
 
-    def _write_rows(
-        self, read: _Reading, rows: Sequence[str], count: int, name: str
-    ) -> tuple[Part, ...]:
-        """Write the rows of queries, of which the source counted `count`."""
-        parts = self._write(rows, name)
+    def _note_unread(
+        self, read: _Reading, rows: Sequence[str], count: int, parts: tuple[Part, ...]
+    ) -> None:
+        """Keep some keys of the queries' rows that the files lack, if they lack any.
+
+        The source counted `count` rows.
+        """
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
-        return parts
 
     def _unread(self, rows: Sequence[str], count: int, parts: tuple[Part, ...]) -> str:
         """Some keys of the queries' rows that the files lack, where they are short."""
@@ -260,9 +261,19 @@ class _Extraction:
                 there = f"({there} or {timeless(backticked)} and {no_time})"
         else:
             rows = self._rows(inside)
-        count = self._count(there)
-        parts = self._write_rows(read, rows, count, name)
+        before = self._sent()
+        parts = self._write(rows, name)
+        # Where the server says how many rows it sent, and all of them were written,
+        # that is its count: a read of everything needs no second scan.
+        count = _rows(parts)
+        if before is None or self._sent() != before + count:
+            count = self._count(there)
+            self._note_unread(read, rows, count, parts)
         return parts, count, self._zero_dates(there, parts)
+
+    def _sent(self) -> int | None:
+        """How many rows the source has sent, if a read of everything may ask it."""
+        return None if self.batch.window_low else reading.rows_sent(self.engine)
 
     def _count_beyond(self, read: _Reading) -> None:
         """Count the rows in the source's future, which are in no window yet.
@@ -434,7 +445,9 @@ class _Extraction:
         if due and self.table.watermark_column:
             rows = self._rows(inside, wanted)
             count = self._size(rows)
-        read.parts += self._write_rows(read, rows, count, "found")
+        parts = self._write(rows, "found")
+        self._note_unread(read, rows, count, parts)
+        read.parts += parts
         read.source_rows += count
 
     def _replaces(self) -> bool:

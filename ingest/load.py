@@ -57,10 +57,10 @@ def prepare(
         stored = _stored(connection, table)
         if stored:
             _fit(connection, table, stored, replacing)
+            if table.has_long_key:
+                _index_hashes(connection, table)
         else:
             _create(connection, table)
-        if table.has_long_key:
-            _index_hashes(connection, table)
 
 
 def _index_hashes(connection: control.Connection, table: Table) -> None:
@@ -71,12 +71,17 @@ def _index_hashes(connection: control.Connection, table: Table) -> None:
     for name, has_hashes in found:
         if not has_hashes:
             connection.execute(f"drop index {name}".encode())
-    if not any(has_hashes for _, has_hashes in found):
-        parts = [
-            f"md5({quoted(c.name)})" if limits.is_long(c.type) else quoted(c.name)
-            for c in table.key
-        ]
-        connection.execute(f"create index on {log} ({', '.join(parts)})".encode())
+    if found and not any(has_hashes for _, has_hashes in found):
+        statement = f"create index on {log} ({_index_key(table)})"
+        connection.execute(statement.encode())
+
+
+def _index_key(table: Table) -> str:
+    """What the log's index is on, hashes in place of values that may be too long."""
+    return ", ".join(
+        f"md5({quoted(c.name)})" if limits.is_long(c.type) else quoted(c.name)
+        for c in table.key
+    )
 
 
 def assert_whole(connection: control.Connection, table: Table) -> None:
@@ -144,7 +149,6 @@ def _create(connection: control.Connection, table: Table) -> None:
         log=bronze_log.name_of(table),
         columns=own | LOG_COLUMNS,
         strict={c.name for c in table.key} | {*LOG_COLUMNS},
-        key="" if table.has_long_key else bronze_log.key(table),
     )
     connection.execute(statements.encode())
 
@@ -362,6 +366,7 @@ def _close(
     started: float,
 ) -> None:
     """What goes with a batch's rows: rejects, its state, a rejected predecessor."""
+    _index(engine, table)
     statements = render(
         "close_batch",
         table=table,
@@ -380,6 +385,12 @@ def _close(
     )
 
 
+def _index(engine: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make the log's indexes, unless it has them."""
+    log = bronze_log.name_of(table)
+    _in_warehouse(engine, render("index_log", log=log, key=_index_key(table)))
+
+
 def replace(
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
@@ -395,6 +406,7 @@ def replace(
             f"delete from audit.reject where table_id = {literal(table.id)} and {here}"
         )
         _insert(engine, lake, table, manifest.bronze)
+        _index(engine, table)
         _insert_rejects(engine, lake, manifest)
 
 

@@ -51,6 +51,16 @@ def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     engine.execute("commit")
 
 
+def rows_sent(engine: duckdb.DuckDBPyConnection) -> int | None:
+    """How many rows MariaDB has sent on the transaction's connection until now.
+
+    Its own answers to this question don't count. None from another server.
+    """
+    asking = asked("show session status like 'Rows_sent'")
+    row = engine.execute(f"from {asking}").fetchone()
+    return int(row[1]) if row else None
+
+
 def no_date(column: str) -> str:
     """The condition, in the source's SQL, under which a time is read as NULL."""
     return f"({column} is null or month({column}) = 0 or day({column}) = 0)"
