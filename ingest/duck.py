@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ingest import settings
-from ingest.errors import first_line
+from ingest.errors import ConfigurationError, first_line
 from ingest.quoting import literal as literal
 from ingest.quoting import quoted as quoted
 from ingest.settings import SourceUrl
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ingest.seed.metadata import Source
 
 THREADS = 2
+# Of what `_assert_hash` hashes. Nothing promises that the next version makes the same.
+_HASH = 9318231718620946193
 
 
 def scalar(engine: duckdb.DuckDBPyConnection, query: str) -> Any:
@@ -150,6 +152,7 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
             "threads": str(THREADS),
         }
     )
+    _assert_hash(instance)
     for name in ("mysql_scanner", "postgres_scanner"):
         _load(instance, name)
     for setting in (
@@ -167,6 +170,17 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
     ):
         instance.execute(f"set global {setting}")
     return instance
+
+
+def _assert_hash(engine: duckdb.DuckDBPyConnection) -> None:
+    """Raise ConfigurationError if this DuckDB makes other hashes than logs have."""
+    made = scalar(engine, "select hash(hash('n', 1.5, 'text', date '2026-01-01'))")
+    if made != _HASH:
+        raise ConfigurationError(
+            f"DuckDB {duckdb.__version__} makes other hashes of rows than the version "
+            "that Seedbed is made with: each row of a log would be taken for another.",
+            "Install the version that requirements.lock names.",
+        )
 
 
 def _load(engine: duckdb.DuckDBPyConnection, name: str) -> None:

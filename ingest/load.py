@@ -32,7 +32,7 @@ LOG_COLUMNS = {
     "_source_ts": "timestamp",
     "_observed_at": "timestamp",
     "_batch_seq": "bigint",
-    "_row_hash": "bytea",
+    "_row_hash": "bigint",
 }
 
 

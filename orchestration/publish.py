@@ -36,7 +36,7 @@ LOG_COLUMNS = {
     "_source_ts": "timestamp_ntz",
     "_observed_at": "timestamp_ntz",
     "_batch_seq": "bigint",
-    "_row_hash": "binary",
+    "_row_hash": "bigint",
 }
 Report = Callable[[str], None]
 

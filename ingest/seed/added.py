@@ -18,7 +18,7 @@ STAGING: tuple[Added, ...] = (
     ("_source_ts", "timestamp", "The row's watermark in the source (UTC)"),
     ("_observed_at", "timestamp", "When the row was read (UTC)"),
     _SEQUENCE,
-    ("_row_hash", "binary", "MD5 over all columns as they were read"),
+    ("_row_hash", "bigint", "Hash of all columns as they were read"),
 )
 # `<model>`
 CURRENT: tuple[Added, ...] = (

@@ -92,7 +92,7 @@ placed as (
         {%- endfor %}
         _op,
         _batch_seq,
-        cast(null as {{ warehouse_type('binary') }}) as _row_hash,
+        cast(null as bigint) as _row_hash,
         valid_from as _effective_ts,
         _seen_ts,
         version as _known_version

@@ -18,7 +18,7 @@ select
     cast(_source_ts as {{ warehouse_type('timestamp') }}) as _source_ts,
     cast(_observed_at as {{ warehouse_type('timestamp') }}) as _observed_at,
     cast(_batch_seq as bigint) as _batch_seq,
-    cast(_row_hash as {{ warehouse_type('binary') }}) as _row_hash
+    cast(_row_hash as bigint) as _row_hash
 from {{ source }}
 where _batch_seq <= {{ released_through(table) }}
 {% endmacro %}

@@ -18,7 +18,7 @@ select
     timestamp '2026-01-01' as _source_ts,
     timestamp '2026-01-02' as _observed_at,
     1::bigint as _batch_seq,
-    decode(md5(id::text), 'hex') as _row_hash
+    hashint8extended(id, 0) as _row_hash
 from generate_series(1, %(rows)s::bigint) as id;
 create index on bronze.shop__customers (customer_id);
 create index on bronze.shop__customers using brin (_batch_seq, _source_ts);

@@ -298,13 +298,10 @@ class _Bench:
         rows, _ = self._files("bronze")
         columns = ", ".join(f'"{c.name}"' for c in table.columns)
         columns += ", " + ", ".join(load.LOG_COLUMNS)
-        # DuckDB's notation of bytes is not that of Postgres. In another process: a
-        # child's peak memory is never reported below that of its parent.
-        copy = (
-            f"copy (select {columns} from (select * replace ("
-            f"'\\x' || hex(_row_hash) as _row_hash) from {rows})) "
-            f"to '{file}' (format csv, header false)"
-        )
+        # In another process: a child's peak memory is never reported below that of its
+        # parent.
+        how = "(format csv, header false)"
+        copy = f"copy (select {columns} from {rows}) to '{file}' {how}"
         script = "import duckdb, sys; duckdb.execute(sys.argv[1])"
         _process([sys.executable, "-c", script, copy])
         log = f"bronze.{table.bronze}"

@@ -49,5 +49,5 @@ select
     + id %% 86400 * interval '1 second' as _source_ts,
     timestamp '2026-01-02' + round * interval '1 day' as _observed_at,
     round as _batch_seq,
-    decode(md5(id || '/' || round), 'hex') as _row_hash
+    hashtextextended(id || '/' || round, 0) as _row_hash
 from wanted

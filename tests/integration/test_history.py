@@ -92,8 +92,9 @@ class Row:
         return EPOCH + timedelta(microseconds=self.at)
 
     @property
-    def hash(self) -> bytes:
-        return hashlib.md5(repr((self.tracked, self.untracked)).encode()).digest()
+    def hash(self) -> int:
+        content = repr((self.tracked, self.untracked)).encode()
+        return int.from_bytes(hashlib.md5(content).digest()[:8]) >> 1
 
 
 Batches = list[list[Row]]
@@ -329,7 +330,7 @@ class Log:
         self.connection.execute(
             "create table bronze.test__things (case_id text, key_id text, "
             "tracked text, untracked integer, _op text, _source_ts timestamp, "
-            "_observed_at timestamp, _batch_seq bigint, _row_hash bytea)"
+            "_observed_at timestamp, _batch_seq bigint, _row_hash bigint)"
         )
 
     def append(self, seq: int, rows: list[tuple[str, Row]]) -> None:

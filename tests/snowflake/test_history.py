@@ -38,7 +38,7 @@ class SnowflakeLog(Log):
             "create table bronze.test__things (case_id varchar, key_id varchar, "
             "tracked varchar, untracked integer, _op varchar, "
             "_source_ts timestamp_ntz, _observed_at timestamp_ntz, "
-            "_batch_seq bigint, _row_hash binary)"
+            "_batch_seq bigint, _row_hash bigint)"
         )
 
     def append(self, seq: int, rows: list[tuple[str, Row]]) -> None:
@@ -46,7 +46,7 @@ class SnowflakeLog(Log):
             self.connection.execute(
                 "insert into bronze.test__things select %s, %s, %s, %s, %s, "
                 f"%s::timestamp_ntz, %s::timestamp_ntz, {seq}, "
-                f"to_binary('{row.hash.hex()}', 'HEX')",
+                f"{row.hash}",
                 (
                     *(case, row.key, row.tracked, row.untracked, row.op),
                     *(str(row.ts), str(row.ts)),

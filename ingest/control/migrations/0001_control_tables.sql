@@ -171,7 +171,7 @@ create table audit.quarantine (
     table_id text not null,
     batch_seq bigint not null,
     rule_id text not null,
-    row_hash bytea not null,
+    row_hash bigint not null,
     source_ts timestamp not null,
     row json not null,
     kept_at timestamptz not null default clock_timestamp()
