@@ -26,7 +26,13 @@ from ingest.load import Loading
 from ingest.pieces import Condition
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import casts, reading, source
-from ingest.standardise import Bronze, Standardisation, holds_rows
+from ingest.standardise import (
+    REJECTED,
+    Bronze,
+    Standardisation,
+    accepted,
+    holds_rows,
+)
 
 
 def extract(
@@ -100,6 +106,8 @@ class _Extraction:
         self.batch = batch
         self.released = control.released(connection, table)
         self.lake = lake
+        # Whether rows may be read as the log has them, once for raw and bronze.
+        self.is_once = not (self.released.through or table.load_type.reads_whole)
 
     def run(self) -> Manifest:
         with duck.attached(self.table.source) as self.engine:
@@ -110,12 +118,13 @@ class _Extraction:
                 if read.ranges:
                     first, *others = (done.result() for done in read.ranges)
                     bronze = sum(others, first)
+                    reach("before_upload")
                 else:
                     upload = self.beside.submit(self.lake.upload, read.parts)
                     bronze = self._standardise(self.engine, read.parts, "part")
                     upload.result()
-        reach("before_upload")
-        self.lake.upload((*bronze.parts, *bronze.rejects))
+                    reach("before_upload")
+                    self.lake.upload((*bronze.parts, *bronze.rejects))
         batch = self.batch
         return Manifest(
             table_id=self.table.id,
@@ -155,9 +164,14 @@ class _Extraction:
             return before + dt.timedelta(microseconds=1)
         return now
 
-    def _write(self, rows: Sequence[str], name: str) -> tuple[Part, ...]:
-        """Write the rows of queries as raw files."""
+    def _write(
+        self, rows: Sequence[str], name: str, *, is_once: bool = False
+    ) -> tuple[Part, ...]:
+        """Write the rows of queries as raw files, which may serve as bronze as well."""
         folder = self.batch.folder("raw")
+        if is_once:
+            facts = self.observed_at, self.batch.batch_seq
+            rows = [accepted(self.table, one, *facts) for one in rows]
         return files.write_all(self.engine, self.lake, rows, folder, name)
 
     def _write_gone(self, read: _Reading, rows: str) -> None:
@@ -229,18 +243,20 @@ class _Extraction:
 
     def _read_window(self, read: _Reading) -> None:
         """Add the window's rows to `read`, and their number as the source counts."""
-        parts, count, zero_dates = self._read_rows(read, "part", lambda quote: "true")
+        parts, count, zero_dates = self._read_rows(
+            read, "part", lambda quote: "true", is_once=False
+        )
         read.parts += parts
         read.source_rows += count
         read.zero_dates += zero_dates
 
     def _read_rows(
-        self, read: _Reading, name: str, piece: Condition
+        self, read: _Reading, name: str, piece: Condition, *, is_once: bool
     ) -> tuple[tuple[Part, ...], int, int]:
         """Read the window's rows of which `piece` is true, and those without a time.
 
         Returns the files, how many rows the source counts and how many of its dates
-        are zero.
+        are zero. `is_once`: the files are bronze as well.
         """
 
         def inside(quote: Callable[[str], str]) -> str:
@@ -262,7 +278,7 @@ class _Extraction:
         else:
             rows = self._rows(inside)
         before = self._sent()
-        parts = self._write(rows, name)
+        parts = self._write(rows, name, is_once=is_once)
         # Where the server says how many rows it sent, and all of them were written,
         # that is its count: a read of everything needs no second scan.
         count = _rows(parts)
@@ -328,17 +344,19 @@ class _Extraction:
 
         It is uploaded and standardised while the next one is read.
         """
-        is_new = piece.parts is None
+        is_new, is_once = piece.parts is None, False
         if is_new:
-            piece = self._read_range_now(read, piece)
+            piece, is_once = self._read_range_now(read, piece)
         parts = tuple(Part(**part) for part in piece.parts or ())
         read.parts += parts
         read.source_rows += piece.source_rows or 0
         read.zero_dates += piece.zero_dates or 0
-        read.ranges.append(self.beside.submit(self._finish_range, piece, parts, is_new))
+        read.ranges.append(
+            self.beside.submit(self._finish_range, piece, parts, is_new, is_once)
+        )
 
     def _finish_range(
-        self, piece: control.Range, parts: tuple[Part, ...], is_new: bool
+        self, piece: control.Range, parts: tuple[Part, ...], is_new: bool, is_once: bool
     ) -> Bronze:
         if is_new:
             self.lake.upload(parts)
@@ -347,13 +365,38 @@ class _Extraction:
         else:
             for part in parts:
                 self.lake.fetch(part)
-        with duck.attached() as engine:
-            bronze = self._standardise(engine, parts, f"range-{piece.number:04d}")
+        if is_once:
+            folder = self.batch.folder("bronze")
+            copies = tuple(self.lake.copy(part, folder) for part in parts)
+            bronze = Bronze(copies, (), 0, 0, "")
+        else:
+            with duck.attached() as engine:
+                bronze = self._standardise(engine, parts, f"range-{piece.number:04d}")
+            self.lake.upload((*bronze.parts, *bronze.rejects))
         if self.loading:
             self.loading.add(bronze.parts)
         return bronze
 
-    def _read_range_now(self, read: _Reading, piece: control.Range) -> control.Range:
+    def _read_range_now(
+        self, read: _Reading, piece: control.Range
+    ) -> tuple[control.Range, bool]:
+        """Read a range; whether its files are bronze as well.
+
+        They are where the log will have each row as it is read. Where one is rejected
+        after all, the range is read again, and the next ones not so.
+        """
+        try:
+            return self._read_range_as(read, piece)
+        except duckdb.InvalidInputException as error:
+            if not self.is_once or REJECTED not in str(error):
+                raise
+            self.engine.execute("rollback")
+            self.is_once = False
+            return self._read_range_as(read, piece)
+
+    def _read_range_as(
+        self, read: _Reading, piece: control.Range
+    ) -> tuple[control.Range, bool]:
         def inside(quote: Callable[[str], str]) -> str:
             lead = quote(self.table.key[0].source_name)
             low = f" and {lead} >= {piece.low}" if piece.low else ""
@@ -366,15 +409,20 @@ class _Extraction:
             return f"({inside(quote)} or {lead} is null)"
 
         with reading.snapshot(self.engine):
+            is_once = self.is_once and reading.is_canonical(self.engine, self.table)
             parts, count, zero_dates = self._read_rows(
-                read, f"range-{piece.number:04d}", inside if piece.low else first
+                read,
+                f"range-{piece.number:04d}",
+                inside if piece.low else first,
+                is_once=is_once,
             )
-        return dataclasses.replace(
+        found = dataclasses.replace(
             piece,
             source_rows=count,
             zero_dates=zero_dates,
             parts=[asdict(part) for part in parts],
         )
+        return found, is_once
 
     def _scan_is_due(self) -> bool:
         if self.table.delete_mode != "key_scan" or not self.released.through:

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -154,6 +154,25 @@ class Lake:
                 list(pool.map(send, parts))
         except Exception as error:
             self._refuse(error, "write")
+
+    def copy(self, part: Part, folder: str) -> Part:
+        """The part once more, in another folder of the lake, by the store itself."""
+        key = f"{folder}/{part.key.rpartition('/')[2]}"
+        local, prefix = self.local(key), self._settings.prefix
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.unlink(missing_ok=True)
+        local.hardlink_to(self.local(part.key))
+        bucket = self._settings.bucket
+        try:
+            self.client.copy_object(
+                Bucket=bucket,
+                Key=prefix + key,
+                CopySource={"Bucket": bucket, "Key": prefix + part.key},
+                **self._settings.encryption,
+            )
+        except Exception as error:
+            self._refuse(error, "write")
+        return replace(part, key=key)
 
     def finish(self, key: str, manifest: Manifest) -> Manifest:
         """Write the manifest unless one exists; return the one that counts.

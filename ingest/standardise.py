@@ -25,6 +25,9 @@ from ingest.seed.types import EXACT_DIGITS
 from ingest.sources.mysql.casts import cast, fits, shown
 from ingest.statements import render
 
+# Begins the error of a query whose rows must all be accepted.
+REJECTED = "a row is rejected: "
+
 
 @dataclass(frozen=True)
 class Bronze:
@@ -66,10 +69,28 @@ def canonical(
     It has the canonical columns, those of the log, `_reason` why a row is
     rejected, `_timeless` where it has no watermark, and `_raw`, the source's values.
     """
+    typed = _typed(table, rows, observed_at, batch_seq)
+    engine.execute(f"create or replace temp view typed as {typed}")
+
+
+def accepted(table: Table, rows: str, observed_at: dt.datetime, batch_seq: int) -> str:
+    """A query for the log's rows of the source rows `rows`, none of which is rejected.
+
+    For one that would be it fails, with REJECTED in its message.
+    """
+    names = ", ".join(quoted(c.name) for c in table.columns)
+    return (
+        f"select {names}, _op, _source_ts, _observed_at, _batch_seq, _row_hash "
+        f"from ({_typed(table, rows, observed_at, batch_seq)}) where case when "
+        f"_reason is null then true else error({literal(REJECTED)} || _reason) end"
+    )
+
+
+def _typed(table: Table, rows: str, observed_at: dt.datetime, batch_seq: int) -> str:
     watermark = ""
     if column := table.window_column:
         watermark = f"try_cast({quoted(column.source_name)} as timestamp)"
-    view = render(
+    return render(
         "typed",
         table=table,
         rows=rows,
@@ -82,7 +103,6 @@ def canonical(
         row_hash=row_hash(table.columns),
         shown=shown,
     )
-    engine.execute(view)
 
 
 def row_hash(columns: Sequence[Column]) -> str:

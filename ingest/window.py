@@ -17,7 +17,7 @@ from ingest.sources.mysql import source
 # A window is divided into at most this many ranges.
 MOST_RANGES = 1000
 # A range has about this many bytes at most at the source.
-RANGE_BYTES = 256 << 20
+RANGE_BYTES = 40 << 20
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,14 @@ from ingest.sources.mysql.source import SESSION, named
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
+_SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT")
+_SAME = {
+    "boolean": ("TINYINT",),
+    "integer": _SMALL,
+    "bigint": ("BIGINT", "UINTEGER", *_SMALL),
+    "json": ("VARCHAR",),
+    "timestamptz": ("TIMESTAMP WITH TIME ZONE",),
+}
 # Types of the source whose values are texts, whatever collation an answer has.
 _TEXTS = (
     "char varchar tinytext text mediumtext longtext enum set json uuid inet4 inet6"
@@ -49,6 +57,24 @@ def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
         engine.execute(f"call mysql_execute('source', {literal(statement)})")
     yield
     engine.execute("commit")
+
+
+def is_canonical(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Whether rows are read as the log has them: its names, and types of its values."""
+    kinds = _kinds(engine, table)
+    return not (
+        table.options.by_query or _as_text(table, table.columns, kinds)
+    ) and all(
+        column.name == column.source_name
+        and column.type.name not in ("duration", "geometry")
+        and kinds[column.source_name] in _same(column.type.duckdb)
+        for column in table.columns
+    )
+
+
+def _same(kind: str) -> tuple[str, ...]:
+    """Types of a scan whose values are those of a canonical type, if they fit it."""
+    return _SAME.get(kind, (kind.upper(),))
 
 
 def rows_sent(engine: duckdb.DuckDBPyConnection) -> int | None:
