@@ -31,7 +31,7 @@ _SAME = {
     "integer": _SMALL,
     "bigint": ("BIGINT", "UINTEGER", *_SMALL),
     "json": ("VARCHAR",),
-    "timestamptz": ("TIMESTAMP WITH TIME ZONE",),
+    "timestamptz": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
 }
 # Types of the source whose values are texts, whatever collation an answer has.
 _TEXTS = (

@@ -1,0 +1,93 @@
+"""A first load in ranges: one file for raw and bronze where rows are as in the log."""
+
+from ingest import control
+from ingest.lake import Lake, Manifest
+from orchestration import replay
+from tests.clone import quiet
+from tests.foreign import Foreign
+
+ROWS = 12
+AS_READ = (
+    "id bigint primary key, small smallint, tiny tinyint unsigned, flag tinyint(1), "
+    "amount decimal(38,4), ratio double, word varchar(20), body text, day date, "
+    "at datetime(6), moment timestamp(6) null, document json, bytes varbinary(9), "
+    "updated_at datetime not null, key (updated_at)"
+)
+VALUES = (
+    "select n, -n, n, n % 2, n / 7, -0e0, if(n % 3, concat('w', n), null), "
+    "repeat('é', n), date('2026-01-01') + interval n day, "
+    "timestamp('2026-01-01 00:00:00.000001') + interval n second, "
+    "timestamp('2026-03-29 02:30:00'), json_array(n, null), unhex(hex(n)), "
+    "timestamp('2026-01-01') + interval n minute from numbers"
+)
+
+
+def load(foreign: Foreign, columns: str, values: str) -> Manifest:
+    """A first load of the table in ranges of three rows or less: its manifest."""
+    numbers = " union all ".join(f"select {n} as n" for n in range(1, ROWS + 1))
+    foreign.create(
+        "once",
+        f"create table numbers as {numbers}",
+        f"create table readings ({columns})",
+        f"insert into readings {values}",
+        "drop table numbers",
+    )
+    foreign.discover("once")
+    here = {"source": "once", "table": "readings"}
+    foreign.edit("tables", here, load_type="scd1", watermark_column="updated_at")
+    foreign.add("options", here | {"option": "range_rows", "value": "3"})
+    result = foreign.run(with_build=False)
+    assert result.state == "done", [o.error for o in result.outcomes]
+    (table,) = foreign.tables("once.readings")
+    with foreign.inside(), control.connect() as connection:
+        batch = control.batch(connection, table.id, 1)
+        manifest = Lake(foreign.root).manifest(batch.manifest_key)
+    assert manifest
+    return manifest
+
+
+def test_a_row_that_is_read_as_it_is_in_the_log_is_written_once(
+    foreign: Foreign,
+) -> None:
+    manifest = load(foreign, AS_READ, VALUES)
+    assert len(manifest.raw) > 3
+    assert [p.sha256 for p in manifest.raw] == [p.sha256 for p in manifest.bronze]
+    assert {p.key for p in manifest.raw}.isdisjoint(p.key for p in manifest.bronze)
+    assert manifest.source_rows == manifest.rows_written == ROWS
+    foreign.assert_as_sources(in_log=True)
+    # And the log made again from such raw files is the same.
+    before = foreign.query('select * from bronze."once__readings" order by id')
+    with foreign.inside(), control.connect() as connection:
+        replay.replay(connection, *foreign.tables("once.readings"), quiet)
+    assert foreign.query('select * from bronze."once__readings" order by id') == before
+    # A second run finds no row changed.
+    foreign.ask("once", "update readings set updated_at = '2026-01-02' where id = 3")
+    assert foreign.run(with_build=False).state == "done"
+    foreign.assert_as_sources(in_log=True)
+
+
+def test_from_the_first_rejected_row_on_raw_and_bronze_are_two(
+    foreign: Foreign,
+) -> None:
+    body = VALUES.replace("repeat('é', n)", "if(n = 8, concat('a', char(0)), 'b')")
+    manifest = load(foreign, AS_READ, body)
+    same = [
+        raw.sha256 == bronze.sha256
+        for raw, bronze in zip(manifest.raw, manifest.bronze, strict=True)
+    ]
+    assert same == sorted(same, reverse=True), "first once, then apart"
+    assert same[0]
+    assert not same[-1]
+    assert (manifest.rows_written, manifest.rows_rejected) == (ROWS - 1, 1)
+    assert sum(part.rows for part in manifest.raw) == ROWS
+
+
+def test_other_names_and_other_types_are_written_twice(foreign: Foreign) -> None:
+    columns = "id int primary key, Word char(3), updated_at datetime not null"
+    manifest = load(
+        foreign, columns, "select n, 'a', timestamp('2026-01-01') from numbers"
+    )
+    assert len(manifest.raw) > 3
+    shas = {part.sha256 for part in manifest.raw}
+    assert shas.isdisjoint(part.sha256 for part in manifest.bronze)
+    foreign.assert_as_sources(in_log=True)
