@@ -116,7 +116,8 @@ measures as (
         column_name,
         batch_seq,
         mean,
-        coalesce(deviation, 0) ^ 2 / rows,
+        -- Of a larger batch the mean is that of a sample (EXACT_ROWS).
+        coalesce(deviation, 0) ^ 2 / least(rows, 100000),
         mean
     from profiles
     where mean is not null

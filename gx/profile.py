@@ -27,7 +27,8 @@ from ingest.statements import query
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # How much is kept of the least and the greatest text.
 _SHOWN = 100
-# Up to this many rows distinct values are counted, beyond that estimated.
+# Up to this many rows all is measured on all of them; beyond that distinct values are
+# estimated, and quantiles, means and deviations are those of about so many rows.
 EXACT_ROWS = 100_000
 # A double can't hold the sum of squares of larger numbers, so these are in neither mean
 # nor deviation.
@@ -55,14 +56,14 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
         for part in parts
     ]
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
-        exact = sum(part.rows for part in parts) <= EXACT_ROWS
+        share = sum(part.rows for part in parts) // EXACT_ROWS
         groups = [
             table.columns[start : start + _TOGETHER]
             for start in range(0, len(table.columns), _TOGETHER)
         ]
         try:
             found_rows = [
-                engine.execute(_query(table, group, files, exact=exact)).fetchone()
+                engine.execute(_query(table, group, files, share)).fetchone()
                 for group in groups
             ]
         except duckdb.Error as error:
@@ -126,11 +127,12 @@ def judge(
         ).fetchall()
 
 
-def _query(
-    table: Table, group: Sequence[Column], files: list[Path], *, exact: bool
-) -> str:
-    """One scan of the files: their rows, and a list with a struct for each column."""
-    columns = ",\n".join(_aggregates(column, exact) for column in group)
+def _query(table: Table, group: Sequence[Column], files: list[Path], share: int) -> str:
+    """One scan of the files: their rows, and a list with a struct for each column.
+
+    What need not be exact is measured on one row of `share`, if that is not 0.
+    """
+    columns = ",\n".join(_aggregates(column, share) for column in group)
     paths = ", ".join(duck.literal(file) for file in files)
     # A tombstone repeats what was released; where the source marks what it deleted,
     # such a row counts as the source's, too.
@@ -138,7 +140,7 @@ def _query(
     return f"select count(*), [{columns}]\nfrom read_parquet([{paths}]) where {rows}"
 
 
-def _aggregates(column: Column, exact: bool) -> str:
+def _aggregates(column: Column, share: int) -> str:
     name = duck.quoted(column.name)
     family = column.type.family
     number = {"number": f"{name}::double", "boolean": f"{name}::integer::double"}
@@ -147,12 +149,13 @@ def _aggregates(column: Column, exact: bool) -> str:
     if family == "text":
         least, greatest = (f"left({edge}, {_SHOWN})" for edge in (least, greatest))
     shown = family in ("number", "text", "time") and not column.pii
-    measured = f"filter (where abs({value}) < {_LARGEST})"
+    sampled = f"_row_hash % {share} = 0" if share else "true"
+    measured = f"filter (where {sampled} and abs({value}) < {_LARGEST})"
     at = f"epoch({name})" if family == "time" and not column.pii else None
     spread = (value if family == "number" else None) or at
     length = f"length({name})" if family == "text" else None
-    distinct = "count(distinct {})" if exact else "approx_count_distinct({})"
-    if exact and family == "text":
+    distinct = "approx_count_distinct({})" if share else "count(distinct {})"
+    if not share and family == "text":
         # A fingerprint stands for a text, which may be of any length.
         distinct = "count(distinct hash({0})) filter (where {0} is not null)"
     parts: dict[str, Any] = {
@@ -162,13 +165,15 @@ def _aggregates(column: Column, exact: bool) -> str:
         "least": f"{least}::varchar" if shown else "null",
         "greatest": f"{greatest}::varchar" if shown else "null",
         "quantiles": (
-            f"approx_quantile({spread}, {list(QUANTILES)})" if spread else "null"
+            f"approx_quantile({spread}, {list(QUANTILES)}) filter (where {sampled})"
+            if spread
+            else "null"
         ),
         "mean": f"avg({value}) {measured}" if value else "null",
         "deviation": f"stddev_pop({value}) {measured}" if value else "null",
         "shortest": f"min({length})" if length else "null",
         "longest": f"max({length})" if length else "null",
-        "mean_length": f"avg({length})" if length else "null",
+        "mean_length": f"avg({length}) filter (where {sampled})" if length else "null",
     }
     kinds = {
         "column_name": "varchar",

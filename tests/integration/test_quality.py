@@ -5,14 +5,16 @@ import random
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 from psycopg import sql
 
 from gx import profile
-from ingest import control
+from ingest import control, settings
 from ingest.seed import metadata
 from ingest.statements import query
 from tests.clone import Clone, seed
@@ -113,6 +115,32 @@ def test_a_profile_s_quantiles_are_near_those_of_the_log(day_4: Clone) -> None:
         list(profile.QUANTILES),
     )
     assert told[0] == pytest.approx(found[0], rel=0.1)
+
+
+def test_of_a_large_batch_a_sample_is_measured(tmp_path: Path) -> None:
+    (table,) = [t for t in metadata.load(settings.ROOT) if t.id == "shop.order_items"]
+    columns = [c for c in table.columns if c.name in ("quantity", "unit_price")]
+    file = tmp_path / "batch.parquet"
+    with duckdb.connect() as engine:
+        engine.execute(
+            "copy (select (n % 97)::integer as quantity, "
+            "if(n % 10 = 0, null, (n * 31 % 10007 / 100)::decimal(12, 2)) as unit_price, "
+            "'U' as _op, (hash(n) >> 1)::bigint as _row_hash from range(50000) r (n)) "
+            f"to '{file}' (format parquet)"
+        )
+        whole, sample = (
+            engine.execute(profile._query(table, columns, [file], share)).fetchone()
+            or ()
+            for share in (0, 5)
+        )
+    assert whole[0] == sample[0] == 50_000
+    for exact, near in zip(whole[1], sample[1], strict=True):
+        for name in ("nulls", "least", "greatest", "shortest", "longest"):
+            assert exact[name] == near[name]
+        for name in ("mean", "deviation", "distinct_count"):
+            assert near[name] == pytest.approx(exact[name], rel=0.1)
+        assert near["quantiles"] == pytest.approx(exact["quantiles"], rel=0.1)
+        assert near["mean"] != exact["mean"]
 
 
 # -- anomalies ---------------------------------------------------------------------
