@@ -124,7 +124,7 @@ def test_of_a_large_batch_a_sample_is_measured(tmp_path: Path) -> None:
     with duckdb.connect() as engine:
         engine.execute(
             "copy (select (n % 97)::integer as quantity, "
-            "if(n % 10 = 0, null, (n * 31 % 10007 / 100)::decimal(12, 2)) as unit_price, "
+            "if(n % 10 = 0, null, n * 31 % 10007 / 100)::decimal(12, 2) as unit_price, "
             "'U' as _op, (hash(n) >> 1)::bigint as _row_hash from range(50000) r (n)) "
             f"to '{file}' (format parquet)"
         )
@@ -137,7 +137,8 @@ def test_of_a_large_batch_a_sample_is_measured(tmp_path: Path) -> None:
     for exact, near in zip(whole[1], sample[1], strict=True):
         for name in ("nulls", "least", "greatest", "shortest", "longest"):
             assert exact[name] == near[name]
-        for name in ("mean", "deviation", "distinct_count"):
+        assert near["distinct_count"] == pytest.approx(exact["distinct_count"], rel=0.3)
+        for name in ("mean", "deviation"):
             assert near[name] == pytest.approx(exact[name], rel=0.1)
         assert near["quantiles"] == pytest.approx(exact["quantiles"], rel=0.1)
         assert near["mean"] != exact["mean"]
