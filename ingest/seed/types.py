@@ -126,8 +126,8 @@ def are_comparable(one: CanonicalType, other: CanonicalType) -> bool:
 def widens(old: str, new: str) -> bool:
     """Whether each value of Postgres type `old` is one of `new`, and the same text.
 
-    A value's text counts, because rows are told apart by a hash over texts: after
-    a widening no stored row differs from the same row read again.
+    So a row's hash stays the same, too: after a widening no stored row differs from
+    the same row read again.
     """
     if (old, new) == ("integer", "bigint"):
         return True

@@ -130,7 +130,7 @@ def lines(outcomes: list[Outcome]) -> Iterator[str]:
     for o in outcomes:
         yield from _shown(o)
         for model in sorted(o.facts | o.tables):
-            yield f"  {model}: {_told(o, {model})}"
+            yield f"  {model}: {_cost(o, {model})}"
     found = goal(outcomes[-1])
     yield (
         f"{found.verdict}: a change of the facts takes {found.found:.2f} of the "
@@ -148,19 +148,19 @@ def _named(costs: Costs) -> dict[str, dict[str, float]]:
 def _shown(outcome: Outcome) -> Iterator[str]:
     facts, tables = outcome.facts, outcome.tables
     yield (
-        f"{outcome.lines:,} lines: a change takes the facts {_told(outcome, facts)}, "
-        f"the other models {_told(outcome, tables)}"
+        f"{outcome.lines:,} lines: a change takes the facts {_cost(outcome, facts)}, "
+        f"the other models {_cost(outcome, tables)}"
     )
 
 
-def _told(outcome: Outcome, models: Iterable[str]) -> str:
+def _cost(outcome: Outcome, models: Iterable[str]) -> str:
     """A change of these models, beside all of them where they are facts."""
     seconds, processor = _medians(outcome.change, models)
-    told = f"{seconds:.2f} s ({processor:.2f} s of processors)"
+    cost = f"{seconds:.2f} s ({processor:.2f} s of processors)"
     if outcome.facts.issuperset(models):
         seconds, processor = _medians(outcome.whole, models)
-        told += f" of {seconds:.2f} s ({processor:.2f} s)"
-    return told
+        cost += f" of {seconds:.2f} s ({processor:.2f} s)"
+    return cost
 
 
 def _medians(runs: list[Costs], models: Iterable[str]) -> tuple[float, float]:
