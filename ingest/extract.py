@@ -118,13 +118,13 @@ class _Extraction:
                 if read.ranges:
                     first, *others = (done.result() for done in read.ranges)
                     bronze = sum(others, first)
-                    reach("before_upload")
                 else:
                     upload = self.beside.submit(self.lake.upload, read.parts)
                     bronze = self._standardise(self.engine, read.parts, "part")
                     upload.result()
-                    reach("before_upload")
-                    self.lake.upload((*bronze.parts, *bronze.rejects))
+        reach("before_upload")
+        if not read.ranges:  # whose files are there
+            self.lake.upload((*bronze.parts, *bronze.rejects))
         batch = self.batch
         return Manifest(
             table_id=self.table.id,
@@ -236,9 +236,16 @@ class _Extraction:
         counts = (f"select count(*) from ({one})" for one in rows)
         return sum(scalar(self.engine, count) for count in counts)
 
-    def _count(self, condition: str) -> int:
-        """How many rows the source itself counts, in the transaction's snapshot."""
-        query = f"select count(*) from {source.named(self.table)} where {condition}"
+    def _count(self, condition: str, *, is_range: bool = False) -> int:
+        """How many rows the source itself counts, in the transaction's snapshot.
+
+        A range is counted by its key: the server would rather look through a whole
+        index of the watermark, for each range again.
+        """
+        there = source.named(self.table)
+        if is_range and (index := reading.key_index(self.engine, self.table)):
+            there += f" force index ({backticked(index)})"
+        query = f"select count(*) from {there} where {condition}"
         return int(scalar(self.engine, f"from {duck.asked(query)}"))
 
     def _read_window(self, read: _Reading) -> None:
@@ -277,19 +284,10 @@ class _Extraction:
                 there = f"({there} or {timeless(backticked)} and {no_time})"
         else:
             rows = self._rows(inside)
-        before = self._sent()
         parts = self._write(rows, name, is_once=is_once)
-        # Where the server says how many rows it sent, and all of them were written,
-        # that is its count: a read of everything needs no second scan.
-        count = _rows(parts)
-        if before is None or self._sent() != before + count:
-            count = self._count(there)
-            self._note_unread(read, rows, count, parts)
+        count = self._count(there, is_range=name != "part")
+        self._note_unread(read, rows, count, parts)
         return parts, count, self._zero_dates(there, parts)
-
-    def _sent(self) -> int | None:
-        """How many rows the source has sent, if a read of everything may ask it."""
-        return None if self.batch.window_low else reading.rows_sent(self.engine)
 
     def _count_beyond(self, read: _Reading) -> None:
         """Count the rows in the source's future, which are in no window yet.

@@ -77,14 +77,17 @@ def _same(kind: str) -> tuple[str, ...]:
     return _SAME.get(kind, (kind.upper(),))
 
 
-def rows_sent(engine: duckdb.DuckDBPyConnection) -> int | None:
-    """How many rows MariaDB has sent on the transaction's connection until now.
-
-    Its own answers to this question don't count. None from another server.
-    """
-    asking = asked("show session status like 'Rows_sent'")
-    row = engine.execute(f"from {asking}").fetchone()
-    return int(row[1]) if row else None
+def key_index(engine: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """The source's index that begins with the leading key; '' where there is none."""
+    query = (
+        "select index_name from information_schema.statistics where table_schema = "
+        f"{source_literal(table.source.schema)} and table_name = "
+        f"{source_literal(table.name)} and column_name = "
+        f"{source_literal(table.key[0].source_name)} and seq_in_index = 1 "
+        "order by index_name <> 'PRIMARY' limit 1"
+    )
+    row = engine.execute(f"from {asked(query)}").fetchone()
+    return str(row[0]) if row else ""
 
 
 def no_date(column: str) -> str:
