@@ -1,7 +1,7 @@
 """The program of the gate's process: suites of expectations, on one batch at a time.
 
 Run as `python -m gx.checks`. It reads one request per line from its input and writes
-one reply per line, as JSON. Only here is Great Expectations imported.
+one reply per line, as JSON. Great Expectations is imported by `engine` alone.
 
 A request has the batch's measures, so no server and no file of a batch is read here.
 Everything is in memory except the data docs. No value of a row is in a result.

@@ -27,6 +27,9 @@ from ingest.seed.suites import Expectation
 
 _AGAIN = "Run `./seedbed run`, which checks it again."
 
+# Of a log in whose rows fewer, or more, fail a rule than in the batch's files.
+NOT_AS_FILES = "which is not as its files"
+
 
 def docs_folder() -> Path:
     """Where the data docs are."""
@@ -94,7 +97,6 @@ def check(
     measured = measuring.take(connection, table, files, wanted)
     request = {
         "do": "check",
-        "name": suites.name(table),
         "batch": batch,
         "suite": suite,
         "columns": [*failing.types(connection, table)],
@@ -276,7 +278,7 @@ def _keep(
         if rule and sql and not any(name in sql for name in unfit):
             kept = failing.keep(connection, table, batch, rule)
             if kept != result.failing_rows:
-                line += f", but {kept:,} of the log, which is not as its files"
+                line += f", but {kept:,} of the log, {NOT_AS_FILES}"
             if shown := failing.sample(connection, table, batch, rule):
                 line += f" ({shown})"
         elif rule is None and batch.unaccounted:

@@ -48,7 +48,7 @@ METRICS = {
     "expect_column_max_to_be_between": ("column.max",),
     "unexpected_rows_expectation": ("unexpected_rows_query.row_count",),
 }
-_ROWS_OF_THE_BATCH = re.compile(r"select 1 as failing from \{batch\} where (.+)")
+_ROWS_OF_THE_BATCH = re.compile(r"select 1 as failing from \{batch\} where (.+)", re.S)
 
 
 def sql_of(metric: str, arguments: Arguments) -> str:

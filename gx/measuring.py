@@ -42,7 +42,7 @@ def take(
     One whose SQL is wrong is `{"error": …}`. Raises duckdb.Error where the engine
     can't read the files, or has not the memory.
     """
-    of_log = [name for name in wanted if "{batch}" in name]
+    of_log = [name for name in wanted if name.startswith("select ")]
     keys = {name: found[1] for name in wanted if (found := _REPEATED.fullmatch(name))}
     plain = [name for name in wanted if name not in of_log and name not in keys]
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
@@ -136,7 +136,7 @@ def _has_bits_of_its_own(
     if low is None or high - low >= min(_BITS, _SPARSE * rows):
         return False
     column = quoted(name)
-    bits = f"bitstring_agg({column}::bigint, {low}::bigint, {high}::bigint)"
+    bits = f"bitstring_agg({column}::bigint, '{low}'::bigint, '{high}'::bigint)"
     return bool(
         duck.scalar(
             engine,

@@ -56,7 +56,7 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
         for part in parts
     ]
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
-        share = sum(part.rows for part in parts) // EXACT_ROWS
+        share = (found.rows_written - 1) // EXACT_ROWS
         groups = [
             table.columns[start : start + _TOGETHER]
             for start in range(0, len(table.columns), _TOGETHER)

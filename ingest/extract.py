@@ -1,7 +1,7 @@
 """Extract: a planned batch, from the source to files in the lake.
 
 A batch is read in one snapshot of the source into `raw` (exact values), from which
-`bronze` is made. The manifest comes last.
+`bronze` is made, or which serves as bronze as well. The manifest comes last.
 """
 
 from __future__ import annotations
@@ -243,8 +243,8 @@ class _Extraction:
         index of the watermark, for each range again.
         """
         there = source.named(self.table)
-        if is_range and (index := reading.key_index(self.engine, self.table)):
-            there += f" force index ({backticked(index)})"
+        if is_range and reading.is_led_by_key(self.engine, self.table):
+            there += " force index (primary)"
         query = f"select count(*) from {there} where {condition}"
         return int(scalar(self.engine, f"from {duck.asked(query)}"))
 
@@ -385,8 +385,10 @@ class _Extraction:
         """
         try:
             return self._read_range_as(read, piece)
-        except duckdb.InvalidInputException as error:
-            if not self.is_once or REJECTED not in str(error):
+        except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+            is_rejected = REJECTED in str(error)
+            is_rejected |= isinstance(error, duckdb.ConversionException)
+            if not (self.is_once and is_rejected):
                 raise
             self.engine.execute("rollback")
             self.is_once = False

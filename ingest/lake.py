@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -161,7 +162,10 @@ class Lake:
         local, prefix = self.local(key), self._settings.prefix
         local.parent.mkdir(parents=True, exist_ok=True)
         local.unlink(missing_ok=True)
-        local.hardlink_to(self.local(part.key))
+        try:
+            local.hardlink_to(self.local(part.key))
+        except OSError:  # not every file system has links
+            shutil.copyfile(self.local(part.key), local)
         bucket = self._settings.bucket
         try:
             self.client.copy_object(

@@ -71,7 +71,7 @@ def _index_hashes(connection: control.Connection, table: Table) -> None:
     for name, has_hashes in found:
         if not has_hashes:
             connection.execute(f"drop index {name}".encode())
-    if found and not any(has_hashes for _, has_hashes in found):
+    if not any(has_hashes for _, has_hashes in found):
         statement = f"create index on {log} ({_index_key(table)})"
         connection.execute(statement.encode())
 
@@ -79,7 +79,9 @@ def _index_hashes(connection: control.Connection, table: Table) -> None:
 def _index_key(table: Table) -> str:
     """What the log's index is on, hashes in place of values that may be too long."""
     return ", ".join(
-        f"md5({quoted(c.name)})" if limits.is_long(c.type) else quoted(c.name)
+        f"md5({quoted(c.name)})"
+        if table.has_long_key and limits.is_long(c.type)
+        else quoted(c.name)
         for c in table.key
     )
 
@@ -366,7 +368,7 @@ def _close(
     started: float,
 ) -> None:
     """What goes with a batch's rows: rejects, its state, a rejected predecessor."""
-    _index(engine, table)
+    _in_warehouse(engine, indexes(table))
     statements = render(
         "close_batch",
         table=table,
@@ -385,10 +387,10 @@ def _close(
     )
 
 
-def _index(engine: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make the log's indexes, unless it has them."""
+def indexes(table: Table) -> str:
+    """The warehouse's statement that makes the log's indexes, unless it has them."""
     log = bronze_log.name_of(table)
-    _in_warehouse(engine, render("index_log", log=log, key=_index_key(table)))
+    return render("index_log", log=log, key=_index_key(table))
 
 
 def replace(
@@ -406,7 +408,7 @@ def replace(
             f"delete from audit.reject where table_id = {literal(table.id)} and {here}"
         )
         _insert(engine, lake, table, manifest.bronze)
-        _index(engine, table)
+        in_warehouse(indexes(table))
         _insert_rejects(engine, lake, manifest)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from gx import gate
 from ingest import bronze_log, control, duck, files, load, settings
 from ingest.control import Batch
 from ingest.duck import ask_warehouse, literal, quoted
@@ -54,6 +55,12 @@ def release(
                 "`./seedbed status` shows the last run.",
             )
         way = "`./seedbed run` reads its window again."
+        if quarantine and gate.NOT_AS_FILES in (batch.reason or ""):
+            raise SeedbedError(
+                f"batch {batch.batch_id} can't be released without the rows that fail: "
+                "its log is not as its files, so they are not all in quarantine.",
+                way,
+            )
         manifest = lake.manifest_of(batch, "Nothing was changed.", way)
         whole = manifest.rows_written
         with runs.opened(connection, "release") as run_id:

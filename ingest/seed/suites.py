@@ -130,7 +130,7 @@ def _rows_of(name: str, expected: str, rows: str) -> Expectation:
         "block",
         "unexpected_rows_expectation",
         expected,
-        # A constant: no value of a row leaves the warehouse.
+        # A constant: no value of a row is in a result.
         {"unexpected_rows_query": f"select 1 as failing from {rows}"},
     )
 

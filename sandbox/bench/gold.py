@@ -80,6 +80,8 @@ def run(lines: Sequence[int], rounds: int, report: Report) -> list[Outcome]:
         for table in tables:
             load.prepare(connection, table)
         connection.execute(small)
+        for table in tables:
+            connection.execute(load.indexes(table).encode())
         release(connection, names, 1)
         dbt = Dbt(settings.ROOT, HOME)  # not where the product looks for what it built
         dbt.run(*_SILVER)

@@ -4,21 +4,21 @@ insert into bronze.shop__suppliers (
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select n, 'S ' || n, 'DE', '2020-01-01', '2020-01-01', 'U', '2020-01-01',
-    '2020-01-01', 1, decode(md5('s' || n), 'hex')
+    '2020-01-01', 1, hashtextextended('s' || n, 0)
 from generate_series(1, 20) as n;
 insert into bronze.shop__products (
     product_id, supplier_id, sku, name, category, price, cost, is_active, created_at,
     updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select n, 1 + n % 20, 'K' || n, 'P ' || n, 'home', 20, 8, true, '2020-01-01',
-    '2020-01-01', 'U', '2020-01-01', '2020-01-01', 1, decode(md5('p' || n), 'hex')
+    '2020-01-01', 'U', '2020-01-01', '2020-01-01', 1, hashtextextended('p' || n, 0)
 from generate_series(1, 500) as n;
 insert into bronze.shop__inventory (
     product_id, warehouse_code, quantity, counted_at,
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select n, 'A', 5, '2026-01-01', 'U', '2026-01-01', '2026-01-01', 1,
-    decode(md5('i' || n), 'hex')
+    hashtextextended('i' || n, 0)
 from generate_series(1, 500) as n;
 -- Silver.
 -- A year of a shop, as silver has it: two lines an order, five orders a customer.
@@ -76,7 +76,7 @@ insert into bronze.shop__orders (
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select order_id, customer_id, status, ordered_at, currency, shipping_fee, updated_at,
-    'U', ordered_at, ordered_at, 1, decode(md5('o' || order_id), 'hex')
+    'U', ordered_at, ordered_at, 1, hashtextextended('o' || order_id, 0)
 from silver.orders_history
 where ordered_at between '2025-12-12' and '2025-12-13';
 insert into bronze.shop__order_items (
@@ -84,7 +84,7 @@ insert into bronze.shop__order_items (
     updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select order_item_id, order_id, product_id, quantity, unit_price, discount, created_at,
-    updated_at, 'U', updated_at, updated_at, 1, decode(md5('l' || order_item_id), 'hex')
+    updated_at, 'U', updated_at, updated_at, 1, hashtextextended('l' || order_item_id, 0)
 from silver.order_items
 where created_at between '2025-12-12' and '2025-12-13';
 -- The change.
@@ -95,7 +95,7 @@ insert into bronze.shop__orders (
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select 100000000 + {batch} * 1000000 + n, n, 'placed', at, 'EUR', 5, at, 'U', at, at,
-    {batch}, decode(md5('o' || {batch} || '.' || n), 'hex')
+    {batch}, hashtextextended('o' || {batch} || '.' || n, 0)
 from generate_series(1, {lines} / 730) as n
 cross join lateral (
     select timestamp '2026-01-01' + make_interval(days => {batch}, secs => n) as at
@@ -106,7 +106,7 @@ insert into bronze.shop__order_items (
 )
 select order_id * 2 + line, order_id, 1 + (order_id + line) % 500, 1, 20, 0,
     ordered_at, ordered_at, 'U', ordered_at, ordered_at, {batch},
-    decode(md5('l' || order_id || '.' || line), 'hex')
+    hashtextextended('l' || order_id || '.' || line, 0)
 from bronze.shop__orders
 cross join generate_series(0, 1) as line
 where _batch_seq = {batch};
@@ -115,7 +115,7 @@ insert into bronze.shop__payments (
     _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select order_id, order_id, 'payment', 'card', 45, ordered_at, 'U', ordered_at,
-    ordered_at, {batch}, decode(md5('m' || order_id), 'hex')
+    ordered_at, {batch}, hashtextextended('m' || order_id, 0)
 from bronze.shop__orders
 where _batch_seq = {batch};
 insert into bronze.shop__order_items (
@@ -123,7 +123,7 @@ insert into bronze.shop__order_items (
     updated_at, _op, _source_ts, _observed_at, _batch_seq, _row_hash
 )
 select order_item_id, order_id, product_id, {batch}, unit_price, discount, created_at,
-    at, 'U', at, at, {batch}, decode(md5('k' || {batch} || '.' || order_item_id), 'hex')
+    at, 'U', at, at, {batch}, hashtextextended('k' || {batch} || '.' || order_item_id, 0)
 from bronze.shop__order_items
 cross join (
     select timestamp '2026-01-01' + make_interval(days => {batch}) as at

@@ -183,6 +183,7 @@ class _Bench:
         (table,) = metadata.load(self.project)
         load.prepare(self.connection, table)
         self._execute((HERE / "log.sql").read_text(), vars(scenario))
+        self._execute(load.indexes(table))
         self._execute("vacuum analyze bronze.bench__customers")
         release(self.connection, [TABLE], scenario.versions)
         self.dbt.run("run", "--select", "stg_bench__customers customers_history")

@@ -66,6 +66,7 @@ RULES = (
     ("", "satisfies", "status in ('new', 'New') or code is null"),
     ("", "satisfies", "at between day and moment"),
     ("", "satisfies", "id > part"),
+    ("", "satisfies", "code is null or code <> 'a\nb'"),
 )
 
 

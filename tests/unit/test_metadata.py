@@ -568,6 +568,14 @@ CASES: list[tuple[str, list[Edit], str, str, str]] = [
         )
         for pattern in ("(?=A)B", "(?i)nl", "[[:upper:]]{2}", "[^-[:upper:]]")
     ),
+    *(
+        (
+            f"a repetition that engines read otherwise: {pattern}",
+            [put("rules", "shop.customers.country", argument=pattern)],
+            "rules", "shop.customers.country", "a repetition is",
+        )
+        for pattern in ("^.{1,300}$", "A++", "A{2}+", "^[A-Z]{,3}$", "A{", "{x}")
+    ),
     (
         "an argument of a check that has none",
         [put("rules", "shop.products.sku", argument="yes")],

@@ -19,6 +19,10 @@ _DIRECTIVES = {
 }
 # What one engine has and another has not: `(?=a)`, `[[:alpha:]]`, `[^x[.a.]]`.
 _OTHERWISE = re.compile(r"\(\?|\[\^?\]?[^\]]*\[[:.=]")
+_CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
+# A repetition that all of them read alike; no other brace, and no plus behind one.
+_TIMES = re.compile(r"\{(\d+)(?:,(\d*))?\}(?![+])")
+_MOST_TIMES = 255
 
 
 class Matches(Check[str]):
@@ -54,6 +58,14 @@ class Matches(Check[str]):
                 "groups with (? and classes such as [[:alpha:]] mean different things "
                 "to the gate and the warehouses; write a plain group, or a class such "
                 "as [A-Za-z]"
+            )
+        plain = _CLASS.sub("x", self.argument)
+        times = [int(n) for found in _TIMES.findall(plain) for n in found if n]
+        rest = _TIMES.sub("", plain)
+        if max(times, default=0) > _MOST_TIMES or re.search(r"[{}]|[*+?]\+", rest):
+            raise ValueError(
+                "a repetition is *, +, ?, or {2}, {2,} or {2,9} up to "
+                f"{_MOST_TIMES}; a brace as such is [{{]"
             )
         return self.argument
 

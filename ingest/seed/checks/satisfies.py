@@ -33,7 +33,7 @@ class Satisfies(Check[Predicate]):
         return found
 
     def expectation(self) -> tuple[str, str, Arguments]:
-        # A constant: no value of a row leaves the warehouse.
+        # A constant: no value of a row is in a result.
         rows = f"{{batch}} where {self.holds(quoted=True)} is false"
         query = {"unexpected_rows_query": f"select 1 as failing from {rows}"}
         return "unexpected_rows_expectation", self.argument, query

@@ -27,10 +27,8 @@ _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
 _SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT")
 _SAME = {
-    "boolean": ("TINYINT",),
     "integer": _SMALL,
     "bigint": ("BIGINT", "UINTEGER", *_SMALL),
-    "json": ("VARCHAR",),
     "timestamptz": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
 }
 # Types of the source whose values are texts, whatever collation an answer has.
@@ -77,17 +75,16 @@ def _same(kind: str) -> tuple[str, ...]:
     return _SAME.get(kind, (kind.upper(),))
 
 
-def key_index(engine: duckdb.DuckDBPyConnection, table: Table) -> str:
-    """The source's index that begins with the leading key; '' where there is none."""
+def is_led_by_key(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Whether the source's primary key begins with the table's leading key."""
     query = (
-        "select index_name from information_schema.statistics where table_schema = "
+        "select 1 from information_schema.statistics where table_schema = "
         f"{source_literal(table.source.schema)} and table_name = "
         f"{source_literal(table.name)} and column_name = "
         f"{source_literal(table.key[0].source_name)} and seq_in_index = 1 "
-        "order by index_name <> 'PRIMARY' limit 1"
+        "and index_name = 'PRIMARY'"
     )
-    row = engine.execute(f"from {asked(query)}").fetchone()
-    return str(row[0]) if row else ""
+    return engine.execute(f"from {asked(query)}").fetchone() is not None
 
 
 def no_date(column: str) -> str:
