@@ -289,7 +289,7 @@ def test_where_the_gate_dies_one_table_waits_and_the_next_run_checks_it(
 
     def send_and_die(self: process._Process, request: dict[str, Any]) -> None:
         send(self, request)
-        if request.get("name") == "shop__products":
+        if request.get("suite", {}).get("name") == "shop__products":
             self.program.kill()
 
     monkeypatch.setattr(process._Process, "send", send_and_die)
@@ -315,7 +315,7 @@ def test_where_the_gate_dies_one_table_waits_and_the_next_run_checks_it(
 def test_a_rule_that_can_t_be_checked_stops_its_table_alone(day_2_due: Clone) -> None:
     """Python takes the pattern, and so the seed; the gate's engine does not."""
     line = "shop,suppliers,rating,between,0..5,warn,model,Ratings go from 0 to 5"
-    broken = f"{line}\nshop,suppliers,name,matches,(a{99}){99},warn,gate,Broken"
+    broken = f"{line}\nshop,suppliers,name,matches,(a{{99}}){{99}},warn,gate,Broken"
     with day_2_due.edited("rules", line, broken):
         result = day_2_due.run("suppliers", "inventory", with_build=False)
     assert states(result) == {
