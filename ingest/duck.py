@@ -4,6 +4,7 @@ loaded from their wheels, servers attached through secrets."""
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ THREADS = 2
 _HASH = 11558325694850109641
 
 
+@functools.cache
 def _give_memory_back() -> None:
     """Have the C library give back what long values took, as soon as they are freed.
 

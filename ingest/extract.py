@@ -180,14 +180,19 @@ class _Extraction:
             read.keys_gone += count
             read.parts += self._write([rows], "gone")
 
-    def _note_unread(
-        self, read: _Reading, rows: Sequence[str], count: int, parts: tuple[Part, ...]
-    ) -> None:
-        """Keep some keys of the queries' rows that the files lack, if they lack any.
-
-        The source counted `count` rows.
-        """
+    def _write_rows(
+        self,
+        read: _Reading,
+        rows: Sequence[str],
+        count: int,
+        name: str,
+        *,
+        is_once: bool = False,
+    ) -> tuple[Part, ...]:
+        """Write the rows of queries, of which the source counted `count`."""
+        parts = self._write(rows, name, is_once=is_once)
         read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
+        return parts
 
     def _unread(self, rows: Sequence[str], count: int, parts: tuple[Part, ...]) -> str:
         """Some keys of the queries' rows that the files lack, where they are short."""
@@ -284,9 +289,8 @@ class _Extraction:
                 there = f"({there} or {timeless(backticked)} and {no_time})"
         else:
             rows = self._rows(inside)
-        parts = self._write(rows, name, is_once=is_once)
         count = self._count(there, is_range=name != "part")
-        self._note_unread(read, rows, count, parts)
+        parts = self._write_rows(read, rows, count, name, is_once=is_once)
         return parts, count, self._zero_dates(there, parts)
 
     def _count_beyond(self, read: _Reading) -> None:
@@ -386,8 +390,8 @@ class _Extraction:
         try:
             return self._read_range_as(read, piece)
         except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
-            is_rejected = REJECTED in str(error)
-            is_rejected |= isinstance(error, duckdb.ConversionException)
+            is_cast = isinstance(error, duckdb.ConversionException)
+            is_rejected = is_cast or REJECTED in str(error)
             if not (self.is_once and is_rejected):
                 raise
             self.engine.execute("rollback")
@@ -493,9 +497,7 @@ class _Extraction:
         if due and self.table.watermark_column:
             rows = self._rows(inside, wanted)
             count = self._size(rows)
-        parts = self._write(rows, "found")
-        self._note_unread(read, rows, count, parts)
-        read.parts += parts
+        read.parts += self._write_rows(read, rows, count, "found")
         read.source_rows += count
 
     def _replaces(self) -> bool:

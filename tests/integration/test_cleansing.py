@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from orchestration import build
+from tests.clone import Clone
 
 ROOT = Path(__file__).parents[2]
 
@@ -174,20 +175,13 @@ TEXTS: dict[str, list[tuple[str | None, str | None]]] = {
 
 @pytest.fixture(scope="module")
 def connection(
-    warehouse: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    stack: Clone, warehouse: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A warehouse in which the cases are cleansed."""
     project = tmp_path_factory.mktemp("cleansing") / "project"
     shutil.copytree(Path(__file__).parent / "cleansing", project)
     shutil.copytree(ROOT / "macros" / "cleansing", project / "macros")
-    with psycopg.connect(
-        host=warehouse["PGHOST"],
-        port=warehouse["PGPORT"],
-        user=warehouse["PGUSER"],
-        password=warehouse["PGPASSWORD"],
-        dbname=warehouse["PGDATABASE"],
-        autocommit=True,
-    ) as found:
+    with stack.connect(warehouse["PGDATABASE"]) as found:
         found.execute("create schema cleansing")
         found.execute(
             "create table cleansing.written "

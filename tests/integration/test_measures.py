@@ -19,6 +19,7 @@ from ingest import settings
 from ingest.seed import metadata, suites, types
 from ingest.seed.checks import CHECKS
 from ingest.seed.metadata import Rule, Table
+from tests.clone import Clone
 
 # Values of each column: good ones, edges, and what is just beyond.
 VALUES: dict[str, tuple[str, list[Any]]] = {
@@ -71,15 +72,10 @@ RULES = (
 
 
 @pytest.fixture(scope="module")
-def connection(warehouse: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(
-        host=warehouse["PGHOST"],
-        port=warehouse["PGPORT"],
-        user=warehouse["PGUSER"],
-        password=warehouse["PGPASSWORD"],
-        dbname=warehouse["PGDATABASE"],
-        autocommit=True,
-    ) as found:
+def connection(
+    stack: Clone, warehouse: dict[str, str]
+) -> Iterator[psycopg.Connection[Any]]:
+    with stack.connect(warehouse["PGDATABASE"]) as found:
         found.execute("set timezone = 'UTC'")
         yield found
 

@@ -221,15 +221,10 @@ class Past:
 
 
 @pytest.fixture(scope="module")
-def connection(warehouse: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(
-        host=warehouse["PGHOST"],
-        port=warehouse["PGPORT"],
-        user=warehouse["PGUSER"],
-        password=warehouse["PGPASSWORD"],
-        dbname=warehouse["PGDATABASE"],
-        autocommit=True,
-    ) as found:
+def connection(
+    stack: Clone, warehouse: dict[str, str]
+) -> Iterator[psycopg.Connection[Any]]:
+    with stack.connect(warehouse["PGDATABASE"]) as found:
         yield found
 
 

@@ -26,6 +26,7 @@ from ingest.sources.mysql.source import SESSION, named
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
 _SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT")
+# Types of a scan whose values are those of a canonical type, where not just its own.
 _SAME = {
     "integer": _SMALL,
     "bigint": ("BIGINT", "UINTEGER", *_SMALL),
@@ -60,19 +61,12 @@ def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def is_canonical(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
     """Whether rows are read as the log has them: its names, and types of its values."""
     kinds = _kinds(engine, table)
-    return not (
-        table.options.by_query or _as_text(table, table.columns, kinds)
-    ) and all(
-        column.name == column.source_name
-        and column.type.name not in ("duration", "geometry")
-        and kinds[column.source_name] in _same(column.type.duckdb)
-        for column in table.columns
+    return not _is_by_query(table, table.columns, kinds) and all(
+        c.name == c.source_name
+        and c.type.name not in ("duration", "geometry")
+        and kinds[c.source_name] in _SAME.get(c.type.duckdb, (c.type.duckdb.upper(),))
+        for c in table.columns
     )
-
-
-def _same(kind: str) -> tuple[str, ...]:
-    """Types of a scan whose values are those of a canonical type, if they fit it."""
-    return _SAME.get(kind, (kind.upper(),))
 
 
 def is_led_by_key(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
@@ -107,7 +101,7 @@ def rows(
     """
     wanted = table.columns if columns is None else columns
     kinds = _kinds(engine, table)
-    by_query = table.options.by_query or bool(_as_text(table, wanted, kinds))
+    by_query = _is_by_query(table, wanted, kinds)
     found = [Piece(condition, by_query)]
     if columns is None:  # a few columns of it are short
         found = pieces.cut(engine, table, condition, by_query=by_query)
@@ -171,6 +165,13 @@ def _answers(
         "where true"
         for condition in conditions
     ]
+
+
+def _is_by_query(
+    table: Table, columns: Sequence[Column], kinds: Mapping[str, str]
+) -> bool:
+    """Whether the source runs a query for the rows, which a scan can't give."""
+    return table.options.by_query or bool(_as_text(table, columns, kinds))
 
 
 def _as_text(
