@@ -436,6 +436,31 @@ def test_rows_in_quarantine_go_with_the_batch_that_is_read_again(
 
 
 @pytest.mark.up_to_silver
+def test_a_batch_whose_log_is_not_as_its_files_is_not_released_in_part(
+    day_2_due: Clone,
+) -> None:
+    spoil(day_2_due)
+    for step in ("extract", "load"):
+        assert day_2_due.cli(step, "--tables", "orders").returncode == 0
+    day_2_due.query(
+        "update bronze.shop__orders set status = 'paid' where order_id = 3 "
+        "and _batch_seq = (select max(_batch_seq) from bronze.shop__orders)"
+    )
+    assert day_2_due.cli("validate", "--tables", "orders").returncode == 1
+    state = "select state, reason from audit.batch where state = 'rejected'"
+    (before,) = day_2_due.query(state)
+    assert "3 rows fail" in before[1]
+    assert "but 2 of the log" in before[1]
+    refused = day_2_due.cli(
+        "release", "shop.orders", "--quarantine", "--reason", "known"
+    )
+    assert refused.returncode == 1
+    assert "its log is not as its files" in refused.stderr
+    assert "hint: `./seedbed run` reads its window again" in refused.stderr
+    assert day_2_due.query(state) == [before]
+
+
+@pytest.mark.up_to_silver
 def test_a_batch_is_released_without_the_rows_that_fail(day_2_due: Clone) -> None:
     spoil(day_2_due)
     result = day_2_due.run("orders", with_build=False)
