@@ -1,20 +1,14 @@
 """Build: dbt, in this process, over what is released.
 
-dbt is imported when it is first needed (it takes seconds), parses once, and is
-handed the parsed manifest from then on.
+dbt parses once, and is handed the parsed manifest from then on.
 """
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
-import functools
-import gc
 import json
 import os
 import shutil
-import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +20,9 @@ from ingest.errors import SeedbedError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from ingest.statements import query
-from orchestration import artifacts, project
+from orchestration import artifacts, dbt_runner, project
 
 if TYPE_CHECKING:
-    from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
 
@@ -262,15 +255,6 @@ def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
     return run_dbt([*words, "--vars", rebuilt], report)
 
 
-def import_dbt() -> None:
-    """Import dbt, which takes a quarter less while no garbage is looked for."""
-    gc.disable()
-    try:
-        import dbt.cli.main  # noqa: F401
-    finally:
-        gc.enable()
-
-
 def rendered(
     macro: str, target: str, report: Report, arguments: Mapping[str, Any] | None = None
 ) -> str:
@@ -290,40 +274,6 @@ def run_dbt(arguments: list[str], report: Report) -> Built:
     folder, began = artifacts.folder(_target(arguments)), dt.datetime.now(dt.UTC)
     said = _invoke(arguments, report, [])
     return Built() if arguments[0] in _OF_NO_NODES else read(folder, began, said)
-
-
-def runner(
-    manifest: Manifest | None = None, follow: Callable[[EventMsg], None] | None = None
-) -> dbtRunner:
-    """dbt in this process, with a manifest that it need not parse again."""
-    import_dbt()
-    from dbt.cli.main import dbtRunner
-    from dbt_common.behavior_flags import BehaviorFlagRendered
-
-    parse_one_at_a_time()
-    # For each flag of an adapter dbt looks for the module that declares it, through
-    # the source text of every frame of the stack: up to a second, for a word in a log.
-    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]
-    return dbtRunner(manifest=manifest, callbacks=[follow] if follow else [])
-
-
-@functools.cache
-def parse_one_at_a_time() -> None:
-    """Have Python make the syntax trees of this process one after the other.
-
-    Python 3.11 counts the depth of a tree for all threads together, and fails when
-    one of dbt's makes one (of a literal in a template) while another does.
-    """
-    if sys.version_info < (3, 12):
-        parse: Callable[..., ast.AST] = ast.parse
-        lock = threading.RLock()
-
-        @functools.wraps(parse)
-        def parse_alone(*args: Any, **options: Any) -> ast.AST:
-            with lock:
-                return parse(*args, **options)
-
-        ast.parse = parse_alone  # type: ignore[assignment]
 
 
 def _target(arguments: list[str]) -> str:
@@ -359,7 +309,7 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
     common = [str(word) for option in options.items() for word in option]
     # The one variable that commands set, `rebuild`, is read when a model is built.
     manifest = None if arguments[0] == "parse" else _manifest(target, common)
-    answer = runner(manifest, follow).invoke([*arguments, *common])
+    answer = dbt_runner.runner(manifest, follow).invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
     if answer.exception or answer.result is None:
         raise _failed(answer.exception)
@@ -373,7 +323,7 @@ def _manifest(target: str, common: list[str]) -> Manifest:
         from dbt.contracts.graph.manifest import Manifest
 
         words = ["parse", "--target", target, *common]
-        answer = runner().invoke(words)
+        answer = dbt_runner.runner().invoke(words)
         stop.check()
         if not isinstance(answer.result, Manifest):
             raise _failed(answer.exception)

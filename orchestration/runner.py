@@ -31,6 +31,7 @@ from ingest.window import Request
 from orchestration import (
     artifacts,
     build,
+    dbt_runner,
     move,
     probe,
     prove,
@@ -383,7 +384,7 @@ def run(
             found.move(steps, jobs=jobs, request=request)
             if "validate" in steps:
                 if with_build and process.is_starting():
-                    build.import_dbt()  # while the gate's process imports as well
+                    dbt_runner.import_dbt()  # while the gate's process imports as well
                 found.validate()
             faults: list[SeedbedError] = []
             if with_build and found.is_something_good():

@@ -18,7 +18,7 @@ from ingest import settings
 from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.seed import generate, metadata, seedfile
-from orchestration import build
+from orchestration import dbt_runner
 from sandbox import servers as embedded
 
 Report = Callable[[str], None]
@@ -211,7 +211,7 @@ class Dbt:
             else:
                 cost[1] += processor() - before[node.unique_id]
 
-        runner = build.runner(self._manifest, follow)
+        runner = dbt_runner.runner(self._manifest, follow)
         answer = runner.invoke([*words, *self._place])
         if not answer.success:
             found = getattr(answer.result, "results", [])

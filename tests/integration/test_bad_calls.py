@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import build
+from orchestration import dbt_runner
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,7 +71,7 @@ def parse(project: Path, call: str) -> str:
     text = call if call.startswith(("{%", "select")) else f"{{{{ {call} }}}}\n"
     (project / "models" / "the_model.sql").write_text(text)
     place = ["--project-dir", str(project), "--profiles-dir", str(project)]
-    result = build.runner().invoke(["parse", *place, "--log-level", "none"])
+    result = dbt_runner.runner().invoke(["parse", *place, "--log-level", "none"])
     assert result.success == (result.exception is None)
     return "" if result.success else str(result.exception)
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestration import build
+from orchestration import dbt_runner
 from tests.clone import Clone
 
 ROOT = Path(__file__).parents[2]
@@ -191,7 +191,7 @@ def connection(
             for name, value in warehouse.items():
                 patch.setenv(name, value)
             place = ["--project-dir", str(project), "--profiles-dir", str(project)]
-            answer = build.runner().invoke(["run", *place, "--log-level", "none"])
+            answer = dbt_runner.runner().invoke(["run", *place, "--log-level", "none"])
         assert answer.success, answer.exception or answer.result
         yield found
 

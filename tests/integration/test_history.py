@@ -26,7 +26,7 @@ from ingest.bronze_log import latest_rows
 from ingest.seed.metadata import Column, Source, Table
 from ingest.seed.options import DEFAULTS
 from ingest.seed.types import parse
-from orchestration import build
+from orchestration import dbt_runner
 
 ROOT = Path(__file__).parents[2]
 # What is read of each model, and what tells its rows of a key apart.
@@ -369,7 +369,7 @@ class Log:
 
     def dbt(self, *words: str) -> Any:
         """The result of a command of dbt's."""
-        runner = build.runner(self.manifest)
+        runner = dbt_runner.runner(self.manifest)
         place = ["--project-dir", str(self.project), "--profiles-dir"]
         place += [str(self.project), "--log-level", "none", "--target", self.target]
         result = runner.invoke([*words, *place])

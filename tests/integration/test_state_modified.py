@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import build
+from orchestration import dbt_runner
 from tests.clone import LAYERS, Clone
 
 OLD = "shop,suppliers,name,name,varchar(120),false,,,trim,"
@@ -27,7 +27,9 @@ class Slim:
         """A dbt command's result, in this process."""
         quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
         with self.clone.inside():
-            answer = build.runner().invoke([*words, "--target", "postgres", *quiet])
+            answer = dbt_runner.runner().invoke(
+                [*words, "--target", "postgres", *quiet]
+            )
         assert answer.exception is None, answer.exception
         return answer
 

@@ -5,7 +5,7 @@ import gc
 import threading
 import time
 
-from orchestration import build
+from orchestration import dbt_runner
 
 LITERAL = repr([[n, "a word"] for n in range(40)])
 
@@ -31,7 +31,7 @@ def test_any_number_of_threads_read_literals_at_once() -> None:
             except SystemError as error:
                 failed.append(error)
 
-    build.parse_one_at_a_time()
+    dbt_runner.parse_one_at_a_time()
     threads = [threading.Thread(target=read) for _ in range(8)]
     often = gc.get_threshold()
     gc.set_threshold(5)
