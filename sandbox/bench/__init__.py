@@ -6,9 +6,14 @@ and a report; `as_json` and `lines` give its results to a script and a person.
 
 import csv
 import os
+import resource
 import shutil
 import statistics
-from collections.abc import Callable, Iterable, Iterator
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +24,7 @@ from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.seed import generate, metadata, seedfile
 from orchestration import dbt_runner
+from orchestration.watch import outbox
 from sandbox import servers as embedded
 
 Report = Callable[[str], None]
@@ -39,6 +45,7 @@ _PROJECT = (
 )
 # Downloaded once: the client of MariaDB, the other tools.
 _KEPT = {".seedbed", "client", "peers"}
+_ENDPOINTS = (*outbox.CHANNELS.values(), "OPENLINEAGE_URL")
 _SERVERS = {*embedded.SERVICES, "stack.json", "stack.lock"}
 
 
@@ -164,6 +171,58 @@ def release(connection: Connection, tables: Iterable[str], through: int) -> None
             "set released_through = excluded.released_through",
             [(table, through) for table in tables],
         )
+
+
+def timed_run(
+    home: Path, variables: Mapping[str, str] | None = None
+) -> tuple[float, float]:
+    """Seconds of a `./seedbed run` in a copy of the project, and the processor's.
+
+    No endpoint is configured but those of `variables`.
+    """
+    others = {k: v for k, v in os.environ.items() if k not in _ENDPOINTS}
+    with tempfile.TemporaryFile() as said:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestration", "run"],
+            cwd=home,
+            env=others | {**(variables or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        seconds = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode:
+            said.seek(0)
+            raise SeedbedError(
+                f"the benchmark's run ended with {done.returncode}:\n"
+                f"{said.read().decode(errors='replace')[-2000:]}"
+            )
+    spent = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+    return seconds, spent
+
+
+def processor(servers: Iterable[int]) -> float:
+    """The seconds of processors that servers, by their pids, have spent until now.
+
+    Those of their processes are among them, whether they still run or not.
+    """
+    pids, total = {*servers}, 0
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (path / "stat").read_text(encoding="utf-8")
+        except OSError:  # it has just ended
+            continue
+        fields = text.rpartition(")")[2].split()
+        own, of_ended = map(int, fields[11:13]), map(int, fields[13:15])
+        if int(path.name) in pids:
+            total += sum(own) + sum(of_ended)
+        elif int(fields[1]) in pids:
+            total += sum(own)
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 class Dbt:

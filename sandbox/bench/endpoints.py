@@ -8,34 +8,25 @@ Metrics are not part of it: they are scraped, and a run pushes none.
 
 from __future__ import annotations
 
-import os
-import resource
 import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from ingest.errors import SeedbedError
-from orchestration.watch import outbox
 from sandbox import demo
 from sandbox import servers as embedded
-from sandbox.bench import Goal, Report, Timed, copy_project, servers
+from sandbox.bench import Goal, Report, Timed, copy_project, servers, timed_run
 
 LIMIT = 2.0
 # Seconds after a run in which the delivering process starts; its waiting takes no
 # processor.
 START = 5
 WAYS = ("none configured", "all refuse", "all are silent")
-_TOLD = (*outbox.CHANNELS.values(), "OPENLINEAGE_URL")
 _CHANGE = """
 update shop.orders
 set
@@ -93,17 +84,17 @@ def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
         admin = embedded.admin_url(home)
         demo.apply_day(admin, 1, rows)
         report("the first load")
-        _run(home, {})
+        timed_run(home)
         if rounds > 1:  # a single round is a quick look
             report("a run that warms up")
             _change(admin, 1)
-            _run(home, {})
+            timed_run(home)
         for number in range(rounds):
             # The order turns, so that no method is always the first.
             for place in range(len(WAYS)):
                 outcome = outcomes[(number + place) % len(WAYS)]
                 _change(admin, 2 + number * len(WAYS) + place)
-                seconds, processor = _run(home, variables[outcome.way])
+                seconds, processor = timed_run(home, variables[outcome.way])
                 outcome.seconds.append(seconds)
                 outcome.processor.append(processor)
                 with psycopg.connect() as connection:
@@ -174,33 +165,6 @@ def _silent() -> Iterator[int]:
     """A port at which the system accepts every call, and none is answered."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
         yield server.getsockname()[1]
-
-
-def _run(home: Path, variables: dict[str, str]) -> tuple[float, float]:
-    """Seconds of a `./seedbed run`, and the processor's seconds among them."""
-    others = {k: v for k, v in os.environ.items() if k not in _TOLD}
-    with tempfile.TemporaryFile() as said:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "orchestration", "run"],
-            cwd=home,
-            env=others | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        seconds = time.perf_counter() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode:
-            said.seek(0)
-            raise SeedbedError(
-                f"the benchmark's run ended with {done.returncode}:\n"
-                f"{said.read().decode(errors='replace')[-2000:]}"
-            )
-    processor = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
-    return seconds, processor
 
 
 def _change(admin: str, change: int) -> None:

@@ -8,8 +8,8 @@ models, data tests aside, and the processor time that Postgres spent on them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,9 +18,9 @@ from typing import Any
 import psycopg
 
 from ingest import control, load, settings
-from ingest.control import Connection
 from ingest.seed import metadata
-from sandbox.bench import HOME, Dbt, Goal, Report, release, servers
+from sandbox import servers as embedded
+from sandbox.bench import HOME, Dbt, Goal, Report, processor, release, servers
 
 LIMIT = 0.5
 _SILVER = (
@@ -85,7 +85,8 @@ def run(lines: Sequence[int], rounds: int, report: Report) -> list[Outcome]:
         release(connection, names, 1)
         dbt = Dbt(settings.ROOT, HOME)  # not where the product looks for what it built
         dbt.run(*_SILVER)
-        processor = _processor(connection)
+        server = [s.pid for s in embedded.status(HOME) if s.pid]
+        spent = functools.partial(processor, server)
         outcomes = []
         batch = 1
         for n in lines:
@@ -100,8 +101,8 @@ def run(lines: Sequence[int], rounds: int, report: Report) -> list[Outcome]:
                 connection.execute(change.format(lines=n, batch=batch))
                 release(connection, names, batch)
                 dbt.run(*_CHANGED)
-                outcome.change.append(dbt.costs(*_GOLD, processor=processor))
-                outcome.whole.append(dbt.costs(*_WHOLE, processor=processor))
+                outcome.change.append(dbt.costs(*_GOLD, processor=spent))
+                outcome.whole.append(dbt.costs(*_WHOLE, processor=spent))
                 report(next(_shown(outcome)))
             outcomes.append(outcome)
     return outcomes
@@ -172,28 +173,3 @@ def _medians(runs: list[Costs], models: Iterable[str]) -> tuple[float, float]:
         for figure in (0, 1)
     )
     return seconds, processor
-
-
-def _processor(connection: Connection) -> Callable[[], float]:
-    """What tells the seconds of processors that the server has spent until now."""
-    server, _ = _times(connection.info.backend_pid)
-    ticks = os.sysconf("SC_CLK_TCK")
-
-    def spent() -> float:
-        _, (_, _, *total) = _times(server)  # of those that ended
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                parent, (user, system, _, _) = _times(int(path.name))
-            except OSError:  # it has just ended
-                continue
-            total += [user, system] if parent == server else []
-        return sum(total) / ticks
-
-    return spent
-
-
-def _times(pid: int) -> tuple[int, list[int]]:
-    """A process' parent and its ticks: user, system, and both of ended children."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    fields = text.rpartition(")")[2].split()
-    return int(fields[1]), [int(field) for field in fields[11:15]]

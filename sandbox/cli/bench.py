@@ -114,3 +114,18 @@ def bench_discovery(**values: Any) -> None:
 def bench_endpoints(**values: Any) -> None:
     """A run while lineage, alerts and mail are down, beside one without them."""
     _measure("endpoints", **values)
+
+
+@bench.command("steady")
+@click.option(
+    "--rows",
+    type=click.IntRange(200),
+    multiple=True,
+    default=(50_000, 1_000_000),
+    help="Orders of the shop.",
+)
+@_number("rounds", 3, "Runs of each kind.")
+@json_option
+def bench_steady(**values: Any) -> None:
+    """Runs with nothing new, one changed order and 1,000, over logs of two sizes."""
+    _measure("steady", **values)

@@ -30,6 +30,7 @@ QUICK = {
     "gold": "--lines 1000 --rounds 1",
     "history": "--rows 100 --rounds 1",
     "ingest": "--rows 1000 --rounds 1",
+    "steady": "--rows 200 --rounds 1",
     "storage": "--rows 10000 --rounds 1",
 }
 MEASURED = ("seconds", "figures", "first")

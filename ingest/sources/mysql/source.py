@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,7 +35,7 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
     url = settings.source_url(source)
     silence = settings.timeout_seconds()
     try:
-        connection = pymysql.connect(
+        connection = _Connection(
             host=url.host,
             port=url.port,
             user=url.user,
@@ -77,6 +78,25 @@ def connect(source: Source) -> Iterator[pymysql.connections.Connection[Any]]:
         ) from None
 
 
+class _Connection(pymysql.connections.Connection):
+    """A connection whose context of optional TLS is made once.
+
+    pymysql reads all certificates of the system for each, and verifies by none.
+    """
+
+    def _create_ssl_ctx(self, options: Any) -> ssl.SSLContext:
+        return options if isinstance(options, ssl.SSLContext) else _unverified()
+
+
+@functools.cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@functools.cache
 def _tls(url: SourceUrl) -> ssl.SSLContext | None:
     """The TLS that pymysql must enforce; None if encryption is optional."""
     if url.ssl_mode in ("", "disabled"):
