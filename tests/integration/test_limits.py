@@ -176,7 +176,7 @@ def test_a_key_that_nobody_said_is_long_says_what_to_write(foreign: Foreign) -> 
 WIDE = {
     "money": (1000, "decimal(9,2)", "1234567.89", True, False),
     "coins": (1000, "decimal(9,2)", "1.00", True, True),
-    "numbers": (1010, "bigint", "7", True, False),
+    "numbers": (1020, "bigint", "7", True, False),
     "texts": (150, "varchar(100)", "repeat('x', 100)", False, True),
     "times": (500, "time", "'-12:34:56'", True, True),
 }
