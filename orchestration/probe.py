@@ -9,6 +9,7 @@ silver, are looked for in all other columns.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -132,23 +133,29 @@ def served() -> list[Served]:
     return sorted(found, key=lambda s: (s.schema, s.name))
 
 
-def probe(connection: Connection, run_id: str) -> list[Assertion]:
+def probe(
+    connection: Connection, run_id: str, *, is_built: bool = True
+) -> list[Assertion]:
     """Look at all rights, connect as each role and assert what it sees; write it down.
 
-    `connection` is the owner's, which clear values are read by. Returns what does not
-    hold.
+    `connection` is the owner's, which clear values are read by. Where a run has not
+    built anything (`is_built`), and views and rows are those of a look that found all
+    well, what is seen is noted as that look has it. Returns what does not hold.
     """
     known = environments(connection)
     others = [f"{prefix}serving" for prefix in sorted(known - {schema_of("")})]
     built = served()
     own = _existing(connection, built)
     models = own + [m for name in others for m in _elsewhere(connection, name, built)]
-    clear = _clear_values(connection, own)
     named = {role: role_name(role) for role in ROLES}
     rows = _SQL.run(connection, "roles", names=[*named.values()])
     attributes: dict[str, list[str]] = dict(rows.fetchall())
     there = {role: name for role, name in named.items() if name in attributes}
     done = _rights(connection, known, there, own, attributes)
+    state = _state(connection, known, models, there)
+    before = None if is_built else _seen_before(connection, state)
+    seen: list[Assertion] = []
+    clear = {} if before else _clear_values(connection, own)
     for role, name in named.items():
         if role not in there:
             done.append(
@@ -160,18 +167,49 @@ def probe(connection: Connection, run_id: str) -> list[Assertion]:
                     "security plan` prints what an administrator of the server types.",
                 )
             )
-        elif role in rights.CONSUMERS:
+        elif role in rights.CONSUMERS and not before:
             with _connected_as(connection, name) as one:
                 for model in models:
-                    done += _seen(one, role, model, clear)
+                    seen += _seen(one, role, model, clear)
     done += _views(connection, own)
     for name in others:
         done += _views_elsewhere(connection, name)
     done += _unserved()
+    done += seen
     with connection.transaction():
         for assertion in done:
             _SQL.run(connection, "note", run_id=run_id, **vars(assertion))
+        if before:
+            _SQL.run(connection, "note_again", run_id=run_id, before=before)
+        else:
+            is_well = all(a.holds for a in seen)
+            noted = {"seen_as": state if is_well else "", "seen_by": run_id}
+            _SQL.run(
+                connection, "note_state", environment=schema_of("serving"), **noted
+            )
     return [a for a in done if not a.holds]
+
+
+def _state(
+    connection: Connection,
+    known: Collection[str],
+    models: Sequence[Served],
+    there: Mapping[str, str],
+) -> str:
+    """A checksum of all that decides what is seen: rows, views, and what is masked."""
+    schemas = ["bronze", *(f"{p}{layer}" for p in known for layer in _LAYERS)]
+    schemas = [schema for schema in schemas if not schema.endswith("audit")]
+    row = _SQL.run(connection, "state", schemas=schemas).fetchone()
+    access = metadata.load_row_access(settings.ROOT)
+    text = repr((row, models, sorted(there.items()), access))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _seen_before(connection: Connection, state: str) -> str | None:
+    """The run that looked at this state and found all well, if its notes are there."""
+    environment = schema_of("serving")
+    rows = _SQL.run(connection, "seen_by", environment=environment, state=state)
+    return next((run_id for (run_id,) in rows), None)
 
 
 def environments(connection: Connection) -> set[str]:

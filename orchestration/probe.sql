@@ -12,6 +12,84 @@ values (
     %(holds)s
 );
 
+-- name: note_again
+-- What a look before has seen, as of then.
+insert into audit.probe (
+    run_id, role_name, relation, column_name, pii, message, holds, probed_at
+)
+select
+    %(run_id)s,
+    role_name,
+    relation,
+    column_name,
+    pii,
+    message,
+    holds,
+    probed_at
+from audit.probe
+where run_id = %(before)s and column_name <> '';
+
+-- name: note_state
+insert into audit.seen (environment, seen_as, seen_by)
+values (%(environment)s, %(seen_as)s, %(seen_by)s)
+on conflict (environment) do update set
+    seen_as = excluded.seen_as, seen_by = excluded.seen_by;
+
+-- name: seen_by
+select seen_by from audit.seen
+where
+    environment = %(environment)s
+    and seen_as = %(state)s
+    and exists (
+        select from audit.probe
+        where probe.run_id = seen.seen_by and probe.column_name <> ''
+    );
+
+-- name: state
+-- Relations, their files and the number of changes of their rows, the definitions
+-- of views and functions: what a statement that changed any of them leaves.
+select
+    (
+        select
+            md5(string_agg(
+                concat_ws(
+                    ' ',
+                    pg_class.oid,
+                    pg_class.relfilenode,
+                    pg_class.xmin,
+                    pg_stat_get_tuples_inserted(pg_class.oid),
+                    pg_stat_get_tuples_updated(pg_class.oid),
+                    pg_stat_get_tuples_deleted(pg_class.oid),
+                    pg_rewrite.xmin
+                ),
+                ',' order by pg_class.oid
+            ))
+        from pg_class
+        inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+        left join pg_rewrite
+            on
+                pg_class.oid = pg_rewrite.ev_class
+                and pg_rewrite.rulename = '_RETURN'
+        where
+            pg_namespace.nspname = any(%(schemas)s)
+            and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+    ),
+    (
+        select
+            md5(string_agg(
+                concat_ws(' ', pg_proc.oid, pg_proc.xmin),
+                ',' order by pg_proc.oid
+            ))
+        from pg_proc
+        inner join pg_namespace on pg_proc.pronamespace = pg_namespace.oid
+        where pg_namespace.nspname = any(%(schemas)s)
+    ),
+    (
+        select
+            md5(string_agg(row_access::text, ',' order by row_access::text))
+        from audit.row_access
+    );
+
 -- name: environments
 -- Those that a build has left a trace of, in the control tables or in its own,
 -- whose serving schema is of the owner's or of somebody who may build.

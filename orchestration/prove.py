@@ -37,16 +37,24 @@ def look(
 
 
 def examine(
-    connection: Connection, run_id: str, everyone: Sequence[Table], report: Report
+    connection: Connection,
+    run_id: str,
+    everyone: Sequence[Table],
+    report: Report,
+    *,
+    is_built: bool,
 ) -> list[probe.Assertion]:
-    """How fresh and how good what is built is, and who sees it: what each role sees."""
+    """How fresh and how good what is built is, and who sees it: what each role sees.
+
+    `is_built`: the run has built something, so that consumers may see something new.
+    """
     if results.is_something_stale(connection, everyone):
         began = datetime.now(UTC)
         build.run_dbt(["source", "freshness", "--target", HERE], report)
         folder = artifacts.folder(HERE)
         results.record(connection, run_id, everyone, folder, began, HERE)
     results.score(connection, run_id, everyone)
-    return probe.probe(connection, run_id)
+    return probe.probe(connection, run_id, is_built=is_built)
 
 
 def balance(

@@ -273,7 +273,11 @@ class Run:
             if unbuilt is not None:
                 with control.build_lock(self.report), runs.timed(self.run_id, "build"):
                     self.leaks = prove.examine(
-                        connection, self.run_id, self.everyone, self.report
+                        connection,
+                        self.run_id,
+                        self.everyone,
+                        self.report,
+                        is_built=self.built is None or bool(self.built.counts),
                     )
             with runs.timed(self.run_id, "ledger"):
                 control.mark_released(connection, Lake(settings.ROOT))

@@ -18,6 +18,8 @@ MADE = (
     "select oid, relname, xmin::text from pg_class "
     "where relnamespace = 'audit'::regnamespace order by 1"
 )
+# The number of migrations, which is the version of the control tables.
+LAST = len([*(schema.FOLDER / "migrations").glob("*.sql")])
 APPLIED = "select script, version from audit.schema_version order by 2, 1"
 
 
@@ -54,6 +56,11 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(schema.FOLDER / kind, tmp_path / kind)
     monkeypatch.setattr(schema, "FOLDER", tmp_path)
     return tmp_path
+
+
+def migration(scripts: Path, ahead: int, name: str) -> Path:
+    """A file for the migration that is so many ahead of the last one."""
+    return scripts / "migrations" / f"{LAST + ahead:04}_{name}.sql"
 
 
 def refused(
@@ -117,23 +124,23 @@ def test_no_command_and_no_scrape_waits_for_a_backup(
 def test_a_migration_runs_once_and_says_who_locks_what_it_alters(
     empty: Clone, made: control.Connection, scripts: Path
 ) -> None:
-    new = scripts / "migrations" / "0002_notes.sql"
+    new = migration(scripts, 1, "notes")
     new.write_text("alter table audit.batch add column note text;\n")
     made.execute("set lock_timeout = '1s'")
     with empty.connect("untouched") as other:
         other.autocommit = False
         other.execute("select from audit.batch limit 1")
-        assert "reads version 2" in refused(control.Unready, made, look=True)
+        assert f"reads version {LAST + 1}" in refused(control.Unready, made, look=True)
         told = refused(ServiceError, made)
         pid = other.info.backend_pid
-        assert "have to be brought to version 2" in told
+        assert f"have to be brought to version {LAST + 1}" in told
         assert f"audit.batch by seedbed, pid {pid} since" in told
         assert f"pg_terminate_backend({pid})" in told
         # The exporter alters nothing, and the warehouse does answer.
         assert "seedbed_up 1.0" in metrics.text()
     control.prepare(made)
     control.look(made)
-    assert made.execute(APPLIED).fetchall()[1] == ("0002_notes.sql", 2)
+    assert made.execute(APPLIED).fetchall()[LAST] == (new.name, LAST + 1)
     control.prepare(made)  # a second time, the column would be there
 
 
@@ -141,11 +148,11 @@ def test_a_migration_that_fails_leaves_all_as_it_was(
     made: control.Connection, scripts: Path
 ) -> None:
     before = made.execute(MADE).fetchall()
-    good, bad = (scripts / "migrations" / f"000{n}_x.sql" for n in (2, 3))
+    good, bad = (migration(scripts, n, "x") for n in (1, 2))
     good.write_text("alter table audit.batch add column note text;\n")
     bad.write_text("alter table audit.batch drop column nothing;\n")
     told = refused(ServiceError, made)
-    assert "ingest/control/migrations/0003_x.sql can't be applied" in told
+    assert f"ingest/control/migrations/{bad.name} can't be applied" in told
     assert '"nothing" of relation "batch" does not exist' in told
     assert made.execute(MADE).fetchall() == before
     assert len(made.execute(APPLIED).fetchall()) == len([*scripts.glob("*/*.sql")]) - 2
@@ -161,15 +168,15 @@ def test_a_migration_that_was_applied_stays_as_it_is(
     assert "migration 1 of the control tables was applied to this database" in told
     assert f"migrations/{first.name} differs" in told
     assert "hint: Restore the file" in told
-    assert "with the number 0002" in told
+    assert f"with the number {LAST + 1:04}" in told
     first.write_text(text)
-    later = first.with_name("0003_later.sql")
-    later.write_text("select 1;\n")
+    migration(scripts, 2, "later").write_text("select 1;\n")
     control.prepare(made)
-    first.with_name("0002_between.sql").write_text("select 1;\n")
+    between = migration(scripts, 1, "between")
+    between.write_text("select 1;\n")
     told = refused(ConfigurationError, made)
-    assert "0002_between.sql comes before version 3" in told
-    assert "Give it the number 0004" in told
+    assert f"{between.name} comes before version {LAST + 2}" in told
+    assert f"Give it the number {LAST + 3:04}" in told
 
 
 def test_a_view_or_function_that_changes_is_made_again(
