@@ -183,7 +183,7 @@ def probe(
             _SQL.run(connection, "note_again", run_id=run_id, before=before)
         else:
             is_well = all(a.holds for a in seen)
-            noted = {"seen_as": state if is_well else "", "seen_by": run_id}
+            noted = {"state": state if is_well else "", "run_id": run_id}
             _SQL.run(
                 connection, "note_state", environment=schema_of("serving"), **noted
             )

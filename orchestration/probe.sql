@@ -30,46 +30,28 @@ from audit.probe
 where run_id = %(before)s and column_name <> '';
 
 -- name: note_state
-insert into audit.seen (environment, seen_as, seen_by)
-values (%(environment)s, %(seen_as)s, %(seen_by)s)
+insert into audit.seen (environment, state, run_id)
+values (%(environment)s, %(state)s, %(run_id)s)
 on conflict (environment) do update set
-    seen_as = excluded.seen_as, seen_by = excluded.seen_by;
+    state = excluded.state, run_id = excluded.run_id;
 
 -- name: seen_by
-select seen_by from audit.seen
+select run_id from audit.seen
 where
     environment = %(environment)s
-    and seen_as = %(state)s
+    and state = %(state)s
     and exists (
         select from audit.probe
-        where probe.run_id = seen.seen_by and probe.column_name <> ''
+        where probe.run_id = seen.run_id and probe.column_name <> ''
     );
 
 -- name: state
--- Relations, their files and the number of changes of their rows, the definitions
--- of views and functions: what a statement that changed any of them leaves.
+-- Of relations, of functions that views may call, and of what is seen of rows.
 select
     (
-        select
-            md5(string_agg(
-                concat_ws(
-                    ' ',
-                    pg_class.oid,
-                    pg_class.relfilenode,
-                    pg_class.xmin,
-                    pg_stat_get_tuples_inserted(pg_class.oid),
-                    pg_stat_get_tuples_updated(pg_class.oid),
-                    pg_stat_get_tuples_deleted(pg_class.oid),
-                    pg_rewrite.xmin
-                ),
-                ',' order by pg_class.oid
-            ))
+        select audit.state_of(array_agg(pg_class.oid))
         from pg_class
         inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
-        left join pg_rewrite
-            on
-                pg_class.oid = pg_rewrite.ev_class
-                and pg_rewrite.rulename = '_RETURN'
         where
             pg_namespace.nspname = any(%(schemas)s)
             and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')

@@ -77,7 +77,7 @@ def balance(
         own = {table.model, *table.generated_names}
         is_built = unbuilt is not None and own.isdisjoint(unbuilt)
         if is_built and outcome.is_good and released.through:
-            found = shown.compare(connection, table, released)
+            found = shown.compare_changed(connection, table, released)
             counts = found.in_log, found.in_silver, found.sample
             connection.execute(
                 "insert into audit.ledger (run_id, table_id, identity, left_rows, "

@@ -18,8 +18,10 @@ from ingest.control import Connection, Released
 from ingest.duck import quoted
 from ingest.errors import first_line
 from ingest.seed.metadata import Column, Table
+from ingest.statements import Statements
 from orchestration import build
 
+_SQL = Statements(__file__)
 IDENTITY = "live keys of the log = live keys of silver"
 
 
@@ -50,6 +52,34 @@ def compare(connection: Connection, table: Table, released: Released) -> Shown:
     key = _key([_as_in_silver(column) for column in table.key])
     there = _in_log(table, released, bronze_log.name_of(table), key, _batch(table))
     return _compare(connection, table, there, _in_silver(table, _batch(table)))
+
+
+def compare_changed(connection: Connection, table: Table, released: Released) -> Shown:
+    """As `compare`, which is not repeated where nothing has changed since.
+
+    That is, neither log nor model, however they would have been changed.
+    """
+    silver, staging = build.schema_of("silver"), build.schema_of("staging")
+    here = {"environment": silver, "table_id": table.id}
+    state = _SQL.run(
+        connection,
+        "state",
+        log=table.bronze,
+        schemas=[silver, staging],
+        models=[table.model, table.staging, *table.generated_names],
+        through=released.through,
+        snapshot=released.snapshot_seq,
+    ).fetchone()
+    assert state is not None
+    before = _SQL.run(connection, "before", state=state[0], **here).fetchone()
+    if before:
+        return Shown(before[0], before[0])
+    found = compare(connection, table, released)
+    if found.in_log == found.in_silver:
+        _SQL.run(connection, "note", state=state[0], live_rows=found.in_log, **here)
+    else:
+        _SQL.run(connection, "forget", **here)
+    return found
 
 
 def compare_content(connection: Connection, table: Table, released: Released) -> Shown:

@@ -1,8 +1,13 @@
 """`dbt build` by itself proves that silver shows what is live in the log."""
 
+import time
+
 import pytest
 
-from orchestration import build
+from ingest.control import Connection, Released
+from ingest.seed.metadata import Table
+from orchestration import build, shown
+from orchestration.shown import Shown
 from tests.clone import quiet
 from tests.foreign import Foreign
 
@@ -35,7 +40,8 @@ def failures(clone: Foreign) -> set[str]:
     return {line.partition(":")[0] for line in done.failures}
 
 
-def test_a_row_too_few_and_one_too_many_fail_a_test_of_dbt(foreign: Foreign) -> None:
+def create(foreign: Foreign) -> None:
+    """A table of each kind with three rows, and one without a key."""
     foreign.create(
         "live",
         *(
@@ -63,6 +69,10 @@ def test_a_row_too_few_and_one_too_many_fail_a_test_of_dbt(foreign: Foreign) -> 
             ("columns", table | {"column": "v"}, {"tracked": tracked}),
             ("columns", table | {"column": "updated_at"}, {"tracked": ""}),
         )
+
+
+def test_a_row_too_few_and_one_too_many_fail_a_test_of_dbt(foreign: Foreign) -> None:
+    create(foreign)
     run(foreign)
     for kind in KINDS:
         foreign.ask(
@@ -96,3 +106,43 @@ def test_a_row_too_few_and_one_too_many_fail_a_test_of_dbt(foreign: Foreign) -> 
         )
     foreign.query("insert into silver.keyless select * from silver.keyless")
     assert failures(foreign) == everything, "a row is another's"
+
+
+def test_a_run_compares_again_what_changed_however_it_did(
+    foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    compare = shown.compare
+
+    def counted(connection: Connection, table: Table, released: Released) -> Shown:
+        compared.append(table.name)
+        return compare(connection, table, released)
+
+    monkeypatch.setattr(shown, "compare", counted)
+    create(foreign)
+    run(foreign)
+    assert {*compared} == {f"by_{kind}" for kind in KINDS} | {"keyless"}
+    shows = "select table_id, left_rows, right_rows from audit.ledger where identity = "
+    newest = " and run_id = (select max(run_id) from audit.run) order by 1"
+    at_first = foreign.query(f"{shows}'{shown.IDENTITY}'{newest}")
+    run(foreign)  # what was built may be counted a moment after its run
+    compared.clear()
+    run(foreign)
+    assert compared == []
+    assert foreign.query(f"{shows}'{shown.IDENTITY}'{newest}") == at_first
+
+    foreign.ask("live", "update by_cdc set v = 9, updated_at = '2026-11-02'")
+    run(foreign)
+    assert compared == ["by_cdc"]
+
+    for kind in KINDS:
+        stored = STORED.get(kind, f"silver.by_{kind}")
+        foreign.query(f"delete from {stored} where id = 1")
+        time.sleep(1)  # as Postgres counts its sessions' changes
+        for _ in range(2):  # it fails until it is mended
+            compared.clear()
+            with foreign.knowingly_different("a row is gone by hand", f"by_{kind}"):
+                assert foreign.run().state == "failed"
+            assert f"by_{kind}" in compared
+        foreign.cli("rebuild", f"by_{kind}")
+        run(foreign)
