@@ -64,6 +64,7 @@ def compare_changed(connection: Connection, table: Table, released: Released) ->
     state = _SQL.run(
         connection,
         "state",
+        table_id=table.id,
         log=table.bronze,
         schemas=[silver, staging],
         models=[table.model, table.staging, *table.generated_names],

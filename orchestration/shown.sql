@@ -1,11 +1,18 @@
 -- name: state
--- Of a table's log, of what dbt makes of it, and what of the log is released.
+-- Of a table's log, of what dbt makes of it, and of the last batch with rows that is
+-- released: what a build adds to silver comes with one.
 select
     concat_ws(
         ' ',
         audit.state_of(array_agg(pg_class.oid)),
-        %(through)s::bigint,
-        %(snapshot)s::bigint
+        %(snapshot)s::bigint,
+        (
+            select max(batch_seq) from audit.batch
+            where
+                table_id = %(table_id)s
+                and batch_seq <= %(through)s
+                and rows_loaded > 0
+        )
     )
 from pg_class
 inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
