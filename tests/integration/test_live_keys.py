@@ -144,5 +144,8 @@ def test_a_run_compares_again_what_changed_however_it_did(
             with foreign.knowingly_different("a row is gone by hand", f"by_{kind}"):
                 assert foreign.run().state == "failed"
             assert f"by_{kind}" in compared
-        foreign.cli("rebuild", f"by_{kind}")
+        if kind == KINDS[-1]:
+            break  # dbt's snapshots can't be rebuilt
+        done = foreign.cli("rebuild", f"by_{kind}")
+        assert done.returncode == 0, done.stdout + done.stderr
         run(foreign)
