@@ -21,6 +21,10 @@ declare
     is_alike boolean = {{ hold_views__is_alike() | indent(4) }};
     names text;
 begin
+    -- Another thread may be making a view again that stands on both its tables.
+    if has_table_privilege(to_regclass('audit.lock'), 'update') then
+        perform from audit.lock where name = 'views' for update;
+    end if;
     drop table if exists pg_temp._held_view;
     create temporary table _held_view (
         id oid,

@@ -34,6 +34,13 @@ def full(clone: Clone) -> Iterator[None]:
         limit("unlimited")
 
 
+def built_rows(clone: Clone) -> dict[str, list[str]]:
+    """What builds have made; a view of the log shows what is released."""
+    found = clone.contents(["silver", "gold"])
+    del found["gold.int_order_changes"]
+    return found
+
+
 @pytest.mark.long
 @pytest.mark.fault(24)
 def test_a_full_disk_rolls_back_and_what_was_built_stays(day_1: Clone) -> None:
@@ -41,7 +48,7 @@ def test_a_full_disk_rolls_back_and_what_was_built_stays(day_1: Clone) -> None:
         "insert into shop.payments select 1000000 + seq, 1, 'payment', 'card', 1, "
         "'2026-03-01 23:00:00' from shop.seq_1_to_250000"
     )
-    served = day_1.contents(["silver", "gold"])
+    served = built_rows(day_1)
     with full(day_1):
         loaded = day_1.run("payments", with_build=False)
     assert (loaded.state, loaded.exit_code) == ("failed", 1)
@@ -60,7 +67,7 @@ def test_a_full_disk_rolls_back_and_what_was_built_stays(day_1: Clone) -> None:
     assert (built.state, built.exit_code) == ("failed", 1)
     assert built.built
     assert "File too large" in "\n".join(built.built.failures)
-    assert day_1.contents(["silver", "gold"]) == served
+    assert built_rows(day_1) == served
 
     assert day_1.run("payments").state == "done"
     assert_nothing_open(day_1)

@@ -12,6 +12,10 @@ declare
     restore text[] := '{}';
     statement text;
 begin
+    -- Another thread may be making a view again that stands on both its tables.
+    if has_table_privilege('audit.lock', 'update') then
+        perform from audit.lock where name = 'views' for update;
+    end if;
     for view in
         with recursive below as (
             select
