@@ -8,21 +8,32 @@
 -#}
 {% macro postgres__rename_relation(from_relation, to_relation) %}
     {%- if to_relation.identifier.endswith('__dbt_backup') -%}
-        {%- set replacement = make_intermediate_relation(from_relation) -%}
-        {%- if not rename_relation__is_same(from_relation, replacement) -%}
-            {{- hold_views(relation=from_relation, replacement=replacement) -}}
-            {%- if rename_relation__is_there(replacement) -%}
-                {{- rename_relation__set_aside(to_relation) -}}
-                {{- default__rename_relation(from_relation, to_relation) -}}
-            {%- endif -%}
-        {%- endif -%}
-    {%- elif rename_relation__is_there(to_relation) -%}
-        {%- do run_query(
-            'drop view if exists ' ~ from_relation
-        ) if rename_relation__is_there(from_relation) -%}
+        {{- rename_relation__make_way(
+            from_relation, make_intermediate_relation(from_relation), to_relation
+        ) -}}
     {%- else -%}
-        {{- default__rename_relation(from_relation, to_relation) -}}
-        {{- move_views() -}}
+        {#- dbt may not know of a view that kept what was below it before -#}
+        {{- rename_relation__make_way(
+            to_relation, from_relation, make_backup_relation(to_relation)
+        ) if rename_relation__is_there(from_relation) -}}
+        {%- if rename_relation__is_there(to_relation) -%}
+            {%- do run_query('drop view if exists ' ~ from_relation) -%}
+        {%- else -%}
+            {{- default__rename_relation(from_relation, to_relation) -}}
+            {{- move_views() -}}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{#- Renames what is there to its backup, unless it stays -#}
+{% macro rename_relation__make_way(relation, replacement, backup) %}
+    {%- if rename_relation__is_there(relation)
+        and not rename_relation__is_same(relation, replacement) -%}
+        {{- hold_views(relation=relation, replacement=replacement) -}}
+        {%- if rename_relation__is_there(replacement) -%}
+            {{- rename_relation__set_aside(backup) -}}
+            {{- default__rename_relation(relation, backup) -}}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 

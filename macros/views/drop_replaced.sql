@@ -32,13 +32,18 @@ begin
 end
 $drop$
     {%- endcall -%}
-    {#- dbt assumes that all views of it are gone -#}
-    {%- set target = relation.incorporate(
-        path={'identifier': relation.identifier[:-12]}
-    ) -%}
+    {#- dbt assumes that all views of it are gone; some may still read an old one -#}
     {%- set found -%}
         with recursive above as (
-            select to_regclass('{{ target.include(database=false) }}')::oid as id
+            select oid as id
+            from pg_catalog.pg_class
+            where
+                relnamespace = to_regnamespace(quote_ident('{{ relation.schema }}'))
+                and (
+                    relname = '{{ relation.identifier }}'
+                    or relname = '{{ relation.identifier[:-12] }}'
+                    or relname ~ '^_replaced_[0-9]+$'
+                )
             union
             select pg_rewrite.ev_class
             from above

@@ -11,6 +11,7 @@ from ingest import control, load
 from ingest.errors import SeedbedError
 from orchestration import build
 from tests.clone import Clone, key_of, quiet, seed
+from tests.foreign import Foreign
 
 SEED = Path(__file__).parents[2] / "seeds" / "metadata"
 # The start of a row of columns.csv, its type, and the wider one.
@@ -342,6 +343,57 @@ def test_a_new_tracked_column_asks_for_a_rebuild_which_equals_increments(
         ) == [("Bo",), (None,)]
         assert clone.run().state == "done"
         assert contents(clone, "customers_history", "nickname", "_batch_seq") == after
+
+
+KINDS = ("scd1", "scd2", "cdc", "incremental", "snapshot")
+
+
+@pytest.mark.up_to_silver
+def test_an_added_and_a_widened_column_at_once_reach_every_model(
+    foreign: Foreign,
+) -> None:
+    schema = "grown"
+    foreign.create(
+        schema,
+        *(
+            f"create table by_{kind} (id int primary key, v int, name varchar(20), "
+            "updated_at datetime not null)"
+            for kind in KINDS
+        ),
+        *(f"insert into by_{kind} values (1, 1, 'a', '2026-11-01')" for kind in KINDS),
+    )
+    foreign.discover(schema)
+    for kind in KINDS:
+        table = {"source": schema, "table": f"by_{kind}"}
+        tracked = "true" if kind in ("scd2", "snapshot") else ""
+        foreign.edit("tables", table, load_type=kind, on_schema_change="evolve")
+        foreign.edit("columns", table | {"column": "v"}, tracked=tracked)
+    foreign.generate()
+    assert foreign.run().state == "done"
+    # A view of a widened column can't be moved as it is, and is made again later.
+    for kind in KINDS:
+        foreign.ask(
+            schema,
+            f"alter table by_{kind} modify v bigint, modify name varchar(90), "
+            "add column colour varchar(20) after id",
+            f"insert into by_{kind} values (2, 'red', 5000000000, '', '2026-11-02')",
+        )
+    result = foreign.run()
+    assert result.built
+    assert (result.state, result.built.failures) == ("done", [])
+    wanted = {
+        "colour": "character varying(20)",
+        "v": "bigint",
+        "name": "character varying(90)",
+    }
+    relations = foreign.query(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_schema in ('staging', 'silver') and table_name like '%by%'"
+    )
+    assert len(relations) > 2 * len(KINDS)
+    for relation in relations:
+        found = column_types(foreign, *relation)
+        assert {name: found.get(name) for name in wanted} == wanted, relation
 
 
 def test_a_materialized_view_in_the_way_is_reported(day_1: Clone) -> None:
