@@ -14,7 +14,7 @@
     {%- else -%}
         {#- dbt may not know of a view that kept what was below it before -#}
         {{- rename_relation__make_way(
-            to_relation, from_relation, make_backup_relation(to_relation)
+            to_relation, from_relation, make_backup_relation(to_relation, 'view')
         ) if rename_relation__is_there(from_relation) -}}
         {%- if rename_relation__is_there(to_relation) -%}
             {%- do run_query('drop view if exists ' ~ from_relation) -%}

@@ -366,9 +366,11 @@ def test_an_added_and_a_widened_column_at_once_reach_every_model(
     for kind in KINDS:
         table = {"source": schema, "table": f"by_{kind}"}
         tracked = "true" if kind in ("scd2", "snapshot") else ""
-        foreign.edit("tables", table, load_type=kind, on_schema_change="evolve")
-        foreign.edit("columns", table | {"column": "v"}, tracked=tracked)
-    foreign.generate()
+        cells = {"load_type": kind, "on_schema_change": "evolve"}
+        foreign.edit_all(
+            ("columns", table | {"column": "v"}, {"tracked": tracked}),
+            ("tables", table, cells),
+        )
     assert foreign.run().state == "done"
     # A view of a widened column can't be moved as it is, and is made again later.
     for kind in KINDS:
