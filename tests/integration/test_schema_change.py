@@ -96,13 +96,14 @@ def failure(clone: Clone, table: str) -> str:
     return str(outcome.error)
 
 
-@pytest.mark.long
 def test_columns_are_added_dropped_and_widened_and_no_row_is_touched(
     day_1: Clone,
 ) -> None:
     clone = day_1
     histories = ("customers_history", "orders_history", "products_history")
-    new = ("nickname", "colour", "note", "_batch_seq")
+    # A view showed the note when the history lost it, so it stays until a rebuild.
+    removed = ("_removed_note",)
+    new = ("nickname", "colour", "note", "_batch_seq", *removed)
     before = {name: contents(clone, name, *new) for name in histories}
     notes = "select order_id, note from silver.orders where note is not null"
     source_notes = {*clone.query(notes)}
@@ -176,7 +177,7 @@ def test_columns_are_added_dropped_and_widened_and_no_row_is_touched(
         )
         assert colours == [(2, "red")]
 
-        increments = clone.contents(["silver", "gold"])
+        increments = clone.contents(["silver", "gold"], removed)
         rebuild(clone)
         assert clone.contents(["silver", "gold"]) == increments
         assert clone.run().state == "done"
