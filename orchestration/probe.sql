@@ -47,30 +47,48 @@ where
 
 -- name: state
 -- Of relations, of functions that views may call, and of what is seen of rows.
+with
+
+relations as (
+
+    select audit.state_of(array_agg(pg_class.oid)) as state
+    from pg_class
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+    where
+        pg_namespace.nspname = any(%(schemas)s)
+        and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+
+),
+
+functions as (
+
+    select
+        md5(string_agg(
+            concat_ws(' ', pg_proc.oid, pg_proc.xmin),
+            ',' order by pg_proc.oid
+        )) as state
+    from pg_proc
+    inner join pg_namespace on pg_proc.pronamespace = pg_namespace.oid
+    where pg_namespace.nspname = any(%(schemas)s)
+
+),
+
+rights_to_rows as (
+
+    select
+        md5(string_agg(row_access::text, ',' order by row_access::text))
+            as state
+    from audit.row_access
+
+)
+
 select
-    (
-        select audit.state_of(array_agg(pg_class.oid))
-        from pg_class
-        inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
-        where
-            pg_namespace.nspname = any(%(schemas)s)
-            and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
-    ),
-    (
-        select
-            md5(string_agg(
-                concat_ws(' ', pg_proc.oid, pg_proc.xmin),
-                ',' order by pg_proc.oid
-            ))
-        from pg_proc
-        inner join pg_namespace on pg_proc.pronamespace = pg_namespace.oid
-        where pg_namespace.nspname = any(%(schemas)s)
-    ),
-    (
-        select
-            md5(string_agg(row_access::text, ',' order by row_access::text))
-        from audit.row_access
-    );
+    relations.state,
+    functions.state,
+    rights_to_rows.state
+from relations
+cross join functions
+cross join rights_to_rows;
 
 -- name: environments
 -- Those that a build has left a trace of, in the control tables or in its own,

@@ -1,6 +1,6 @@
 -- name: state
--- Of a table's log, of what dbt makes of it, and of the last batch with rows that is
--- released: what a build adds to silver comes with one.
+-- Of a table's log, of what dbt makes of it, and of the last released batch
+-- with rows: what a build adds to silver comes with one.
 select
     concat_ws(
         ' ',

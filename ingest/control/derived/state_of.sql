@@ -1,7 +1,7 @@
--- A checksum of relations: their files, the number of changes of their rows, their
--- rights and definitions. A statement that changed any of them leaves another one; it
--- may be counted some seconds after the statement's end.
-create or replace function audit.state_of(relations oid [])
+-- A checksum of relations: their files, the number of changes of their rows,
+-- their rights and definitions. A statement that changed any of them leaves
+-- another one; it may be counted some seconds after the statement's end.
+create or replace function audit.state_of(relations oid[])
 returns text
 language sql stable
 as $$

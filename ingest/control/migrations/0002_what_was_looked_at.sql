@@ -1,8 +1,8 @@
--- What was looked at and found well, and the state it had: a run that finds the same
--- state need not look again.
+-- What was looked at and found well, and the state it had: a run that finds the
+-- same state need not look again.
 
--- All that consumers see of a serving schema, and the run that looked at it. `state`
--- is empty where something was wrong.
+-- All that consumers see of a serving schema, and the run that looked at it.
+-- `state` is empty where something was wrong.
 create table audit.seen (
     environment text primary key,
     state text not null,
