@@ -446,7 +446,7 @@ class _Extraction:
         table = self.table
         read.keys_scanned = True
         read.live_keys, suspects = keys.differing(
-            self.engine, table, self.released.through
+            self.connection, self.engine, table, self.released.through
         )
         if not suspects:
             return

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import duckdb
 
 from ingest import bronze_log
+from ingest.control import Connection
 from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql import casts, reading, source
-from ingest.statements import render
+from ingest.statements import Statements, render
 
+_SQL = Statements(__file__)
 BUCKETS = 4096
 MOST_RANGES = 32
 # Hexadecimal digits of a key's hash: as many as a signed number of 64 bits holds.
@@ -47,11 +49,15 @@ def within(table: Table, keys: KeyRange) -> Callable[[Callable[[str], str]], str
 
 
 def differing(
-    engine: duckdb.DuckDBPyConnection, table: Table, through: int
+    connection: Connection,
+    engine: duckdb.DuckDBPyConnection,
+    table: Table,
+    through: int,
 ) -> tuple[int, list[KeyRange]]:
     """The number of live keys, and the ranges in which the two sides differ.
 
-    Keys that are not whole numbers are one range, which always differs.
+    Keys that are not whole numbers are one range, which always differs. The log's sums
+    are kept until it changes.
     """
     if not all(_is_whole(c) for c in table.key):
         count = bronze_log.live_rows(table, through, "count(*) as live")
@@ -70,7 +76,7 @@ def differing(
         text="char",
     )
     names = [f"{quoted(c.name)}::numeric" for c in table.key]
-    there = render(
+    sums = render(
         "bucket_sums",
         bucket=f"div({names[0]}, {width})::bigint",
         hashes="('x' || left(encode(sha256(convert_to(concat_ws(',', "
@@ -79,6 +85,18 @@ def differing(
         rows=f"({bronze_log.live_rows(table, through, bronze_log.key(table))}) as live",
         text="text",
     )
+    state = _SQL.value(
+        connection,
+        "state",
+        log=bronze_log.name_of(table),
+        table_id=table.id,
+        through=through,
+        width=width,
+    )
+    if not _SQL.value(connection, "is_summed", table_id=table.id, state=state):
+        kept = render("sum_keys", table_id=table.id, state=state, sums=sums)
+        connection.execute(kept.encode())
+    there = render("key_sums", table_id=table.id)
     engine.execute(render("buckets", here=asked(here), there=there))
     live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
     rows = engine.execute(

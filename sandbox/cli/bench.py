@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from ingest import settings
+from orchestration import packages
 from orchestration.cli.common import json_option, say
 
 
@@ -26,6 +28,7 @@ def _number(
 
 def _measure(name: str, as_json: bool, **values: Any) -> Any:
     """Run the benchmark of that name, print its results and return them."""
+    packages.install(settings.ROOT, say)
     module = importlib.import_module(f"sandbox.bench.{name}")
     outcome = module.run(report=say, **values)
     if as_json:

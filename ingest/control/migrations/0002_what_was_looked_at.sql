@@ -17,3 +17,11 @@ create table audit.alike (
     live_rows bigint not null,
     primary key (environment, table_id)
 );
+
+-- A log's keys: the number and the sum of the hashes of those that are live in
+-- each bucket of a scan, as an array of [bucket, rows, sum].
+create table audit.key_sums (
+    table_id text primary key,
+    state text not null,
+    sums jsonb not null
+);

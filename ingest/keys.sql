@@ -1,0 +1,20 @@
+-- name: state
+-- Of a table's log up to a released batch, and of the width of its buckets.
+select
+    concat_ws(
+        ' ',
+        audit.state_of(array[cast(%(log)s as regclass)::oid]),
+        (
+            select max(batch_seq) from audit.batch
+            where
+                table_id = %(table_id)s
+                and batch_seq <= %(through)s
+                and rows_loaded > 0
+        ),
+        %(width)s::text
+    );
+
+-- name: is_summed
+select count(*) > 0
+from audit.key_sums
+where table_id = %(table_id)s and state = %(state)s;
