@@ -29,6 +29,8 @@ class KeptConnections(PostgresConnectionManager):
             return
         if connection.transaction_open:
             self._rollback(connection)
+        else:  # the driver begins one that dbt does not know of, and locks stay with it
+            self._rollback_handle(connection)
         connection.name = _RELEASED
 
     def set_connection_name(self, name: str | None = None) -> Connection:

@@ -76,6 +76,21 @@ def test_what_a_node_did_not_commit_is_not_the_next_ones(
         assert other.execute("select to_regclass('half_built')").fetchone() == (None,)
 
 
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_connection_that_waits_holds_no_lock(
+    connections: KeptConnections, stack: Clone, is_begun: bool
+) -> None:
+    connections.set_connection_name("first")
+    _, cursor = connections.add_query("select count(*) from pg_class", is_begun)
+    _, cursor = connections.add_query(PID, is_begun)
+    (pid,) = cursor.fetchone()
+    locks = "select count(*) from pg_locks where pid = %s and relation is not null"
+    with stack.connect() as other:
+        assert other.execute(locks, (pid,)).fetchone() != (0,)
+        connections.release()
+        assert other.execute(locks, (pid,)).fetchone() == (0,)
+
+
 def test_a_connection_that_was_lost_between_nodes_is_opened_again(
     connections: KeptConnections, stack: Clone
 ) -> None:
