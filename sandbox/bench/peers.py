@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from click import unstyle
+
 from ingest.errors import SeedbedError
 
 SCHEMA = "peer"
@@ -136,6 +138,6 @@ def environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
 
 def error_line(text: str) -> str:
     """The line of a program's output that names its error: the first that does so."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in unstyle(text).splitlines() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]
     return (named or lines or ["no message"])[0][:200]
