@@ -50,6 +50,7 @@ def _answer(caller: socket.socket) -> None:
             os.close(descriptor)
         folder, *variables = told.split(b"\0")
         os.chdir(folder)
+        os.umask(0o077)  # as a gate has it that the command line starts
         os.environb.clear()
         os.environb.update(v.split(b"=", 1) for v in variables)
         threading.Thread(target=_end_with, args=(caller,), daemon=True).start()
