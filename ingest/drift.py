@@ -20,6 +20,7 @@ from ingest import keys, locks
 from ingest.control import Connection
 from ingest.errors import SeedbedError, first_line
 from ingest.seed import generate, metadata, seedfile, types
+from ingest.seed.discover.rows import new_column_row, rule_of_values
 from ingest.seed.metadata import Source, Table
 from ingest.sources.mysql import casts, catalogue
 from ingest.sources.mysql.catalogue import Column, Key, SourceTable
@@ -228,9 +229,6 @@ def _added(table: Table, column: Column, taken: set[str]) -> Change:
     if _is_frozen(table):
         action, what = "blocked", "the table is frozen"
     elif table.on_schema_change == "evolve":
-        # It takes long to import, and a source seldom has a new column.
-        from ingest.seed.discover.rows import new_column_row
-
         cells = new_column_row(table, column, taken)
         if cells:
             action, what = (
@@ -300,8 +298,6 @@ def _more_values(
     before = replace(column, column_type=was.removesuffix(" not null"))
     if not column.values or not {*before.values} < {*column.values}:
         return {}
-    from ingest.seed.discover.rows import rule_of_values
-
     old, new = rule_of_values(before), rule_of_values(column)
     for rule in table.rules:
         if new and (rule.column, rule.check.argument) == (

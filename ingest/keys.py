@@ -75,16 +75,18 @@ def differing(
         rows=source.named(table),
         text="char",
     )
-    names = [f"{quoted(c.name)}::numeric" for c in table.key]
-    sums = render(
-        "bucket_sums",
-        bucket=f"div({names[0]}, {width})::bigint",
-        hashes="('x' || left(encode(sha256(convert_to(concat_ws(',', "
-        f"{', '.join(names)}), 'UTF8')), 'hex'), {_DIGITS}))"
-        f"::bit({4 * _DIGITS})::bigint",
-        rows=f"({bronze_log.live_rows(table, through, bronze_log.key(table))}) as live",
-        text="text",
-    )
+    there = _kept_sums(connection, table, through, width)
+    engine.execute(render("buckets", here=asked(here), there=there))
+    live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
+    rows = engine.execute(
+        "select bucket from buckets where differs and bucket is not null "
+        "order by bucket"
+    ).fetchall()
+    return live_keys, _ranges([bucket for (bucket,) in rows], width)
+
+
+def _kept_sums(connection: Connection, table: Table, through: int, width: int) -> str:
+    """SQL for the sums of the log, which are made where it has changed since."""
     state = _SQL.value(
         connection,
         "state",
@@ -94,16 +96,23 @@ def differing(
         width=width,
     )
     if not _SQL.value(connection, "is_summed", table_id=table.id, state=state):
+        sums = _sums_of_log(table, through, width)
         kept = render("sum_keys", table_id=table.id, state=state, sums=sums)
         connection.execute(kept.encode())
-    there = render("key_sums", table_id=table.id)
-    engine.execute(render("buckets", here=asked(here), there=there))
-    live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
-    rows = engine.execute(
-        "select bucket from buckets where differs and bucket is not null "
-        "order by bucket"
-    ).fetchall()
-    return live_keys, _ranges([bucket for (bucket,) in rows], width)
+    return render("key_sums", table_id=table.id)
+
+
+def _sums_of_log(table: Table, through: int, width: int) -> str:
+    names = [f"{quoted(c.name)}::numeric" for c in table.key]
+    return render(
+        "bucket_sums",
+        bucket=f"div({names[0]}, {width})::bigint",
+        hashes="('x' || left(encode(sha256(convert_to(concat_ws(',', "
+        f"{', '.join(names)}), 'UTF8')), 'hex'), {_DIGITS}))"
+        f"::bit({4 * _DIGITS})::bigint",
+        rows=f"({bronze_log.live_rows(table, through, bronze_log.key(table))}) as live",
+        text="text",
+    )
 
 
 def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:

@@ -4,13 +4,7 @@ select
     concat_ws(
         ' ',
         audit.state_of(array[cast(%(log)s as regclass)::oid]),
-        (
-            select max(batch_seq) from audit.batch
-            where
-                table_id = %(table_id)s
-                and batch_seq <= %(through)s
-                and rows_loaded > 0
-        ),
+        audit.newest_rows(%(table_id)s, %(through)s),
         %(width)s::text
     );
 

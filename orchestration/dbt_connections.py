@@ -49,7 +49,6 @@ def _is_renewed(connection: Connection) -> bool:
     """Whether settings, temporary tables and locks of its session are gone."""
     handle = connection.handle
     try:
-        handle.rollback()
         # The statement is refused in a transaction, which the driver would begin.
         before, handle.autocommit = handle.autocommit, True
         with handle.cursor() as cursor:

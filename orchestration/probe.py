@@ -197,8 +197,8 @@ def _state(
     there: Mapping[str, str],
 ) -> str:
     """A checksum of all that decides what is seen: rows, views, and what is masked."""
-    schemas = ["bronze", *(f"{p}{layer}" for p in known for layer in _LAYERS)]
-    schemas = [schema for schema in schemas if not schema.endswith("audit")]
+    layers = [layer for layer in _LAYERS if layer != "audit"]
+    schemas = ["bronze", *(f"{p}{layer}" for p in known for layer in layers)]
     row = _SQL.run(connection, "state", schemas=schemas).fetchone()
     access = metadata.load_row_access(settings.ROOT)
     text = repr((row, models, sorted(there.items()), access))

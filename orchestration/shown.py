@@ -61,7 +61,7 @@ def compare_changed(connection: Connection, table: Table, released: Released) ->
     """
     silver, staging = build.schema_of("silver"), build.schema_of("staging")
     here = {"environment": silver, "table_id": table.id}
-    state = _SQL.run(
+    state = _SQL.value(
         connection,
         "state",
         table_id=table.id,
@@ -70,16 +70,15 @@ def compare_changed(connection: Connection, table: Table, released: Released) ->
         models=[table.model, table.staging, *table.generated_names],
         through=released.through,
         snapshot=released.snapshot_seq,
-    ).fetchone()
-    assert state is not None
-    before = _SQL.run(connection, "before", state=state[0], **here).fetchone()
+    )
+    before = _SQL.run(connection, "before", state=state, **here).fetchone()
     if before:
         return Shown(before[0], before[0])
     found = compare(connection, table, released)
-    if found.in_log == found.in_silver:
-        _SQL.run(connection, "note", state=state[0], live_rows=found.in_log, **here)
-    else:
+    if found.unbuilt:
         _SQL.run(connection, "forget", **here)
+    else:
+        _SQL.run(connection, "note", state=state, live_rows=found.in_log, **here)
     return found
 
 

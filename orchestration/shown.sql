@@ -6,13 +6,7 @@ select
         ' ',
         audit.state_of(array_agg(pg_class.oid)),
         %(snapshot)s::bigint,
-        (
-            select max(batch_seq) from audit.batch
-            where
-                table_id = %(table_id)s
-                and batch_seq <= %(through)s
-                and rows_loaded > 0
-        )
+        audit.newest_rows(%(table_id)s, %(through)s)
     )
 from pg_class
 inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid

@@ -12,11 +12,17 @@
             from_relation, make_intermediate_relation(from_relation), to_relation
         ) -}}
     {%- else -%}
-        {#- dbt may not know of a view that kept what was below it before -#}
-        {{- rename_relation__make_way(
-            to_relation, from_relation, make_backup_relation(to_relation, 'view')
-        ) if rename_relation__is_there(from_relation) -}}
-        {%- if rename_relation__is_there(to_relation) -%}
+        {%- set stands = rename_relation__is_there(to_relation) -%}
+        {%- if stands and rename_relation__is_there(from_relation) -%}
+            {#- dbt may not know of a view that kept what was below it before -#}
+            {{- rename_relation__make_way(
+                to_relation,
+                from_relation,
+                make_backup_relation(to_relation, 'view')
+            ) -}}
+            {%- set stands = rename_relation__is_there(to_relation) -%}
+        {%- endif -%}
+        {%- if stands -%}
             {%- do run_query('drop view if exists ' ~ from_relation) -%}
         {%- else -%}
             {{- default__rename_relation(from_relation, to_relation) -}}
@@ -27,8 +33,7 @@
 
 {#- Renames what is there to its backup, unless it stays -#}
 {% macro rename_relation__make_way(relation, replacement, backup) %}
-    {%- if rename_relation__is_there(relation)
-        and not rename_relation__is_same(relation, replacement) -%}
+    {%- if not rename_relation__is_same(relation, replacement) -%}
         {{- hold_views(relation=relation, replacement=replacement) -}}
         {%- if rename_relation__is_there(replacement) -%}
             {{- rename_relation__set_aside(backup) -}}
