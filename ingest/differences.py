@@ -16,7 +16,7 @@ import duckdb
 from ingest import bronze_log, duck, keys
 from ingest.control import Released
 from ingest.duck import literal, quoted, scalar
-from ingest.pieces import Condition
+from ingest.pieces import KeyRange
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading, source
 from ingest.standardise import canonical
@@ -69,7 +69,7 @@ def differences(
     for piece in _pieces(table):
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         into = "create or replace temp table seen as"
-        for rows in reading.rows(engine, table, _within(table, piece)):
+        for rows in reading.rows(engine, table, piece.within(table)):
             canonical(engine, table, rows, now, 0)
             engine.execute(
                 f"{into} select {names} _row_hash, _reason is null and {due} "
@@ -91,11 +91,7 @@ def differences(
     )
 
 
-def _within(table: Table, piece: keys.KeyRange) -> Condition:
-    return keys.within(table, piece) if table.key else lambda quote: "true"
-
-
-def _held(table: Table, released: Released, piece: keys.KeyRange, names: str) -> str:
+def _held(table: Table, released: Released, piece: KeyRange, names: str) -> str:
     """SQL for key and hash of the log's live rows in a range of the key."""
     columns = f"{names} _row_hash"
     where = piece.condition(quoted(table.key[0].name)) if table.key else "true"
@@ -144,15 +140,9 @@ def _of_rows(table: Table) -> str:
     )
 
 
-def _pieces(table: Table) -> list[keys.KeyRange]:
+def _pieces(table: Table) -> list[KeyRange]:
     extent = source.key_extent(table) if table.key else None
     if extent is None:
-        return [keys.KeyRange()]
-    low, high, rows, _ = extent
-    count = min(-(-rows // RANGE_KEYS), high - low + 1) or 1
-    edges = [low + (high - low + 1) * n // count for n in range(1, count)]
+        return [KeyRange()]
     # The log may have keys outside what the source has now.
-    return [
-        keys.KeyRange(start, None if end is None else end - 1)
-        for start, end in zip([None, *edges], [*edges, None], strict=True)
-    ]
+    return KeyRange.between(extent.cuts(-(-extent.rows // RANGE_KEYS)))

@@ -6,12 +6,11 @@ A batch is read in one snapshot of the source into `raw` (exact values), from wh
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 
 import duckdb
 
@@ -23,7 +22,7 @@ from ingest.errors import SeedbedError, ServiceError
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.load import Loading
-from ingest.pieces import Condition
+from ingest.pieces import Condition, KeyRange, also
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import casts, reading, source
 from ingest.standardise import (
@@ -72,10 +71,10 @@ def _failed(table: Table, error: duckdb.Error) -> SeedbedError:
 
 
 @dataclass
-class _Reading:
-    """What was read: files, and the source's counts in the same snapshot."""
+class _Read:
+    """What was read, by the manifest's names: files, and counts in one snapshot."""
 
-    parts: tuple[Part, ...] = ()
+    raw: tuple[Part, ...] = ()
     source_rows: int = 0
     source_empty: bool = False
     keys_scanned: bool = False
@@ -86,7 +85,14 @@ class _Reading:
     rows_beyond: int = 0
     present: str = ""
     server_offset: int = 0
-    ranges: list[Future[Bronze]] = field(default_factory=list)
+
+    def add(
+        self, parts: tuple[Part, ...], source_rows: int = 0, zero_dates: int = 0
+    ) -> None:
+        """Add files to it, with what the source counts of their rows."""
+        self.raw += parts
+        self.source_rows += source_rows
+        self.zero_dates += zero_dates
 
 
 class _Extraction:
@@ -106,6 +112,8 @@ class _Extraction:
         self.batch = batch
         self.released = control.released(connection, table)
         self.lake = lake
+        self.read = _Read()
+        self.ranges: list[Future[Bronze]] = []
         # Whether rows may be read as the log has them, once for raw and bronze.
         self.is_once = not (self.released.through or table.load_type.reads_whole)
 
@@ -114,18 +122,20 @@ class _Extraction:
             self.observed_at = self._observed_at()
             with ThreadPoolExecutor(1) as self.beside:
                 with duck.one_thread(self.engine):
-                    read = self._read()
-                if read.ranges:
-                    first, *others = (done.result() for done in read.ranges)
+                    self._read()
+                if self.ranges:  # whose files are uploaded
+                    first, *others = (done.result() for done in self.ranges)
                     bronze = sum(others, first)
                 else:
-                    upload = self.beside.submit(self.lake.upload, read.parts)
-                    bronze = self._standardise(self.engine, read.parts, "part")
+                    upload = self.beside.submit(self.lake.upload, self.read.raw)
+                    bronze = self._standardise(self.engine, self.read.raw, "part")
                     upload.result()
         reach("before_upload")
-        if not read.ranges:  # whose files are there
+        if not self.ranges:
             self.lake.upload((*bronze.parts, *bronze.rejects))
         batch = self.batch
+        facts = vars(self.read) | bronze.account()
+        facts["unaccounted"] = self.read.unaccounted or bronze.unaccounted
         return Manifest(
             table_id=self.table.id,
             batch_id=batch.batch_id,
@@ -134,26 +144,9 @@ class _Extraction:
             window_high=_text(batch.window_high),
             observed_at=self.observed_at.isoformat(sep=" "),
             fingerprint=batch.fingerprint,
-            content=bronze.content,
-            source_rows=read.source_rows,
-            rows_read=_rows(read.parts),
-            rows_written=_rows(bronze.parts) - bronze.deleted,
-            rows_unchanged=bronze.unchanged,
-            rows_rejected=_rows(bronze.rejects),
-            rows_deleted=bronze.deleted,
-            zero_dates=read.zero_dates,
-            rows_beyond=read.rows_beyond,
-            present=read.present,
-            server_offset=read.server_offset,
-            source_empty=read.source_empty,
-            keys_scanned=read.keys_scanned,
-            keys_gone=read.keys_gone,
-            unaccounted=read.unaccounted or bronze.unaccounted,
-            live_keys=read.live_keys,
-            raw=read.parts,
-            bronze=bronze.parts,
-            rejects=bronze.rejects,
+            rows_read=_rows(self.read.raw),
             names={c.name: c.source_name for c in self.table.columns},
+            **facts,
         )
 
     def _observed_at(self) -> dt.datetime:
@@ -164,77 +157,63 @@ class _Extraction:
             return before + dt.timedelta(microseconds=1)
         return now
 
-    def _write(
-        self, rows: Sequence[str], name: str, *, is_once: bool = False
-    ) -> tuple[Part, ...]:
-        """Write the rows of queries as raw files, which may serve as bronze as well."""
-        folder = self.batch.folder("raw")
-        if is_once:
-            facts = self.observed_at, self.batch.batch_seq
-            rows = [accepted(self.table, one, *facts) for one in rows]
-        return files.write_all(self.engine, self.lake, rows, folder, name)
-
-    def _write_gone(self, read: _Reading, rows: str) -> None:
-        """Write the keys that are gone as a raw file, if there are any."""
-        if count := scalar(self.engine, f"select count(*) from ({rows})"):
-            read.keys_gone += count
-            read.parts += self._write([rows], "gone")
-
-    def _write_rows(
-        self,
-        read: _Reading,
-        rows: Sequence[str],
-        count: int,
-        name: str,
-        *,
-        is_once: bool = False,
-    ) -> tuple[Part, ...]:
-        """Write the rows of queries, of which the source counted `count`."""
-        parts = self._write(rows, name, is_once=is_once)
-        read.unaccounted = read.unaccounted or self._unread(rows, count, parts)
-        return parts
-
-    def _unread(self, rows: Sequence[str], count: int, parts: tuple[Part, ...]) -> str:
-        """Some keys of the queries' rows that the files lack, where they are short."""
-        if count <= _rows(parts):
-            return ""
-        names = casts.key(self.table)
-        all_rows = " union all ".join(f"select {names} from ({one})" for one in rows)
-        there = f"from ({all_rows}) where false"
-        if paths := [str(self.lake.local(p.key)) for p in parts]:
-            there = f"select {names} from read_parquet({paths})"
-        return keys.sample(self.engine, self.table, all_rows, there)
-
-    def _read(self) -> _Reading:
+    def _read(self) -> None:
         """Read the batch, in one transaction and so in one snapshot of the source.
 
         A batch in ranges takes a snapshot for each: what changes meanwhile has a
         watermark after `window_high`, and comes with the next window.
         """
         ranges = control.ranges(self.connection, self.batch)
-        read = _Reading()
         for piece in ranges:
-            self._read_range(read, piece)
+            self._read_range(piece)
         with reading.snapshot(self.engine):
             if self.batch.kind == "repair":
-                self._read_differences(read)
+                self._read_differences()
             elif not ranges:
-                self._read_window(read)
+                self.read.add(*self._read_rows("part", KeyRange().within(self.table)))
             if self._scan_is_due():
-                self._scan_keys(read)
+                self._scan_keys()
             elif self._replaces():
-                self._replace_window(read)
+                self._replace_window()
             if self.batch.kind == "window" and self.table.watermark_column:
-                self._count_beyond(read)
+                self._count_beyond()
             probe = f"select 1 from {source.named(self.table)} limit 1"
             found = self.engine.execute(f"from {duck.asked(probe)}").fetchone()
-            read.source_empty = found is None
-        return read
+            self.read.source_empty = found is None
 
-    def _rows(self, condition: Condition, also: str = "") -> list[str]:
-        """Queries for the source's rows, narrowed by the condition `also`."""
+    def _write(
+        self, name: str, rows: Sequence[str], count: int = 0, *, is_once: bool = False
+    ) -> tuple[Part, ...]:
+        """Write the rows of queries, of which the source counted `count`, as raw files.
+
+        `is_once`: they serve as bronze as well.
+        """
+        queries = rows
+        if is_once:
+            facts = self.observed_at, self.batch.batch_seq
+            queries = [accepted(self.table, one, *facts) for one in rows]
+        folder = self.batch.folder("raw")
+        parts = files.write_all(self.engine, self.lake, queries, folder, name)
+        if _rows(parts) < count and not self.read.unaccounted:
+            names = casts.key(self.table)
+            wanted = " union all ".join(f"select {names} from ({one})" for one in rows)
+            there = f"from ({wanted}) where false"
+            if parts:
+                there = f"select {names} from read_parquet({self.lake.paths(parts)})"
+            lacking = keys.sample(self.engine, self.table, wanted, there)
+            self.read.unaccounted = lacking
+        return parts
+
+    def _write_gone(self, rows: str) -> None:
+        """Write the keys that are gone as a raw file, if there are any."""
+        if count := scalar(self.engine, f"select count(*) from ({rows})"):
+            self.read.keys_gone += count
+            self.read.add(self._write("gone", [rows]))
+
+    def _rows(self, condition: Condition, narrower: str = "") -> list[str]:
+        """Queries for the source's rows, narrowed by another condition, of DuckDB's."""
         found = reading.rows(self.engine, self.table, condition)
-        return [f"{query} and {also}" for query in found] if also else found
+        return [f"{query} and {narrower}" for query in found] if narrower else found
 
     def _size(self, rows: list[str]) -> int:
         """How many rows the queries have."""
@@ -253,17 +232,8 @@ class _Extraction:
         query = f"select count(*) from {there} where {condition}"
         return int(scalar(self.engine, f"from {duck.asked(query)}"))
 
-    def _read_window(self, read: _Reading) -> None:
-        """Add the window's rows to `read`, and their number as the source counts."""
-        parts, count, zero_dates = self._read_rows(
-            read, "part", lambda quote: "true", is_once=False
-        )
-        read.parts += parts
-        read.source_rows += count
-        read.zero_dates += zero_dates
-
     def _read_rows(
-        self, read: _Reading, name: str, piece: Condition, *, is_once: bool
+        self, name: str, piece: Condition, *, is_once: bool = False
     ) -> tuple[tuple[Part, ...], int, int]:
         """Read the window's rows of which `piece` is true, and those without a time.
 
@@ -271,11 +241,10 @@ class _Extraction:
         are zero. `is_once`: the files are bronze as well.
         """
 
-        def inside(quote: Callable[[str], str]) -> str:
-            return (
-                f"{window.predicate(self.table, self.batch, quote)} and {piece(quote)}"
-            )
+        def in_window(quote: Callable[[str], str]) -> str:
+            return window.predicate(self.table, self.batch, quote)
 
+        inside = also(in_window, piece)
         there = inside(backticked)
         if self.table.watermark_column:
             # A zero or incomplete date is not a time, though the source compares it as
@@ -284,56 +253,47 @@ class _Extraction:
             no_time = reading.no_date(backticked(self.table.watermark_column))
             rows = self._rows(inside, f"{watermark} is not null")
             there = f"{there} and not {no_time}"
-            if timeless := self._timeless(piece):
+            if timeless := self._timeless(piece, no_time):
                 rows += self._rows(timeless, f"{watermark} is null")
                 there = f"({there} or {timeless(backticked)} and {no_time})"
         else:
             rows = self._rows(inside)
         count = self._count(there, is_range=name != "part")
-        parts = self._write_rows(read, rows, count, name, is_once=is_once)
-        return parts, count, self._zero_dates(there, parts)
+        parts = self._write(name, rows, count, is_once=is_once)
+        if self.table.options.zero_date == "reject":
+            return parts, count, 0  # they are among the rejected rows
+        paths = self.lake.paths(parts)
+        zero = reading.zero_dates(self.engine, self.table, there, paths)
+        return parts, count, zero
 
-    def _count_beyond(self, read: _Reading) -> None:
+    def _timeless(self, piece: Condition, no_time: str) -> Condition | None:
+        """A condition for rows without watermark; None if there are none."""
+        if self.batch.kind != "window":
+            return None
+        condition = f"{piece(backticked)} and {no_time}"
+        rows = reading.answer(self.engine, self.table, condition, self.table.key)
+        self.engine.execute(
+            "create or replace temp table timeless as "
+            f"select {casts.key(self.table)} from ({rows})"
+        )
+        extent = keys.extent(self.engine, self.table, "timeless")
+        return also(extent[0].within(self.table), piece) if extent else None
+
+    def _count_beyond(self) -> None:
         """Count the rows in the source's future, which are in no window yet.
 
         Those between the window and the present come with the next one.
         """
         present = source.present(self.engine, self.table)
         watermark = backticked(self.table.watermark_column)
-        read.rows_beyond = self._count(f"{watermark} > timestamp {literal(present)}")
-        if not read.rows_beyond:
+        beyond = self._count(f"{watermark} > timestamp {literal(present)}")
+        self.read.rows_beyond = beyond
+        if not beyond:
             return
-        read.present = f"{present:%Y-%m-%d %H:%M:%S}"
+        self.read.present = f"{present:%Y-%m-%d %H:%M:%S}"
         with source.connect(self.table.source) as server, server.cursor() as cursor:
             minutes = source.offset(cursor) // dt.timedelta(minutes=1)
-            read.server_offset = minutes
-
-    def _timeless(self, piece: Condition) -> Condition | None:
-        """A condition for rows without watermark; None if there are none."""
-        if not self.table.watermark_column or self.batch.kind != "window":
-            return None
-        no_time = reading.no_date(backticked(self.table.watermark_column))
-        rows = reading.answer(
-            self.engine,
-            self.table,
-            f"{piece(backticked)} and {no_time}",
-            self.table.key,
-        )
-        self.engine.execute(
-            "create or replace temp table timeless as "
-            f"select {casts.key(self.table)} from ({rows})"
-        )
-        extent = keys.extent(self.engine, self.table, "timeless")
-        if not extent:
-            return None
-        within = keys.within(self.table, extent[0])
-        return lambda quote: f"{within(quote)} and {piece(quote)}"
-
-    def _zero_dates(self, condition: str, parts: tuple[Part, ...]) -> int:
-        files_there = [str(self.lake.local(p.key)) for p in parts if holds_rows(p)]
-        if self.table.options.zero_date == "reject":
-            return 0  # they are among the rejected rows
-        return reading.zero_dates(self.engine, self.table, condition, files_there)
+            self.read.server_offset = minutes
 
     def _standardise(
         self, engine: duckdb.DuckDBPyConnection, raw: tuple[Part, ...], name: str
@@ -341,19 +301,17 @@ class _Extraction:
         work = Standardisation(engine, self.lake, self.table, self.batch, self.released)
         return work.run(raw, self.observed_at, name)
 
-    def _read_range(self, read: _Reading, piece: control.Range) -> None:
-        """Add a range to `read`; it is read now unless it was read before.
+    def _read_range(self, piece: control.Range) -> None:
+        """Add a range to what was read; it is read now unless it was read before.
 
         It is uploaded and standardised while the next one is read.
         """
         is_new, is_once = piece.parts is None, False
         if is_new:
-            piece, is_once = self._read_range_now(read, piece)
+            piece, is_once = self._read_new_range(piece)
         parts = tuple(Part(**part) for part in piece.parts or ())
-        read.parts += parts
-        read.source_rows += piece.source_rows or 0
-        read.zero_dates += piece.zero_dates or 0
-        read.ranges.append(
+        self.read.add(parts, piece.source_rows or 0, piece.zero_dates or 0)
+        self.ranges.append(
             self.beside.submit(self._finish_range, piece, parts, is_new, is_once)
         )
 
@@ -369,8 +327,7 @@ class _Extraction:
                 self.lake.fetch(part)
         if is_once:
             folder = self.batch.folder("bronze")
-            copies = tuple(self.lake.copy(part, folder) for part in parts)
-            bronze = Bronze(copies, (), 0, 0, "")
+            bronze = Bronze(tuple(self.lake.copy(part, folder) for part in parts))
         else:
             with duck.attached() as engine:
                 bronze = self._standardise(engine, parts, f"range-{piece.number:04d}")
@@ -379,54 +336,44 @@ class _Extraction:
             self.loading.add(bronze.parts)
         return bronze
 
-    def _read_range_now(
-        self, read: _Reading, piece: control.Range
-    ) -> tuple[control.Range, bool]:
+    def _read_new_range(self, piece: control.Range) -> tuple[control.Range, bool]:
         """Read a range; whether its files are bronze as well.
 
         They are where the log will have each row as it is read. Where one is rejected
         after all, the range is read again, and the next ones not so.
         """
-        try:
-            return self._read_range_as(read, piece)
-        except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
-            is_cast = isinstance(error, duckdb.ConversionException)
-            is_rejected = is_cast or REJECTED in str(error)
-            if not (self.is_once and is_rejected):
-                raise
-            self.engine.execute("rollback")
-            self.is_once = False
-            return self._read_range_as(read, piece)
-
-    def _read_range_as(
-        self, read: _Reading, piece: control.Range
-    ) -> tuple[control.Range, bool]:
-        def inside(quote: Callable[[str], str]) -> str:
-            lead = quote(self.table.key[0].source_name)
-            low = f" and {lead} >= {piece.low}" if piece.low else ""
-            high = f" and {lead} < {piece.high}" if piece.high else ""
-            return f"true{low}{high}"
+        low, high = (
+            None if end is None else int(end) for end in (piece.low, piece.high)
+        )
+        inside = KeyRange(low, None if high is None else high - 1).within(self.table)
 
         def first(quote: Callable[[str], str]) -> str:
             # A row without a key is in no range; it is read in order to be rejected.
-            lead = quote(self.table.key[0].source_name)
-            return f"({inside(quote)} or {lead} is null)"
-
-        with reading.snapshot(self.engine):
-            is_once = self.is_once and reading.is_canonical(self.engine, self.table)
-            parts, count, zero_dates = self._read_rows(
-                read,
-                f"range-{piece.number:04d}",
-                inside if piece.low else first,
-                is_once=is_once,
+            return (
+                f"({inside(quote)} or {quote(self.table.key[0].source_name)} is null)"
             )
-        found = dataclasses.replace(
+
+        name = f"range-{piece.number:04d}"
+        condition = first if low is None else inside
+        try:
+            with reading.snapshot(self.engine):
+                is_once = self.is_once and reading.is_canonical(self.engine, self.table)
+                found = self._read_rows(name, condition, is_once=is_once)
+        except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+            is_cast = isinstance(error, duckdb.ConversionException)
+            if not (self.is_once and (is_cast or REJECTED in str(error))):
+                raise
+            self.engine.execute("rollback")
+            self.is_once = False
+            return self._read_new_range(piece)
+        parts, source_rows, zero_dates = found
+        done = replace(
             piece,
-            source_rows=count,
+            source_rows=source_rows,
             zero_dates=zero_dates,
             parts=[asdict(part) for part in parts],
         )
-        return found, is_once
+        return done, is_once
 
     def _scan_is_due(self) -> bool:
         if self.table.delete_mode != "key_scan" or not self.released.through:
@@ -437,15 +384,15 @@ class _Extraction:
             last is None or self.observed_at >= last + pause
         )
 
-    def _scan_keys(self, read: _Reading) -> None:
-        """Add the keys that are gone, and the rows that the log lacks, to `read`.
+    def _scan_keys(self) -> None:
+        """Add the keys that are gone, and the rows that the log lacks.
 
         A row is lacking if it was written too late for any window, or was deleted and
         inserted again with its old time.
         """
         table = self.table
-        read.keys_scanned = True
-        read.live_keys, suspects = keys.differing(
+        self.read.keys_scanned = True
+        self.read.live_keys, suspects = keys.differing(
             self.connection, self.engine, table, self.released.through
         )
         if not suspects:
@@ -457,48 +404,38 @@ class _Extraction:
         )
         duck.ask_warehouse(self.engine, "live", live)
         keys.compare(self.engine, table, suspects)
-        self._write_gone(read, "from gone")
-        self._drop_read("lacking", read.parts)
-        if self.batch.window_high is not None or not table.watermark_column:
-            self._read_keys(read, "lacking")
-
-    def _drop_read(self, name: str, parts: tuple[Part, ...]) -> None:
-        """Leave out of the temporary table `name` the keys of rows that were read."""
-        rows = [str(self.lake.local(p.key)) for p in parts if "/part-" in p.key]
-        if rows:
-            names = bronze_log.key(self.table)
+        self._write_gone("from gone")
+        if parts := [p for p in self.read.raw if holds_rows(p)]:
+            names = bronze_log.key(table)
             self.engine.execute(
-                f"delete from {name} where ({names}) in "
-                f"(select ({names}) from (select {casts.key(self.table)} "
-                f"from read_parquet({rows})))"
+                f"delete from lacking where ({names}) in "
+                f"(select ({names}) from (select {casts.key(table)} "
+                f"from read_parquet({self.lake.paths(parts)})))"
             )
+        if self.batch.window_high is not None or not table.watermark_column:
+            self._read_keys("lacking")
 
-    def _read_keys(self, read: _Reading, name: str, *, due: bool = True) -> None:
-        """Add the rows whose keys are in the temporary table `name` to `read`.
+    def _read_keys(self, name: str, *, due: bool = True) -> None:
+        """Add the rows whose keys are in the temporary table `name`.
 
         Without those that come with the next window.
         """
         extent = keys.extent(self.engine, self.table, name)
         if not extent:
             return
-        within = keys.within(self.table, extent[0])
-        high = self.batch.window_high
-
-        def inside(quote: Callable[[str], str]) -> str:
-            watermark = quote(self.table.watermark_column)
-            return f"{within(quote)} and {watermark} <= timestamp {literal(high)}"
-
+        within = extent[0].within(self.table)
         canonical = ", ".join(casts.cast(c) for c in self.table.key)
         wanted = f"({canonical}) in (select ({bronze_log.key(self.table)}) from {name})"
         rows = self._rows(within, wanted)
         # Counted separately: a scan of the keys only, which is not written.
         count = self._size(rows)
         keys.assert_all_found(self.engine, self.table, name, count)
-        if due and self.table.watermark_column:
+        if due and (column := self.table.watermark_column):
+            high = f"timestamp {literal(self.batch.window_high)}"
+            inside = also(within, lambda quote: f"{quote(column)} <= {high}")
             rows = self._rows(inside, wanted)
             count = self._size(rows)
-        read.parts += self._write_rows(read, rows, count, "found")
-        read.source_rows += count
+        self.read.add(self._write("found", rows, count), count)
 
     def _replaces(self) -> bool:
         """Whether the days that the batch reads are replaced as a whole."""
@@ -508,7 +445,7 @@ class _Extraction:
             self.batch.kind == "window" and self.table.options.replace_window
         )
 
-    def _replace_window(self, read: _Reading) -> None:
+    def _replace_window(self) -> None:
         """Add the keys that the log has in the window, and the source no longer has."""
         table = self.table
         start, end = window.bounds(table, self.batch)
@@ -529,24 +466,24 @@ class _Extraction:
             table, self.released.through, names, f"({names}) in ({there})"
         )
         duck.ask_warehouse(self.engine, "live", f"{live} and {inside}")
-        read.live_keys = scalar(self.engine, "select count(*) from live")
+        self.read.live_keys = scalar(self.engine, "select count(*) from live")
         if reach_of := keys.extent(self.engine, table, "live"):
             keys.compare(self.engine, table, reach_of)
-            self._write_gone(read, "from gone")
+            self._write_gone("from gone")
 
-    def _read_differences(self, read: _Reading) -> None:
+    def _read_differences(self) -> None:
         """Read the rows in which the log differs from the source."""
         found = differences(self.engine, self.table, self.released)
-        read.live_keys = found.compared
+        self.read.live_keys = found.compared
         if found.missing or found.stale:
             self.engine.execute(
                 "create or replace temp table wrong as "
                 "from difference where _what in ('missing', 'stale')"
             )
-            self._read_keys(read, "wrong", due=False)
+            self._read_keys("wrong", due=False)
         if found.extra and self.table.delete_mode == "key_scan":
             gone = "select * exclude (_what) from difference where _what = 'extra'"
-            self._write_gone(read, gone)
+            self._write_gone(gone)
 
 
 def _rows(parts: tuple[Part, ...]) -> int:

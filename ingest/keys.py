@@ -8,15 +8,13 @@ extraction, whatever the buckets said a moment before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import duckdb
 
 from ingest import bronze_log
 from ingest.control import Connection
 from ingest.duck import asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
+from ingest.pieces import KeyRange
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql import casts, reading, source
 from ingest.statements import Statements, render
@@ -26,26 +24,6 @@ BUCKETS = 4096
 MOST_RANGES = 32
 # Hexadecimal digits of a key's hash: as many as a signed number of 64 bits holds.
 _DIGITS = 15
-
-
-@dataclass(frozen=True)
-class KeyRange:
-    """The keys whose leading column is from `low` to `high`, both among them."""
-
-    low: int | None = None
-    high: int | None = None
-
-    def condition(self, column: str) -> str:
-        """The range as a condition on the quoted column."""
-        low = [] if self.low is None else [f"{column} >= {self.low}"]
-        high = [] if self.high is None else [f"{column} <= {self.high}"]
-        return " and ".join([*low, *high]) or "true"
-
-
-def within(table: Table, keys: KeyRange) -> Callable[[Callable[[str], str]], str]:
-    """The range as a condition on the source's rows, for either server."""
-    lead = table.key[0].source_name
-    return lambda quote: keys.condition(quote(lead))
 
 
 def differing(
@@ -169,7 +147,7 @@ def compare(
     present = " union all ".join(
         f"select {casts.key(table)} from ({rows})"
         for r in ranges
-        for rows in reading.rows(engine, table, within(table, r), table.key)
+        for rows in reading.rows(engine, table, r.within(table), table.key)
     )
     engine.execute(f"create or replace temp table present as {present}")
     assert_distinct(engine, table, "present")

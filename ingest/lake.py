@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -126,6 +127,10 @@ class Lake:
     def local(self, key: str) -> Path:
         """The local path of the object `key`."""
         return self.folder / key
+
+    def paths(self, parts: Iterable[Part]) -> list[str]:
+        """The local paths of parts, as DuckDB's SQL takes them."""
+        return [str(self.local(part.key)) for part in parts]
 
     def describe(self, key: str, rows: int) -> Part:
         """The part that the local file `key` is."""

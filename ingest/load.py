@@ -459,7 +459,7 @@ def _copy(
     target: str,
     names: str,
 ) -> int:
-    files = [str(lake.local(p.key)) for p in parts if p.rows]
+    files = lake.paths(p for p in parts if p.rows)
     if not files:
         return 0
     return int(

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest.duck import asked, backticked, literal, one_thread, quoted, source_literal
+from ingest.duck import backticked, literal, one_thread, quoted
 from ingest.seed.metadata import Column, Table
-from ingest.sources.mysql.source import named
+from ingest.sources.mysql.source import Declared, declared, named
 
 # Makes the condition of the rows to read, with names quoted for one of the servers.
 Condition = Callable[[Callable[[str], str]], str]
@@ -49,6 +49,36 @@ class Piece:
     by_query: bool = False
 
 
+@dataclass(frozen=True)
+class KeyRange:
+    """The keys whose leading column is from `low` to `high`, both among them."""
+
+    low: int | None = None
+    high: int | None = None
+
+    @classmethod
+    def between(cls, cuts: Sequence[int]) -> list[KeyRange]:
+        """The ranges of all keys, each of which begins at a cut."""
+        edges = itertools.pairwise((None, *cuts, None))
+        return [cls(low, None if high is None else high - 1) for low, high in edges]
+
+    def condition(self, column: str) -> str:
+        """The range as a condition on the quoted column."""
+        low = [] if self.low is None else [f"{column} >= {self.low}"]
+        high = [] if self.high is None else [f"{column} <= {self.high}"]
+        return " and ".join([*low, *high]) or "true"
+
+    def within(self, table: Table) -> Condition:
+        """The range as a condition on the source's rows."""
+        lead = table.key[0].source_name if table.key else ""
+        return lambda quote: self.condition(quote(lead))
+
+
+def also(condition: Condition, other: Condition) -> Condition:
+    """Both conditions."""
+    return lambda quote: f"{condition(quote)} and {other(quote)}"
+
+
 def cut(
     engine: duckdb.DuckDBPyConnection,
     table: Table,
@@ -65,15 +95,21 @@ def cut(
     whole = [Piece(condition, by_query)]
     if not table.key or not (by_query or may_be_long(table)):
         return whole
-    keys = _keys(engine, table)
-    if not keys:
-        return whole
+    there = declared(engine, table)
+    # Up to the first column that has no order: a shape.
+    ordered = itertools.takewhile(lambda c: c.type.name != "geometry", table.key)
+    keys = [_Key(*there[c.source_name]) for c in ordered]
     edges = _edges(engine, table, condition, keys, everything=by_query)
     if not edges:
         return whole
-    if len(keys) == 1 and keys[0].kind in _INTEGERS:
-        return _between(condition, keys[0], [edge[0] for edge in edges], by_query)
-    return _beside(condition, keys, edges)
+    if len(keys) > 1 or keys[0].kind not in _INTEGERS:
+        return _beside(condition, keys, edges)
+    # DuckDB's scan hands on the bounds of a whole number.
+    ranges = KeyRange.between([int(edge) for (edge,) in edges])
+    conditions = [r.within(table) for r in ranges]
+    if keys[0].nullable:
+        conditions.append(lambda quote: f"{quote(keys[0].name)} is null")
+    return [Piece(also(condition, one), by_query) for one in conditions]
 
 
 def may_be_long(table: Table) -> bool:
@@ -88,13 +124,17 @@ def _longest(column: Column) -> int:
 
 def size_in_log(table: Table) -> str:
     """The warehouse's SQL for about how many bytes a row of the log has."""
-    lengths = [
-        f"coalesce(octet_length({quoted(column.name)}"
-        f"{'' if column.type.log == 'bytea' else '::text'}), 0)::bigint"
-        for column in table.columns
-        if column.type.duckdb in ("varchar", "json", "blob")
-    ]
-    return " + ".join([str(_VALUE_BYTES * len(table.columns)), *lengths])
+
+    def length(column: Column) -> str:
+        text = "" if column.type.log == "bytea" else "::text"
+        return f"coalesce(octet_length({quoted(column.name)}{text}), 0)::bigint"
+
+    return _size(table, length)
+
+
+def _size(table: Table, length: Callable[[Column], str]) -> str:
+    texts = [c for c in table.columns if c.type.duckdb in ("varchar", "json", "blob")]
+    return " + ".join([str(_VALUE_BYTES * len(table.columns)), *map(length, texts)])
 
 
 def grouped(keys: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
@@ -111,13 +151,8 @@ def grouped(keys: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
         yield group
 
 
-@dataclass(frozen=True)
-class _Key:
+class _Key(Declared):
     """A key column at the source: how it is compared, and how its value is written."""
-
-    name: str
-    kind: str
-    nullable: bool
 
     @property
     def compared(self) -> str:
@@ -138,24 +173,6 @@ class _Key:
         return f"if({name} is null, null, quote(cast({name} as char)))"
 
 
-def _keys(engine: duckdb.DuckDBPyConnection, table: Table) -> list[_Key]:
-    """The key's columns, up to the first one that has no order: a shape."""
-    name = source_literal(table.name)
-    query = (
-        "select column_name as name, lower(data_type) as kind, is_nullable as nullable "
-        "from information_schema.columns "
-        f"where table_schema = {source_literal(table.source.schema)} "
-        f"and table_name = {name} "
-        f"and cast(table_name as binary) = cast({name} as binary)"
-    )
-    rows = engine.execute(
-        f"select name::varchar, kind::varchar, nullable::varchar from {asked(query)}"
-    ).fetchall()
-    found = {name: _Key(name, kind, nullable == "YES") for name, kind, nullable in rows}
-    ordered = itertools.takewhile(lambda c: c.type.name != "geometry", table.key)
-    return [found[column.source_name] for column in ordered]
-
-
 def _edges(
     engine: duckdb.DuckDBPyConnection,
     table: Table,
@@ -165,12 +182,9 @@ def _edges(
     everything: bool,
 ) -> list[tuple[str, ...]]:
     """The keys, as literals, at which the next piece begins."""
-    lengths = [
-        f"ifnull(length({backticked(column.source_name)}), 0)"
-        for column in table.columns
-        if column.type.duckdb in ("varchar", "json", "blob")
-    ]
-    size = " + ".join([str(_VALUE_BYTES * len(table.columns)), *lengths])
+    if not keys:
+        return []
+    size = _size(table, lambda c: f"ifnull(length({backticked(c.source_name)}), 0)")
     names = [f"k{n}" for n in range(len(keys))]
     written = ", ".join(
         f"{key.written} as {name}, {key.compared} as by_{name}"
@@ -201,53 +215,25 @@ def _edges(
         ).fetchall()
 
 
-def _between(
-    condition: Condition, key: _Key, edges: Sequence[str], by_query: bool
-) -> list[Piece]:
-    """Pieces of a key of one whole number, whose bounds DuckDB's scan hands on."""
-
-    def piece(bounds: Callable[[str], list[str]]) -> Piece:
-        return Piece(
-            lambda quote: " and ".join([condition(quote), *bounds(quote(key.name))]),
-            by_query,
-        )
-
-    def inside(low: str | None, high: str | None) -> Callable[[str], list[str]]:
-        return lambda name: [
-            *([] if low is None else [f"{name} >= {low}"]),
-            *([] if high is None else [f"{name} < {high}"]),
-        ]
-
-    pieces = [
-        piece(inside(low, high))
-        for low, high in zip([None, *edges], [*edges, None], strict=True)
-    ]
-    if key.nullable:
-        pieces.append(piece(lambda name: [f"{name} is null"]))
-    return pieces
-
-
 def _beside(
     condition: Condition, keys: Sequence[_Key], edges: Sequence[tuple[str, ...]]
 ) -> list[Piece]:
     """Pieces of any key, in the source's order, so by queries that it runs."""
     lead = keys[0].compared
-    pieces = []
-    for low, high in zip([None, *edges], [*edges, None], strict=True):
-        parts = []
+    or_null = f"{lead} is null or " if keys[0].nullable else ""
+
+    def piece(low: Sequence[str], high: Sequence[str]) -> Piece:
         # The bounds of the leading column are for the index.
-        if low is not None:
-            parts += [f"{lead} >= {low[0]}", _reaches(keys, low)]
-        if high is not None:
-            or_null = f"{lead} is null or " if keys[0].nullable else ""
-            parts.append(f"({or_null}{lead} <= {high[0]})")
-            parts.append(f"{_reaches(keys, high)} is not true")
-        pieces.append(Piece(_also(condition, parts), by_query=True))
-    return pieces
+        after = [f"{lead} >= {low[0]}", _reaches(keys, low)] if low else []
+        before = (
+            [f"({or_null}{lead} <= {high[0]})", f"{_reaches(keys, high)} is not true"]
+            if high
+            else []
+        )
+        bounds = " and ".join([*after, *before])
+        return Piece(also(condition, lambda quote: bounds), by_query=True)
 
-
-def _also(condition: Condition, parts: Sequence[str]) -> Condition:
-    return lambda quote: " and ".join([condition(quote), *parts])
+    return [piece(low, high) for low, high in itertools.pairwise(((), *edges, ()))]
 
 
 def _reaches(keys: Sequence[_Key], edge: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import itertools
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -34,11 +35,23 @@ class Bronze:
     """The outcome of the raw rows: files, and counts of rows."""
 
     parts: tuple[Part, ...]
-    rejects: tuple[Part, ...]
-    unchanged: int
-    deleted: int
-    content: str
+    rejects: tuple[Part, ...] = ()
+    unchanged: int = 0
+    deleted: int = 0
+    content: str = ""
     unaccounted: str = ""
+
+    def account(self) -> dict[str, Any]:
+        """The files and counts, by the manifest's names."""
+        return {
+            "content": self.content,
+            "rows_written": sum(p.rows for p in self.parts) - self.deleted,
+            "rows_unchanged": self.unchanged,
+            "rows_rejected": sum(p.rows for p in self.rejects),
+            "rows_deleted": self.deleted,
+            "bronze": self.parts,
+            "rejects": self.rejects,
+        }
 
     def __add__(self, other: Bronze) -> Bronze:
         """Both of two ranges."""
@@ -149,26 +162,21 @@ def _written(column: Column) -> str:
     return f"chr(39) || {text} || chr(39) || '::{column.type.log}'"
 
 
+@dataclass
 class Standardisation:
     """One batch on its way from raw to bronze files."""
 
-    def __init__(
-        self,
-        engine: duckdb.DuckDBPyConnection,
-        lake: Lake,
-        table: Table,
-        batch: Batch,
-        released: Released,
-    ) -> None:
-        self.engine = engine
-        self.lake = lake
-        self.table = table
-        self.batch = batch
-        self.released = released
-        self.drafts = lake.local(batch.folder("bronze")) / ".last"
-        self.names = ", ".join(quoted(c.name) for c in table.columns)
+    engine: duckdb.DuckDBPyConnection
+    lake: Lake
+    table: Table
+    batch: Batch
+    released: Released
+
+    def __post_init__(self) -> None:
+        self.drafts = self.lake.local(self.batch.folder("bronze")) / ".last"
+        self.names = ", ".join(quoted(c.name) for c in self.table.columns)
         self.names_then: Mapping[str, str] = {}
-        self.keys = bronze_log.key(table)
+        self.keys = bronze_log.key(self.table)
 
     def run(
         self,
@@ -182,8 +190,8 @@ class Standardisation:
         `names` are the source's columns that were read by the names that the seed gave
         them then, if the seed may have changed since.
         """
-        rows = [str(self.lake.local(p.key)) for p in raw if holds_rows(p)]
-        gone = [str(self.lake.local(p.key)) for p in raw if not holds_rows(p)]
+        rows = self.lake.paths(p for p in raw if holds_rows(p))
+        gone = self.lake.paths(p for p in raw if not holds_rows(p))
         self.names_then = names or self.names_then
         source = self._read(rows)
         canonical(self.engine, self.table, source, observed_at, self.batch.batch_seq)
@@ -209,9 +217,9 @@ class Standardisation:
         rejects = self._rejects(name) if read > written + unchanged else ()
         unaccounted = ""
         if read > written + unchanged + sum(p.rows for p in rejects):
-            there = [str(self.lake.local(p.key)) for p in parts]
-            lacking = f"from read_parquet({there})" if there else "from fresh limit 0"
-            unaccounted = keys.sample(self.engine, self.table, "from fresh", lacking)
+            there = f"from read_parquet({self.lake.paths(parts)})"
+            there = there if parts else "from fresh limit 0"
+            unaccounted = keys.sample(self.engine, self.table, "from fresh", there)
         return Bronze(parts, rejects, unchanged, deleted, content, unaccounted)
 
     def _read(self, files: list[str]) -> str:
@@ -375,7 +383,7 @@ class Standardisation:
         """
         columns = f"{self.names}, _row_hash, _effective_ts"
         lead = quoted(self.table.key[0].name)
-        reach = keys.KeyRange()
+        reach = pieces.KeyRange()
         if lead in then:
             (reach,) = keys.extent(self.engine, self.table, "lost")
         near = reach.condition(lead)

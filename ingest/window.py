@@ -157,9 +157,8 @@ def bounds(
 def _cuts(table: Table) -> tuple[int, ...]:
     """The cuts of the leading key, so that no range has many more than range_rows.
 
-    Nor many more than RANGE_BYTES.
-
-    A table without an integer key that the source can look up is not cut.
+    Nor many more than RANGE_BYTES. A table without an integer key that the source can
+    look up is not cut.
     """
     most = table.options.range_rows
     if not most or not table.watermark_column or not table.key:
@@ -167,7 +166,5 @@ def _cuts(table: Table) -> tuple[int, ...]:
     extent = source.key_extent(table)
     if extent is None:
         return ()
-    low, high, rows, length = extent
-    wanted = max(-(-rows // most), -(-length // RANGE_BYTES))
-    pieces = min(wanted, MOST_RANGES, high - low + 1)
-    return tuple(low + (high - low + 1) * n // pieces for n in range(1, pieces))
+    wanted = max(-(-extent.rows // most), -(-extent.length // RANGE_BYTES))
+    return extent.cuts(min(wanted, MOST_RANGES))

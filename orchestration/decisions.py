@@ -148,7 +148,7 @@ def without_quarantined(
         f"select distinct {key or 'row_hash as _row_hash'}, rule_id as _rule_id "
         f"from audit.quarantine where {here}) as _rows group by {same}",
     )
-    rows = f"read_parquet({[str(lake.local(p.key)) for p in manifest.bronze]})"
+    rows = f"read_parquet({lake.paths(manifest.bronze)})"
     kept = files.write(
         engine,
         lake,

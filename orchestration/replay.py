@@ -75,13 +75,7 @@ def _one(
         made = dataclasses.replace(
             manifest,
             fingerprint=table.fingerprint("bytes"),
-            content=bronze.content,
-            rows_written=sum(p.rows for p in bronze.parts) - bronze.deleted,
-            rows_unchanged=bronze.unchanged,
-            rows_rejected=sum(p.rows for p in bronze.rejects),
-            rows_deleted=bronze.deleted,
-            bronze=bronze.parts,
-            rejects=bronze.rejects,
+            **bronze.account(),
         )
         made = decisions.without_quarantined(engine, lake, table, batch, made)
         lake.upload((*made.bronze, *made.rejects))

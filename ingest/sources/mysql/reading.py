@@ -21,7 +21,7 @@ from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
-from ingest.sources.mysql.source import SESSION, named
+from ingest.sources.mysql.source import SESSION, declared, named
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
@@ -253,22 +253,13 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
 
 def _declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """The same by the source's catalogue, where an answer's type is another; or ''."""
-    name = source_literal(table.name)
-    query = asked(
-        "select column_name as name, data_type as kind, "
-        "cast(numeric_precision as signed) as digits, "
-        "cast(numeric_scale as signed) as scale from information_schema.columns "
-        f"where table_schema = {source_literal(table.source.schema)} "
-        f"and table_name = {name} "
-        # Here, too, names that differ by case are one.
-        f"and cast(table_name as binary) = cast({name} as binary)"
-    )
     kinds = {}
-    for column, kind, digits, scale in engine.execute(f"from {query}").fetchall():
-        kinds[column] = "VARCHAR" if kind in _TEXTS else ""
-        if kind == "decimal":
-            is_exact = digits <= EXACT_DIGITS
-            kinds[column] = f"DECIMAL({digits},{scale})" if is_exact else "DOUBLE"
+    for name, column in declared(engine, table).items():
+        kinds[name] = "VARCHAR" if column.kind in _TEXTS else ""
+        if column.kind == "decimal":
+            is_exact = column.digits <= EXACT_DIGITS
+            exact = f"DECIMAL({column.digits},{column.scale})"
+            kinds[name] = exact if is_exact else "DOUBLE"
     return kinds
 
 

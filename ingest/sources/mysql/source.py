@@ -15,7 +15,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from ingest import clock, settings
-from ingest.duck import asked, backticked, scalar
+from ingest.duck import asked, backticked, scalar, source_literal
 from ingest.errors import SeedbedError, ServiceError
 from ingest.seed.metadata import Source, Table
 from ingest.settings import SourceUrl
@@ -115,6 +115,35 @@ def _tls(url: SourceUrl) -> ssl.SSLContext | None:
 def named(table: Table) -> str:
     """The table's name as MySQL quotes it."""
     return f"{backticked(table.source.schema)}.{backticked(table.name)}"
+
+
+class Declared(NamedTuple):
+    """A column in the source's catalogue; a decimal has digits."""
+
+    name: str
+    kind: str
+    nullable: bool
+    digits: int
+    scale: int
+
+
+def declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, Declared]:
+    """The table's columns by name, as the source's catalogue has them."""
+    name = source_literal(table.name)
+    query = (
+        "select column_name as name, lower(data_type) as kind, "
+        "is_nullable = 'YES' as nullable, cast(numeric_precision as signed) as digits, "
+        "cast(numeric_scale as signed) as scale from information_schema.columns "
+        f"where table_schema = {source_literal(table.source.schema)} "
+        f"and table_name = {name} "
+        # Here, too, names that differ by case are one.
+        f"and cast(table_name as binary) = cast({name} as binary)"
+    )
+    rows = engine.execute(
+        "select name::varchar, kind::varchar, nullable::boolean, digits, scale "
+        f"from {asked(query)}"
+    ).fetchall()
+    return {row[0]: Declared(*row) for row in rows}
 
 
 def offset(cursor: Cursor) -> dt.timedelta:
@@ -227,6 +256,12 @@ class Extent(NamedTuple):
     high: int
     rows: int
     length: int
+
+    def cuts(self, count: int) -> tuple[int, ...]:
+        """Where the values are cut into so many ranges of the same length, at most."""
+        width = self.high - self.low + 1
+        count = min(count, width)
+        return tuple(self.low + width * n // count for n in range(1, count))
 
 
 def key_extent(table: Table) -> Extent | None:
