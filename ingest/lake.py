@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ingest import settings, tidy
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
@@ -139,48 +140,43 @@ class Lake:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Part(key, path.stat().st_size, rows, digest)
 
+    def _at(self, key: str) -> Any:
+        """Bucket and key of the object `key`, as arguments of the client."""
+        return {"Bucket": self._settings.bucket, "Key": self._settings.prefix + key}
+
     def upload(self, parts: tuple[Part, ...]) -> None:
         """Upload the parts' local files; ServiceError says what the lake answered."""
         from boto3.s3.transfer import TransferConfig
 
         transfer = TransferConfig(multipart_chunksize=8 << 20, max_concurrency=4)
-        prefix = self._settings.prefix
 
         def send(part: Part) -> None:
             self.client.upload_file(
                 str(self.local(part.key)),
-                self._settings.bucket,
-                prefix + part.key,
+                **self._at(part.key),
                 Config=transfer,
                 ExtraArgs=dict(self._settings.encryption),
             )
 
-        try:
-            with ThreadPoolExecutor(4) as pool:
-                list(pool.map(send, parts))
-        except Exception as error:
-            self._refuse(error, "write")
+        with self._asking("write"), ThreadPoolExecutor(4) as pool:
+            list(pool.map(send, parts))
 
     def copy(self, part: Part, folder: str) -> Part:
         """The part once more, in another folder of the lake, by the store itself."""
         key = f"{folder}/{part.key.rpartition('/')[2]}"
-        local, prefix = self.local(key), self._settings.prefix
+        local = self.local(key)
         local.parent.mkdir(parents=True, exist_ok=True)
         local.unlink(missing_ok=True)
         try:
             local.hardlink_to(self.local(part.key))
         except OSError:  # not every file system has links
             shutil.copyfile(self.local(part.key), local)
-        bucket = self._settings.bucket
-        try:
+        with self._asking("write"):
             self.client.copy_object(
-                Bucket=bucket,
-                Key=prefix + key,
-                CopySource={"Bucket": bucket, "Key": prefix + part.key},
+                **self._at(key),
+                CopySource=self._at(part.key),
                 **self._settings.encryption,
             )
-        except Exception as error:
-            self._refuse(error, "write")
         return replace(part, key=key)
 
     def finish(self, key: str, manifest: Manifest) -> Manifest:
@@ -191,28 +187,20 @@ class Lake:
         """
         from botocore.exceptions import ClientError
 
-        try:
-            self._put(key, manifest, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
-                self._refuse(error, "write")
-            found = self.manifest(key)
-            if found is None:
-                self._refuse(error, "read")
-            return found
-        except Exception as error:
-            self._refuse(error, "write")
+        with self._asking("write"):
+            try:
+                self._put(key, asdict(manifest), IfNoneMatch="*")
+            except ClientError as error:
+                is_there = error.response["Error"]["Code"] == "PreconditionFailed"
+                if is_there and (found := self.manifest(key)):
+                    return found
+                raise
         return manifest
 
-    def _put(self, key: str, manifest: Manifest, **condition: Any) -> None:
-        self._put_json(key, asdict(manifest), **condition)
-
-    def _put_json(self, key: str, content: dict[str, Any], **condition: Any) -> None:
-        body = json.dumps(content, indent=2, sort_keys=True).encode()
+    def _put(self, key: str, content: dict[str, Any], **condition: Any) -> None:
         self.client.put_object(
-            Bucket=self._settings.bucket,
-            Key=self._settings.prefix + key,
-            Body=body,
+            **self._at(key),
+            Body=json.dumps(content, indent=2, sort_keys=True).encode(),
             ContentType="application/json",
             **self._settings.encryption,
             **condition,
@@ -221,17 +209,13 @@ class Lake:
     def mark_released(self, manifest_key: str, mark: dict[str, Any]) -> None:
         """Write `_released.json` beside the batch's manifest."""
         folder = manifest_key.rpartition("/")[0]
-        try:
-            self._put_json(f"{folder}/_released.json", mark)
-        except Exception as error:
-            self._refuse(error, "write")
+        with self._asking("write"):
+            self._put(f"{folder}/_released.json", mark)
 
     def replace(self, key: str, manifest: Manifest) -> None:
         """Replace the manifest."""
-        try:
-            self._put(key, manifest)
-        except Exception as error:
-            self._refuse(error, "write")
+        with self._asking("write"):
+            self._put(key, asdict(manifest))
 
     def manifest_of(self, batch: Batch, kept: str, hint: str) -> Manifest:
         """The manifest of a batch that was read; SeedbedError if it is gone."""
@@ -248,32 +232,25 @@ class Lake:
         """The manifest `key`, or None while its batch is not finished."""
         from botocore.exceptions import ClientError
 
-        try:
-            answer = self.client.get_object(
-                Bucket=self._settings.bucket, Key=self._settings.prefix + key
-            )
+        with self._asking("read"):
+            try:
+                answer = self.client.get_object(**self._at(key))
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                    return None
+                raise
             return Manifest.read(json.loads(answer["Body"].read()))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return None
-            self._refuse(error, "read")
-        except Exception as error:
-            self._refuse(error, "read")
 
     def keys(self, folder: str) -> list[str]:
         """The keys of all objects in a folder of the lake."""
-        prefix = self._settings.prefix
+        bucket, prefix = self._settings.bucket, self._settings.prefix
         pages = self.client.get_paginator("list_objects_v2")
-        try:
+        with self._asking("list"):
             return [
                 entry["Key"].removeprefix(prefix)
-                for page in pages.paginate(
-                    Bucket=self._settings.bucket, Prefix=prefix + folder
-                )
+                for page in pages.paginate(Bucket=bucket, Prefix=prefix + folder)
                 for entry in page.get("Contents", ())
             ]
-        except Exception as error:
-            self._refuse(error, "list")
 
     def fetch(self, part: Part) -> Path:
         """The part's local file, downloaded if need be, its checksum verified."""
@@ -281,12 +258,8 @@ class Lake:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(".draft")
-            try:
-                self.client.download_file(
-                    self._settings.bucket, self._settings.prefix + part.key, str(draft)
-                )
-            except Exception as error:
-                self._refuse(error, "read")
+            with self._asking("read"):
+                self.client.download_file(**self._at(part.key), Filename=str(draft))
             draft.rename(path)
         if self.describe(part.key, part.rows) != part:
             raise SeedbedError(
@@ -302,20 +275,27 @@ class Lake:
         for part in (*manifest.raw, *manifest.bronze, *manifest.rejects):
             tidy.drop(self.local(part.key))
 
-    def _refuse(self, error: Exception, verb: str) -> NoReturn:
+    @contextmanager
+    def _asking(self, verb: str) -> Iterator[None]:
+        """Raise what the store answers, and what prevents it, as ServiceError."""
         from botocore.exceptions import ClientError, NoCredentialsError
 
         place = f"s3://{self._settings.bucket}/{self._settings.prefix}"
-        if isinstance(error, NoCredentialsError):
+        try:
+            yield
+        except SeedbedError:
+            raise
+        except NoCredentialsError:
             raise ConfigurationError(
                 f"no credentials for the lake {place}.",
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
             ) from None
-        said = str(error)
-        if isinstance(error, ClientError):
-            said = error.response["Error"].get("Code", said)
-        raise ServiceError(
-            f"the lake {place} refused to {verb}: {said}. Nothing was lost.",
-            "Check that the bucket exists and that the keys may read and write it "
-            "(s3:GetObject and s3:PutObject on this prefix), then run again.",
-        ) from error
+        except Exception as error:
+            said = str(error)
+            if isinstance(error, ClientError):
+                said = error.response["Error"].get("Code", said)
+            raise ServiceError(
+                f"the lake {place} refused to {verb}: {said}. Nothing was lost.",
+                "Check that the bucket exists and that the keys may read and write it "
+                "(s3:GetObject and s3:PutObject on this prefix), then run again.",
+            ) from error
