@@ -11,11 +11,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-import duckdb
-
 from ingest import bronze_log, duck, keys
 from ingest.control import Released
-from ingest.duck import literal, quoted, scalar
+from ingest.duck import Engine, literal, quoted, scalar
 from ingest.pieces import KeyRange
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading, source
@@ -45,9 +43,7 @@ class Differences:
         return self.missing + self.stale + extra
 
 
-def differences(
-    engine: duckdb.DuckDBPyConnection, table: Table, released: Released
-) -> Differences:
+def differences(engine: Engine, table: Table, released: Released) -> Differences:
     """Make the temporary table `difference`: the keys that differ, and `what` does.
 
     Within the caller's transaction on the attached source and warehouse.

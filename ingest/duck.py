@@ -22,6 +22,7 @@ from ingest.settings import SourceUrl
 if TYPE_CHECKING:
     from ingest.seed.metadata import Source
 
+Engine = duckdb.DuckDBPyConnection
 THREADS = 2
 # Of what `_assert_hash` hashes. Nothing promises that the next version makes the same.
 _HASH = 11558325694850109641
@@ -40,14 +41,14 @@ def _give_memory_back() -> None:
         library.mallopt(mmap_threshold, 1 << 20)
 
 
-def scalar(engine: duckdb.DuckDBPyConnection, query: str) -> Any:
+def scalar(engine: Engine, query: str) -> Any:
     """The one value that the query returns."""
     row = engine.execute(query).fetchone()
     assert row is not None
     return row[0]
 
 
-def ask_warehouse(engine: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+def ask_warehouse(engine: Engine, name: str, query: str) -> None:
     """Make the temporary table `name` of a query that the warehouse answers."""
     engine.execute(
         f"create or replace temp table {name} as "
@@ -86,8 +87,8 @@ def backticked(name: str) -> str:
 
 # Loading an extension takes longer than moving a small table, so an instance is reused
 # once its table is done. One table has an instance at a time.
-_idle: list[duckdb.DuckDBPyConnection] = []
-_busy: set[duckdb.DuckDBPyConnection] = set()
+_idle: list[Engine] = []
+_busy: set[Engine] = set()
 
 
 def interrupt() -> None:
@@ -98,7 +99,7 @@ def interrupt() -> None:
 
 
 @contextmanager
-def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine(spill: Path) -> Iterator[Engine]:
     """An engine for one table, with nothing attached; it spills to `spill`.
 
     What is made in it must be temporary: it goes with the block.
@@ -131,7 +132,7 @@ def engine(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def one_thread(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def one_thread(engine: Engine) -> Iterator[None]:
     """Work on the caller's thread only, for work that is one stream anyway.
 
     Waiting for another thread spins, which costs more than it gains.
@@ -145,7 +146,7 @@ def one_thread(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
             engine.execute(f"set threads = {before}")
 
 
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+def _roll_back(connection: Engine) -> None:
     """End what was left open; FatalException when the instance is past that."""
     try:
         connection.execute("rollback")
@@ -155,7 +156,7 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         pass  # nothing is open, or the server is gone and has rolled back itself
 
 
-def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
+def _instance(spill: Path) -> Engine:
     _give_memory_back()
     instance = duckdb.connect(
         config={
@@ -187,7 +188,7 @@ def _instance(spill: Path) -> duckdb.DuckDBPyConnection:
     return instance
 
 
-def _assert_hash(engine: duckdb.DuckDBPyConnection) -> None:
+def _assert_hash(engine: Engine) -> None:
     """Raise ConfigurationError if this DuckDB makes other hashes than logs have."""
     made = scalar(
         engine,
@@ -202,20 +203,20 @@ def _assert_hash(engine: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _load(engine: duckdb.DuckDBPyConnection, name: str) -> None:
+def _load(engine: Engine, name: str) -> None:
     package = importlib.util.find_spec(f"duckdb_extension_{name}")
     folder = Path(package.submodule_search_locations[0])  # type: ignore[union-attr,index]
     file = folder / f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
     engine.execute(f"load {literal(file)}")
 
 
-def _secret(engine: duckdb.DuckDBPyConnection, kind: str, **values: object) -> None:
+def _secret(engine: Engine, kind: str, **values: object) -> None:
     parts = ", ".join(f"{k} {literal(v)}" for k, v in values.items())
     engine.execute(f"create or replace secret {kind} (type {kind}, {parts})")
 
 
 @contextmanager
-def attached(source: Source | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def attached(source: Source | None = None) -> Iterator[Engine]:
     """An engine with the warehouse attached, and a source, if one is given."""
     with engine(settings.ROOT / ".seedbed" / "spill") as connection:
         attach_warehouse(connection, settings.warehouse())
@@ -224,9 +225,7 @@ def attached(source: Source | None = None) -> Iterator[duckdb.DuckDBPyConnection
         yield connection
 
 
-def attach_source(
-    engine: duckdb.DuckDBPyConnection, url: SourceUrl, schema: str
-) -> None:
+def attach_source(engine: Engine, url: SourceUrl, schema: str) -> None:
     """Attach a MySQL database as `source`, uncompressed, with exact types."""
     values: dict[str, Any] = {
         "host": url.host,
@@ -250,9 +249,7 @@ def attach_source(
     engine.execute("attach 'compression=disabled' as source (type mysql, secret mysql)")
 
 
-def attach_warehouse(
-    engine: duckdb.DuckDBPyConnection, warehouse: dict[str, str]
-) -> None:
+def attach_warehouse(engine: Engine, warehouse: dict[str, str]) -> None:
     """Attach the Postgres warehouse as `warehouse`.
 
     READ COMMITTED, because by default a state that is read after waiting for a lock

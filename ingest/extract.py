@@ -17,7 +17,7 @@ import duckdb
 from ingest import bronze_log, control, duck, files, keys, retry, settings, window
 from ingest.control import Batch
 from ingest.differences import differences
-from ingest.duck import backticked, literal, quoted, scalar
+from ingest.duck import Engine, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
@@ -295,9 +295,7 @@ class _Extraction:
             minutes = source.offset(cursor) // dt.timedelta(minutes=1)
             self.read.server_offset = minutes
 
-    def _standardise(
-        self, engine: duckdb.DuckDBPyConnection, raw: tuple[Part, ...], name: str
-    ) -> Bronze:
+    def _standardise(self, engine: Engine, raw: tuple[Part, ...], name: str) -> Bronze:
         work = Standardisation(engine, self.lake, self.table, self.batch, self.released)
         return work.run(raw, self.observed_at, name)
 

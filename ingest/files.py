@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-import duckdb
-
-from ingest.duck import literal, one_thread, scalar
+from ingest.duck import Engine, literal, one_thread, scalar
 from ingest.lake import Lake, Part
 
 FILE_BYTES = 128 << 20
@@ -21,7 +19,7 @@ PARQUET = (
 
 
 def write_all(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     lake: Lake,
     queries: Sequence[str],
     key: str,
@@ -38,7 +36,7 @@ def write_all(
 
 
 def write(
-    engine: duckdb.DuckDBPyConnection, lake: Lake, rows: str, key: str, name: str
+    engine: Engine, lake: Lake, rows: str, key: str, name: str
 ) -> tuple[Part, ...]:
     """Write query `rows` as `key/name-0000.parquet`, … of about 128 MB each."""
     folder = lake.local(key)

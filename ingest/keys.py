@@ -8,11 +8,9 @@ extraction, whatever the buckets said a moment before.
 
 from __future__ import annotations
 
-import duckdb
-
 from ingest import bronze_log
 from ingest.control import Connection
-from ingest.duck import asked, backticked, literal, quoted, scalar
+from ingest.duck import Engine, asked, backticked, literal, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.pieces import KeyRange
 from ingest.seed.metadata import Column, Table
@@ -28,7 +26,7 @@ _DIGITS = 15
 
 def differing(
     connection: Connection,
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     through: int,
 ) -> tuple[int, list[KeyRange]]:
@@ -93,7 +91,7 @@ def _sums_of_log(table: Table, through: int, width: int) -> str:
     )
 
 
-def _width(engine: duckdb.DuckDBPyConnection, table: Table) -> int:
+def _width(engine: Engine, table: Table) -> int:
     """How many values of the leading key a bucket spans."""
     lead = table.key[0]
     # As texts: bits are bytes in an answer, and a decimal loses digits.
@@ -135,9 +133,7 @@ def _ranges(buckets: list[int], width: int) -> list[KeyRange]:
     return [KeyRange(lows[a], highs[b]) for a, b in zip(starts, last, strict=True)]
 
 
-def compare(
-    engine: duckdb.DuckDBPyConnection, table: Table, ranges: list[KeyRange]
-) -> None:
+def compare(engine: Engine, table: Table, ranges: list[KeyRange]) -> None:
     """Make the temporary tables `gone` and `lacking` of keys in the ranges.
 
     `gone`: keys of the temporary table `live` that the source has not in this
@@ -161,9 +157,7 @@ def compare(
         )
 
 
-def sample(
-    engine: duckdb.DuckDBPyConnection, table: Table, rows: str, lacking_in: str
-) -> str:
+def sample(engine: Engine, table: Table, rows: str, lacking_in: str) -> str:
     """Some keys of query `rows` that query `lacking_in` has not, for a person.
 
     Both give the key's columns by their canonical names. '' where none is lacking, or
@@ -180,7 +174,7 @@ def sample(
     return f"{', '.join(c.name for c in table.key)} {keys}" if keys else ""
 
 
-def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) -> None:
+def assert_distinct(engine: Engine, table: Table, rows: str) -> None:
     """Raise SeedbedError when a key is in several of the source's `rows`, a relation.
 
     One would be taken for an older state of the other.
@@ -202,9 +196,7 @@ def assert_distinct(engine: duckdb.DuckDBPyConnection, table: Table, rows: str) 
         )
 
 
-def assert_all_found(
-    engine: duckdb.DuckDBPyConnection, table: Table, wanted: str, found: int
-) -> None:
+def assert_all_found(engine: Engine, table: Table, wanted: str, found: int) -> None:
     """Raise SeedbedError unless each key of the relation `wanted` has its row.
 
     The source had them in this transaction's snapshot, so it has their rows.
@@ -237,9 +229,7 @@ def another(table: Table) -> str:
     )
 
 
-def extent(
-    engine: duckdb.DuckDBPyConnection, table: Table, keys: str
-) -> list[KeyRange]:
+def extent(engine: Engine, table: Table, keys: str) -> list[KeyRange]:
     """The range that holds all keys of the temporary table `keys`; none if empty."""
     lead = table.key[0]
     if not scalar(engine, f"select count(*) from {keys}"):

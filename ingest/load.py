@@ -18,7 +18,7 @@ import psycopg
 
 from ingest import bronze_log, control, duck, limits, locks, retry, settings
 from ingest.control import Batch
-from ingest.duck import literal, quoted
+from ingest.duck import Engine, literal, quoted
 from ingest.errors import SeedbedError, first_line
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
@@ -275,7 +275,7 @@ class Loading:
         self._rows: list[Future[int]] = []
         self._beside = ThreadPoolExecutor(1)
         self._open = contextlib.ExitStack()
-        self._engine: duckdb.DuckDBPyConnection | None = None
+        self._engine: Engine | None = None
 
     def __enter__(self) -> Loading:
         return self
@@ -360,7 +360,7 @@ def load(
 
 
 def _close(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     batch: Batch,
     manifest: Manifest,
@@ -394,7 +394,7 @@ def indexes(table: Table) -> str:
 
 
 def replace(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     lake: Lake,
     table: Table,
     batch: Batch,
@@ -414,7 +414,7 @@ def replace(
 
 @contextlib.contextmanager
 def _transaction(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
 ) -> Iterator[Callable[[str], None]]:
     """A transaction in the warehouse; yields what runs a statement of its own in it."""
     engine.execute("begin")
@@ -428,13 +428,13 @@ def _transaction(
         raise
 
 
-def _in_warehouse(engine: duckdb.DuckDBPyConnection, statement: str) -> None:
+def _in_warehouse(engine: Engine, statement: str) -> None:
     """Run a statement of the warehouse's in the transaction."""
     engine.execute(f"call postgres_execute('warehouse', {literal(statement)})")
 
 
 def _insert(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     lake: Lake,
     table: Table,
     parts: tuple[Part, ...],
@@ -445,15 +445,13 @@ def _insert(
     return _copy(engine, lake, parts, bronze_log.name_of(table), names)
 
 
-def _insert_rejects(
-    engine: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest
-) -> None:
+def _insert_rejects(engine: Engine, lake: Lake, manifest: Manifest) -> None:
     names = "table_id, batch_seq, reason, source_row"
     _copy(engine, lake, manifest.rejects, "audit.reject", names)
 
 
 def _copy(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     lake: Lake,
     parts: tuple[Part, ...],
     target: str,

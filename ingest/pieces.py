@@ -12,9 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import duckdb
-
-from ingest.duck import backticked, literal, one_thread, quoted
+from ingest.duck import Engine, backticked, literal, one_thread, quoted
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql.source import Declared, declared, named
 
@@ -80,7 +78,7 @@ def also(condition: Condition, other: Condition) -> Condition:
 
 
 def cut(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     condition: Condition,
     *,
@@ -174,7 +172,7 @@ class _Key(Declared):
 
 
 def _edges(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     condition: Condition,
     keys: Sequence[_Key],

@@ -14,12 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from ingest import bronze_log, files, keys, pieces
 from ingest.clock import effective
 from ingest.control import Batch, Released
-from ingest.duck import ask_warehouse, literal, quoted, scalar
+from ingest.duck import Engine, ask_warehouse, literal, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
@@ -71,7 +69,7 @@ def holds_rows(part: Part) -> bool:
 
 
 def canonical(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     rows: str,
     observed_at: dt.datetime,
@@ -166,7 +164,7 @@ def _written(column: Column) -> str:
 class Standardisation:
     """One batch on its way from raw to bronze files."""
 
-    engine: duckdb.DuckDBPyConnection
+    engine: Engine
     lake: Lake
     table: Table
     batch: Batch

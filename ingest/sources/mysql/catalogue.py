@@ -1,6 +1,6 @@
 """The catalogue of a MySQL or MariaDB source: what its tables are made of.
 
-Four queries of information_schema, however many tables there are. Names and comments
+Five queries of information_schema, however many tables there are. Names and comments
 are data: they are returned as they are, and quoted where they are used.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pymysql
@@ -20,7 +21,9 @@ from ingest.seed.types import CanonicalType
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
 from ingest.sources.mysql.source import connect
+from ingest.statements import Statements
 
+_SQL = Statements(__file__)
 # A label as the server shows it: quotes doubled, what would not print escaped.
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _ESCAPED = re.compile(r"''|\\.", re.DOTALL)
@@ -85,123 +88,52 @@ class SourceTable:
     foreign_keys: list[ForeignKey] = field(default_factory=list)
 
 
-_TABLES = """
-select table_name, table_type, table_rows, table_comment
-from information_schema.tables
-where table_schema = %s and table_type in ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
-"""
-_COLUMNS = """
-select
-    table_name, column_name, data_type, column_type, is_nullable = 'YES',
-    character_maximum_length, numeric_precision, numeric_scale, extra, column_comment
-from information_schema.columns
-where table_schema = %s
-order by table_name, ordinal_position
-"""
-# A part of an index that is an expression has no column name.
-_KEYS = """
-select table_name, index_name, column_name
-from information_schema.statistics
-where table_schema = %s and non_unique = 0
-order by table_name, index_name, seq_in_index
-"""
-_FOREIGN_KEYS = """
-select
-    table_name, constraint_name, column_name, referenced_table_name,
-    referenced_column_name
-from information_schema.key_column_usage
-where table_schema = %s and referenced_table_schema = %s
-order by table_name, constraint_name, ordinal_position
-"""
-# MariaDB's JSON is a LONGTEXT with this check on the column.
-_JSON = """
-select table_name, constraint_name
-from information_schema.check_constraints
-where
-    constraint_schema = %s
-    and level = 'Column'
-    and check_clause = concat(
-        'json_valid(`', replace(constraint_name, '`', '``'), '`)'
-    )
-"""
-
-Cursor = pymysql.cursors.Cursor
-
-
 def read(source: Source) -> dict[str, SourceTable]:
     """All tables and views of the source's schema by name.
 
     Raises ServiceError when the source can't be read.
     """
     with connect(source) as connection, connection.cursor() as cursor:
-        return _read(cursor, source.schema)
+
+        def ask(name: str) -> list[tuple[Any, ...]]:
+            cursor.execute(_SQL.texts[name], {"schema": source.schema})
+            return list(cursor.fetchall())
+
+        return _read(ask)
 
 
-def _read(cursor: Cursor, schema: str) -> dict[str, SourceTable]:
+def _read(ask: Callable[[str], list[tuple[Any, ...]]]) -> dict[str, SourceTable]:
     # Of names that differ by case only, the one in lower case comes first.
-    names = sorted(
-        _ask(cursor, _TABLES, schema), key=lambda r: (r[0].lower(), r[0].swapcase())
-    )
+    names = sorted(ask("tables"), key=lambda r: (r[0].lower(), r[0].swapcase()))
     tables = {
-        name: SourceTable(
-            name,
-            kind == "VIEW",
-            None if kind == "VIEW" else int(rows or 0),
-            # A view's comment is the word VIEW, or what is wrong with it.
-            "" if kind == "VIEW" else comment or "",
-        )
-        for name, kind, rows, comment in names
+        # A view's comment is the word VIEW, or what is wrong with it.
+        name: SourceTable(name, True, None, "")
+        if is_view
+        else SourceTable(name, False, int(rows or 0), comment or "")
+        for name, is_view, rows, comment in names
     }
-    json = _json_columns(cursor, schema)
-    for table, name, kind, declared, nullable, *facts in _ask(cursor, _COLUMNS, schema):
-        length, precision, scale, extra, comment = facts
+    json: set[tuple[Any, ...]] = set()
+    with suppress(pymysql.err.MySQLError):  # MySQL says so by their type
+        json = {*ask("json")}
+    for table, *facts in ask("columns"):
         if table in tables:
-            tables[table].columns[name] = Column(
-                name,
-                kind.lower(),
-                _text(declared),
-                bool(nullable),
-                length,
-                precision,
-                scale,
-                (table, name) in json,
-                extra or "",
-                comment or "",
-            )
+            column = Column(*facts)
+            is_json = (table, column.name) in json
+            tables[table].columns[column.name] = replace(column, is_json=is_json)
     keys: dict[tuple[str, str], list[str | None]] = defaultdict(list)
-    for name, index, column in _ask(cursor, _KEYS, schema):
-        keys[name, index].append(column)
+    for name, index, part in ask("keys"):
+        keys[name, index].append(part)
     for (name, index), parts in keys.items():
         if name in tables and None not in parts:
             tables[name].keys.append(Key(index, tuple(p for p in parts if p)))
     foreign: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
-    for name, constraint, column, other, referenced in _ask(
-        cursor, _FOREIGN_KEYS, schema, schema
-    ):
-        foreign[name, constraint, other].append((column, referenced))
+    for name, constraint, other, *pair in ask("foreign_keys"):
+        foreign[name, constraint, other].append((pair[0], pair[1]))
     for (name, _, other), pairs in foreign.items():
         if name in tables:
             own, theirs = zip(*pairs, strict=True)
             tables[name].foreign_keys.append(ForeignKey(own, other, theirs))
     return tables
-
-
-def _ask(cursor: Cursor, query: str, *values: str) -> list[tuple[Any, ...]]:
-    cursor.execute(query, values)
-    return list(cursor.fetchall())
-
-
-def _json_columns(cursor: Cursor, schema: str) -> set[tuple[str, str]]:
-    """The columns that MariaDB checks for JSON; MySQL says so by their type."""
-    try:
-        return {(table, column) for table, column in _ask(cursor, _JSON, schema)}
-    except pymysql.err.MySQLError:
-        return set()
-
-
-def _text(value: str | bytes) -> str:
-    # MySQL 8 gives column_type as a blob.
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def fits(column: Column, kind: CanonicalType) -> bool:

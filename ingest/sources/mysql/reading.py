@@ -16,7 +16,15 @@ from contextlib import contextmanager, suppress
 import duckdb
 
 from ingest import pieces
-from ingest.duck import asked, backticked, literal, quoted, scalar, source_literal
+from ingest.duck import (
+    Engine,
+    asked,
+    backticked,
+    literal,
+    quoted,
+    scalar,
+    source_literal,
+)
 from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
@@ -39,7 +47,7 @@ _TEXTS = (
 
 
 @contextmanager
-def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def snapshot(engine: Engine) -> Iterator[None]:
     """A transaction in which all queries of the source see one moment.
 
     One that the extension begins has the server's default isolation, in which each
@@ -58,7 +66,7 @@ def snapshot(engine: duckdb.DuckDBPyConnection) -> Iterator[None]:
     engine.execute("commit")
 
 
-def is_canonical(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
+def is_canonical(engine: Engine, table: Table) -> bool:
     """Whether rows are read as the log has them: its names, and types of its values."""
     kinds = _kinds(engine, table)
     return not _is_by_query(table, table.columns, kinds) and all(
@@ -69,7 +77,7 @@ def is_canonical(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
     )
 
 
-def is_led_by_key(engine: duckdb.DuckDBPyConnection, table: Table) -> bool:
+def is_led_by_key(engine: Engine, table: Table) -> bool:
     """Whether the source's primary key begins with the table's leading key."""
     query = (
         "select 1 from information_schema.statistics where table_schema = "
@@ -87,7 +95,7 @@ def no_date(column: str) -> str:
 
 
 def rows(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     condition: Condition,
     columns: Sequence[Column] | None = None,
@@ -126,7 +134,7 @@ def rows(
 
 
 def answer(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     condition: str,
     columns: Sequence[Column],
@@ -137,7 +145,7 @@ def answer(
 
 
 def _answers(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     conditions: Sequence[str],
     columns: Sequence[Column],
@@ -189,7 +197,7 @@ def _as_text(
 
 
 def zero_dates(
-    engine: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: Table,
     condition: str,
     files: Sequence[str],
@@ -216,7 +224,7 @@ def zero_dates(
     return int(scalar(engine, f"from {asked(query)}"))
 
 
-def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+def _kinds(engine: Engine, table: Table) -> dict[str, str]:
     """The type in which DuckDB's scan gives, or would give, each column.
 
     Raises SeedbedError where the source has not all columns of the seed.
@@ -251,7 +259,7 @@ def _kinds(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     return _types(engine, f"from {answered}") | {k: v for k, v in declared.items() if v}
 
 
-def _declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+def _declared(engine: Engine, table: Table) -> dict[str, str]:
     """The same by the source's catalogue, where an answer's type is another; or ''."""
     kinds = {}
     for name, column in declared(engine, table).items():
@@ -272,7 +280,7 @@ def _scanned(table: Table) -> str:
     return f"source.{quoted(table.source.schema)}.{quoted(table.name)}"
 
 
-def _types(engine: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+def _types(engine: Engine, query: str) -> dict[str, str]:
     return {row[0]: row[1] for row in engine.execute(f"describe {query}").fetchall()}
 
 

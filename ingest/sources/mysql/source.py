@@ -10,12 +10,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pymysql
 from pymysql.cursors import Cursor
 
 from ingest import clock, settings
-from ingest.duck import asked, backticked, scalar, source_literal
+from ingest.duck import Engine, asked, backticked, scalar, source_literal
 from ingest.errors import SeedbedError, ServiceError
 from ingest.seed.metadata import Source, Table
 from ingest.settings import SourceUrl
@@ -127,7 +126,7 @@ class Declared(NamedTuple):
     scale: int
 
 
-def declared(engine: duckdb.DuckDBPyConnection, table: Table) -> dict[str, Declared]:
+def declared(engine: Engine, table: Table) -> dict[str, Declared]:
     """The table's columns by name, as the source's catalogue has them."""
     name = source_literal(table.name)
     query = (
@@ -198,7 +197,7 @@ def newest_watermark(table: Table) -> dt.datetime | None:
     return newest
 
 
-def present(engine: duckdb.DuckDBPyConnection, table: Table) -> dt.datetime:
+def present(engine: Engine, table: Table) -> dt.datetime:
     """The source's present on the table's clock; later watermarks are in its future."""
     now = scalar(engine, f"from {asked('select utc_timestamp(6) as now')}")
     return clock.present(now, table.clock)
