@@ -18,6 +18,7 @@ from ingest.pieces import KeyRange
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import reading, source
 from ingest.standardise import canonical
+from ingest.statements import render
 
 # About how many keys a range has: DuckDB holds those of both sides at once.
 RANGE_KEYS = 1_000_000
@@ -75,7 +76,8 @@ def differences(engine: Engine, table: Table, released: Released) -> Differences
         if not is_whole:
             keys.assert_distinct(engine, table, "seen")
         duck.ask_warehouse(engine, "held", _held(table, released, piece, names))
-        differing = _of_rows(table) if is_whole else _of_keys(table)
+        template = "differing_rows" if is_whole else "differing_keys"
+        differing = render(template, key=bronze_log.key(table))
         engine.execute(f"{target} {differing}")
         target = "insert into difference"
         compared += scalar(engine, "select count(*) from held")
@@ -96,43 +98,6 @@ def _held(table: Table, released: Released, piece: KeyRange, names: str) -> str:
     return (
         f"select {columns} from {bronze_log.name_of(table)} "
         f"where _batch_seq = {released.snapshot_seq} and {where}"
-    )
-
-
-def _of_keys(table: Table) -> str:
-    """SQL for the keys that differ, each of which is one row at most."""
-    names = bronze_log.key(table)
-    return (
-        f"select {names}, 'missing' as _what "
-        f"from seen anti join held using ({names}) "
-        "where _due and _op <> 'D' union all "
-        f"select {names}, 'stale' from seen join held using ({names}) "
-        "where _due and seen._row_hash <> held._row_hash union all "
-        f"select {names}, 'extra' from held anti join seen using ({names})"
-    )
-
-
-def _of_rows(table: Table) -> str:
-    """The same for rows without a key, by content and number."""
-    names = "".join(f"{quoted(c.name)}, " for c in table.key)
-    number = "row_number() over (partition by _row_hash) as _number"
-    sides = (
-        f"with here as (select *, {number} from seen where _due), "
-        f"there as (select *, {number} from held), "
-        "gone as (from here anti join there using (_row_hash, _number)), "
-        "more as (from there anti join here using (_row_hash, _number)) "
-    )
-    if not table.key:
-        return (
-            f"{sides} select 'missing' as _what from gone union all "
-            "select 'extra' from more"
-        )
-    key = bronze_log.key(table)
-    return (
-        f"{sides} select {names} 'stale' as _what from gone semi join more "
-        f"using ({key}) union all "
-        f"select {names} 'missing' from gone anti join more using ({key}) union all "
-        f"select {names} 'extra' from more anti join gone using ({key})"
     )
 
 

@@ -41,19 +41,26 @@ def _give_memory_back() -> None:
         library.mallopt(mmap_threshold, 1 << 20)
 
 
-def scalar(engine: Engine, query: str) -> Any:
-    """The one value that the query returns."""
+def one(engine: Engine, query: str) -> tuple[Any, ...]:
+    """The one row that the query returns."""
     row = engine.execute(query).fetchone()
     assert row is not None
-    return row[0]
+    return row
+
+
+def scalar(engine: Engine, query: str) -> Any:
+    """The one value that the query returns."""
+    return one(engine, query)[0]
+
+
+def hold(engine: Engine, name: str, rows: str, *, kind: str = "table") -> None:
+    """Make the temporary table, or view, `name` of a query's rows."""
+    engine.execute(f"create or replace temp {kind} {name} as {rows}")
 
 
 def ask_warehouse(engine: Engine, name: str, query: str) -> None:
     """Make the temporary table `name` of a query that the warehouse answers."""
-    engine.execute(
-        f"create or replace temp table {name} as "
-        f"from postgres_query('warehouse', {literal(query)})"
-    )
+    hold(engine, name, f"from postgres_query('warehouse', {literal(query)})")
 
 
 def asked(query: str) -> str:

@@ -272,10 +272,8 @@ class _Extraction:
             return None
         condition = f"{piece(backticked)} and {no_time}"
         rows = reading.answer(self.engine, self.table, condition, self.table.key)
-        self.engine.execute(
-            "create or replace temp table timeless as "
-            f"select {casts.key(self.table)} from ({rows})"
-        )
+        timeless = f"select {casts.key(self.table)} from ({rows})"
+        duck.hold(self.engine, "timeless", timeless)
         extent = keys.extent(self.engine, self.table, "timeless")
         return also(extent[0].within(self.table), piece) if extent else None
 
@@ -474,10 +472,8 @@ class _Extraction:
         found = differences(self.engine, self.table, self.released)
         self.read.live_keys = found.compared
         if found.missing or found.stale:
-            self.engine.execute(
-                "create or replace temp table wrong as "
-                "from difference where _what in ('missing', 'stale')"
-            )
+            wrong = "from difference where _what in ('missing', 'stale')"
+            duck.hold(self.engine, "wrong", wrong)
             self._read_keys("wrong", due=False)
         if found.extra and self.table.delete_mode == "key_scan":
             gone = "select * exclude (_what) from difference where _what = 'extra'"

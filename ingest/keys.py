@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ingest import bronze_log
 from ingest.control import Connection
-from ingest.duck import Engine, asked, backticked, literal, quoted, scalar
+from ingest.duck import Engine, asked, backticked, hold, literal, one, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.pieces import KeyRange
 from ingest.seed.metadata import Column, Table
@@ -25,10 +25,7 @@ _DIGITS = 15
 
 
 def differing(
-    connection: Connection,
-    engine: Engine,
-    table: Table,
-    through: int,
+    connection: Connection, engine: Engine, table: Table, through: int
 ) -> tuple[int, list[KeyRange]]:
     """The number of live keys, and the ranges in which the two sides differ.
 
@@ -37,21 +34,17 @@ def differing(
     """
     if not all(_is_whole(c) for c in table.key):
         count = bronze_log.live_rows(table, through, "count(*) as live")
-        live = scalar(
-            engine, f"select live from postgres_query('warehouse', {literal(count)})"
-        )
-        return live, [KeyRange()]
+        live = f"from postgres_query('warehouse', {literal(count)})"
+        return scalar(engine, live), [KeyRange()]
     width = _width(engine, table)
-    names = [f"cast({backticked(c.source_name)} as decimal(20))" for c in table.key]
-    here = render(
-        "bucket_sums",
-        bucket=f"{names[0]} div {width}",
-        hashes="cast(conv(left(sha2(concat_ws(',', "
-        f"{', '.join(names)}), 256), {_DIGITS}), 16, 10) as decimal(20))",
-        rows=source.named(table),
-        text="char",
-    )
     there = _kept_sums(connection, table, through, width)
+    here = render(
+        "source_sums",
+        table=table,
+        rows=source.named(table),
+        width=width,
+        digits=_DIGITS,
+    )
     engine.execute(render("buckets", here=asked(here), there=there))
     live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
     rows = engine.execute(
@@ -72,23 +65,11 @@ def _kept_sums(connection: Connection, table: Table, through: int, width: int) -
         width=width,
     )
     if not _SQL.value(connection, "is_summed", table_id=table.id, state=state):
-        sums = _sums_of_log(table, through, width)
+        live = bronze_log.live_rows(table, through, bronze_log.key(table))
+        sums = render("log_sums", table=table, rows=live, width=width, digits=_DIGITS)
         kept = render("sum_keys", table_id=table.id, state=state, sums=sums)
         connection.execute(kept.encode())
     return render("key_sums", table_id=table.id)
-
-
-def _sums_of_log(table: Table, through: int, width: int) -> str:
-    names = [f"{quoted(c.name)}::numeric" for c in table.key]
-    return render(
-        "bucket_sums",
-        bucket=f"div({names[0]}, {width})::bigint",
-        hashes="('x' || left(encode(sha256(convert_to(concat_ws(',', "
-        f"{', '.join(names)}), 'UTF8')), 'hex'), {_DIGITS}))"
-        f"::bit({4 * _DIGITS})::bigint",
-        rows=f"({bronze_log.live_rows(table, through, bronze_log.key(table))}) as live",
-        text="text",
-    )
 
 
 def _width(engine: Engine, table: Table) -> int:
@@ -104,11 +85,12 @@ def _width(engine: Engine, table: Table) -> int:
         f"select min({quoted(lead.name)})::text as low, "
         f"max({quoted(lead.name)})::text as high from {bronze_log.name_of(table)}"
     )
-    low, high = engine.execute(
+    low, high = one(
+        engine,
         "select min(low::hugeint), max(high::hugeint) from ("
         f"from {asked(here)} "
-        f"union all from postgres_query('warehouse', {literal(there)}))"
-    ).fetchone() or (None, None)
+        f"union all from postgres_query('warehouse', {literal(there)}))",
+    )
     return 1 if low is None else (high - low) // BUCKETS + 1
 
 
@@ -145,16 +127,10 @@ def compare(engine: Engine, table: Table, ranges: list[KeyRange]) -> None:
         for r in ranges
         for rows in reading.rows(engine, table, r.within(table), table.key)
     )
-    engine.execute(f"create or replace temp table present as {present}")
+    hold(engine, "present", present)
     assert_distinct(engine, table, "present")
-    for name, left, right in (
-        ("gone", "live", "present"),
-        ("lacking", "present", "live"),
-    ):
-        engine.execute(
-            f"create or replace temp table {name} as "
-            f"select {names} from {left} anti join {right} using ({names})"
-        )
+    hold(engine, "gone", f"from live anti join present using ({names})")
+    hold(engine, "lacking", f"from present anti join live using ({names})")
 
 
 def sample(engine: Engine, table: Table, rows: str, lacking_in: str) -> str:
@@ -181,11 +157,12 @@ def assert_distinct(engine: Engine, table: Table, rows: str) -> None:
     """
     names = [quoted(c.name) for c in table.key]
     whole = " and ".join(f"{name} is not null" for name in names)
-    repeated, example = engine.execute(
+    repeated, example = one(
+        engine,
         f"select count(*), any_value(concat_ws(', ', {', '.join(names)})) from (select "
         f"{', '.join(names)} from {rows} where {whole} "
-        "group by all having count(*) > 1)"
-    ).fetchone() or (0, None)
+        "group by all having count(*) > 1)",
+    )
     if repeated:
         such = "" if any(c.pii for c in table.key) else f", such as {example}"
         raise SeedbedError(
@@ -237,6 +214,4 @@ def extent(engine: Engine, table: Table, keys: str) -> list[KeyRange]:
     if not _is_whole(lead):
         return [KeyRange()]
     name = quoted(lead.name)
-    row = engine.execute(f"select min({name}), max({name}) from {keys}").fetchone()
-    assert row is not None
-    return [KeyRange(*row)]
+    return [KeyRange(*one(engine, f"select min({name}), max({name}) from {keys}"))]

@@ -7,9 +7,7 @@ commit together or not at all.
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -118,30 +116,21 @@ def _stored(connection: control.Connection, table: Table) -> dict[str, _Stored]:
     }
 
 
-def _wanted(table: Table) -> dict[str, str]:
-    return {c.name: _plain(c.type.log) for c in table.columns}
-
-
-@dataclass(frozen=True)
 class _Change:
-    """Names of columns by what happened to them in the seed."""
+    """What makes the seed's columns of the stored ones: names by what happened."""
 
-    added: tuple[str, ...] = ()
-    retyped: tuple[str, ...] = ()
-    returned: tuple[str, ...] = ()
-    retired: tuple[str, ...] = ()
+    def __init__(self, table: Table, stored: dict[str, _Stored]) -> None:
+        self.was = {name: column.type for name, column in stored.items()}
+        self.now = {c.name: _plain(c.type.log) for c in table.columns}
+        gone = {*stored} - {*self.now} - {*LOG_COLUMNS}
+        kept = [name for name in self.now if name in stored]
+        self.added = [name for name in self.now if name not in stored]
+        self.retyped = [n for n in kept if self.was[n] != self.now[n]]
+        self.returned = [n for n in kept if stored[n].retired]
+        self.retired = sorted(n for n in gone if not stored[n].retired)
 
-    @classmethod
-    def between(cls, stored: dict[str, _Stored], wanted: dict[str, str]) -> _Change:
-        """What makes the wanted columns of the stored ones."""
-        gone = {*stored} - {*wanted} - {*LOG_COLUMNS}
-        kept = [name for name in wanted if name in stored]
-        return cls(
-            added=tuple(name for name in wanted if name not in stored),
-            retyped=tuple(n for n in kept if stored[n].type != wanted[n]),
-            returned=tuple(n for n in kept if stored[n].retired),
-            retired=tuple(n for n in sorted(gone) if not stored[n].retired),
-        )
+    def __bool__(self) -> bool:
+        return bool(self.added or self.retyped or self.returned or self.retired)
 
 
 def _create(connection: control.Connection, table: Table) -> None:
@@ -161,10 +150,10 @@ def _fit(
     stored: dict[str, _Stored],
     replacing: bool,
 ) -> None:
-    change = _Change.between(stored, _wanted(table))
-    if change == _Change():
+    change = _Change(table, stored)
+    if not change:
         return
-    _refuse(connection, table, stored, change, replacing)
+    _refuse(connection, table, change, replacing)
     log = bronze_log.name_of(table)
     kinds = {c.name: c.type.log for c in table.columns}
     actions = [f"add column {quoted(n)} {kinds[n]}" for n in change.added]
@@ -192,25 +181,19 @@ def _fit(
         note = literal(RETIRED) if name in change.retired else "null"
         comment = f"comment on column {log}.{quoted(name)} is {note}"
         connection.execute(comment.encode())
-    now = _stored(connection, table)
-    kinds = {name: now[name].type for name in now}
-    wrong = {*_wanted(table).items()} - {*kinds.items()}
-    assert not wrong, f"{table.id}: {wrong} of the log are not what the seed says"
+    is_fitted = not _Change(table, _stored(connection, table))
+    assert is_fitted, f"{table.id}: its log is not what the seed says"
 
 
 def _refuse(
-    connection: control.Connection,
-    table: Table,
-    stored: dict[str, _Stored],
-    change: _Change,
-    replacing: bool,
+    connection: control.Connection, table: Table, change: _Change, replacing: bool
 ) -> None:
     """Raise SeedbedError where the log must not, or can't, follow the seed."""
-    wanted = _wanted(table)
+    was, now = change.was, change.now
     if table.on_schema_change == "freeze":
         changes = [f"{name} was added" for name in (*change.added, *change.returned)]
         changes += [f"{name} was removed" for name in change.retired]
-        changes += [f"{n} is {wanted[n]}, not {stored[n].type}" for n in change.retyped]
+        changes += [f"{n} is {now[n]}, not {was[n]}" for n in change.retyped]
         raise SeedbedError(
             f"{table.id} is frozen, but seeds/metadata/columns.csv changed: "
             f"{'; '.join(changes)}. Nothing was read.",
@@ -219,11 +202,11 @@ def _refuse(
             "again.",
         )
     for name in change.retyped:
-        if not types.widens(stored[name].type, wanted[name]):
+        if not types.widens(was[name], now[name]):
             raise SeedbedError(
                 f"{table.id}: column {name} of bronze.{table.bronze} is "
-                f"{stored[name].type}, but seeds/metadata/columns.csv says "
-                f"{wanted[name]}, which does not hold each value unchanged; a log "
+                f"{was[name]}, but seeds/metadata/columns.csv says "
+                f"{now[name]}, which does not hold each value unchanged; a log "
                 "only ever widens (a longer varchar or text, integer to bigint, a "
                 "decimal of more digits and the same scale).",
                 "Write the old type back, or give the column another name in "
@@ -402,24 +385,14 @@ def replace(
 ) -> None:
     """Put the rows of the manifest's files in place of those the batch has."""
     here = f"batch_seq = {batch.batch_seq}"
-    with _transaction(engine) as in_warehouse:
-        in_warehouse(f"delete from {bronze_log.name_of(table)} where _{here}")
-        in_warehouse(
-            f"delete from audit.reject where table_id = {literal(table.id)} and {here}"
-        )
-        _insert(engine, lake, table, manifest.bronze)
-        in_warehouse(indexes(table))
-        _insert_rejects(engine, lake, manifest)
-
-
-@contextlib.contextmanager
-def _transaction(
-    engine: Engine,
-) -> Iterator[Callable[[str], None]]:
-    """A transaction in the warehouse; yields what runs a statement of its own in it."""
     engine.execute("begin")
     try:
-        yield functools.partial(_in_warehouse, engine)
+        _in_warehouse(engine, f"delete from {bronze_log.name_of(table)} where _{here}")
+        rejects = f"delete from audit.reject where table_id = {literal(table.id)}"
+        _in_warehouse(engine, f"{rejects} and {here}")
+        _insert(engine, lake, table, manifest.bronze)
+        _in_warehouse(engine, indexes(table))
+        _insert_rejects(engine, lake, manifest)
         engine.execute("commit")
     except BaseException:
         # The transaction may be gone already; the first error is the one to tell.

@@ -17,7 +17,7 @@ from typing import Any
 from ingest import bronze_log, files, keys, pieces
 from ingest.clock import effective
 from ingest.control import Batch, Released
-from ingest.duck import Engine, ask_warehouse, literal, quoted, scalar
+from ingest.duck import Engine, ask_warehouse, hold, literal, one, quoted, scalar
 from ingest.lake import Lake, Part
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
@@ -26,6 +26,8 @@ from ingest.statements import render
 
 # Begins the error of a query whose rows must all be accepted.
 REJECTED = "a row is rejected: "
+# The log's own columns.
+_OWN = "_op, _source_ts, _observed_at, _batch_seq, _row_hash"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def canonical(
     rejected, `_timeless` where it has no watermark, and `_raw`, the source's values.
     """
     typed = _typed(table, rows, observed_at, batch_seq)
-    engine.execute(f"create or replace temp view typed as {typed}")
+    hold(engine, "typed", typed, kind="view")
 
 
 def accepted(table: Table, rows: str, observed_at: dt.datetime, batch_seq: int) -> str:
@@ -90,9 +92,9 @@ def accepted(table: Table, rows: str, observed_at: dt.datetime, batch_seq: int) 
     For one that would be it fails, with REJECTED in its message.
     """
     names = ", ".join(quoted(c.name) for c in table.columns)
+    typed = _typed(table, rows, observed_at, batch_seq)
     return (
-        f"select {names}, _op, _source_ts, _observed_at, _batch_seq, _row_hash "
-        f"from ({_typed(table, rows, observed_at, batch_seq)}) where case when "
+        f"select {names}, {_OWN} from ({typed}) where case when "
         f"_reason is null then true else error({literal(REJECTED)} || _reason) end"
     )
 
@@ -193,11 +195,10 @@ class Standardisation:
         self.names_then = names or self.names_then
         source = self._read(rows)
         canonical(self.engine, self.table, source, observed_at, self.batch.batch_seq)
-        self.engine.execute(
-            f"create or replace temp view accepted as select {self.names}, _op, "
-            "_source_ts, _observed_at, _batch_seq, _row_hash, _timeless "
-            "from typed where _reason is null"
+        accepted = (
+            f"select {self.names}, {_OWN}, _timeless from typed where _reason is null"
         )
+        hold(self.engine, "accepted", accepted, kind="view")
         unchanged, content = self._compare()
         deleted = self._tombstones(gone, observed_at)
         parts = files.write(
@@ -226,22 +227,16 @@ class Standardisation:
         A column that was not read then is NULL, as it is in the log. One that the
         source has renamed since has the values read under its old name.
         """
-        there = self._columns(files)
-        taken = {
-            source: name
-            for name, source in self.names_then.items()
-            if any(c.name == name for c in self.table.columns)
-        }
+        there, then = self._columns(files), self.names_then
+        taken = {then[c.name]: c.name for c in self.table.columns if c.name in then}
         columns = []
         for column in self.table.columns:
-            was = self.names_then.get(column.name, column.source_name)
-            if was not in there or taken.get(was, column.name) != column.name:
-                columns.append(f"null as {quoted(column.source_name)}")
-            else:
-                columns.append(f"{quoted(was)} as {quoted(column.source_name)}")
-        if not files:
-            return f"select {', '.join(columns)} where false"
-        return f"select {', '.join(columns)} from read_parquet({files})"
+            was = then.get(column.name, column.source_name)
+            is_read = was in there and taken.get(was, column.name) == column.name
+            value = quoted(was) if is_read else "null"
+            columns.append(f"{value} as {quoted(column.source_name)}")
+        rows = f"from read_parquet({files})" if files else "where false"
+        return f"select {', '.join(columns)} {rows}"
 
     def _names_of_gone(self, files: list[str]) -> dict[str, str]:
         """The seed's quoted columns that files of gone keys have, and as what."""
@@ -278,45 +273,47 @@ class Standardisation:
         snapshot, a fingerprint of its content.
         """
         if self.table.load_type.reads_whole:
-            row = self.engine.execute(
+            # A sum: under an exclusive or, rows that are equal cancel out.
+            content, count = one(
+                self.engine,
                 "select count(*)::varchar || '-' || "
-                # A sum: under an exclusive or, rows that are equal cancel out.
-                "coalesce(sum(_row_hash), 0)::varchar, count(*) "
-                "from accepted"
-            ).fetchone()
-            assert row is not None
-            same = row[0] == self.released.content
-            self._fresh(f"select * from accepted where {not same}")
-            return (row[1] if same else 0), row[0]
+                "coalesce(sum(_row_hash), 0)::varchar, count(*) from accepted",
+            )
+            is_same = content == self.released.content
+            self._fresh(f"from accepted where {not is_same}")
+            return (count if is_same else 0), content
         start, total, timeless = None, 0, False
         if self.released.through:
-            start, total, timeless = self.engine.execute(
-                "select min(_source_ts), count(*), bool_or(_timeless) from accepted"
-            ).fetchone() or (None, 0, False)
+            facts = "min(_source_ts), count(*), bool_or(_timeless)"
+            start, total, timeless = one(self.engine, f"select {facts} from accepted")
         if start is None:  # nothing is released, or nothing was read
-            self._fresh("select * from accepted")
+            self._fresh("from accepted")
             return 0, ""
         # A key whose rows are all older has none that a row read here could equal
         # or come too early for; a row without a time may equal one of any time.
         since = "true" if timeless else f"_source_ts >= timestamp {literal(start)}"
         ask_warehouse(self.engine, "newest", self._newest(since))
-        ask_warehouse(self.engine, "put_aside", self._put_aside(since))
+        aside = bronze_log.put_aside(
+            self.table,
+            self.released.through,
+            "source_ts as _source_ts, row_hash as _row_hash",
+        )
+        aside += f" and {since.removeprefix('_')}"
+        ask_warehouse(self.engine, "put_aside", aside)
         # The source's present rows are current, whatever their watermark: a row takes
         # effect no earlier than the one that it replaces.
         self._fresh(
-            f"select accepted.* replace (greatest(accepted._source_ts, "
+            "from (select accepted.* replace (greatest(accepted._source_ts, "
             "newest._effective_ts) as _source_ts) "
             f"from accepted left join newest using ({self.keys}) "
             "where (accepted._op, accepted._row_hash) "
-            "is distinct from (newest._op, newest._row_hash)",
-            without=f"put_aside using ({self.keys}, _source_ts, _row_hash)",
+            "is distinct from (newest._op, newest._row_hash)) "
+            f"anti join put_aside using ({self.keys}, _source_ts, _row_hash)"
         )
         return total - scalar(self.engine, "select count(*) from fresh"), ""
 
-    def _fresh(self, rows: str, without: str = "") -> None:
-        if without:
-            rows = f"from ({rows}) anti join {without}"
-        self.engine.execute(f"create or replace temp view fresh as {rows}")
+    def _fresh(self, rows: str) -> None:
+        hold(self.engine, "fresh", rows, kind="view")
 
     def _newest(self, since: str) -> str:
         """SQL for the newest released row of each key that was read.
@@ -337,15 +334,6 @@ class Standardisation:
         columns = f"{self.keys}, _op, _row_hash, _effective_ts"
         return bronze_log.latest_rows(self.table, through, columns, where)
 
-    def _put_aside(self, since: str) -> str:
-        """SQL for rows that a person has left out, by `release --quarantine`."""
-        rows = bronze_log.put_aside(
-            self.table,
-            self.released.through,
-            "source_ts as _source_ts, row_hash as _row_hash",
-        )
-        return f"{rows} and {since.removeprefix('_')}"
-
     def _tombstones(self, gone: list[str], observed_at: dt.datetime) -> int:
         """Make `tombstones`, one for each key that is gone; return their number.
 
@@ -358,19 +346,15 @@ class Standardisation:
         then = self._names_of_gone(gone)
         if then:
             columns = ", ".join(f"{quoted(was)} as {now}" for now, was in then.items())
-            self.engine.execute(
-                "create or replace temp table lost as "
-                f"select {columns} from read_parquet({gone})"
-            )
-            last = self._last(then)
+            hold(self.engine, "lost", f"select {columns} from read_parquet({gone})")
             rows = (
                 f"select {self.names}, 'D' as _op, "
                 f"greatest({observed}, _effective_ts) as _source_ts, "
                 f"{observed} as _observed_at, "
                 f"{self.batch.batch_seq}::bigint as _batch_seq, _row_hash "
-                f"from {last} semi join lost using ({', '.join(then)})"
+                f"from {self._last(then)} semi join lost using ({', '.join(then)})"
             )
-        self.engine.execute(f"create or replace temp view tombstones as {rows}")
+        hold(self.engine, "tombstones", rows, kind="view")
         return int(scalar(self.engine, "select count(*) from tombstones"))
 
     def _last(self, then: Mapping[str, str]) -> str:

@@ -40,7 +40,7 @@ def _templates() -> Environment:
     # Imported here, as most commands render none.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from ingest.duck import literal, quoted
+    from ingest.duck import backticked, literal, quoted
 
     # What is rendered is SQL, where each value passes through one of the filters.
     found = Environment(
@@ -48,7 +48,7 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         autoescape=False,
     )
-    found.filters |= {"literal": literal, "quoted": quoted}
+    found.filters |= {f.__name__: f for f in (backticked, literal, quoted)}
     return found
 
 
