@@ -35,7 +35,8 @@ _RIGHT_CLOCK = {
 }
 
 Read = Callable[[Source], dict[str, SourceTable]]
-Seen = dict[str, str]
+# What becomes of a change: its action, why, and the seed's cells to write.
+Outcome = tuple[str, str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,8 @@ def follow(
             for table in there:
                 if fault := _unreadable(table, found):
                     errors[table.id] = fault
-                    continue
-                there_now = found[table.name]
-                columns = there_now.columns
-                seen = _SQL.run(connection, "seen", table_id=table.id)
-                changes = compare(table, columns, dict(seen.fetchall()))
-                key = _SQL.run(connection, "seen_key", **_key(table)).fetchone()
-                changes += compare_keys(table, there_now, key[0] if key else "")
-                unique = unique_key(table, there_now)
-                looks.append(_Look(table, columns, changes, unique))
+                else:
+                    looks.append(_look(connection, table, found[table.name]))
         for look in looks:
             if any(c.action == "blocked" for c in look.changes):
                 errors[look.table.id] = _blocked(look.table, look.changes)
@@ -130,6 +124,14 @@ def follow(
     if is_written:
         current = {t.id: t for t in metadata.load(root)}
     return Followed([current.get(t.id, t) for t in tables], errors, is_written)
+
+
+def _look(connection: Connection, table: Table, there: SourceTable) -> _Look:
+    seen = dict(_SQL.run(connection, "seen", table_id=table.id).fetchall())
+    key = _SQL.run(connection, "seen_key", **_key(table)).fetchone()
+    changes = compare(table, there.columns, seen)
+    changes += compare_keys(table, there, key[0] if key else "")
+    return _Look(table, there.columns, changes, unique_key(table, there))
 
 
 def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError | None:
@@ -166,26 +168,36 @@ def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError 
     return None
 
 
-def compare(table: Table, columns: Mapping[str, Column], seen: Seen) -> list[Change]:
+def compare(
+    table: Table, columns: Mapping[str, Column], seen: Mapping[str, str]
+) -> list[Change]:
     """The changes of a table's columns since they were seen, with their outcome.
 
     `seen` is empty for a table that is compared for the first time: its columns are
     accepted as they are, except that none of the seed may be missing.
     """
-    known = {c.source_name: c for c in table.columns}
+    known = {c.source_name for c in table.columns}
+    taken = {c.name for c in table.columns}
     changes = []
-    for name in (*known, *(n for n in seen if n not in known)):
-        was = seen.get(name)
-        if name not in columns:
+    for name in dict.fromkeys((*(c.source_name for c in table.columns), *seen)):
+        was, column = seen.get(name), columns.get(name)
+        if column is None:
             action = "blocked" if name in known or _is_frozen(table) else "reported"
             text = f"column {name} is no longer in the source"
             changes.append(Change(table, name, "dropped", was, None, action, text))
-        elif was and was != columns[name].declared:
-            changes.append(_retyped(table, columns[name], was))
-    taken = {c.name for c in table.columns}
+        elif was and was != column.declared:
+            action, why, cells = _retyped(table, column, was)
+            now = column.declared
+            text = f"column {name} was {was} and is {now}: {why}"
+            change = Change(table, name, "retyped", was, now, action, text, cells)
+            changes.append(change)
     for name, column in columns.items():
         if seen and name not in seen and name not in known:
-            changes.append(_added(table, column, taken))
+            action, why, cells = _added(table, column, taken)
+            now = column.declared
+            text = f"column {name} ({now}) is new: {why}"
+            change = Change(table, name, "added", None, now, action, text, cells)
+            changes.append(change)
     return changes
 
 
@@ -223,28 +235,19 @@ def _is_frozen(table: Table) -> bool:
     return table.on_schema_change == "freeze"
 
 
-def _added(table: Table, column: Column, taken: set[str]) -> Change:
-    action, what = "reported", "not read: columns.csv does not name it"
-    cells: dict[str, str] = {}
+def _added(table: Table, column: Column, taken: set[str]) -> Outcome:
     if _is_frozen(table):
-        action, what = "blocked", "the table is frozen"
-    elif table.on_schema_change == "evolve":
-        cells = new_column_row(table, column, taken)
-        if cells:
-            action, what = (
-                "followed",
-                (
-                    f"now read as {cells['name']}, which is NULL in rows read before, "
-                    "until they change or `./seedbed backfill` reads them"
-                    + _masked(cells["pii"])
-                ),
-            )
-        else:
-            what = f"not read: {casts.of_source(column).note}"
-    text = f"column {column.name} ({column.declared}) is new: {what}"
-    return Change(
-        table, column.name, "added", None, column.declared, action, text, cells
+        return "blocked", "the table is frozen", {}
+    if table.on_schema_change != "evolve":
+        return "reported", "not read: columns.csv does not name it", {}
+    cells = new_column_row(table, column, taken)
+    if not cells:
+        return "reported", f"not read: {casts.of_source(column).note}", {}
+    why = (
+        f"now read as {cells['name']}, which is NULL in rows read before, until they "
+        f"change or `./seedbed backfill` reads them{_masked(cells['pii'])}"
     )
+    return "followed", why, cells
 
 
 def _masked(pii: str) -> str:
@@ -259,36 +262,30 @@ def _masked(pii: str) -> str:
     )
 
 
-def _retyped(table: Table, column: Column, was: str) -> Change:
+def _retyped(table: Table, column: Column, was: str) -> Outcome:
     own = next((c for c in table.columns if c.source_name == column.name), None)
-    action, what, cells = "reported", "the column is not read", {}
     if _is_frozen(table):
-        action, what = "blocked", "the table is frozen"
-    elif own and table.on_schema_change == "ignore":
-        what = f"rows that do not fit {own.type.name} are rejected"
-    elif own:
-        kind = follows(own.type, column)
-        if kind is None:
-            action, what = "blocked", f"which {own.type.name} does not hold"
-        else:
-            what = f"{own.type.name} holds it"
-            if kind != own.type.name:
-                cells["data_type"] = kind
-            if column.nullable and not own.nullable and not own.key_position:
-                cells["nullable"] = "true"
-            cells |= _more_values(table, own, column, was)
-            if cells:
-                action = "followed"
-                said = {
-                    "data_type": f"its type is now {kind}",
-                    "nullable": "it is now nullable",
-                    "argument": "its rule has the new values",
-                }
-                what = ", ".join(text for cell, text in said.items() if cell in cells)
-    text = f"column {column.name} was {was} and is {column.declared}: {what}"
-    return Change(
-        table, column.name, "retyped", was, column.declared, action, text, cells
-    )
+        return "blocked", "the table is frozen", {}
+    if own is None:
+        return "reported", "the column is not read", {}
+    if table.on_schema_change == "ignore":
+        return "reported", f"rows that do not fit {own.type.name} are rejected", {}
+    kind = follows(own.type, column)
+    if kind is None:
+        return "blocked", f"which {own.type.name} does not hold", {}
+    cells, why = {}, []
+    if kind != own.type.name:
+        cells["data_type"] = kind
+        why.append(f"its type is now {kind}")
+    if column.nullable and not own.nullable and not own.key_position:
+        cells["nullable"] = "true"
+        why.append("it is now nullable")
+    if more := _more_values(table, own, column, was):
+        cells |= more
+        why.append("its rule has the new values")
+    if not cells:
+        return "reported", f"{own.type.name} holds it", {}
+    return "followed", ", ".join(why), cells
 
 
 def _more_values(
@@ -300,10 +297,8 @@ def _more_values(
         return {}
     old, new = rule_of_values(before), rule_of_values(column)
     for rule in table.rules:
-        if new and (rule.column, rule.check.argument) == (
-            own.name,
-            old.get("argument"),
-        ):
+        is_old = rule.check.argument == old.get("argument")
+        if new and rule.column == own.name and is_old:
             return {"rule": rule.check.argument, "argument": new["argument"]}
     return {}
 
@@ -408,35 +403,21 @@ def _generate(root: Path) -> None:
     generate.apply(root, generate.plan(root, metadata.load(root)))
 
 
-def _settled(column: str) -> str:
-    return f"column {column} is resolved" if column else "its key is resolved"
-
-
 def _record(connection: Connection, run_id: str, look: _Look) -> None:
     """Store what was seen, and each change that was not reported already."""
     table = look.table
     rows = _SQL.run(connection, "newest_changes", table_id=table.id)
     latest = {name: (change, now, action) for name, change, now, action in rows}
     changed = {c.column for c in look.changes}
-    changes = look.changes + [
-        Change(table, name, "settled", None, now, "reported", _settled(name))
-        for name, (_, now, action) in latest.items()
-        if action == "blocked" and name not in changed
-    ]
+    changes = [*look.changes]
+    for name, (_, now, action) in latest.items():
+        if action == "blocked" and name not in changed:
+            text = f"column {name} is resolved" if name else "its key is resolved"
+            changes.append(Change(table, name, "settled", None, now, "reported", text))
     for c in changes:
         if latest.get(c.column) != (c.change, c.now, c.action):
-            _SQL.run(
-                connection,
-                "note_change",
-                run_id=run_id,
-                table_id=table.id,
-                column_name=c.column,
-                change=c.change,
-                was=c.was,
-                now=c.now,
-                action=c.action,
-                message=c.text,
-            )
+            facts = vars(c) | {"run_id": run_id, "table_id": table.id}
+            _SQL.run(connection, "note_change", **facts)
     # The next run must find again what is neither accepted nor applied.
     open_ = {c.column for c in look.changes if c.action == "blocked" or c.cells}
     open_ -= {c.column for c in look.changes if c.action == "followed"}

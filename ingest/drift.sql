@@ -28,12 +28,12 @@ insert into audit.schema_change (
 values (
     %(run_id)s,
     %(table_id)s,
-    %(column_name)s,
+    %(column)s,
     %(change)s,
     %(was)s,
     %(now)s,
     %(action)s,
-    %(message)s
+    %(text)s
 );
 
 -- name: see
