@@ -416,7 +416,8 @@ def _record(connection: Connection, run_id: str, look: _Look) -> None:
             changes.append(Change(table, name, "settled", None, now, "reported", text))
     for c in changes:
         if latest.get(c.column) != (c.change, c.now, c.action):
-            facts = vars(c) | {"run_id": run_id, "table_id": table.id}
+            here = {"run_id": run_id, "table_id": table.id, "column_name": c.column}
+            facts = vars(c) | here | {"message": c.text}
             _SQL.run(connection, "note_change", **facts)
     # The next run must find again what is neither accepted nor applied.
     open_ = {c.column for c in look.changes if c.action == "blocked" or c.cells}

@@ -28,12 +28,12 @@ insert into audit.schema_change (
 values (
     %(run_id)s,
     %(table_id)s,
-    %(column)s,
+    %(column_name)s,
     %(change)s,
     %(was)s,
     %(now)s,
     %(action)s,
-    %(text)s
+    %(message)s
 );
 
 -- name: see

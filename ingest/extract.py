@@ -242,7 +242,8 @@ class _Extraction:
         """
 
         def in_window(quote: Callable[[str], str]) -> str:
-            return window.predicate(self.table, self.batch, quote)
+            watermark = quote(self.table.watermark_column)
+            return window.predicate(self.table, self.batch, watermark)
 
         inside = also(in_window, piece)
         there = inside(backticked)
@@ -451,11 +452,7 @@ class _Extraction:
         if table.window_column.type.name == "timestamptz":
             # Else the warehouse takes a window's ends for times on its own clock.
             column = f"({column} at time zone 'utc')"
-        before = "<=" if self.batch.kind == "window" else "<"
-        inside = (
-            f"{column} >= timestamp {literal(start)} "
-            f"and {column} {before} timestamp {literal(end)}"
-        )
+        inside = window.predicate(table, self.batch, column)
         names = bronze_log.key(table)
         there = f"select {names} from {bronze_log.name_of(table)} where {inside}"
         live = bronze_log.live_rows(

@@ -51,17 +51,15 @@ def _apply(tables: Sequence[Table], tell: Callable[[str], None], write: bool) ->
             client.put_bucket_versioning(
                 Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"}
             )
-    found = {rule.get("ID", ""): rule for rule in _rules(client, place.bucket)}
+    there = _rules(client, place.bucket)
     wanted = {rule["ID"]: rule for rule in _wanted(tables, own, place.prefix)}
-    for name in sorted({*found, *wanted}):
-        if name in wanted and found.get(name) != wanted[name]:
-            tell(f"{'~' if name in found else '+'} {_shown(wanted[name])}")
-        elif name in wanted or not name.startswith(own):
-            continue
-        else:
-            tell(f"- {_shown(found[name])}")
-        changes += 1
-    kept = [rule for name, rule in found.items() if not name.startswith(own)]
+    ours = {r["ID"]: r for r in there if r.get("ID", "").startswith(own)}
+    for name in sorted({*ours, *wanted}):
+        if ours.get(name) != wanted.get(name):
+            sign = "-" if name not in wanted else "~" if name in ours else "+"
+            tell(f"{sign} {_shown(wanted.get(name) or ours[name])}")
+            changes += 1
+    kept = [rule for rule in there if rule.get("ID", "") not in ours]
     rules: list[Any] = [*kept, *wanted.values()]
     if len(rules) > 1000:
         raise SeedbedError(
@@ -69,7 +67,7 @@ def _apply(tables: Sequence[Table], tell: Callable[[str], None], write: bool) ->
             "takes 1,000.",
             "Set raw_retention_days for fewer tables.",
         )
-    if write and wanted != {n: r for n, r in found.items() if n.startswith(own)}:
+    if write and wanted != ours:
         client.put_bucket_lifecycle_configuration(
             Bucket=place.bucket, LifecycleConfiguration={"Rules": rules}
         )

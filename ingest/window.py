@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ingest import clock, control
 from ingest.control import Batch, Released, Window
-from ingest.duck import literal, quoted
+from ingest.duck import literal
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
@@ -110,24 +109,17 @@ def assert_possible(table: Table, kind: str) -> None:
     )
 
 
-def predicate(
-    table: Table, batch: Batch | Window, quote: Callable[[str], str] = quoted
-) -> str:
-    """The condition, on the source's columns, of the rows that the batch reads."""
+def predicate(table: Table, batch: Batch | Window, column: str) -> str:
+    """The condition, on the watermark's `column`, of the rows that the batch reads."""
     if not table.watermark_column:
         return "true"
-    column = quote(table.watermark_column)
     start, end = bounds(table, batch)
-    parts = []
-    if batch.kind == "window":
-        if batch.window_high is None:
-            return "false"
-        parts.append(f"{column} <= timestamp {literal(batch.window_high)}")
-        if start is not None:  # rows of one moment may be committed one after another
-            parts.append(f"{column} >= timestamp {literal(start)}")
-    else:
+    if end is None:
+        return "false"
+    before = "<=" if batch.kind == "window" else "<"
+    parts = [f"{column} {before} timestamp {literal(end)}"]
+    if start is not None:  # rows of one moment may be committed one after another
         parts.append(f"{column} >= timestamp {literal(start)}")
-        parts.append(f"{column} < timestamp {literal(end)}")
     return " and ".join(parts)
 
 

@@ -78,7 +78,7 @@ def _preview(
         # A preview does not count all rows of a big table.
         where = "true"
         if what == "window":
-            where = window.predicate(table, due, backticked)
+            where = window.predicate(table, due, backticked(table.watermark_column))
         rows, size = source.size(table, where)
     except SeedbedError as error:
         return Preview(table.id, what, error=str(error))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import itertools
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -158,7 +157,6 @@ def plan(connection: Connection, table: Table, run_id: str, window: Window) -> B
     name = f"{batch_seq:08d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     today = dt.datetime.now(dt.UTC).date()
     folder = f"{table.folder('raw')}ingestion_date={today}/{name}"
-    edges = (None, *cuts, None)
     with connection.transaction():
         _SQL.run(
             connection,
@@ -171,16 +169,8 @@ def plan(connection: Connection, table: Table, run_id: str, window: Window) -> B
             manifest_key=f"{folder}/_manifest.json",
             **facts,
         )
-        for number, (low, high) in enumerate(itertools.pairwise(edges) if cuts else ()):
-            _SQL.run(
-                connection,
-                "plan_range",
-                table_id=table.id,
-                batch_seq=batch_seq,
-                number=number,
-                low=low,
-                high=high,
-            )
+        here = {"table_id": table.id, "batch_seq": batch_seq}
+        _SQL.run(connection, "plan_ranges", **here, cuts=[*cuts])
     return batch(connection, table.id, batch_seq)
 
 

@@ -114,9 +114,19 @@ values (
     %(manifest_key)s
 );
 
--- name: plan_range
+-- name: plan_ranges
+-- The first one has no low end, the last one no high end.
 insert into audit.batch_range (table_id, batch_seq, range_number, low, high)
-values (%(table_id)s, %(batch_seq)s, %(number)s, %(low)s, %(high)s);
+select
+    %(table_id)s,
+    %(batch_seq)s,
+    edge.number - 1,
+    edge.low,
+    lead(edge.low) over (order by edge.number)
+from
+    unnest(array[null] || cast(%(cuts)s as numeric[])) with ordinality
+        as edge (low, number)
+where cardinality(cast(%(cuts)s as numeric[])) > 0;
 
 -- name: ranges
 select

@@ -145,13 +145,20 @@ def declared(engine: Engine, table: Table) -> dict[str, Declared]:
     return {row[0]: Declared(*row) for row in rows}
 
 
+def _one(cursor: Cursor, query: str, *values: str) -> tuple[Any, ...]:
+    """The one row of a query; a % in it stands for itself if there are no values."""
+    cursor.execute(query, values or None)
+    row = cursor.fetchone()
+    assert row is not None
+    return row
+
+
 def offset(cursor: Cursor) -> dt.timedelta:
     """How far the server's own clock, which `now()` writes, is ahead of UTC now."""
     cursor.execute("set time_zone = @@global.time_zone")
-    cursor.execute("select timestampdiff(second, utc_timestamp(), now())")
-    (seconds,) = cursor.fetchone() or (0,)
+    (ahead,) = _one(cursor, "select timestampdiff(second, utc_timestamp(), now())")
     cursor.execute("set time_zone = '+00:00'")
-    return dt.timedelta(minutes=round(seconds / 60))
+    return dt.timedelta(minutes=round(ahead / 60))
 
 
 def newest_watermark(table: Table) -> dt.datetime | None:
@@ -163,29 +170,22 @@ def newest_watermark(table: Table) -> dt.datetime | None:
     """
     if not table.watermark_column:
         return None
-    zone = ZoneInfo(table.clock)
-    now = dt.datetime.now(dt.UTC)
     column = backticked(table.watermark_column)
-    # A name may hold a %, which is where a value is put in.
-    query = (
-        f"select max({column}) from {backticked(table.name)} where {column} <= "
-    ).replace("%", "%%")
-    whole = f" and month({column}) <> 0 and day({column}) <> 0".replace("%", "%%")
-    newest = None
     with connect(table.source) as connection, connection.cursor() as cursor:
-        cursor.execute("select utc_timestamp(6)")
-        if row := cursor.fetchone():  # the source's clock, not this machine's
-            now = row[0].replace(tzinfo=dt.UTC)
-        now -= dt.timedelta(seconds=table.options.lag_seconds + _seconds_behind(cursor))
+        # By the source's clock, not this machine's.
+        (now,) = _one(cursor, "select utc_timestamp(6)")
+        lag = table.options.lag_seconds + _seconds_behind(cursor)
+        now = now.replace(tzinfo=dt.UTC) - dt.timedelta(seconds=lag)
+        now = now.astimezone(ZoneInfo(table.clock)).replace(tzinfo=None)
+        query = (
+            f"select max({column}) from {backticked(table.name)} "
+            f"where {column} <= {connection.escape(now)}"
+        )
         # A zero or incomplete date, which comes as a text, is not a watermark.
         # Excluding them prevents the use of the index, so it is done only if one is
         # found.
-        for condition in ("%s", f"%s{whole}"):
-            cursor.execute(
-                query + condition, (now.astimezone(zone).replace(tzinfo=None),)
-            )
-            row = cursor.fetchone()
-            newest = row[0] if row else None
+        for whole in ("", f" and month({column}) <> 0 and day({column}) <> 0"):
+            (newest,) = _one(cursor, query + whole)
             if not isinstance(newest, str):
                 break
     if newest is not None and not isinstance(newest, dt.datetime):
@@ -215,16 +215,13 @@ def _seconds_behind(cursor: Cursor) -> int:
         except pymysql.err.MySQLError:
             continue  # another or an old server, or a user who may not ask
         names = [column[0] for column in cursor.description or ()]
-        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        return max(
-            (
-                int(seconds or 0)
-                for status in found
-                for name, seconds in status.items()
-                if name in ("Seconds_Behind_Master", "Seconds_Behind_Source")
-            ),
-            default=0,
-        )
+        behind = [
+            int(value or 0)
+            for row in cursor.fetchall()
+            for name, value in zip(names, row, strict=True)
+            if name in ("Seconds_Behind_Master", "Seconds_Behind_Source")
+        ]
+        return max(behind, default=0)
     return 0
 
 
@@ -234,18 +231,26 @@ def size(table: Table, where: str) -> tuple[int, int]:
     Both are the server's estimate where the condition is `true`.
     """
     with connect(table.source) as connection, connection.cursor() as cursor:
-        _ask_again(cursor)
-        cursor.execute(
-            "select table_rows, data_length from information_schema.tables "
-            "where table_schema = %s and table_name = %s",
-            (table.source.schema, table.name),
-        )
-        rows, length = (int(n or 0) for n in cursor.fetchone() or (0, 0))
+        rows, length = _estimate(cursor, table)
         if where == "true":
             return rows, length
-        cursor.execute(f"select count(*) from {backticked(table.name)} where {where}")
-        (found,) = cursor.fetchone() or (0,)
+        count = f"select count(*) from {backticked(table.name)} where {where}"
+        (found,) = _one(cursor, count)
     return found, found * length // max(rows, 1)
+
+
+def _estimate(cursor: Cursor, table: Table) -> tuple[int, int]:
+    """The table's rows and bytes, as the server estimates them."""
+    # MySQL's may otherwise be a day old; MariaDB's are always current.
+    with suppress(pymysql.err.MySQLError):
+        cursor.execute("set session information_schema_stats_expiry = 0")
+    cursor.execute(
+        "select table_rows, data_length from information_schema.tables "
+        "where table_schema = %s and table_name = %s",
+        (table.source.schema, table.name),
+    )
+    rows, length = cursor.fetchone() or (0, 0)
+    return int(rows or 0), int(length or 0)
 
 
 class Extent(NamedTuple):
@@ -270,27 +275,16 @@ def key_extent(table: Table) -> Extent | None:
     """
     column = table.key[0].source_name
     with connect(table.source) as connection, connection.cursor() as cursor:
-        _ask_again(cursor)
         cursor.execute(
-            "select t.table_rows, t.data_length from information_schema.tables t "
-            "inner join information_schema.statistics s "
-            "on s.table_schema = t.table_schema and s.table_name = t.table_name "
-            "where t.table_schema = %s and t.table_name = %s and s.column_name = %s "
-            "and s.seq_in_index = 1",
+            "select 1 from information_schema.statistics where table_schema = %s "
+            "and table_name = %s and column_name = %s and seq_in_index = 1",
             (table.source.schema, table.name, column),
         )
-        found = cursor.fetchone()
-        if found is None:
+        if cursor.fetchone() is None:
             return None
         name = backticked(column)
-        cursor.execute(f"select min({name}), max({name}) from {backticked(table.name)}")
-        low, high = cursor.fetchone() or (None, None)
-    if not isinstance(low, int) or not isinstance(high, int):
-        return None
-    return Extent(low, high, int(found[0] or 0), int(found[1] or 0))
-
-
-def _ask_again(cursor: Cursor) -> None:
-    """Let MySQL update a table's size, which may otherwise be a day old."""
-    with suppress(pymysql.err.MySQLError):  # MariaDB's is always current
-        cursor.execute("set session information_schema_stats_expiry = 0")
+        extent = f"select min({name}), max({name}) from {backticked(table.name)}"
+        low, high = _one(cursor, extent)
+        if not isinstance(low, int) or not isinstance(high, int):
+            return None
+        return Extent(low, high, *_estimate(cursor, table))
