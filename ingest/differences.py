@@ -9,6 +9,7 @@ since its last run differs.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 
 from ingest import bronze_log, duck, keys
@@ -63,6 +64,8 @@ def differences(engine: Engine, table: Table, released: Released) -> Differences
     duck.ask_warehouse(engine, "aside", aside)
     compared = 0
     target = "create or replace temp table difference as"
+    template = "differing_rows" if is_whole else "differing_keys"
+    differing = render(template, key=bronze_log.key(table))
     for piece in _pieces(table):
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         into = "create or replace temp table seen as"
@@ -76,17 +79,12 @@ def differences(engine: Engine, table: Table, released: Released) -> Differences
         if not is_whole:
             keys.assert_distinct(engine, table, "seen")
         duck.ask_warehouse(engine, "held", _held(table, released, piece, names))
-        template = "differing_rows" if is_whole else "differing_keys"
-        differing = render(template, key=bronze_log.key(table))
         engine.execute(f"{target} {differing}")
         target = "insert into difference"
         compared += scalar(engine, "select count(*) from held")
-    counts = dict(
-        engine.execute("select _what, count(*) from difference group by 1").fetchall()
-    )
-    return Differences(
-        compared, *(counts.get(what, 0) for what in ("missing", "stale", "extra"))
-    )
+    found = engine.execute("select _what, count(*) from difference group by 1")
+    counts = Counter(dict(found.fetchall()))
+    return Differences(compared, counts["missing"], counts["stale"], counts["extra"])
 
 
 def _held(table: Table, released: Released, piece: KeyRange, names: str) -> str:

@@ -19,11 +19,7 @@ PARQUET = (
 
 
 def write_all(
-    engine: Engine,
-    lake: Lake,
-    queries: Sequence[str],
-    key: str,
-    name: str,
+    engine: Engine, lake: Lake, queries: Sequence[str], key: str, name: str
 ) -> tuple[Part, ...]:
     """Write the rows of all queries, one after the other, each to separate files."""
     if len(queries) == 1:

@@ -377,11 +377,7 @@ def indexes(table: Table) -> str:
 
 
 def replace(
-    engine: Engine,
-    lake: Lake,
-    table: Table,
-    batch: Batch,
-    manifest: Manifest,
+    engine: Engine, lake: Lake, table: Table, batch: Batch, manifest: Manifest
 ) -> None:
     """Put the rows of the manifest's files in place of those the batch has."""
     here = f"batch_seq = {batch.batch_seq}"
@@ -406,12 +402,7 @@ def _in_warehouse(engine: Engine, statement: str) -> None:
     engine.execute(f"call postgres_execute('warehouse', {literal(statement)})")
 
 
-def _insert(
-    engine: Engine,
-    lake: Lake,
-    table: Table,
-    parts: tuple[Part, ...],
-) -> int:
+def _insert(engine: Engine, lake: Lake, table: Table, parts: tuple[Part, ...]) -> int:
     """Append the rows of bronze files to the log; returns how many."""
     columns = ", ".join(duck.quoted(c.name) for c in table.columns)
     names = f"{columns}, {', '.join(LOG_COLUMNS)}"
@@ -424,11 +415,7 @@ def _insert_rejects(engine: Engine, lake: Lake, manifest: Manifest) -> None:
 
 
 def _copy(
-    engine: Engine,
-    lake: Lake,
-    parts: tuple[Part, ...],
-    target: str,
-    names: str,
+    engine: Engine, lake: Lake, parts: tuple[Part, ...], target: str, names: str
 ) -> int:
     files = lake.paths(p for p in parts if p.rows)
     if not files:

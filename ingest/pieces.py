@@ -12,9 +12,10 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ingest.duck import Engine, backticked, literal, one_thread, quoted
+from ingest.duck import Engine, backticked, one_thread, quoted
 from ingest.seed.metadata import Column, Table
 from ingest.sources.mysql.source import Declared, declared, named
+from ingest.statements import render
 
 # Makes the condition of the rows to read, with names quoted for one of the servers.
 Condition = Callable[[Callable[[str], str]], str]
@@ -30,8 +31,6 @@ SHORT = 16 << 10
 _VALUE_BYTES = 16
 # This many keys are listed in a query of the warehouse.
 _MOST_KEYS = 1000
-# What a query of everything gives as its limit.
-_ALL_ROWS = 2**64 - 1
 _NO_LIMIT = ("text", "json", "binary", "geometry")
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _NUMBERS = (*_INTEGERS, "decimal", "year")
@@ -78,11 +77,7 @@ def also(condition: Condition, other: Condition) -> Condition:
 
 
 def cut(
-    engine: Engine,
-    table: Table,
-    condition: Condition,
-    *,
-    by_query: bool,
+    engine: Engine, table: Table, condition: Condition, *, by_query: bool
 ) -> list[Piece]:
     """The pieces in which to read the rows that meet `condition`; each row is in one.
 
@@ -183,34 +178,18 @@ def _edges(
     if not keys:
         return []
     size = _size(table, lambda c: f"ifnull(length({backticked(c.source_name)}), 0)")
-    names = [f"k{n}" for n in range(len(keys))]
-    written = ", ".join(
-        f"{key.written} as {name}, {key.compared} as by_{name}"
-        for key, name in zip(keys, names, strict=True)
+    measured = render(
+        "measured",
+        keys=keys,
+        size=size,
+        rows=named(table),
+        condition=condition(backticked),
+        least=0 if everything else ROW_BYTES,
     )
-    order = ", ".join(f"by_{name}" for name in names)
-    least = "" if everything else f"and {size} > {ROW_BYTES} "
-    # A server sorts rows with all that a query reads of them, and MySQL's memory for
-    # it may be less than one document: the limit makes it measure first, then sort.
-    measured = (
-        f"select {written}, {size} as size from {named(table)} "
-        f"where {condition(backticked)} {least}limit {_ALL_ROWS}"
-    )
-    query = (
-        f"select {', '.join(names)}, size from ({measured}) as measured "
-        f"order by {order}"
-    )
-    answer = f"mysql_query('source', {literal(query)}, stream_results = true)"
-    shown = ", ".join(f"{name}::varchar" for name in names)
-    known = " and ".join(f"{name} is not null" for name in names)
     # On one thread the rows keep the order in which the source sends them.
     with one_thread(engine):
-        return engine.execute(
-            f"select {shown} from (select *, sum(size::bigint) over ("
-            "rows between unbounded preceding and current row) as total "
-            f"from {answer}) where {known} "
-            f"and total // {PIECE_BYTES} <> (total - size::bigint) // {PIECE_BYTES}"
-        ).fetchall()
+        edges = render("edges", keys=keys, measured=measured, bytes=PIECE_BYTES)
+        return engine.execute(edges).fetchall()
 
 
 def _beside(

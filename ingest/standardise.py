@@ -71,11 +71,7 @@ def holds_rows(part: Part) -> bool:
 
 
 def canonical(
-    engine: Engine,
-    table: Table,
-    rows: str,
-    observed_at: dt.datetime,
-    batch_seq: int,
+    engine: Engine, table: Table, rows: str, observed_at: dt.datetime, batch_seq: int
 ) -> None:
     """Make view `typed` of the source rows that query `rows` gives.
 

@@ -40,7 +40,7 @@ def _templates() -> Environment:
     # Imported here, as most commands render none.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from ingest.duck import backticked, literal, quoted
+    from ingest.duck import backticked, literal, quoted, source_literal
 
     # What is rendered is SQL, where each value passes through one of the filters.
     found = Environment(
@@ -48,7 +48,8 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         autoescape=False,
     )
-    found.filters |= {f.__name__: f for f in (backticked, literal, quoted)}
+    filters = (backticked, literal, quoted, source_literal)
+    found.filters |= {f.__name__: f for f in filters}
     return found
 
 

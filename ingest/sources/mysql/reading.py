@@ -23,13 +23,13 @@ from ingest.duck import (
     literal,
     quoted,
     scalar,
-    source_literal,
 )
 from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
 from ingest.sources.mysql.source import SESSION, declared, named
+from ingest.statements import render
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
@@ -79,13 +79,7 @@ def is_canonical(engine: Engine, table: Table) -> bool:
 
 def is_led_by_key(engine: Engine, table: Table) -> bool:
     """Whether the source's primary key begins with the table's leading key."""
-    query = (
-        "select 1 from information_schema.statistics where table_schema = "
-        f"{source_literal(table.source.schema)} and table_name = "
-        f"{source_literal(table.name)} and column_name = "
-        f"{source_literal(table.key[0].source_name)} and seq_in_index = 1 "
-        "and index_name = 'PRIMARY'"
-    )
+    query = render("led_by_key", table=table, primary=True)
     return engine.execute(f"from {asked(query)}").fetchone() is not None
 
 
@@ -134,10 +128,7 @@ def rows(
 
 
 def answer(
-    engine: Engine,
-    table: Table,
-    condition: str,
-    columns: Sequence[Column],
+    engine: Engine, table: Table, condition: str, columns: Sequence[Column]
 ) -> str:
     """As `rows`, for a condition that only the source can evaluate."""
     kinds = _kinds(engine, table)
@@ -152,15 +143,16 @@ def _answers(
     kinds: Mapping[str, str],
 ) -> list[str]:
     as_text = _as_text(table, columns, kinds)
-    selected = ", ".join(
-        f"convert({name} using utf8mb4) as {name}"
+
+    def selected(column: Column) -> str:
+        name = backticked(column.source_name)
+        is_decimal = kinds[column.source_name].startswith("DECIMAL")
+        if column.source_name not in as_text and not is_decimal:
+            return name
         # Metadata of an answer understate the digits of a decimal.
-        if c.source_name in as_text or kinds[c.source_name].startswith("DECIMAL")
-        else name
-        for c in columns
-        for name in [backticked(c.source_name)]
-    )
-    start = f"select {selected} from {named(table)} where"
+        return f"convert({name} using utf8mb4) as {name}"
+
+    start = f"select {', '.join(map(selected, columns))} from {named(table)} where"
     given = _types(engine, f"from {asked(f'{start} false')}")
     names = ", ".join(
         f"{_answered(c, given[c.source_name], kinds[c.source_name], as_text)} "
@@ -197,10 +189,7 @@ def _as_text(
 
 
 def zero_dates(
-    engine: Engine,
-    table: Table,
-    condition: str,
-    files: Sequence[str],
+    engine: Engine, table: Table, condition: str, files: Sequence[str]
 ) -> int:
     """How many zero or incomplete dates were read as NULL.
 
@@ -229,10 +218,10 @@ def _kinds(engine: Engine, table: Table) -> dict[str, str]:
 
     Raises SeedbedError where the source has not all columns of the seed.
     """
-    by_query = table.options.by_query
-    declared = _declared(engine, table) if by_query else {}
-    there = declared
-    if not by_query:
+    there: dict[str, str] = {}
+    if table.options.by_query:
+        there = _declared(engine, table)
+    else:
         # Gone since the catalogue was read, or the catalogue was not read.
         with suppress(duckdb.CatalogException):
             there = _types(engine, f"from {_scanned(table)}")
@@ -252,11 +241,11 @@ def _kinds(engine: Engine, table: Table) -> dict[str, str]:
             "Restore it in the source; or correct columns.csv and run `./seedbed "
             "generate`.",
         )
-    if not by_query:
+    if not table.options.by_query:
         return there
     names = ", ".join(backticked(c.source_name) for c in table.columns)
     answered = asked(f"select {names} from {named(table)} where false")
-    return _types(engine, f"from {answered}") | {k: v for k, v in declared.items() if v}
+    return _types(engine, f"from {answered}") | {k: v for k, v in there.items() if v}
 
 
 def _declared(engine: Engine, table: Table) -> dict[str, str]:

@@ -14,10 +14,11 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from ingest import clock, settings
-from ingest.duck import Engine, asked, backticked, scalar, source_literal
+from ingest.duck import Engine, asked, backticked, scalar
 from ingest.errors import SeedbedError, ServiceError
 from ingest.seed.metadata import Source, Table
 from ingest.settings import SourceUrl
+from ingest.statements import render
 
 # A session's own settings in place of the server's defaults, which may pad texts with
 # blanks, end each answer after so many rows, or let go of the session at a commit.
@@ -128,19 +129,9 @@ class Declared(NamedTuple):
 
 def declared(engine: Engine, table: Table) -> dict[str, Declared]:
     """The table's columns by name, as the source's catalogue has them."""
-    name = source_literal(table.name)
-    query = (
-        "select column_name as name, lower(data_type) as kind, "
-        "is_nullable = 'YES' as nullable, cast(numeric_precision as signed) as digits, "
-        "cast(numeric_scale as signed) as scale from information_schema.columns "
-        f"where table_schema = {source_literal(table.source.schema)} "
-        f"and table_name = {name} "
-        # Here, too, names that differ by case are one.
-        f"and cast(table_name as binary) = cast({name} as binary)"
-    )
     rows = engine.execute(
         "select name::varchar, kind::varchar, nullable::boolean, digits, scale "
-        f"from {asked(query)}"
+        f"from {asked(render('declared', table=table))}"
     ).fetchall()
     return {row[0]: Declared(*row) for row in rows}
 
@@ -273,16 +264,11 @@ def key_extent(table: Table) -> Extent | None:
 
     None where it is no integer, has no index that begins with it, or no rows.
     """
-    column = table.key[0].source_name
     with connect(table.source) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select 1 from information_schema.statistics where table_schema = %s "
-            "and table_name = %s and column_name = %s and seq_in_index = 1",
-            (table.source.schema, table.name, column),
-        )
+        cursor.execute(render("led_by_key", table=table, primary=False))
         if cursor.fetchone() is None:
             return None
-        name = backticked(column)
+        name = backticked(table.key[0].source_name)
         extent = f"select min({name}), max({name}) from {backticked(table.name)}"
         low, high = _one(cursor, extent)
         if not isinstance(low, int) or not isinstance(high, int):
