@@ -21,9 +21,11 @@ import psycopg
 
 from ingest import settings
 from ingest.errors import SeedbedError, first_line
+from ingest.statements import Statements
 
 # A file that has grown beyond this is kept once, as .1, when a run begins.
 LARGEST = 32 << 20
+_SQL = Statements(__file__)
 
 Connection = psycopg.Connection[Any]
 Report = Callable[[str], None]
@@ -95,23 +97,15 @@ def step(
     """
     facts: dict[str, Any] = {"run_id": run_id, "table": table, "batch": batch_seq}
     write(f"{name}.started", **facts)
-    row = connection.execute(
-        "insert into audit.step (run_id, name, table_id, batch_seq) "
-        "values (%s, %s, %s, %s) returning step_id",
-        (run_id, name, table, batch_seq),
-    ).fetchone()
-    assert row is not None
+    step_id = _SQL.value(connection, "begin_step", name=name, **facts)
     began = dt.datetime.now(dt.UTC)
 
     def end(state: str, error: str | None = None) -> None:
         seconds = round((dt.datetime.now(dt.UTC) - began).total_seconds(), 3)
         level = "error" if error else "info"
         write(f"{name}.{state}", level=level, **facts, seconds=seconds, error=error)
-        connection.execute(
-            "update audit.step set state = %s, ended_at = clock_timestamp(), "
-            "error = %s where step_id = %s",
-            (state, error, row[0]),
-        )
+        ended = {"state": state, "error": error}
+        _SQL.run(connection, "end_step", step_id=step_id, **ended)
 
     try:
         yield

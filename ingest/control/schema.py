@@ -187,13 +187,7 @@ def _apply(connection: Connection, script: Script) -> None:
             f"{first_line(error)}. Nothing was changed.",
             "If nobody has changed the schema audit by hand, please report it.",
         ) from error
-    _SQL.run(
-        connection,
-        "note",
-        name=script.name,
-        version=script.version,
-        checksum=script.checksum,
-    )
+    _SQL.run(connection, "note", **vars(script))
 
 
 def _shown(script: Script) -> str:
