@@ -136,9 +136,9 @@ def declared(engine: Engine, table: Table) -> dict[str, Declared]:
     return {row[0]: Declared(*row) for row in rows}
 
 
-def _one(cursor: Cursor, query: str, *values: str) -> tuple[Any, ...]:
-    """The one row of a query; a % in it stands for itself if there are no values."""
-    cursor.execute(query, values or None)
+def _one(cursor: Cursor, query: str) -> tuple[Any, ...]:
+    """The one row of a query, in which a % stands for itself."""
+    cursor.execute(query)
     row = cursor.fetchone()
     assert row is not None
     return row
