@@ -124,7 +124,7 @@ select
     edge.low,
     lead(edge.low) over (order by edge.number)
 from
-    unnest(array[null] || cast(%(cuts)s as numeric[])) with ordinality
+    unnest(array_prepend(null, cast(%(cuts)s as numeric[]))) with ordinality
         as edge (low, number)
 where cardinality(cast(%(cuts)s as numeric[])) > 0;
 
