@@ -17,6 +17,14 @@ from sandbox import servers
 
 # The URLs of the demo's sources, which one server has.
 SOURCES = frozenset({"SHOP_URL", "CRM_URL"})
+# The variable of each server that says where it is: a user's own value means another
+# server.
+_PLACES = {
+    "postgres": {"PGHOST"},
+    "mariadb": {*SOURCES},
+    "s3": {"SEEDBED_LAKE"},
+    "snowflake": {"SNOWFLAKE_ACCOUNT"},
+}
 
 
 def start(missing: Collection[str], target: str | None, report: Report) -> None:
@@ -34,7 +42,7 @@ def start(missing: Collection[str], target: str | None, report: Report) -> None:
         for name, mark in marks.items()
         if (value := os.environ.get(name)) and _mark(name, value) != mark
     }
-    known = [name for name in marked if _is_ours(name, own_values)]
+    known = {n for n, where in _PLACES.items() if n in marked and where - own_values}
     needed = {
         "postgres": not os.environ.get("PGHOST"),
         "mariadb": bool(missing),
@@ -65,20 +73,6 @@ def start(missing: Collection[str], target: str | None, report: Report) -> None:
 def start_source(report: Report) -> None:
     """Start the server of the demo's sources."""
     os.environ |= servers.up(ROOT, report, ["mariadb"])
-
-
-# The variable of each server that says where it is: a user's own value means another
-# server.
-_PLACES = {
-    "postgres": {"PGHOST"},
-    "mariadb": set(SOURCES),
-    "s3": {"SEEDBED_LAKE"},
-    "snowflake": {"SNOWFLAKE_ACCOUNT"},
-}
-
-
-def _is_ours(name: str, own_values: set[str]) -> bool:
-    return name in _PLACES and not _PLACES[name] <= own_values
 
 
 def _mark(name: str, value: str) -> str:

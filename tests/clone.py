@@ -34,7 +34,7 @@ from orchestration import build, packages, runner
 from sandbox import demo
 from sandbox import servers as embedded
 from sandbox.servers.mariadb import MariaDB
-from sandbox.servers.postgres import Postgres, binaries
+from sandbox.servers.postgres import Postgres
 from sandbox.servers.service import Stack
 from tests import comparator, forked
 
@@ -98,14 +98,13 @@ def copy_project(root: Path) -> None:
 def add_operator(root: Path, password: str) -> None:
     """Make a MariaDB that is down, and a user `operator` there who may do anything."""
     server = MariaDB(Stack(root), quiet)
-    runtime = server.prepare()
-    server._make_passwords(runtime)
-    server._bootstrap(
-        runtime,
-        server.data,
+    server.prepare()
+    server.make_passwords()
+    server.alone(
         "flush privileges;\n"
         f"create user operator@127.0.0.1 identified by '{password}';\n"
         "grant all privileges on *.* to operator@127.0.0.1 with grant option;\n",
+        server.data,
     )
 
 
@@ -162,13 +161,8 @@ class Clone:
         """
         embedded.up(self.root, quiet, ["postgres"])
         embedded.down(self.root, quiet)
-        server = Postgres(Stack(self.root), quiet)
-        runtime = server.prepare()
-        program = str(binaries() / "postgres")
-        runtime.run(
-            [program, "--single", "-D", str(server.data), "postgres"],
-            stdin="alter role seedbed createdb;\n"
-            "alter database seedbed owner to seedbed;\n",
+        Postgres(Stack(self.root), quiet).alone(
+            "alter role seedbed createdb;\nalter database seedbed owner to seedbed;\n"
         )
         add_operator(self.root, self.operator)
         self.start()

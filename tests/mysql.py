@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sandbox.servers.debian import Packages, libraries
-from sandbox.servers.process import Runtime
 from sandbox.servers.service import HOST, Service, Stack
 from tests.debian import unpacked
 
@@ -66,16 +65,15 @@ class MySQL(Service):
         state = self.state()
         return f"mysql://operator:{state['password']}@{HOST}:{state['port']}"
 
-    def prepare(self) -> Runtime:
-        runtime = Runtime(self.folder, [self.root])
-        if not self._data.exists():
-            new = self.folder / "new"
-            runtime.run(["rm", "-rf", str(new)])
-            runtime.run([*self._argv(new), "--initialize-insecure"])
-            self.adopt(new, self._data)
-        return runtime
+    def needs(self) -> list[Path]:
+        return [self.root]
 
-    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
+    def prepare(self) -> None:
+        if not self.data.exists():
+            with self.new_data() as new:
+                self.runtime.run([*self._argv(new), "--initialize-insecure"])
+
+    def set_passwords(self, state: dict[str, Any]) -> None:
         account = f"operator@{HOST}"
         script = (
             f"alter user root@localhost identified by '{secrets.token_urlsafe(24)}';\n"
@@ -83,11 +81,11 @@ class MySQL(Service):
             f"alter user {account} identified by '{state['password']}';\n"
             f"grant all on *.* to {account} with grant option;\n"
         )
-        runtime.write(self._script, script)
+        self.runtime.write(self._script, script)
 
-    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, port: int) -> tuple[list[str], dict[str, str]]:
         return [
-            *self._argv(self._data),
+            *self._argv(self.data),
             *SETTINGS,
             f"--port={port}",
             f"--socket={self.folder / 'socket'}",
@@ -95,17 +93,12 @@ class MySQL(Service):
         ], {}
 
     def version(self) -> str:
-        runtime = Runtime(self.folder, [self.root])
-        told = runtime.run([*self._program(), "--version"])
+        told = self.runtime.run([*self._program(), "--version"])
         return told.split("Ver", 1)[1].split()[0]
 
     def ready(self) -> bool:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "ready for connections" in text
-
-    @property
-    def _data(self) -> Path:
-        return self.folder / "data"
 
     @property
     def _script(self) -> Path:

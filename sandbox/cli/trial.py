@@ -11,7 +11,6 @@ import click
 from ingest.settings import ROOT
 from orchestration import packages
 from orchestration.cli.common import (
-    finish,
     next_steps,
     out,
     say,
@@ -58,7 +57,7 @@ def demo(rows: int | None, keep: bool, target: str | None) -> int:
     start_services(target=target)
     say(f"started the servers in {time.monotonic() - started:.1f} s")
     try:
-        code = show.play(ROOT, rows, target, out, say, finish)
+        code = show.play(rows, target)
         next_steps("gold.agg_daily_sales order by 1 desc")
         out.print(f"report   {write_report()}", soft_wrap=True)
     finally:

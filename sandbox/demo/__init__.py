@@ -8,7 +8,7 @@ itself; `day_N.sql` changes existing rows.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -138,9 +138,7 @@ def apply_day(admin_url: str, day: int, rows: int = DEFAULT_ROWS) -> Counts:
             generated = _generate(Sizes(rows), day, Path(folder))
             try:
                 return _apply(cursor, day, rows, generated, Path(folder))
-            except pymysql.MySQLError as error:
-                with suppress(pymysql.MySQLError):
-                    cursor.connection.rollback()
+            except pymysql.MySQLError as error:  # the connection's end rolls back
                 raise _refused(error, day) from error
 
 
@@ -281,33 +279,28 @@ def connect(admin_url: str) -> Iterator[Cursor]:
             "Write it as mysql://user:password@host:port/shop, with special characters "
             "of the password percent-encoded.",
         )
+    server = f"{url.hostname}:{url.port or 3306}"
     try:
-        connection = pymysql.connect(
-            host=url.hostname,
-            port=url.port or 3306,
-            user=unquote(url.username or ""),
-            password=unquote(url.password or ""),
-            charset="utf8mb4",
-            local_infile=True,
-            autocommit=True,
-        )
+        with (
+            pymysql.connect(
+                host=url.hostname,
+                port=url.port or 3306,
+                user=unquote(url.username or ""),
+                password=unquote(url.password or ""),
+                charset="utf8mb4",
+                local_infile=True,
+                autocommit=True,
+                init_command="set time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,"
+                "NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            yield cursor
     except pymysql.MySQLError as error:
         raise ServiceError(
-            f"the demo's database at {url.hostname}:{url.port or 3306} can't be "
-            f"reached: {error.args[-1]}.",
+            f"the demo's database at {server} failed: {error.args[-1]}.",
             "Run `./seedbed doctor` to see what is wrong.",
         ) from error
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "set time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_"
-            "SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'"
-        )
-        try:
-            yield cursor
-        except pymysql.MySQLError as error:
-            raise ServiceError(
-                f"the demo's database at {url.hostname} failed: {error.args[-1]}."
-            ) from error
 
 
 def _refused(error: pymysql.MySQLError, day: int) -> ServiceError:

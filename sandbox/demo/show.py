@@ -2,14 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable
-from pathlib import Path
-
-from rich.console import Console
+from collections import defaultdict
 
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed import metadata
+from ingest.settings import ROOT
 from orchestration import runner
+from orchestration.cli.common import finish, out, say
 from sandbox import demo
 from sandbox import servers as embedded
 
@@ -21,21 +20,14 @@ _STORY = {
 }
 
 
-def play(
-    root: Path,
-    rows: int | None,
-    target: str | None,
-    out: Console,
-    report: Callable[[str], None],
-    finish: Callable[[runner.Run, bool], int],
-) -> int:
+def play(rows: int | None, target: str | None) -> int:
     """Play the days that are not played yet, or else run once.
 
     `rows` is the number of orders on day 1, or None for that of an earlier demo or the
-    default. `finish` shows a run. Returns the exit code.
+    default. Returns the exit code.
     """
-    shares: dict[str, float] = {}
-    admin_url = _admin_url(root)
+    shares: defaultdict[str, float] = defaultdict(float)
+    admin_url = _admin_url()
     state = demo.current_day(admin_url)
     if state and rows not in (None, state[1]):
         raise ConfigurationError(
@@ -45,7 +37,7 @@ def play(
         )
     rows = rows or (state[1] if state else demo.DEFAULT_ROWS)
     days = range(state[0] + 1 if state else 1, demo.REPAIR_DAY + 1)
-    tables = [t for t in metadata.load(root) if t.enabled and t.id in demo.TABLES]
+    tables = [t for t in metadata.load(ROOT) if t.enabled and t.id in demo.TABLES]
     began = time.monotonic()
     code = 0
     for day in days:
@@ -53,15 +45,15 @@ def play(
         out.rule(f"[bold]{title}[/]: {_STORY[day]}", align="left")
         started = time.monotonic()
         counts = demo.apply_day(admin_url, day, rows)
-        _add(shares, "source", time.monotonic() - started)
+        shares["source"] += time.monotonic() - started
         for name, verbs in sorted(counts.items()):
             text = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
             out.print(f"source   {name}: {text}")
-        code = _run(tables, target, f"demo day {day}", report, finish, shares)
+        code = _run(tables, target, f"demo day {day}", shares)
         _expect(day, code)
     if not days:
         out.rule("[bold]the sources are as they were[/]: nothing may change")
-        code = _run(tables, target, "demo", report, finish, shares)
+        code = _run(tables, target, "demo", shares)
     total = time.monotonic() - began
     text = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
     out.rule("[bold]done[/]", align="left")
@@ -69,7 +61,7 @@ def play(
     return code
 
 
-def _admin_url(root: Path) -> str:
+def _admin_url() -> str:
     """The URL of the sources' writer: the embedded server's, or a given one."""
     if url := os.environ.get("SEEDBED_DEMO_URL"):
         return url
@@ -81,25 +73,19 @@ def _admin_url(root: Path) -> str:
             "SEEDBED_DEMO_URL to mysql://USER:PASSWORD@HOST:PORT/shop of a user who "
             "may create tables in both databases.",
         )
-    return embedded.admin_url(root)
+    return embedded.admin_url(ROOT)
 
 
 def _run(
     tables: list[metadata.Table],
     target: str | None,
     command: str,
-    report: Callable[[str], None],
-    finish: Callable[[runner.Run, bool], int],
-    shares: dict[str, float],
+    shares: defaultdict[str, float],
 ) -> int:
-    result = runner.run(tables, command=command, target=target, report=report)
+    result = runner.run(tables, command=command, target=target, report=say)
     for name, took in result.seconds.items():
-        _add(shares, name, took)
+        shares[name] += took
     return finish(result, False)
-
-
-def _add(shares: dict[str, float], name: str, took: float) -> None:
-    shares[name] = shares.get(name, 0.0) + took
 
 
 def _expect(day: int, code: int) -> None:

@@ -25,11 +25,11 @@ from sandbox.emulator import (
     lengths,
     merge,
     numbers,
+    protocol,
     session,
     tables,
     timestamps,
 )
-from sandbox.emulator.protocol import Protocol
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     functions.install(fakesnow.server.shared_fs.duck_conn)
     session.install(accepted.Log(arguments.data / "accepted.jsonl"))
     _attach(arguments.data, store)
-    app = Protocol(fakesnow.server.app, os.environ.get("SNOWFLAKE_PASSWORD", ""))
+    app = protocol.app(os.environ["SNOWFLAKE_PASSWORD"])
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="error")
 
 
@@ -77,7 +77,6 @@ def _attach(data: Path, store: Any) -> None:
     """Keep databases in files, and open each that is there."""
     account = fakesnow.server.shared_fs
     account.db_path = str(data)
-    account.nop_regexes = []
     # What DuckDB can't store (stages, lengths of texts) is kept as well.
     for statement in (
         "detach _fs_global",

@@ -4,7 +4,7 @@ All on loopback, with their own passwords and ports, under `.seedbed/`.
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,11 +30,10 @@ __all__ = [
     "wipe",
 ]
 
-SERVICES = tuple(s.name for s in (Postgres, MariaDB, Store))
+_KINDS: tuple[type[Service], ...] = (Postgres, MariaDB, Store, Snowflake)
+_SERVICES = {kind.name: kind for kind in _KINDS}
 # The emulator is started on request only, after the store that it reads.
-_SERVICES: dict[str, type[Service]] = {
-    s.name: s for s in (Postgres, MariaDB, Store, Snowflake)
-}
+SERVICES = tuple(_SERVICES)[:3]
 
 
 def up(
@@ -46,15 +45,14 @@ def up(
     up. Raises ServiceError with what failed.
     """
     stack = Stack(root)
-    chosen = list(services)
-    if unknown := sorted(set(chosen) - set(_SERVICES)):
+    chosen = [*services]
+    if unknown := sorted({*chosen} - _SERVICES.keys()):
         raise ConfigurationError(
             f"there is no embedded service {unknown[0]!r}.",
             f"The services are: {', '.join(_SERVICES)}.",
         )
     with stack.locked(report):
-        servers = [_SERVICES[name](stack, report) for name in chosen]
-        _all(servers, "start")
+        _all([_SERVICES[name](stack, report).start for name in chosen])
     return environment(root)
 
 
@@ -64,19 +62,18 @@ def down(root: Path, report: Report) -> None:
     if not stack.home.exists():
         return
     with stack.locked(report):
-        _all([service(stack, report) for service in _SERVICES.values()], "stop")
+        _all([service(stack, report).stop for service in _SERVICES.values()])
 
 
-def _all(servers: list[Service], action: str) -> None:
-    """Do the action for all servers at once, then raise what went wrong."""
-    with ThreadPoolExecutor(len(SERVICES)) as pool:
-        futures = [pool.submit(getattr(server, action)) for server in servers]
-    faults = [f.exception() for f in futures if f.exception() is not None]
-    if not faults:
-        return
+def _all(actions: list[Callable[[], None]]) -> None:
+    """Do all of them at once, then raise what went wrong."""
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(action) for action in actions]
+    faults = [fault for future in futures if (fault := future.exception())]
     if len(faults) > 1 and all(isinstance(fault, SeedbedError) for fault in faults):
         raise ServiceError("\n".join(map(str, faults)))
-    raise faults[0] or RuntimeError(action)
+    if faults:
+        raise faults[0]
 
 
 def environment(root: Path, services: Iterable[str] = SERVICES) -> dict[str, str]:
@@ -112,9 +109,7 @@ def wipe(root: Path, report: Report) -> None:
                 raise ServiceError(
                     f"{service.title} still runs.", "Stop it with `./seedbed down`."
                 )
-        for folder in (
-            *(f"{name}/data" for name in _SERVICES),
-            *("lake", "state", "spill"),
-        ):
+        of_servers = (f"{name}/data" for name in _SERVICES)
+        for folder in (*of_servers, "lake", "state", "spill"):
             shutil.rmtree(stack.home / folder, ignore_errors=True)
     report("deleted the data of the embedded servers")

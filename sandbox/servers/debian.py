@@ -14,7 +14,6 @@ from pathlib import Path
 
 from ingest.errors import ServiceError
 from sandbox.servers.process import tail
-from sandbox.servers.service import fresh
 
 # How long one program may take; apt itself may wait for a silent server forever.
 SECONDS = 300
@@ -29,14 +28,16 @@ class Packages:
     """
 
     def __init__(self, work: Path, what: str, ways_out: str) -> None:
-        self.work = fresh(work)
+        self.work = work
         self._what, self._ways_out = what, ways_out
         if not (shutil.which("apt-get") and shutil.which("dpkg")):
             raise ServiceError(
                 f"{what} is not installed and there is no apt.", ways_out
             )
+        shutil.rmtree(work, ignore_errors=True)  # what a killed run left
         for folder in ("lists/partial", "cache/archives/partial"):
-            (self.work / folder).mkdir(parents=True)
+            (work / folder).mkdir(parents=True)
+        work.chmod(0o755)
         options = [
             f"Dir::State::lists={self.work}/lists",
             f"Dir::Cache={self.work}/cache",
@@ -71,19 +72,18 @@ class Packages:
                 umask=0o022,  # the servers' account reads the programs
             )
         except subprocess.TimeoutExpired:
-            raise ServiceError(
-                f"{self._what} could not be downloaded: {' '.join(words[:2])} was not "
-                f"done after {SECONDS} seconds. Is a package source out of reach, or "
-                "a proxy missing (http_proxy)?",
-                self._ways_out,
-            ) from None
-        if done.returncode != 0:
-            raise ServiceError(
-                f"{self._what} could not be downloaded: {' '.join(words[:2])} failed "
-                f"with\n{tail(done.stdout, 4)}",
-                self._ways_out,
+            fault = (
+                f"was not done after {SECONDS} seconds. Is a package source out of "
+                "reach, or a proxy missing (http_proxy)?"
             )
-        return done.stdout
+        else:
+            if done.returncode == 0:
+                return done.stdout
+            fault = f"failed with\n{tail(done.stdout, 4)}"
+        raise ServiceError(
+            f"{self._what} could not be downloaded: {' '.join(words[:2])} {fault}",
+            self._ways_out,
+        )
 
     def missing(self, name: str) -> list[str]:
         """A package and what it needs, without what this system has already."""

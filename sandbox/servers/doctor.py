@@ -10,9 +10,9 @@ from pathlib import Path
 from ingest.errors import SeedbedError
 from sandbox.servers.mariadb import WAYS_OUT, MariaDB, on_path
 from sandbox.servers.postgres import Postgres, binaries
-from sandbox.servers.process import Runtime, alive, log_tail
+from sandbox.servers.process import alive, log_tail
 from sandbox.servers.service import Service, Stack
-from sandbox.servers.store import Store, program
+from sandbox.servers.store import Store
 
 _DISK_GB = 3
 
@@ -51,21 +51,19 @@ def _machine(stack: Stack) -> Iterator[Finding]:
     yield Finding(True, f"uv: {uv or 'none; ./seedbed installs it when it needs it'}")
     free = shutil.disk_usage(stack.root).free / 1e9
     what = f"{free:.0f} GB of disk free, {_DISK_GB} wanted"
-    yield Finding(
-        free >= _DISK_GB, what, f"free some space on the disk of {stack.root}"
-    )
+    fix = f"free some space on the disk of {stack.root}"
+    yield Finding(free >= _DISK_GB, what, fix)
     try:
         yield Finding(True, f"Postgres {Postgres(stack).version()} in {binaries()}")
     except (SeedbedError, OSError) as error:
         yield _unusable("the Postgres programs do not run", error)
-    docker = shutil.which("docker")
     server = MariaDB(stack).server()
-    if server.exists():
-        yield Finding(True, f"MariaDB: {server}")
-    else:
-        apt = shutil.which("apt-get") and shutil.which("dpkg")
-        source = "from apt, on the first ./seedbed up" if apt else "not available"
-        yield Finding(bool(apt), f"MariaDB: {source}", WAYS_OUT)
+    apt = shutil.which("apt-get") and shutil.which("dpkg")
+    source = "from apt, on the first ./seedbed up" if apt else "not available"
+    found = server.exists()
+    what = f"MariaDB: {server if found else source}"
+    yield Finding(found or bool(apt), what, WAYS_OUT)
+    docker = shutil.which("docker")
     note = f"{docker} (docker compose up works, too)" if docker else "none, not needed"
     yield Finding(True, f"docker: {note}")
 
@@ -97,17 +95,11 @@ def _health(service: Service) -> Finding:
 
 
 def _folders(stack: Stack) -> Iterator[Finding]:
-    for service, needs in (
-        (Postgres(stack), [binaries().parents[2]]),
-        (MariaDB(stack), []),
-        (Store(stack), [program().parent]),
-    ):
-        runtime = Runtime(service.folder, needs)
+    for service in (Postgres(stack), MariaDB(stack), Store(stack)):
+        runtime = service.runtime
         who = runtime.account.pw_name if runtime.account else "you"
         how = ", through a private mount" if runtime.shown else ""
         yield Finding(True, f"{service.title} runs as {who} in {service.folder}{how}")
-    if on_path() is None:
-        leftover = stack.home / "mariadb" / "download"
-        what = f"an unfinished download in {leftover}"
-        if leftover.exists():
-            yield Finding(False, what, "./seedbed up")
+    leftover = stack.home / "mariadb" / "download"
+    if on_path() is None and leftover.exists():
+        yield Finding(False, f"an unfinished download in {leftover}", "./seedbed up")

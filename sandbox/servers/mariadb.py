@@ -3,13 +3,12 @@
 import secrets
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
 from sandbox.servers.debian import Packages, libraries
-from sandbox.servers.process import Runtime, alive
+from sandbox.servers.process import alive, wait
 from sandbox.servers.service import HOST, Service
 
 DATABASES = ("shop", "crm")
@@ -54,11 +53,6 @@ class MariaDB(Service):
     passwords = ("reader_password", "demo_password")
 
     @property
-    def data(self) -> Path:
-        """The data folder."""
-        return self.folder / "data"
-
-    @property
     def unpacked(self) -> Path:
         """Where the packages are unpacked when MariaDB is not installed."""
         return self.folder / "root"
@@ -81,30 +75,26 @@ class MariaDB(Service):
             f"mysql://seedbed_demo:{state['demo_password']}@{HOST}:{state['port']}/shop"
         )
 
-    def prepare(self) -> Runtime:
-        runtime = Runtime(self.folder)
+    def prepare(self) -> None:
+        runtime = self.runtime  # makes the folder
         if not self.server().exists():
             unpack(self.unpacked, self.report)
-        if not self.data.exists():
-            self.report("creating the MariaDB data folder")
-            new = self.folder / "new"
-            runtime.run(["rm", "-rf", str(new)])
+        if self.data.exists():
+            return
+        scripts = [
+            "create database mysql;",
+            "use mysql;",
+            "set @skip_auth_anonymous = 1;",
+            "set @auth_root_socket = null;",
+        ]
+        for part in ("system_tables", "performance_tables", "system_tables_data"):
+            path = next(self._share().glob(f"m*_{part}.sql"))
+            scripts.append(path.read_text(encoding="utf-8"))
+        with self.new_data() as new:
             runtime.run(["mkdir", "-p", str(new / "tmp")])
-            scripts = [
-                "create database mysql;",
-                "use mysql;",
-                "set @skip_auth_anonymous = 1;",
-                "set @auth_root_socket = null;",
-            ]
-            parts = ("system_tables", "performance_tables", "system_tables_data")
-            for part in parts:
-                path = next(self._share().glob(f"m*_{part}.sql"))
-                scripts.append(path.read_text(encoding="utf-8"))
-            self._bootstrap(runtime, new, "\n".join(scripts))
-            self.adopt(new, self.data)
-        return runtime
+            self.alone("\n".join(scripts), new)
 
-    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
+    def set_passwords(self, state: dict[str, Any]) -> None:
         statements = [
             "use mysql;",
             "flush privileges;",
@@ -117,14 +107,17 @@ class MariaDB(Service):
             statements.append(f"create user if not exists {account};")
             statements.append(f"alter user {account} identified by '{state[key]}';")
             statements += [f"grant {rights} on {d}.* to {account};" for d in DATABASES]
-        self._bootstrap(runtime, self.data, "\n".join(statements))
+        self.alone("\n".join(statements), self.data)
 
-    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
+    def alone(self, sql: str, data: Path) -> None:
+        """Run SQL without logins or network, the server being down."""
+        self.runtime.run([*self._argv(data), "--bootstrap"], stdin=sql)
+
+    def command(self, port: int) -> tuple[list[str], dict[str, str]]:
         return [*self._argv(self.data), *SETTINGS, f"--port={port}"], {}
 
     def version(self) -> str:
-        libraries = f"LD_LIBRARY_PATH={self._libraries()}"
-        argv = ["env", libraries, str(self.server()), "--no-defaults", "--version"]
+        argv = [*self._program(), "--no-defaults", "--version"]
         words = subprocess.check_output(argv, text=True).split("Ver", 1)[1].split()
         return words[0]
 
@@ -136,9 +129,7 @@ class MariaDB(Service):
 
     def stop(self) -> None:
         # A SIGTERM between listening and being ready makes it hang for good.
-        deadline = time.monotonic() + self.stop_seconds
-        while alive(self.pid_file) and not self.ready() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait(lambda: not alive(self.pid_file) or self.ready(), self.stop_seconds)
         super().stop()
 
     def _share(self) -> Path:
@@ -153,15 +144,16 @@ class MariaDB(Service):
             WAYS_OUT,
         )
 
-    def _libraries(self) -> str:
-        return ":".join(map(str, libraries(self.unpacked)))
+    def _program(self) -> list[str]:
+        if found := on_path():
+            return [str(found)]
+        folders = ":".join(map(str, libraries(self.unpacked)))
+        return ["env", f"LD_LIBRARY_PATH={folders}", str(self.server())]
 
     def _argv(self, data: Path) -> list[str]:
         share = self._share()
-        libraries = "" if on_path() else self._libraries()
         return [
-            *(["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []),
-            str(self.server()),
+            *self._program(),
             "--no-defaults",
             f"--basedir={self.server().parents[1]}",
             f"--lc-messages-dir={share}",
@@ -169,10 +161,6 @@ class MariaDB(Service):
             f"--datadir={data}",
             f"--tmpdir={data / 'tmp'}",
         ]
-
-    def _bootstrap(self, runtime: Runtime, data: Path, sql: str) -> None:
-        """Run SQL without logins or network, the server being down."""
-        runtime.run([*self._argv(data), "--bootstrap"], stdin=sql)
 
 
 def unpack(target: Path, report: Any, part: str = "server") -> None:

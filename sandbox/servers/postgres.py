@@ -3,11 +3,12 @@
 import importlib.util
 import signal
 import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import Runtime
 from sandbox.servers.service import HOST, Service
 
 # A small laptop that loads in bulk. Commits are synchronous: a killed server
@@ -57,10 +58,8 @@ class Postgres(Service):
     title = "Postgres"
     stop_signal = signal.SIGINT  # "fast": ends sessions, then stops cleanly
 
-    @property
-    def data(self) -> Path:
-        """The data folder."""
-        return self.folder / "data"
+    def needs(self) -> Sequence[Path]:
+        return [binaries().parents[2]]  # with the libraries beside the package
 
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
         return {
@@ -71,30 +70,23 @@ class Postgres(Service):
             "PGDATABASE": "seedbed",
         }
 
-    def prepare(self) -> Runtime:
-        # The programs load libraries that lie beside the package.
-        runtime = Runtime(self.folder, [binaries().parents[2]])
+    def prepare(self) -> None:
         if not self.data.exists():
-            self.report("creating the Postgres data folder")
-            new = self.folder / "new"
-            runtime.run(["rm", "-rf", str(new)])
             options = ["-U", "postgres", "--auth=reject", "--no-sync", "-E", "UTF8"]
             # The built-in locale sorts the same on every machine.
             options += ["--locale-provider=builtin", "--locale=C.UTF-8"]
-            initdb = str(binaries() / "initdb")
-            runtime.run([initdb, "-D", str(new), *options])
-            (new / "pg_hba.conf").write_text(ACCESS)
-            self.adopt(new, self.data)
+            with self.new_data() as new:
+                self.runtime.run([str(binaries() / "initdb"), "-D", str(new), *options])
+                (new / "pg_hba.conf").write_text(ACCESS)
         self._clear_stale_lock()
-        return runtime
 
-    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
+    def set_passwords(self, state: dict[str, Any]) -> None:
         # Statements that find their object there already fail, which is fine. The
         # loader's rights are those of docs/security.md; `./seedbed bench` measures
         # from one checkpoint to the next.
         # A password of 24 random bytes is not guessed, so it needs no stretching, for
         # which each of dbt's many connections would pay 10 ms.
-        statements = f"""
+        self.alone(f"""
 set scram_iterations = 1;
 create role seedbed login;
 alter role seedbed password '{state["password"]}';
@@ -102,31 +94,24 @@ create database seedbed;
 grant connect, create, temporary on database seedbed to seedbed with grant option;
 grant pg_checkpoint to seedbed;
 alter role seedbed createrole;
-"""
-        postgres = str(binaries() / "postgres")
-        quiet = ["-c", "log_min_error_statement=panic"]
-        argv = [postgres, "--single", "-D", str(self.data), *quiet, "postgres"]
-        runtime.run(argv, stdin=statements)
+""")
 
-    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
-        settings = SETTINGS | {"port": str(port)}
-        options = [word for item in settings.items() for word in ("-c", "=".join(item))]
-        postgres = str(binaries() / "postgres")
-        return [postgres, "-D", str(self.data), *options], {}
+    def alone(self, statements: str) -> None:
+        """Run SQL as the superuser, one statement a line, the server being down."""
+        quiet = ("-c", "log_min_error_statement=panic")
+        argv = (str(binaries() / "postgres"), "--single", "-D", str(self.data), *quiet)
+        self.runtime.run([*argv, "postgres"], stdin=statements)
+
+    def command(self, port: int) -> tuple[list[str], dict[str, str]]:
+        argv = [str(binaries() / "postgres"), "-D", str(self.data), f"-p{port}"]
+        return [*argv, *(f"--{name}={value}" for name, value in SETTINGS.items())], {}
 
     def version(self) -> str:
         argv = [str(binaries() / "postgres"), "--version"]
         return subprocess.check_output(argv, text=True).split()[-1]
 
     def ready(self) -> bool:
-        return "ready" in self._lock_file()[7:8]
-
-    def _lock_file(self) -> list[str]:
-        try:
-            text = (self.data / "postmaster.pid").read_text()
-        except FileNotFoundError:
-            return []
-        return [line.strip() for line in text.splitlines()]
+        return self._lock()[-1:] == ["ready"]
 
     def _clear_stale_lock(self) -> None:
         """Remove a lock whose pid now belongs to another process, or a zombie.
@@ -134,12 +119,14 @@ alter role seedbed createrole;
         Postgres only checks that the pid exists; after a restart of the machine, or
         where zombies are not reaped, it often does.
         """
-        pid = (self._lock_file() or [""])[0]
-        if not pid.isdigit():
-            return
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return  # no such process: Postgres sees that itself
-        if str(self.data).encode() not in command:
-            (self.data / "postmaster.pid").unlink()
+        # Where there is no such process, Postgres sees that itself.
+        with suppress(OSError, IndexError):
+            command = Path("/proc", self._lock()[0], "cmdline").read_bytes()
+            if str(self.data).encode() not in command:
+                (self.data / "postmaster.pid").unlink()
+
+    def _lock(self) -> list[str]:
+        """The words of its lock, the pid first and its state last."""
+        with suppress(FileNotFoundError):
+            return (self.data / "postmaster.pid").read_text().split()
+        return []

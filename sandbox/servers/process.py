@@ -1,10 +1,9 @@
 """Run a server as a child that outlives us, never as root, and find it again.
 
-Postgres and MariaDB refuse, or should refuse, to run as root. Called by root
-they drop to an ordinary account. Where that account may not enter the clone's
-folder (root's home, `mktemp -d`), they run in a private mount namespace that
-shows them just the folders they need, where they are. Without one the account
-would have to be let into root's home, or be root in all but name.
+Called by root, servers drop to an ordinary account. Where that may not enter the
+clone's folder (root's home, `mktemp -d`), they run in a private mount namespace that
+shows them just the folders they need, where they are. Without one the account would
+have to be let into root's home, or be root in all but name.
 """
 
 import os
@@ -15,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ingest.errors import ServiceError
@@ -28,61 +28,54 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 class Runtime:
-    """The account and the folders of a service's programs.
+    """The account and the folders of a service's programs, which run in `folder`.
 
-    `folder` is the service's own, given to its account; `needs` are folders with
-    programs it must be able to read. Raises ServiceError when no account or folder can
-    be found.
+    That is the service's own, given to its account; `needs` are folders with programs
+    it must be able to read. With `as_caller` they run as whoever calls, even root.
+    Raises ServiceError when no account or folder can be found.
     """
 
-    def __init__(self, folder: Path, needs: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, folder: Path, needs: Sequence[Path] = (), as_caller: bool = False
+    ) -> None:
+        self.folder = folder
         self.account: pwd.struct_passwd | None = None
         self.shown: tuple[Path, ...] = ()
         folder.mkdir(mode=0o700, exist_ok=True)
-        if os.geteuid() != 0:
+        if as_caller or os.geteuid() != 0:
             return
         self.account = _account(folder)
         os.chown(folder, self.account.pw_uid, self.account.pw_gid)
-        if self._enters(folder, *needs):
-            return
-        self.shown = (folder, *needs)
-        if not self._enters(folder, *needs):
-            raise ServiceError(
-                f"Seedbed was started by root, its servers run as "
-                f"'{self.account.pw_name}', and that account may not enter "
-                f"{folder}; nor can a private view of it be mounted here "
-                "(unshare --mount).",
-                "Move the clone to a folder that everyone may enter (/opt/seedbed, "
-                "say), or run it as an ordinary user.",
-            )
-
-    def _enters(self, *paths: Path) -> bool:
-        if self.shown and not shutil.which("unshare"):
-            return False
-        tests = [f"test -r {q} -a -x {q}" for q in map(_quote, paths)]
-        command = self._command(["sh", "-c", " && ".join(tests)], None)
-        done = subprocess.run(
-            command, env=_environment(), cwd="/", capture_output=True, check=False
+        paths = (folder, *needs)
+        enters = " && ".join(f"test -r {q} -a -x {q}" for q in map(_quote, paths))
+        for self.shown in ((), paths):
+            with suppress(ServiceError, FileNotFoundError):  # there may be no unshare
+                self.run(["sh", "-c", enters])
+                return
+        raise ServiceError(
+            f"Seedbed was started by root, its servers run as "
+            f"'{self.account.pw_name}', and that account may not enter {folder}; nor "
+            "can a private view of it be mounted here (unshare --mount).",
+            "Move the clone to a folder that everyone may enter (/opt/seedbed, say), "
+            "or run it as an ordinary user.",
         )
-        return done.returncode == 0
 
-    def _command(self, argv: Sequence[str], pid_file: Path | None) -> list[str]:
+    def _command(self, argv: Sequence[str], pid_file: Path | None = None) -> list[str]:
         steps = ["umask 022"]
         if pid_file:  # before the server itself, so that no kill leaves an orphan
             steps.append(f"cat /proc/$$/stat > {_quote(pid_file)}")
-        steps += _show(self.shown)
+        steps += [*_show(self.shown), f"cd {_quote(self.folder)}"]
         if self.account:
             ids = [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}"]
             argv = ["setpriv", *ids, "--clear-groups", "--no-new-privs", *argv]
-        steps.append("umask 077")
-        steps.append(f"exec {shlex.join(argv)}")
+        steps += ["umask 077", f"exec {shlex.join(argv)}"]
         unshare = ["unshare", "--mount", "--propagation", "private"]
         return [*(unshare if self.shown else []), "sh", "-c", " && ".join(steps)]
 
     def run(self, argv: Sequence[str], stdin: str = "") -> str:
         """Run to the end and return its output; ServiceError with that if it fails."""
         done = subprocess.run(
-            self._command(argv, None),
+            self._command(argv),
             check=False,
             input=stdin,
             text=True,
@@ -90,12 +83,10 @@ class Runtime:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=_environment(),
-            cwd="/",
         )
         if done.returncode != 0:
-            program = Path(argv[0]).name
             raise ServiceError(
-                f"{program} failed (exit code {done.returncode}). "
+                f"{Path(argv[0]).name} failed (exit code {done.returncode}). "
                 f"Its last lines:\n{tail(done.stdout)}"
             )
         return done.stdout
@@ -118,7 +109,6 @@ class Runtime:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 env=_environment() | environment,
-                cwd="/",
             )
         _children.append(child)
         return child
@@ -220,17 +210,20 @@ def stop(
     title: str, pid_file: Path, how: signal.Signals, seconds: float, report: Report
 ) -> None:
     """Signal the process of `pid_file` and wait; SIGKILL when it takes too long."""
-    pid = alive(pid_file)
     for number, patience in ((how, seconds), (signal.SIGKILL, 10.0)):
-        if pid is None:
-            break
-        if number == signal.SIGKILL:
-            report(f"{title} did not stop within {seconds:.0f} s: killing it")
-        os.kill(pid, number)
-        deadline = time.monotonic() + patience
-        while alive(pid_file) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        pid = alive(pid_file)
-    if pid is not None:
+        if pid := alive(pid_file):
+            if number == signal.SIGKILL:
+                report(f"{title} did not stop within {seconds:.0f} s: killing it")
+            os.kill(pid, number)
+            wait(lambda: not alive(pid_file), patience)
+    if pid := alive(pid_file):
         raise ServiceError(f"{title} (pid {pid}) can't be stopped, even by SIGKILL.")
     pid_file.unlink(missing_ok=True)
+
+
+def wait(condition: Callable[[], object], seconds: float) -> bool:
+    """Wait till that holds; False if it does not after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (holds := bool(condition())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return holds

@@ -3,20 +3,27 @@
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ingest.errors import ConfigurationError, ServiceError
-from sandbox.servers.process import Report, Runtime, alive, log_tail, shorten, stop
+from sandbox.servers.process import (
+    Report,
+    Runtime,
+    alive,
+    log_tail,
+    shorten,
+    stop,
+    wait,
+)
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90
@@ -31,7 +38,6 @@ class ServiceStatus:
     running: bool
     pid: int | None
     port: int | None
-    folder: Path
     version: str | None
 
 
@@ -124,27 +130,33 @@ class Service:
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     stop_seconds: ClassVar[float] = 30.0
     passwords: ClassVar[Sequence[str]] = ("password",)
+    as_caller: ClassVar[bool] = False  # a child of ours, no server to harden
 
     def __init__(self, stack: Stack, report: Report = lambda line: None) -> None:
         self.stack = stack
         self._report = report
         self.folder = stack.home / self.name
+        self.data = self.folder / "data"
         self.log = stack.home / "log" / f"{self.name}.log"
         self.pid_file = stack.home / "run" / f"{self.name}.pid"
 
     # -- for subclasses ------------------------------------------------------
+    def needs(self) -> Sequence[Path]:
+        """Folders with programs that the server's account must be able to read."""
+        return ()
+
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
         """The variables that name this server."""
         raise NotImplementedError
 
-    def prepare(self) -> Runtime:
+    def prepare(self) -> None:
         """Install what is missing; idempotent, and safe to be killed in."""
         raise NotImplementedError
 
-    def set_passwords(self, runtime: Runtime, state: dict[str, Any]) -> None:
+    def set_passwords(self, state: dict[str, Any]) -> None:
         """Set new passwords in the data; called while the server is down."""
 
-    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, port: int) -> tuple[list[str], dict[str, str]]:
         """The server's command line (no secrets) and what to add to its environment."""
         raise NotImplementedError
 
@@ -164,6 +176,11 @@ class Service:
         """Called once the server answers and before it counts as up."""
 
     # -- shared ----------------------------------------------------------------
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What runs its programs."""
+        return Runtime(self.folder, self.needs(), self.as_caller)
+
     def report(self, line: str) -> None:
         """Tell the caller; servers start at once, their lines one after another."""
         with _telling:
@@ -187,7 +204,6 @@ class Service:
             running=self.running(),
             pid=alive(self.pid_file),
             port=state.get("port"),
-            folder=self.folder,
             version=state.get("version"),
         )
 
@@ -208,12 +224,12 @@ class Service:
                 f"{self.title} was not stopped by ./seedbed down; its log ends:\n{end}"
             )
             self.pid_file.unlink()
-        runtime = self.prepare()
-        self._make_passwords(runtime)
+        self.prepare()
+        self.make_passwords()
         port = self._port()
         self.stack.update(self.name, port=port, up=False, version=self.version())
         self.report(f"starting {self.title} on port {port}")
-        self._launch(runtime, port)
+        self._launch(port)
         self.started(port)
         self.stack.update(self.name, up=True)
 
@@ -225,17 +241,23 @@ class Service:
         args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
         stop(*args, self.report)
 
-    def adopt(self, new: Path, data: Path) -> None:
-        """Put a complete new data folder in place; without a password yet."""
+    @contextmanager
+    def new_data(self) -> Iterator[Path]:
+        """A folder to make, which then is the data; without a password yet."""
+        self.report(f"creating the {self.title} data folder")
+        new = self.folder / "new"
+        self.runtime.run(["rm", "-rf", str(new)])
+        yield new
         self.stack.update(self.name, passwords_set=False)
-        new.rename(data)
+        new.rename(self.data)
 
-    def _make_passwords(self, runtime: Runtime) -> None:
+    def make_passwords(self) -> None:
+        """Set the passwords unless they are set and known."""
         state = self.state()
         if state.get("passwords_set") and {*self.passwords} <= state.keys():
             return
         state |= {name: secrets.token_urlsafe(24) for name in self.passwords}
-        self.set_passwords(runtime, state)
+        self.set_passwords(state)
         self.stack.update(self.name, **state | {"passwords_set": True})
 
     def _port(self) -> int:
@@ -246,18 +268,16 @@ class Service:
             probe.bind((HOST, 0))
             return int(probe.getsockname()[1])
 
-    def _launch(self, runtime: Runtime, port: int) -> None:
-        argv, environment = self.command(runtime, port)
-        child = runtime.spawn(argv, self.pid_file, self.log, **environment)
-        deadline = time.monotonic() + _START_SECONDS
-        while child.poll() is None:
-            if answers(port) and self.ready():
-                return
-            if time.monotonic() > deadline:
-                self.stop()
-                break
-            time.sleep(0.03)
-        self.pid_file.unlink(missing_ok=True)
+    def _launch(self, port: int) -> None:
+        argv, environment = self.command(port)
+        child = self.runtime.spawn(argv, self.pid_file, self.log, **environment)
+
+        def settled() -> bool:
+            return child.poll() is not None or (answers(port) and self.ready())
+
+        if wait(settled, _START_SECONDS) and child.poll() is None:
+            return
+        self.stop()
         raise ServiceError(
             f"{self.title} ended while it started on port {port} (exit code "
             f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}",
@@ -284,23 +304,3 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def fresh(folder: Path) -> Path:
-    """An empty folder for work in progress, replacing what a killed run left."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    folder.chmod(0o755)
-    return folder
-
-
-class _AsCaller(Runtime):
-    def __init__(self) -> None:
-        self.account = None
-        self.shown = ()
-
-
-def as_caller(folder: Path) -> Runtime:
-    """A runtime for what runs as the caller: a child of ours, no server to harden."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return _AsCaller()

@@ -13,8 +13,8 @@ from typing import Any
 
 from ingest.errors import ServiceError
 from orchestration.snowflake import EMULATED as ACCOUNT
-from sandbox.servers.process import Runtime, tail
-from sandbox.servers.service import HOST, Service, as_caller
+from sandbox.servers.process import tail
+from sandbox.servers.service import HOST, Service
 from sandbox.servers.store import Store
 
 # Where the lake is, for COPY INTO.
@@ -36,11 +36,7 @@ class Snowflake(Service):
     name = "snowflake"
     title = "the Snowflake emulator"
     stop_seconds = 10.0
-
-    @property
-    def data(self) -> Path:
-        """The data folder."""
-        return self.folder / "data"
+    as_caller = True
 
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
         return {
@@ -54,19 +50,11 @@ class Snowflake(Service):
             "SNOWFLAKE_THREADS": "2",
         }
 
-    def prepare(self) -> Runtime:
-        for folder in (self.folder, self.data):
-            folder.mkdir(mode=0o700, exist_ok=True)
+    def prepare(self) -> None:
+        # Another DuckDB than Seedbed's; its size to download and on disk.
+        words = ("--set-up-beside", "emulator", _LOCK, "110", "0.4")
         done = subprocess.run(
-            # Another DuckDB than Seedbed's; its size to download and on disk.
-            [
-                str(_HOME / "seedbed"),
-                "--set-up-beside",
-                "emulator",
-                _LOCK,
-                "110",
-                "0.4",
-            ],
+            [str(_HOME / "seedbed"), *words],
             check=False,
             text=True,
             stdout=subprocess.PIPE,
@@ -77,9 +65,8 @@ class Snowflake(Service):
                 "the Snowflake emulator could not be installed; its last lines:\n"
                 f"{tail(done.stdout)}"
             )
-        return as_caller(self.folder)
 
-    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
+    def command(self, port: int) -> tuple[list[str], dict[str, str]]:
         python = _HOME / ".venv" / "emulator" / "bin" / "python"
         argv = [str(python), "-m", "sandbox.emulator", "--port", str(port)]
         lake = {name: os.environ[name] for name in _LAKE if name in os.environ}
@@ -95,10 +82,5 @@ class Snowflake(Service):
         }
 
     def version(self) -> str:
-        lock = (
-            Path(__file__).parents[1] / "emulator" / "requirements.lock"
-        ).read_text()
-        pins = dict(
-            line.rstrip(" \\").split("==") for line in lock.splitlines() if "==" in line
-        )
-        return f"fakesnow {pins['fakesnow']}"
+        lock = (Path(__file__).parents[2] / _LOCK).read_text()
+        return f"fakesnow {lock.partition('fakesnow==')[2].split()[0]}"

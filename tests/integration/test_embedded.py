@@ -30,7 +30,7 @@ from ingest.errors import ConfigurationError, ServiceError
 from sandbox import servers as embedded
 from sandbox.servers import process
 from sandbox.servers.mariadb import MariaDB
-from sandbox.servers.service import HOST, Stack, answers, as_caller
+from sandbox.servers.service import HOST, Stack, answers
 from sandbox.servers.store import Store
 
 REPOSITORY = Path(__file__).parents[2]
@@ -311,7 +311,7 @@ def test_a_lake_of_a_store_that_kept_it_in_memory_is_taken_over(own_root: Path) 
         port = free.getsockname()[1]
     (home / "s3").mkdir()
     server = [sys.executable, "-m", "http.server", "-b", HOST, str(port)]
-    memory = as_caller(home / "s3").spawn(
+    memory = process.Runtime(home / "s3", as_caller=True).spawn(
         server, home / "run" / "s3.pid", home / "log" / "s3.log"
     )
     while not answers(port):
@@ -397,9 +397,9 @@ def test_a_server_that_is_told_to_stop_while_it_starts_stops(root: Path) -> None
     embedded.down(root, quiet)
     server = MariaDB(Stack(root))
     for _ in range(4):
-        runtime, port = server.prepare(), server.state()["port"]
-        argv, environment = server.command(runtime, port)
-        runtime.spawn(argv, server.pid_file, server.log, **environment)
+        server.prepare()
+        argv, environment = server.command(port := server.state()["port"])
+        server.runtime.spawn(argv, server.pid_file, server.log, **environment)
         while not answers(port):
             time.sleep(0.001)
         began = time.monotonic()

@@ -56,7 +56,7 @@ def mysql_url(certificates: Certificates) -> Iterator[str]:
         stack = Stack(root)
         stack.prepare()
         server = mariadb.MariaDB(stack, quiet)
-        runtime = server.prepare()
+        server.prepare()
         options = []
         names = zip(
             ("cert", "key", "ca"), (*certificates.server, certificates.ca), strict=True
@@ -64,8 +64,8 @@ def mysql_url(certificates: Certificates) -> Iterator[str]:
         for name, path in names:
             copy = server.folder / path.name
             shutil.copy(path, copy)
-            if runtime.account:
-                os.chown(copy, runtime.account.pw_uid, runtime.account.pw_gid)
+            if account := server.runtime.account:
+                os.chown(copy, account.pw_uid, account.pw_gid)
             options.append(f"--ssl-{name}={copy}")
         more = (*mariadb.SETTINGS, *options, "--require-secure-transport=on")
         try:
