@@ -54,21 +54,8 @@ _NEW_ROWS = {
     "new_payments": "shop.payments",
     "contacts": "crm.contacts",
 }
-# Generated table → columns of the temporary table that a day's SQL joins.
-_CHANGES = {
-    "order_changes": (
-        "order_id bigint unsigned primary key, customer_id bigint unsigned, "
-        "status varchar(20), ordered_at datetime(6), updated_at datetime(6)"
-    ),
-    "item_changes": (
-        "order_item_id bigint unsigned primary key, quantity int, "
-        "updated_at datetime(6)"
-    ),
-    "price_changes": (
-        "product_id int unsigned primary key, price decimal(12, 2), "
-        "updated_at datetime(6)"
-    ),
-}
+# Generated tables of changes, which a day's SQL joins: those of changes.sql.
+_CHANGES = ("order_changes", "item_changes", "price_changes")
 _STATEMENT = re.compile(r"(insert into|update|delete from) (\w+\.\w+)")
 _VERBS = {"insert into": "inserted", "update": "updated", "delete from": "deleted"}
 _REFUSES_LOCAL_FILES = {1148, 3948, 4166}
@@ -168,11 +155,8 @@ def _generate(sizes: Sizes, day: int, folder: Path) -> dict[str, int]:
     numbers = {"day": day, "day_orders": sizes.day_orders}
     for table in ("customers", "contacts", "products", "suppliers", "orders"):
         first, last = sizes.ids(table, day)
-        numbers |= {
-            f"{table}_first": first,
-            f"{table}_last": last,
-            table: sizes.new(table, 1),
-        }
+        numbers |= {f"{table}_first": first, f"{table}_last": last}
+        numbers[table] = sizes.new(table, 1)
     numbers["suppliers"] -= SPARE_SUPPLIERS
     numbers["customers_day_2"] = sizes.new("customers", 2)
     numbers["orders_last"] = sizes.ids("orders", min(day, 3))[1]
@@ -201,12 +185,8 @@ def _apply(
 ) -> Counts:
     """Change both databases in one transaction; the counts of `apply_day`."""
     counts: Counts = {}
-    if day == 1:
-        for statement in _statements("schema"):
-            cursor.execute(statement)
-    else:
-        for name, columns in _CHANGES.items():
-            cursor.execute(f"create temporary table shop.{name} ({columns})")
+    for statement in _statements("schema" if day == 1 else "changes"):
+        cursor.execute(statement)
     cursor.execute("begin")
     if day > 1:
         for name in _CHANGES:

@@ -38,6 +38,13 @@ def play(rows: int | None, target: str | None) -> int:
     rows = rows or (state[1] if state else demo.DEFAULT_ROWS)
     days = range(state[0] + 1 if state else 1, demo.REPAIR_DAY + 1)
     tables = [t for t in metadata.load(ROOT) if t.enabled and t.id in demo.TABLES]
+
+    def run(command: str) -> int:
+        result = runner.run(tables, command=command, target=target, report=say)
+        for name, took in result.seconds.items():
+            shares[name] += took
+        return finish(result, False)
+
     began = time.monotonic()
     code = 0
     for day in days:
@@ -49,11 +56,11 @@ def play(rows: int | None, target: str | None) -> int:
         for name, verbs in sorted(counts.items()):
             text = ", ".join(f"{n:,} {verb}" for verb, n in verbs.items() if n)
             out.print(f"source   {name}: {text}")
-        code = _run(tables, target, f"demo day {day}", shares)
+        code = run(f"demo day {day}")
         _expect(day, code)
     if not days:
         out.rule("[bold]the sources are as they were[/]: nothing may change")
-        code = _run(tables, target, "demo", shares)
+        code = run("demo")
     total = time.monotonic() - began
     text = ", ".join(f"{n} {s:.1f} s ({s / total:.0%})" for n, s in shares.items())
     out.rule("[bold]done[/]", align="left")
@@ -74,18 +81,6 @@ def _admin_url() -> str:
             "may create tables in both databases.",
         )
     return embedded.admin_url(ROOT)
-
-
-def _run(
-    tables: list[metadata.Table],
-    target: str | None,
-    command: str,
-    shares: defaultdict[str, float],
-) -> int:
-    result = runner.run(tables, command=command, target=target, report=say)
-    for name, took in result.seconds.items():
-        shares[name] += took
-    return finish(result, False)
 
 
 def _expect(day: int, code: int) -> None:
