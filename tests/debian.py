@@ -26,13 +26,14 @@ class OfSuite(Packages):
         self._suite = suite
         super().__init__(work, what, ways_out)
 
-    def _configure(self, options: Iterable[str]) -> None:
-        super()._configure(options)
+    def _configure(self) -> None:
+        super()._configure()
         if line := self._on_mirror():
             sources = self.work / "sources.list"
             sources.write_text(line)
-            own = f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=/dev/null"
-            super()._configure([*options, *own])
+            with (self.work / "apt.conf").open("a") as configuration:
+                configuration.write(f'Dir::Etc::SourceList "{sources}";\n')
+                configuration.write('Dir::Etc::SourceParts "/dev/null";\n')
 
     def _on_mirror(self) -> str:
         """The line of a sources.list for the suite, on the system's Debian mirror."""

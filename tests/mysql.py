@@ -92,7 +92,7 @@ class MySQL(Service):
             f"--init-file={self._script}",
         ], {}
 
-    def version(self) -> str:
+    def program_version(self) -> str:
         told = self.runtime.run([*self._program(), "--version"])
         return told.split("Ver", 1)[1].split()[0]
 

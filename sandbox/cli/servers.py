@@ -16,12 +16,9 @@ from sandbox import servers as embedded
 def up() -> int:
     """Start the embedded servers."""
     embedded.up(ROOT, say)
-    out.print("up: " + ", ".join(f"{s.name} on port {s.port}" for s in _running()))
+    running = (s for s in embedded.status(ROOT) if s.running)
+    out.print("up: " + ", ".join(f"{s.name} on port {s.port}" for s in running))
     return 0
-
-
-def _running() -> list[embedded.ServiceStatus]:
-    return [s for s in embedded.status(ROOT) if s.running]
 
 
 @click.command()

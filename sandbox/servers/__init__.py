@@ -12,14 +12,13 @@ from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from sandbox.servers.doctor import Finding, doctor
 from sandbox.servers.mariadb import MariaDB
 from sandbox.servers.postgres import Postgres, binaries
-from sandbox.servers.process import Report, alive
-from sandbox.servers.service import Service, ServiceStatus, Stack
+from sandbox.servers.process import Report
+from sandbox.servers.service import Service, Stack
 from sandbox.servers.snowflake import Snowflake
 from sandbox.servers.store import Store
 
 __all__ = [
     "Finding",
-    "ServiceStatus",
     "admin_url",
     "binaries",
     "doctor",
@@ -62,7 +61,7 @@ def down(root: Path, report: Report) -> None:
     if not stack.home.exists():
         return
     with stack.locked(report):
-        _all([service(stack, report).stop for service in _SERVICES.values()])
+        _all([kind(stack, report).stop for kind in _KINDS])
 
 
 def _all(actions: list[Callable[[], None]]) -> None:
@@ -81,21 +80,21 @@ def environment(root: Path, services: Iterable[str] = SERVICES) -> dict[str, str
     stack = Stack(root)
     variables: dict[str, str] = {}
     for service in (_SERVICES[name](stack) for name in services):
-        if service.running():
-            variables |= service.environment(service.state())
+        if service.running:
+            variables |= service.environment()
     return variables
 
 
-def status(root: Path) -> list[ServiceStatus]:
-    """Each server as it is now, in the order of their start."""
+def status(root: Path) -> list[Service]:
+    """Each server, in the order of their start."""
     stack = Stack(root)
-    return [service(stack).status() for service in _SERVICES.values()]
+    return [kind(stack) for kind in _KINDS]
 
 
 def admin_url(root: Path) -> str:
     """mysql:// URL of the demo's writer, with all rights on shop and crm."""
     server = MariaDB(Stack(root))
-    if not server.running():
+    if not server.running:
         raise ServiceError("MariaDB does not run.", "Start it with `./seedbed up`.")
     return server.admin_url()
 
@@ -104,8 +103,8 @@ def wipe(root: Path, report: Report) -> None:
     """Delete the servers' data, the lake and their state."""
     stack = Stack(root)
     with stack.locked(report):
-        for service in (kind(stack) for kind in _SERVICES.values()):
-            if alive(service.pid_file):
+        for service in status(root):
+            if service.pid:
                 raise ServiceError(
                     f"{service.title} still runs.", "Stop it with `./seedbed down`."
                 )

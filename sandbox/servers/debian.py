@@ -17,6 +17,16 @@ from sandbox.servers.process import tail
 
 # How long one program may take; apt itself may wait for a silent server forever.
 SECONDS = 300
+# In a file: a folder's name may hold characters that mean something to apt's options.
+_CONFIGURATION = """\
+Dir::State::lists "{work}/lists";
+Dir::Cache "{work}/cache";
+Debug::NoLocking "1";
+APT::Sandbox::User "";
+Acquire::Retries "1";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+"""
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -38,23 +48,11 @@ class Packages:
         for folder in ("lists/partial", "cache/archives/partial"):
             (work / folder).mkdir(parents=True)
         work.chmod(0o755)
-        options = [
-            f"Dir::State::lists={self.work}/lists",
-            f"Dir::Cache={self.work}/cache",
-            "Debug::NoLocking=1",
-            "APT::Sandbox::User=",
-            "Acquire::Retries=1",
-            "Acquire::http::Timeout=30",
-            "Acquire::https::Timeout=30",
-        ]
-        self._configure(options)
+        self._configure()
         self.ask("apt-get", "-q", "update")
 
-    def _configure(self, options: Iterable[str]) -> None:
-        # The folder's name may hold characters that mean something to apt's options.
-        (self.work / "apt.conf").write_text(
-            "".join('{} "{}";\n'.format(*option.split("=", 1)) for option in options)
-        )
+    def _configure(self) -> None:
+        (self.work / "apt.conf").write_text(_CONFIGURATION.format(work=self.work))
 
     def ask(self, *words: str) -> str:
         """What a program of apt or dpkg says; it is ended after SECONDS."""

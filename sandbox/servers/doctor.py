@@ -10,7 +10,7 @@ from pathlib import Path
 from ingest.errors import SeedbedError
 from sandbox.servers.mariadb import WAYS_OUT, MariaDB, on_path
 from sandbox.servers.postgres import Postgres, binaries
-from sandbox.servers.process import alive, log_tail
+from sandbox.servers.process import log_tail
 from sandbox.servers.service import Service, Stack
 from sandbox.servers.store import Store
 
@@ -54,7 +54,8 @@ def _machine(stack: Stack) -> Iterator[Finding]:
     fix = f"free some space on the disk of {stack.root}"
     yield Finding(free >= _DISK_GB, what, fix)
     try:
-        yield Finding(True, f"Postgres {Postgres(stack).version()} in {binaries()}")
+        version = Postgres(stack).program_version()
+        yield Finding(True, f"Postgres {version} in {binaries()}")
     except (SeedbedError, OSError) as error:
         yield _unusable("the Postgres programs do not run", error)
     server = MariaDB(stack).server()
@@ -80,11 +81,10 @@ def _packages(root: Path) -> Iterator[Finding]:
 
 
 def _health(service: Service) -> Finding:
-    pid = alive(service.pid_file)
-    state = service.status()
-    if state.running:
-        what = f"{service.title} {state.version} runs on port {state.port} (pid {pid})"
-        return Finding(True, what)
+    pid = service.pid
+    if service.running:
+        name = f"{service.title} {service.version}"
+        return Finding(True, f"{name} runs on port {service.port} (pid {pid})")
     if pid:
         what = f"{service.title} (pid {pid}) does not answer; see {service.log}"
         return Finding(False, what, "./seedbed down, then ./seedbed up")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.errors import ServiceError
 from sandbox.servers.debian import Packages, libraries
-from sandbox.servers.process import alive, wait
+from sandbox.servers.process import wait
 from sandbox.servers.service import HOST, Service
 
 DATABASES = ("shop", "crm")
@@ -61,19 +61,20 @@ class MariaDB(Service):
         """The program mariadbd."""
         return on_path() or self.unpacked / "usr" / "sbin" / "mariadbd"
 
-    def environment(self, state: dict[str, Any]) -> dict[str, str]:
-        login = f"seedbed_reader:{state['reader_password']}"
+    def environment(self) -> dict[str, str]:
         return {
-            f"{database.upper()}_URL": f"mysql://{login}@{HOST}:{state['port']}/{database}"
+            f"{database.upper()}_URL": self._url("reader", database)
             for database in DATABASES
         }
 
     def admin_url(self) -> str:
         """The demo's writer, who may do anything in shop and crm."""
+        return self._url("demo", "shop")
+
+    def _url(self, who: str, database: str) -> str:
         state = self.state()
-        return (
-            f"mysql://seedbed_demo:{state['demo_password']}@{HOST}:{state['port']}/shop"
-        )
+        login = f"seedbed_{who}:{state[f'{who}_password']}"
+        return f"mysql://{login}@{HOST}:{state['port']}/{database}"
 
     def prepare(self) -> None:
         runtime = self.runtime  # makes the folder
@@ -101,11 +102,10 @@ class MariaDB(Service):
             f"alter user root@localhost identified by '{secrets.token_urlsafe(24)}';",
         ]
         statements += [f"create database if not exists {name};" for name in DATABASES]
-        users = (("seedbed_reader", "select"), ("seedbed_demo", "all"))
-        for (user, rights), key in zip(users, self.passwords, strict=True):
-            account = f"'{user}'@'{HOST}'"
+        for who, rights in (("reader", "select"), ("demo", "all")):
+            account, password = f"seedbed_{who}@{HOST}", state[f"{who}_password"]
             statements.append(f"create user if not exists {account};")
-            statements.append(f"alter user {account} identified by '{state[key]}';")
+            statements.append(f"alter user {account} identified by '{password}';")
             statements += [f"grant {rights} on {d}.* to {account};" for d in DATABASES]
         self.alone("\n".join(statements), self.data)
 
@@ -116,7 +116,7 @@ class MariaDB(Service):
     def command(self, port: int) -> tuple[list[str], dict[str, str]]:
         return [*self._argv(self.data), *SETTINGS, f"--port={port}"], {}
 
-    def version(self) -> str:
+    def program_version(self) -> str:
         argv = [*self._program(), "--no-defaults", "--version"]
         words = subprocess.check_output(argv, text=True).split("Ver", 1)[1].split()
         return words[0]
@@ -129,7 +129,7 @@ class MariaDB(Service):
 
     def stop(self) -> None:
         # A SIGTERM between listening and being ready makes it hang for good.
-        wait(lambda: not alive(self.pid_file) or self.ready(), self.stop_seconds)
+        wait(lambda: not self.pid or self.ready(), self.stop_seconds)
         super().stop()
 
     def _share(self) -> Path:

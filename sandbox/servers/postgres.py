@@ -61,7 +61,8 @@ class Postgres(Service):
     def needs(self) -> Sequence[Path]:
         return [binaries().parents[2]]  # with the libraries beside the package
 
-    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        state = self.state()
         return {
             "PGHOST": HOST,
             "PGPORT": str(state["port"]),
@@ -106,7 +107,7 @@ alter role seedbed createrole;
         argv = [str(binaries() / "postgres"), "-D", str(self.data), f"-p{port}"]
         return [*argv, *(f"--{name}={value}" for name, value in SETTINGS.items())], {}
 
-    def version(self) -> str:
+    def program_version(self) -> str:
         argv = [str(binaries() / "postgres"), "--version"]
         return subprocess.check_output(argv, text=True).split()[-1]
 

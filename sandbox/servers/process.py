@@ -10,7 +10,6 @@ import os
 import pwd
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -204,21 +203,6 @@ def alive(pid_file: Path) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pid if state not in "ZX" and started == _stat(written)[1] else None
-
-
-def stop(
-    title: str, pid_file: Path, how: signal.Signals, seconds: float, report: Report
-) -> None:
-    """Signal the process of `pid_file` and wait; SIGKILL when it takes too long."""
-    for number, patience in ((how, seconds), (signal.SIGKILL, 10.0)):
-        if pid := alive(pid_file):
-            if number == signal.SIGKILL:
-                report(f"{title} did not stop within {seconds:.0f} s: killing it")
-            os.kill(pid, number)
-            wait(lambda: not alive(pid_file), patience)
-    if pid := alive(pid_file):
-        raise ServiceError(f"{title} (pid {pid}) can't be stopped, even by SIGKILL.")
-    pid_file.unlink(missing_ok=True)
 
 
 def wait(condition: Callable[[], object], seconds: float) -> bool:

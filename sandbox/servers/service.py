@@ -7,38 +7,18 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ingest.errors import ConfigurationError, ServiceError
-from sandbox.servers.process import (
-    Report,
-    Runtime,
-    alive,
-    log_tail,
-    shorten,
-    stop,
-    wait,
-)
+from sandbox.servers.process import Report, Runtime, alive, log_tail, shorten, wait
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90
 _telling = threading.Lock()
-
-
-@dataclass(frozen=True)
-class ServiceStatus:
-    """One embedded server; `port` and `version` are None before its first start."""
-
-    name: str
-    running: bool
-    pid: int | None
-    port: int | None
-    version: str | None
 
 
 class Stack:
@@ -59,21 +39,8 @@ class Stack:
             for folder in (self.home, self.home / "log", self.home / "run"):
                 folder.mkdir(mode=0o700, exist_ok=True)
             self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
-            self._close()
         except PermissionError as error:
             raise self._foreign() from error
-
-    def _close(self) -> None:
-        """Remove others' read access, which an older Seedbed left.
-
-        Except for a drill, whose server passes through its folder.
-        """
-        for path in self.home.iterdir():
-            with suppress(FileNotFoundError):
-                about = path.lstat()
-                is_ours = about.st_uid == os.geteuid() and not path.is_symlink()
-                if is_ours and about.st_mode & 0o077 and path.name != "drill":
-                    path.chmod(about.st_mode & 0o700)
 
     def read(self) -> dict[str, dict[str, Any]]:
         """The whole state, by service; empty before the first start."""
@@ -145,7 +112,7 @@ class Service:
         """Folders with programs that the server's account must be able to read."""
         return ()
 
-    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """The variables that name this server."""
         raise NotImplementedError
 
@@ -160,8 +127,8 @@ class Service:
         """The server's command line (no secrets) and what to add to its environment."""
         raise NotImplementedError
 
-    def version(self) -> str:
-        """The server's version; asked once a start."""
+    def program_version(self) -> str:
+        """The version of its program; asked once a start."""
         raise NotImplementedError
 
     def ready(self) -> bool:
@@ -172,7 +139,7 @@ class Service:
         """Whether the running server is the one that would be started now."""
         return True
 
-    def started(self, port: int) -> None:
+    def started(self) -> None:
         """Called once the server answers and before it counts as up."""
 
     # -- shared ----------------------------------------------------------------
@@ -190,32 +157,38 @@ class Service:
         """The stored state of this service."""
         return self.stack.read().get(self.name, {})
 
+    @property
+    def pid(self) -> int | None:
+        """Its process, if there is one."""
+        return alive(self.pid_file)
+
+    @property
+    def port(self) -> int | None:
+        """Its port of the last start; None before the first."""
+        port: int | None = self.state().get("port")
+        return port
+
+    @property
+    def version(self) -> str | None:
+        """Its version at the last start; None before the first."""
+        version: str | None = self.state().get("version")
+        return version
+
+    @property
     def running(self) -> bool:
         """Whether it runs, answers, and was started to the end."""
-        state = self.state()
-        up = alive(self.pid_file) and state.get("up") and "port" in state
-        return bool(up) and answers(state["port"])
-
-    def status(self) -> ServiceStatus:
-        """The server as it is now."""
-        state = self.state()
-        return ServiceStatus(
-            name=self.name,
-            running=self.running(),
-            pid=alive(self.pid_file),
-            port=state.get("port"),
-            version=state.get("version"),
-        )
+        port = self.port if self.state().get("up") and self.pid else None
+        return port is not None and answers(port)
 
     def start(self) -> None:
         """Start it unless it runs; ServiceError with its log's tail if it dies."""
-        if self.running():
+        if self.running:
             if self.is_current():
                 shorten(self.log)
                 return
-            self.report(f"{self.title} runs as {self.state()['version']}: renewing it")
+            self.report(f"{self.title} runs as {self.version}: renewing it")
             self.stop()
-        elif alive(self.pid_file):
+        elif self.pid:
             self.report(f"{self.title} runs but does not answer: stopping it first")
             self.stop()
         elif self.pid_file.exists():
@@ -227,19 +200,35 @@ class Service:
         self.prepare()
         self.make_passwords()
         port = self._port()
-        self.stack.update(self.name, port=port, up=False, version=self.version())
+        version = self.program_version()
+        self.stack.update(self.name, port=port, up=False, version=version)
         self.report(f"starting {self.title} on port {port}")
         self._launch(port)
-        self.started(port)
+        self.started()
         self.stack.update(self.name, up=True)
 
     def stop(self) -> None:
         """Stop it cleanly; nothing happens when it does not run."""
-        if alive(self.pid_file):
+        if self.pid:
             self.report(f"stopping {self.title}")
             self.stack.update(self.name, up=False)
-        args = (self.title, self.pid_file, self.stop_signal, self.stop_seconds)
-        stop(*args, self.report)
+        for number, seconds in (
+            (self.stop_signal, self.stop_seconds),
+            (signal.SIGKILL, 10.0),
+        ):
+            if pid := self.pid:
+                if number == signal.SIGKILL:
+                    self.report(
+                        f"{self.title} did not stop within {self.stop_seconds:.0f} s: "
+                        "killing it"
+                    )
+                os.kill(pid, number)
+                wait(lambda: not self.pid, seconds)
+        if pid := self.pid:
+            raise ServiceError(
+                f"{self.title} (pid {pid}) can't be stopped, even by SIGKILL."
+            )
+        self.pid_file.unlink(missing_ok=True)
 
     @contextmanager
     def new_data(self) -> Iterator[Path]:
@@ -261,11 +250,9 @@ class Service:
         self.stack.update(self.name, **state | {"passwords_set": True})
 
     def _port(self) -> int:
-        port = self.state().get("port")
-        if port is not None and is_free(port):
-            return int(port)
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
+        if (port := self.port) and is_free(port):
+            return port
+        with socket.create_server((HOST, 0)) as probe:
             return int(probe.getsockname()[1])
 
     def _launch(self, port: int) -> None:
@@ -275,12 +262,17 @@ class Service:
         def settled() -> bool:
             return child.poll() is not None or (answers(port) and self.ready())
 
-        if wait(settled, _START_SECONDS) and child.poll() is None:
+        in_time = wait(settled, _START_SECONDS)
+        if in_time and child.poll() is None:
             return
         self.stop()
+        how = (
+            f"ended while it started on port {port} (exit code {child.returncode})"
+            if in_time
+            else f"was not ready {_START_SECONDS} s after it started on port {port}"
+        )
         raise ServiceError(
-            f"{self.title} ended while it started on port {port} (exit code "
-            f"{child.returncode}). Its log, {self.log}, ends:\n{log_tail(self.log)}",
+            f"{self.title} {how}. Its log, {self.log}, ends:\n{log_tail(self.log)}",
             "Fix that and run `./seedbed up`; `./seedbed doctor` looks for known "
             "causes.",
         )
@@ -297,10 +289,8 @@ def answers(port: int) -> bool:
 
 def is_free(port: int) -> bool:
     """Whether that port of the loopback can be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
     return True

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from ingest.errors import ServiceError
 from orchestration.snowflake import EMULATED as ACCOUNT
@@ -38,7 +37,8 @@ class Snowflake(Service):
     stop_seconds = 10.0
     as_caller = True
 
-    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        state = self.state()
         return {
             "SNOWFLAKE_ACCOUNT": ACCOUNT,
             "SNOWFLAKE_HOST": HOST,
@@ -81,6 +81,6 @@ class Snowflake(Service):
             **lake,
         }
 
-    def version(self) -> str:
+    def program_version(self) -> str:
         lock = (Path(__file__).parents[2] / _LOCK).read_text()
         return f"fakesnow {lock.partition('fakesnow==')[2].split()[0]}"

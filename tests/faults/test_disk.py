@@ -21,7 +21,7 @@ def full(clone: Clone) -> Iterator[None]:
     no rights and no disk of its own. Files of the write-ahead log, 16 MB, still fit.
     """
     server = Postgres(Stack(clone.root))
-    pid = server.status().pid
+    pid = server.pid
 
     def limit(size: str) -> None:
         # As the server's own user, who alone may do so besides root.
