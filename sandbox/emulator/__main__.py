@@ -1,7 +1,7 @@
 """Serve the emulator: `python -m sandbox.emulator --port N --data FOLDER`.
 
-From the environment: SNOWFLAKE_PASSWORD, which all log in with, and
-AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the lake's store.
+From the environment: SNOWFLAKE_PASSWORD, which all log in with, and the lake's AWS_*,
+which s3fs reads.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import logging
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import fakesnow.server
+import s3fs
 import uvicorn
 from fakesnow import info_schema
 from fakesnow.transforms import show
 
 from sandbox.emulator import (
-    accepted,
-    copying,
     functions,
     lengths,
     merge,
@@ -39,7 +37,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.data.mkdir(parents=True, exist_ok=True)
-    store = _store()
     # Its notices do not help in the log of a failure.
     for name in ("fakesnow.server", "sqlglot"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -50,31 +47,15 @@ def main() -> None:
     lengths.install()
     tables.install()
     merge.install()
-    copying.install(store)
     functions.install(fakesnow.server.shared_fs.duck_conn)
-    session.install(accepted.Log(arguments.data / "accepted.jsonl"))
-    _attach(arguments.data, store)
+    session.install(arguments.data / "accepted.jsonl")
+    _attach(arguments.data)
     app = protocol.app(os.environ["SNOWFLAKE_PASSWORD"])
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="error")
 
 
-def _store() -> Any:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3")
-    if not endpoint:
-        return None
-    import s3fs
-
-    return s3fs.S3FileSystem(
-        key=os.environ.get("AWS_ACCESS_KEY_ID"),
-        secret=os.environ.get("AWS_SECRET_ACCESS_KEY"),
-        endpoint_url=endpoint,
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
-
-
-def _attach(data: Path, store: Any) -> None:
-    """Keep databases in files, and open each that is there."""
+def _attach(data: Path) -> None:
+    """Keep databases in files, and open each that is there; read the lake."""
     account = fakesnow.server.shared_fs
     account.db_path = str(data)
     # What DuckDB can't store (stages, lengths of texts) is kept as well.
@@ -87,8 +68,7 @@ def _attach(data: Path, store: Any) -> None:
         account.duck_conn.execute(statement)
     for file in sorted(data.glob("*.db")):
         account.connect(database=file.stem).close()
-    if store is not None:
-        account.duck_conn.register_filesystem(store)
+    account.duck_conn.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,10 @@ import re
 import threading
 from pathlib import Path
 
-_POLICIES = (
-    "masking policy|row access policy|network policy|session policy|password policy|"
-    "aggregation policy|projection policy"
-)
 _OBJECTS = (
-    f"(?:database )?role|warehouse|user|resource monitor|{_POLICIES}|"
-    "(?:storage|notification|api|security) integration|stream|task|pipe|alert|share"
+    "(?:database )?role|warehouse|user|resource monitor|stream|task|pipe|alert|share|"
+    "(?:masking|row access|network|session|password|aggregation|projection) policy|"
+    "(?:storage|notification|api|security) integration"
 )
 _STATEMENTS = (
     "alter session (?:set|unset) (?!autocommit)",
@@ -33,33 +30,22 @@ _STATEMENTS = (
     "alter (?:table|view) \\S+ (?:alter|modify) .*\\bcomment \\$\\$",
 )
 _LEADING = r"(?is)\s*(?:/\*.*?\*/\s*)*(?:--[^\n]*\n\s*)*"
-_PATTERNS = [
-    re.compile(_LEADING + statement.replace(" ", r"\s+")) for statement in _STATEMENTS
-]
+_PATTERN = re.compile(
+    f"{_LEADING}(?:{'|'.join(_STATEMENTS)})".replace(" ", r"\s+"),
+)
 # What dbt sends at each start of a session is not about the project.
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _writing = threading.Lock()
 
 
-def is_accepted(statement: str) -> bool:
-    """Whether the statement is one of those that do nothing here."""
-    return any(pattern.match(statement) for pattern in _PATTERNS)
+def accepts(statement: str, log: Path) -> bool:
+    """Whether the statement is one of those that do nothing here; it is logged then.
 
-
-def normalised(statement: str) -> str:
-    """The statement on one line, without comments and the last semicolon."""
-    return " ".join(_COMMENT.sub(" ", statement).split()).rstrip("; ")
-
-
-class Log:
-    """The file of accepted statements; None keeps nothing."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-
-    def add(self, statement: str) -> None:
-        """Write the statement down."""
-        if self._path is None:
-            return
-        with _writing, self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(normalised(statement)) + "\n")
+    On one line, without comments and the last semicolon.
+    """
+    if not _PATTERN.match(statement):
+        return False
+    words = " ".join(_COMMENT.sub(" ", statement).split()).rstrip("; ")
+    with _writing, log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(words) + "\n")
+    return True

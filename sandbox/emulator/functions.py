@@ -24,13 +24,8 @@ def install(engine: Any) -> None:
         if isinstance(node, exp.ToNumber) and _is_hex(node.args.get("format")):
             hexadecimal = exp.func("concat", exp.Literal.string("0x"), node.this)
             return exp.cast(hexadecimal, "bigint")
-        if isinstance(node, exp.JSONFormat) or (
-            isinstance(node, exp.Anonymous) and node.name.upper() == "TO_JSON"
-        ):
-            value = (
-                node.this if isinstance(node, exp.JSONFormat) else node.expressions[0]
-            )
-            return exp.func(_TO_JSON, exp.cast(value, "varchar"))
+        if isinstance(node, exp.JSONFormat):
+            return exp.func(_TO_JSON, exp.cast(node.this, "varchar"))
         if isinstance(node, exp.ByteLength):  # DuckDB's is for bytes alone
             text = exp.cast(node.this, "varchar")
             return exp.Anonymous(this="strlen", expressions=[text])
@@ -50,11 +45,8 @@ def to_json(text: str) -> str:
 
 def _written(value: Any) -> str:
     if isinstance(value, dict):
-        members = sorted(value.items(), key=lambda member: member[0].encode())
-        inner = (
-            f"{json.dumps(k, ensure_ascii=False)}:{_written(v)}" for k, v in members
-        )
-        return "{" + ",".join(inner) + "}"
+        members = (f"{_written(key)}:{_written(value[key])}" for key in sorted(value))
+        return "{" + ",".join(members) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_written, value)) + "]"
     if isinstance(value, Decimal):

@@ -1,12 +1,13 @@
 """Lengths of texts, which DuckDB does not have: stored beside the tables.
 
-fakesnow notes those that a statement spells out. Here a table or view made by a query
-inherits the others from columns of the same name in what the query reads.
+fakesnow notes those that a statement spells out, but mistakes a cast of a cast. A table
+or view made by a query inherits the others from columns of the same name in what the
+query reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import fakesnow.transforms
@@ -23,74 +24,46 @@ def install() -> None:
     run = FakeSnowflakeCursor._execute
 
     def extract_text_length(expression: Any) -> Any:
-        found = []
-        if isinstance(expression, exp.Create):
-            found = _spelled_out(expression)
-        elif isinstance(expression, exp.Alter):
-            found = _defined(expression.args.get("actions") or [])
-        if found:
+        if found := list(_spelled_out(expression)):
             expression.args["text_lengths"] = found
         return expression
 
     def execute(cursor: Any, statement: Any, params: Any = None) -> Any:
-        is_made = isinstance(statement, exp.Create) and statement.kind in (
-            "TABLE",
-            "VIEW",
-        )
         read = []
-        if is_made and statement.expression is not None:
+        if isinstance(statement, exp.Create) and statement.expression is not None:
             read = [_place(cursor, t) for t in statement.expression.find_all(exp.Table)]
         out = run(cursor, statement, params)
         if read:
             made = _place(cursor, statement.find(exp.Table))
-            _inherit(cursor._conn.cursor()._duck_conn.cursor(), made, read)
+            _inherit(cursor._duck_conn.cursor(), made, read)
         return out
 
     fakesnow.transforms.extract_text_length = extract_text_length
     FakeSnowflakeCursor._execute = execute
 
 
-def _spelled_out(expression: Any) -> list[tuple[str, int]]:
-    """The texts that a CREATE defines, or casts in its query, with their lengths."""
-    if isinstance(expression.this, exp.Schema):
-        return _defined(expression.this.expressions)
-    query = expression.expression
-    while isinstance(query, exp.Subquery):
-        query = query.this
-    if not isinstance(query, exp.Select):
-        return []
-    return [
-        (item.alias_or_name, length)
-        for item in query.expressions
-        if isinstance(cast := item.unalias(), exp.Cast)
-        and (length := _length(cast.to)) is not None
-    ]
-
-
-def _defined(columns: Any) -> list[tuple[str, int]]:
-    """The texts among column definitions, with their lengths."""
-    return [
-        (column.name, length)
-        for column in columns
-        if (kind := column.args.get("kind") or column.args.get("dtype")) is not None
-        and (length := _length(kind)) is not None
-    ]
-
-
-def _length(kind: Any) -> int | None:
-    """The length of a text type; None for any other type."""
-    if not isinstance(kind, exp.DataType) or kind.this not in _TEXT:
-        return None
-    size = kind.find(exp.DataTypeParam)
-    return int(size.this.name) if size else _UNLIMITED
+def _spelled_out(statement: Any) -> Iterator[tuple[str, int]]:
+    """The texts that a CREATE or ALTER defines or casts to, with their lengths."""
+    items: list[Any] = []
+    if isinstance(statement, exp.Alter):
+        items = statement.args.get("actions") or []
+    elif isinstance(statement, exp.Create):
+        if isinstance(statement.this, exp.Schema):
+            items = statement.this.expressions
+        elif statement.expression is not None:
+            items = statement.expression.unnest().expressions
+    for item in items:
+        kinds = [item.unalias().args.get(arg) for arg in ("kind", "dtype", "to")]
+        for kind in kinds:
+            if isinstance(kind, exp.DataType) and kind.this in _TEXT:
+                size = kind.find(exp.DataTypeParam)
+                yield item.alias_or_name, int(size.this.name) if size else _UNLIMITED
 
 
 def _place(cursor: Any, table: Any) -> tuple[str, str, str]:
-    return (
-        table.catalog or cursor._conn.database or "",
-        table.db or cursor._conn.schema or "",
-        table.name,
-    )
+    session = cursor._conn
+    database, schema = session.database or "", session.schema or ""
+    return table.catalog or database, table.db or schema, table.name
 
 
 def _inherit(

@@ -5,14 +5,14 @@ Two source rows for one target row are refused, as Snowflake does.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import fakesnow.transforms
 import snowflake.connector.errors as errors
 from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.transforms.merge import operations
 from sqlglot import exp, parse_one
-
-_DONE = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted"}
 
 
 def install() -> None:
@@ -21,51 +21,24 @@ def install() -> None:
     run = FakeSnowflakeCursor._execute
 
     def execute(cursor: Any, statement: Any, params: Any = None) -> Any:
-        if not isinstance(statement, exp.Merge):
-            return run(cursor, statement, params)
-        return run(cursor, _merge(cursor._duck_conn, statement, params), None)
+        if isinstance(statement, exp.Merge):
+            statement, params = _merge(cursor._duck_conn, statement, params), None
+        return run(cursor, statement, params)
 
     FakeSnowflakeCursor._execute = execute
 
 
 def _merge(engine: Any, statement: Any, params: Any) -> Any:
     """Merge, and return the SELECT of what Snowflake answers: counts by action."""
-    actions = _unqualified(statement)
-    if {*actions} - {"inserted"}:
+    actions = [action for action, places in operations(statement).items() if places]
+    if actions != ["inserted"]:
         _refuse_duplicates(engine, statement, params)
-    done = dict.fromkeys(_DONE.values(), 0)
     native = statement.sql(dialect="duckdb") + " returning merge_action"
-    for (action,) in engine.execute(native, params).fetchall():
-        done[_DONE[action]] += 1
-    counts = [
-        f'{done[action]} as "number of rows {action}"'
-        for action in done
-        if action in actions
-    ]
+    done = Counter(a for (a,) in engine.execute(native, params).fetchall())
+    counts = (
+        f'{done[action[:6].upper()]} as "number of rows {action}"' for action in actions
+    )
     return parse_one(f"select {', '.join(counts)}")
-
-
-def _unqualified(statement: Any) -> list[str]:
-    """Take the qualifiers off the columns that are written; the actions it has."""
-    whens = statement.args["whens"]
-    actions = []
-    for when in getattr(whens, "expressions", whens):
-        then = when.args["then"]
-        if isinstance(then, exp.Update):
-            actions.append("updated")
-            for assignment in then.expressions:
-                assignment.set("this", exp.column(assignment.this.this.copy()))
-        elif isinstance(then, exp.Insert):
-            actions.append("inserted")
-            if then.this is not None and hasattr(then.this, "expressions"):
-                columns = [
-                    exp.column(c.this.copy()) if isinstance(c, exp.Column) else c
-                    for c in then.this.expressions
-                ]
-                then.this.set("expressions", columns)
-        else:
-            actions.append("deleted")
-    return actions
 
 
 def _refuse_duplicates(engine: Any, statement: Any, params: Any) -> None:

@@ -33,7 +33,8 @@ def app(password: str) -> Starlette:
             body = gzip.decompress(body)
         if not _may_enter(json.loads(body)["data"], password):
             return JSONResponse(_WRONG_PASSWORD)
-        return await server.login_request(request)
+        entered: Response = await server.login_request(request)
+        return entered
 
     ours = [
         Route("/session/v1/login-request", login, methods=["POST"]),
@@ -49,7 +50,7 @@ async def _query(request: Request) -> Response:
         return _failed(f"{type(error).__name__}: {error}")
     if response.status_code < 500:
         return response
-    return _failed(json.loads(response.body)["message"])
+    return _failed(json.loads(bytes(response.body))["message"])
 
 
 def _may_enter(login: dict[str, Any], password: str) -> bool:

@@ -1,4 +1,4 @@
-"""CREATE TABLE: NOT NULL is enforced, other constraints are only noted.
+"""CREATE TABLE: NOT NULL is enforced, keys are not.
 
 So it is on Snowflake; fakesnow drops NOT NULL of a table made by a query, and DuckDB
 enforces keys.
@@ -8,30 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import fakesnow.info_schema
 import fakesnow.transforms
 from fakesnow.cursor import FakeSnowflakeCursor
 from sqlglot import exp
 
-_OF_COLUMN = (
+_KEYS = (
     exp.PrimaryKeyColumnConstraint,
     exp.UniqueColumnConstraint,
     exp.Reference,
-)
-_OF_TABLE = (
     exp.PrimaryKey,
     exp.ForeignKey,
     exp.Constraint,
-    exp.UniqueColumnConstraint,
 )
 _STRICT = "emulated_not_null"
 
 
 def install() -> None:
-    """Correct how fakesnow creates tables and stores their comments."""
+    """Correct how fakesnow creates tables."""
     transform = fakesnow.transforms.create_table_as
     run = FakeSnowflakeCursor._execute
-    comment_sql = fakesnow.info_schema.insert_table_comment_sql
 
     def create_table_as(expression: Any, engine: Any) -> Any:
         strict = _loosen(expression)
@@ -41,20 +36,12 @@ def install() -> None:
         return out
 
     def execute(cursor: Any, statement: Any, params: Any = None) -> Any:
-        strict = isinstance(statement, exp.Create) and statement.args.get(_STRICT)
         out = run(cursor, statement, params)
-        if strict:
+        if strict := statement.args.get(_STRICT):
             _tighten(cursor._duck_conn, statement.find(exp.Table).sql("duckdb"), strict)
         return out
 
-    def insert_table_comment_sql(
-        catalog: str, schema: str, table: str, comment: str
-    ) -> Any:
-        quoted = comment and comment.replace("'", "''")
-        return comment_sql(catalog, schema, table, quoted)
-
     fakesnow.transforms.create_table_as = create_table_as
-    fakesnow.info_schema.insert_table_comment_sql = insert_table_comment_sql
     FakeSnowflakeCursor._execute = execute
 
 
@@ -63,24 +50,19 @@ def _loosen(expression: Any) -> list[str]:
     is_table = isinstance(expression, exp.Create) and expression.kind == "TABLE"
     if not is_table or not isinstance(expression.this, exp.Schema):
         return []
-    schema = expression.this
-    for constraint in list(schema.find_all(exp.ColumnConstraint)):
-        if isinstance(constraint.kind, _OF_COLUMN):
-            constraint.pop()
-    kept = [e for e in schema.expressions if not isinstance(e, _OF_TABLE)]
+    schema, strict = expression.this, []
+    kept = [e for e in schema.expressions if not isinstance(e, _KEYS)]
     schema.set("expressions", kept)
-    if expression.expression is None:
-        return []
-    return [
-        column.name
-        for column in kept
-        if isinstance(column, exp.ColumnDef)
-        and any(
-            isinstance(c.kind, exp.NotNullColumnConstraint)
+    for column in schema.find_all(exp.ColumnDef):
+        constraints = [c for c in column.constraints if not isinstance(c.kind, _KEYS)]
+        column.set("constraints", constraints)
+        strict += [
+            column.name
+            for c in constraints
+            if isinstance(c.kind, exp.NotNullColumnConstraint)
             and not c.kind.args.get("allow_null")
-            for c in column.args.get("constraints") or []
-        )
-    ]
+        ]
+    return strict if expression.expression else []
 
 
 def _tighten(engine: Any, table: str, columns: list[str]) -> None:

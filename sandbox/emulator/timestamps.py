@@ -6,6 +6,7 @@ from typing import Any
 
 import fakesnow.arrow
 import pyarrow
+from pyarrow import compute
 
 
 def install() -> None:
@@ -13,14 +14,7 @@ def install() -> None:
     convert = fakesnow.arrow.timestamp_to_sf_struct
 
     def timestamp_to_sf_struct(column: Any) -> Any:
-        if isinstance(column, pyarrow.ChunkedArray):
-            column = column.combine_chunks()
         out = convert(column)
-        if not column.null_count:
-            return out
-        fields = [field.fill_null(0) for field in out.flatten()]
-        return pyarrow.StructArray.from_arrays(
-            fields, fields=list(out.type), mask=column.is_null()
-        )
+        return compute.if_else(column.is_valid(), out, pyarrow.scalar(None, out.type))
 
     fakesnow.arrow.timestamp_to_sf_struct = timestamp_to_sf_struct
