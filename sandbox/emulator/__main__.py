@@ -19,6 +19,7 @@ from fakesnow import info_schema
 from fakesnow.transforms import show
 
 from sandbox.emulator import (
+    files,
     functions,
     lengths,
     merge,
@@ -47,6 +48,7 @@ def main() -> None:
     lengths.install()
     tables.install()
     merge.install()
+    files.install()
     functions.install(fakesnow.server.shared_fs.duck_conn)
     session.install(arguments.data / "accepted.jsonl")
     _attach(arguments.data)
