@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from gx import counts, failing, measures, measuring, process, profile
-from gx.counts import Result
+from gx.counts import Loaded, Result
 from gx.process import GateError
 from ingest import control, duck, settings
 from ingest.control import Batch
@@ -24,7 +25,9 @@ from ingest.lake import Lake
 from ingest.seed import suites
 from ingest.seed.metadata import Table
 from ingest.seed.suites import Expectation
+from ingest.statements import Statements
 
+_SQL = Statements(__file__)
 _AGAIN = "Run `./seedbed run`, which checks it again."
 
 # Of a log in whose rows fewer, or more, fail a rule than in the batch's files.
@@ -52,26 +55,26 @@ def decide(
     manifest = lake.manifest(batch.manifest_key)
     assert manifest is not None, batch.manifest_key
     released = control.released(connection, table)
+    loaded = Loaded(connection, table, batch, manifest, released)
     control.count_loaded(connection, table, batch)
-    results = counts.accounts(connection, table, batch, manifest, released)
-    given = counts.parameters(connection, table, batch, manifest, released)
+    results = counts.accounts(loaded)
+    given = counts.parameters(loaded)
     expected = suites.expectations(table)
     if needs_process(batch):
         files = [lake.fetch(part) for part in manifest.bronze]
-        found = _ask(connection, table, batch, files, given)
-        for name in (suites.TYPES, suites.COMPLETE):
-            found["results"] |= _each(connection, table, batch, name, expected, found)
-        results += _results(table, expected, found)
+        results += _results(loaded, expected, _ask(loaded, files, given))
     else:
         results += counts.without_rows(expected, given)
     results += profile.judge(connection, table, batch, manifest)
-    blocking = [r for r in results if not r.passed and r.severity == "block"]
+    of = {"run_id": run_id, "table_id": table.id, "batch_seq": batch.batch_seq}
     with connection.transaction():
-        _record(connection, table, batch, run_id, results)
-        if blocking:
-            reason = _keep(connection, table, batch, expected, blocking)
+        with connection.cursor() as cursor:
+            cursor.executemany(_SQL.texts["record"], [of | vars(r) for r in results])
+        if blocking := [r for r in results if not r.passed and r.severity == "block"]:
+            reason = _keep(loaded, expected, blocking)
             control.reject(connection, batch, reason)
-            _alert(connection, table, batch, run_id, reason)
+            what = {"reason": reason, "planned_at": batch.planned_at}
+            _SQL.run(connection, "alert", **of, **what)
         else:
             control.release(connection, batch, manifest)
     if not blocking:
@@ -110,102 +113,86 @@ def check(
 
 
 def _ask(
-    connection: control.Connection,
-    table: Table,
-    batch: Batch,
-    files: Sequence[Path],
-    given: dict[str, Any],
+    loaded: Loaded, files: Sequence[Path], given: dict[str, Any]
 ) -> dict[str, Any]:
-    """The results of the table's suite, by rule."""
+    """The reply on the table's suite."""
+    table = loaded.table
     suite = json.loads((settings.ROOT / suites.path(table)).read_text())
-    name = batch.batch_id.rpartition("/")[2]
+    name = loaded.batch.batch_id.rpartition("/")[2]
     try:
-        return check(connection, table, name, files, suite, given)
+        return check(loaded.connection, table, name, files, suite, given)
     except GateError as error:
-        raise _failed(table, batch, str(error)) from error
+        raise _failed(loaded, str(error)) from error
     except duckdb.Error as error:
-        said, hint = duck.explained(error, _AGAIN)
-        raise _failed(table, batch, said, hint) from error
+        raise _failed(loaded, *duck.explained(error, _AGAIN)) from error
 
 
-def _failed(table: Table, batch: Batch, why: str, hint: str = _AGAIN) -> GateError:
+def _failed(loaded: Loaded, why: str, hint: str = _AGAIN, what: str = "") -> GateError:
+    what = what or f"batch {loaded.batch.batch_id}"
     return GateError(
-        f"{table.id}: the gate could not check batch {batch.batch_id}: {why}. The "
-        "batch stays loaded and nothing downstream reads it.",
+        f"{loaded.table.id}: the gate could not check {what}: {why}. The batch stays "
+        "loaded and nothing downstream reads it.",
         hint,
     )
 
 
 def _each(
-    connection: control.Connection,
-    table: Table,
-    batch: Batch,
-    name: str,
-    expected: list[Expectation],
-    reply: dict[str, Any],
+    loaded: Loaded, name: str, expected: list[Expectation], reply: dict[str, Any]
 ) -> dict[str, Any]:
     """The result of each rule that the expectation `name` checks together.
 
     If it failed, each is checked alone; GateError if all of them pass.
     """
     rules = [e for e in expected if e.group == name]
-    if not rules:
-        return {}
-    whole = reply["results"][name]
-    if whole["passed"] or whole["error"]:
+    whole = reply["results"].get(name)
+    if not rules or whole["passed"] or whole["error"]:
         return dict.fromkeys((e.rule_id for e in rules), whole)
     found: dict[str, Any] = {}
-    if name == suites.TYPES:
-        kinds = {c.name: suites.plain(c.type.log) for c in table.columns}
-        there = failing.types(connection, table)
-        for rule in rules:
+    kinds = {c.name: suites.plain(c.type.log) for c in loaded.table.columns}
+    there = failing.types(loaded.connection, loaded.table)
+    for rule in rules:
+        if name == suites.TYPES:
             seen = there.get(rule.column)
-            found[rule.rule_id] = {
-                "passed": seen == kinds[rule.column],
-                "error": "" if seen else "the log has no such column",
-                "observed": seen,
-            }
-    else:
-        for rule in rules:
+            error = "" if seen else "the log has no such column"
+            got = {"passed": seen == kinds[rule.column], "observed": seen}
+        else:
             rows = reply["measured"][measures.nulls_of(rule.column)]
-            found[rule.rule_id] = {"passed": not rows, "error": "", "failing": rows}
+            got, error = {"passed": not rows, "failing": rows}, ""
+        found[rule.rule_id] = got | {"error": error}
     if all(got["passed"] for got in found.values()):
         why = f"expectation {name} failed, and each of its columns passes"
-        raise _failed(table, batch, why)
+        raise _failed(loaded, why)
     return found
 
 
 def _results(
-    table: Table, expected: list[Expectation], reply: dict[str, Any]
+    loaded: Loaded, expected: list[Expectation], reply: dict[str, Any]
 ) -> list[Result]:
     """The reply as results of rules; GateError if a rule was not checked."""
-    found = reply["results"]
-    shapes = [e.rule_id for e in expected if e.is_shape]
-    is_in_shape = all(found[rule_id]["passed"] for rule_id in shapes)
+    found = dict(reply["results"])
+    for name in (suites.TYPES, suites.COMPLETE):
+        found |= _each(loaded, name, expected, reply)
+    is_in_shape = all(found[e.rule_id]["passed"] for e in expected if e.is_shape)
     results = []
     for one in expected:
         got = found[one.rule_id]
         if got["error"] and is_in_shape:
-            raise GateError(
-                f"{table.id}: the gate could not check {one.rule_id}: {got['error']}. "
-                "The batch stays loaded and nothing downstream reads it.",
-                "Correct the rule in seeds/metadata/rules.csv, then run again.",
-            )
-        rows = got.get("failing")
+            hint = "Correct the rule in seeds/metadata/rules.csv, then run again."
+            raise _failed(loaded, got["error"], hint, one.rule_id)
+        rows, seen = got.get("failing"), got.get("observed")
         if one.type == "unexpected_rows_expectation":
-            rows = got["observed"]
-        observed = ""
+            rows = seen
+        observed = "as expected"
         if got["error"]:
             observed = "not checked: the log is not as the seed says"
         elif not got["passed"]:
-            seen = got.get("observed")
             observed = f"{rows:,} rows fail" if rows is not None else _seen(one, seen)
         results.append(
             Result(
                 one.rule_id,
                 one.severity,
                 got["passed"],
-                observed or "as expected",
+                observed,
                 one.expected,
                 (0 if got["passed"] else rows) if one.failing else None,
                 reply["seconds"],
@@ -223,45 +210,9 @@ def _seen(one: Expectation, seen: Any) -> str:
     return str(seen)
 
 
-def _record(
-    connection: control.Connection,
-    table: Table,
-    batch: Batch,
-    run_id: str,
-    results: list[Result],
-) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into audit.dq_result (run_id, layer, table_id, batch_seq, rule_id, "
-            "severity, passed, observed, expected, failing_rows, seconds) "
-            "values (%s, 'gate', %s, %s, %s, %s, %s, %s, %s, %s, %s) "
-            "on conflict do nothing",
-            [
-                (
-                    run_id,
-                    table.id,
-                    batch.batch_seq,
-                    r.rule_id,
-                    r.severity,
-                    r.passed,
-                    r.observed,
-                    r.expected,
-                    r.failing_rows,
-                    r.seconds,
-                )
-                for r in results
-            ],
-        )
-
-
-def _keep(
-    connection: control.Connection,
-    table: Table,
-    batch: Batch,
-    expected: list[Expectation],
-    blocking: list[Result],
-) -> str:
+def _keep(loaded: Loaded, expected: list[Expectation], blocking: list[Result]) -> str:
     """Quarantine the rows that fail; return the reason that a person reads."""
+    of = (loaded.connection, loaded.table, loaded.batch)
     rules = {e.rule_id: e for e in expected}
     # Where the log's type is not the seed's, the SQL of a rule may not fit it.
     unfit = [
@@ -276,31 +227,15 @@ def _keep(
         is_checked = not result.observed.startswith("not checked")
         sql = rule.failing if rule and is_checked else ""
         if rule and sql and not any(name in sql for name in unfit):
-            kept = failing.keep(connection, table, batch, rule)
+            kept = failing.keep(*of, rule)
             if kept != result.failing_rows:
                 line += f", but {kept:,} of the log, {NOT_AS_FILES}"
-            if shown := failing.sample(connection, table, batch, rule):
+            if shown := failing.sample(*of, rule):
                 line += f" ({shown})"
-        elif rule is None and batch.unaccounted:
-            line += f" ({batch.unaccounted})"
+        elif rule is None and loaded.batch.unaccounted:
+            line += f" ({loaded.batch.unaccounted})"
         parts.append(line)
     return "; ".join(parts)
-
-
-def _alert(
-    connection: control.Connection,
-    table: Table,
-    batch: Batch,
-    run_id: str,
-    reason: str,
-) -> None:
-    connection.execute(
-        "insert into audit.alert (kind, run_id, table_id, batch_seq, severity, "
-        "message, occurred_at) values ('table_blocked', %s, %s, %s, 'block', %s, %s) "
-        "on conflict (kind, coalesce(table_id, '')) where closed_at is null "
-        "do update set batch_seq = excluded.batch_seq, message = excluded.message",
-        (run_id, table.id, batch.batch_seq, reason, batch.planned_at),
-    )
 
 
 def document(batches: Iterable[Batch]) -> None:
@@ -314,7 +249,5 @@ def document(batches: Iterable[Batch]) -> None:
 
 def finish() -> None:
     """Wait until the page is written; a run does not fail without it."""
-    try:
+    with suppress(SeedbedError):
         process.finish(settings.gate_seconds())
-    except SeedbedError:
-        process.end()
