@@ -78,6 +78,20 @@ class Served:
         """The view's name, with its schema."""
         return f"{self.serving}.{self.name}"
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is a view of another environment."""
+        return self.serving != schema_of("serving")
+
+    @property
+    def close(self) -> str:
+        """What closes a view of another environment."""
+        prefix = self.serving.removesuffix("_serving")
+        return (
+            f"Type: drop view {self.view}; or let whoever builds {prefix} build it "
+            "again from this seed."
+        )
+
 
 @dataclass(frozen=True)
 class Assertion:
@@ -111,24 +125,20 @@ def served() -> list[Served]:
     """The models that consumers get views of."""
     found = []
     for node in (n for n in _for_consumers() if n["columns"]):
-        config = node["config"]
         columns = node["columns"].values()
         classes = {c["name"]: c["config"]["meta"].get("pii") for c in columns}
-        classes = {n: pii for n, pii in classes.items() if pii != metadata.HARMLESS}
+        pii = {n: kind for n, kind in classes.items() if kind}
+        pii = {n: kind for n, kind in pii.items() if kind != metadata.HARMLESS}
+        texts = tuple(
+            c["name"]
+            for c in columns
+            if c["name"] not in pii
+            and str(c["data_type"]).startswith(("varchar", "text"))
+        )
+        row_filter = node["config"]["meta"].get("row_filter", "")
+        serving = schema_of("serving")
         found.append(
-            Served(
-                node["alias"],
-                node["schema"],
-                {name: pii for name, pii in classes.items() if pii},
-                tuple(
-                    c["name"]
-                    for c in columns
-                    if not classes.get(c["name"])
-                    and str(c["data_type"]).startswith(("varchar", "text"))
-                ),
-                config["meta"].get("row_filter", ""),
-                schema_of("serving"),
-            )
+            Served(node["alias"], node["schema"], pii, texts, row_filter, serving)
         )
     return sorted(found, key=lambda s: (s.schema, s.name))
 
@@ -143,6 +153,7 @@ def probe(
     well, what is seen is noted as that look has it. Returns what does not hold.
     """
     known = environments(connection)
+    here = schema_of("serving")
     others = [f"{prefix}serving" for prefix in sorted(known - {schema_of("")})]
     built = served()
     own = _existing(connection, built)
@@ -151,43 +162,41 @@ def probe(
     rows = _SQL.run(connection, "roles", names=[*named.values()])
     attributes: dict[str, list[str]] = dict(rows.fetchall())
     there = {role: name for role, name in named.items() if name in attributes}
-    done = _rights(connection, known, there, own, attributes)
     state = _state(connection, known, models, there)
     before = None if is_built else _seen_before(connection, state)
-    seen: list[Assertion] = []
     clear = {} if before else _clear_values(connection, own)
-    for role, name in named.items():
-        if role not in there:
-            done.append(
-                Assertion(
-                    name,
-                    "",
-                    message=f"there is no role {name}, so what it sees could not be "
-                    "asserted; without it only the owner sees anything. `./seedbed "
-                    "security plan` prints what an administrator of the server types.",
-                )
-            )
-        elif role in rights.CONSUMERS and not before:
-            with _connected_as(connection, name) as one:
+    seen: list[Assertion] = []
+    for role in rights.CONSUMERS:
+        if role in there and not before:
+            with _connected_as(connection, there[role]) as one:
                 for model in models:
                     seen += _seen(one, role, model, clear)
-    done += _views(connection, own)
+    done = _rights(connection, known, there, own, attributes)
+    done += [_absent(name) for role, name in named.items() if role not in there]
+    done += _views(connection, here, {model.name for model in own})
     for name in others:
-        done += _views_elsewhere(connection, name)
-    done += _unserved()
-    done += seen
+        done += _views(connection, name)
+    done += [*_unserved(), *seen]
     with connection.transaction():
         for assertion in done:
             _SQL.run(connection, "note", run_id=run_id, **vars(assertion))
         if before:
             _SQL.run(connection, "note_again", run_id=run_id, before=before)
         else:
-            is_well = all(a.holds for a in seen)
-            noted = {"state": state if is_well else "", "run_id": run_id}
-            _SQL.run(
-                connection, "note_state", environment=schema_of("serving"), **noted
-            )
+            state = state if all(a.holds for a in seen) else ""
+            of = {"environment": here, "run_id": run_id}
+            _SQL.run(connection, "note_state", state=state, **of)
     return [a for a in done if not a.holds]
+
+
+def _absent(name: str) -> Assertion:
+    return Assertion(
+        name,
+        "",
+        message=f"there is no role {name}, so what it sees could not be asserted; "
+        "without it only the owner sees anything. `./seedbed security plan` prints "
+        "what an administrator of the server types.",
+    )
 
 
 def _state(
@@ -233,15 +242,14 @@ def _elsewhere(
     known = {model.name: model for model in built}
     out = []
     for name, (columns, texts) in _columns(connection, serving).items():
-        model = known.get(name)
-        pii = model.pii if model else {}
+        model = known.get(name) or Served(name, "", {}, (), "", "")
         out.append(
             Served(
                 name,
                 serving,
-                {column: label for column, label in pii.items() if column in columns},
-                tuple(sorted(texts - {*pii})),
-                model.row_filter if model and model.row_filter in columns else "",
+                {column: pii for column, pii in model.pii.items() if column in columns},
+                tuple(sorted(texts - {*model.pii})),
+                model.row_filter if model.row_filter in columns else "",
                 serving,
             )
         )
@@ -283,17 +291,21 @@ def _connected_as(connection: Connection, role: str) -> Iterator[Connection]:
     """
     user = f"seedbed_probe_{secrets.token_hex(4)}"
     password = secrets.token_urlsafe(24)
+    # The server's log may show the statement.
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), user.encode(), b"scram-sha-256"
+    )
     try:
-        _forget_old_users(connection)
+        for (name,) in _SQL.run(connection, "users").fetchall():
+            _drop(connection, name)
         connection.execute(
             sql.SQL(
                 "create role {} login password {} "
                 "valid until {} connection limit 1 in role {}"
             ).format(
                 sql.Identifier(user),
-                # The server's log may show the statement.
-                sql.Literal(_verifier(connection, user, password)),
-                sql.Literal(_soon(connection)),
+                verifier.decode(),
+                str(_SQL.value(connection, "soon")),
                 sql.Identifier(role),
             )
         )
@@ -306,23 +318,11 @@ def _connected_as(connection: Connection, role: str) -> Iterator[Connection]:
         with psycopg.connect(conninfo.make_conninfo(**parts), autocommit=True) as own:
             yield own
     finally:
-        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(user)))
+        _drop(connection, user)
 
 
-def _verifier(connection: Connection, user: str, password: str) -> str:
-    return connection.pgconn.encrypt_password(
-        password.encode(), user.encode(), b"scram-sha-256"
-    ).decode()
-
-
-def _soon(connection: Connection) -> str:
-    row = connection.execute("select now() + interval '10 minutes'").fetchone()
-    return str(row[0]) if row else ""
-
-
-def _forget_old_users(connection: Connection) -> None:
-    for (name,) in _SQL.run(connection, "users").fetchall():
-        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+def _drop(connection: Connection, user: str) -> None:
+    connection.execute(sql.SQL("drop role {}").format(sql.Identifier(user)))
 
 
 @contextmanager
@@ -358,7 +358,7 @@ def _rights(
     def may(role: str, grant: Grant) -> bool:
         return _may(role, grant, serving, views)
 
-    found = rights.leaks(rights.read(connection, schemas, named.values()), named, may)
+    found = rights.leaks(connection, schemas, named, may)
     out = [_wrong(leak.role, leak.relation, leak.message) for leak in found]
     for name in named.values():
         if has := attributes[name]:
@@ -373,8 +373,8 @@ def _rights(
     ]
 
 
-def _wrong(role: str, relation: str, message: str, column: str = "") -> Assertion:
-    return Assertion(role, relation, column, message=message, holds=False)
+def _wrong(role: str, relation: str, message: str) -> Assertion:
+    return Assertion(role, relation, message=message, holds=False)
 
 
 def _may(
@@ -428,11 +428,14 @@ def _seen(
 ) -> list[Assertion]:
     """What a role sees of each column of a view, in one look at its rows."""
     name = role_name(role)
-    is_elsewhere = model.serving != schema_of("serving")
+
+    def seen(column: str, message: str = "", pii: str = "") -> Assertion:
+        return Assertion(name, model.view, column, pii, message, not message)
+
     try:
         row = _look(own, role, model, {v for texts in clear.values() for v in texts})
     except psycopg.Error as error:
-        if is_elsewhere:
+        if model.is_elsewhere:
             return []  # where nothing is seen, nothing leaks
         if not isinstance(error, psycopg.errors.InsufficientPrivilege):
             raise
@@ -440,52 +443,46 @@ def _seen(
             f"{name} can't read {model.view}: {first_line(error)}. Type `./seedbed "
             "build`, which grants it."
         )
-        return [_wrong(name, model.view, message)]
-    counts, found = row[: len(model.pii)], row[len(model.pii) :]
+        return [seen("", message)]
     rebuild = f"Type `dbt run --select {model.name}`, which makes the view again"
+    close = f"{rebuild}, and `./seedbed security probe`."
+    if model.is_elsewhere:
+        close = model.close
     out = []
-    for (column, pii), count in zip(model.pii.items(), counts, strict=True):
-        message = ""
-        if count:
-            way = f"{rebuild}, and `./seedbed security probe`."
-            message = (
-                f"{name} sees {model.view}.{column} ({pii}) unmasked, in {count:,} "
-                f"rows. {_close(model) if is_elsewhere else way}"
-            )
-        out.append(Assertion(name, model.view, column, pii, message, not count))
-    for column, texts in zip(model.text, found, strict=False):
+    for (column, pii), count in zip(model.pii.items(), row, strict=False):
+        leak = f"{name} sees {model.view}.{column} ({pii}) unmasked, in {count:,} rows."
+        out.append(seen(column, f"{leak} {close}" if count else "", pii))
+    close = (
+        "Give the column a class of personal data (`config: {meta: {pii: …}}` in its "
+        "model's YAML, or `pii` in seeds/metadata/columns.csv) and type `./seedbed "
+        "build`."
+    )
+    if model.is_elsewhere:
+        close = model.close
+    for column, texts in zip(model.text, row[len(model.pii) :], strict=False):
         for origin, values in clear.items():
             same = len({*values} & {*(texts or ())})
-            if same <= min(_BY_CHANCE, len({*values}) // 2):
-                continue
-            way = (
-                "Give the column a class of personal data (`config: {meta: {pii: …}}` "
-                "in its model's YAML, or `pii` in seeds/metadata/columns.csv) and type "
-                "`./seedbed build`."
-            )
-            message = (
-                f"{name} sees clear values of {origin} in {model.view}.{column}: "
-                f"{same} of {len(values)} that were looked for. "
-                f"{_close(model) if is_elsewhere else way}"
-            )
-            out.append(_wrong(name, model.view, message, column))
+            if same > min(_BY_CHANCE, len({*values}) // 2):
+                leak = f"{name} sees clear values of {origin} in {model.view}.{column}"
+                many = f"{same} of {len(values)} that were looked for"
+                out.append(seen(column, f"{leak}: {many}. {close}"))
     if role != "restricted_analyst":
         return out
     if not model.row_filter:
-        return [*out, Assertion(name, model.view, ALL_ROWS)]
+        return [*out, seen(ALL_ROWS)]
     allowed = {
         access.value
         for access in metadata.load_row_access(settings.ROOT)
         if (access.role, access.column) == (name, model.row_filter)
     }
-    if more := {*(found[-1] or ())} - allowed:
+    message = ""
+    if more := {*(row[-1] or ())} - allowed:
         message = (
             f"{name} sees rows of {model.view} that it may not see: those with "
             f"{model.row_filter} {', '.join(sorted(map(str, more))[:5])}. {rebuild}; "
             "seeds/metadata/row_access.csv says what it may see."
         )
-        return [*out, _wrong(name, model.view, message, model.row_filter)]
-    return [*out, Assertion(name, model.view, model.row_filter)]
+    return [*out, seen(model.row_filter, message)]
 
 
 def _look(
@@ -498,11 +495,10 @@ def _look(
     """
     looks: list[sql.Composable] = [sql.SQL("count(*)")]
     for column, pii in model.pii.items():
-        is_clear = sql.SQL("{column} is not null").format(column=_of(column))
+        is_clear = sql.SQL("{} is not null").format(_of(column))
         if role == "analyst" and pii in _SHAPES:
-            is_clear += sql.SQL(" and {column}::text !~ {shape}").format(
-                column=_of(column), shape=sql.Literal(_SHAPES[pii])
-            )
+            unlike = sql.SQL(" and {}::text !~ {}").format(_of(column), _SHAPES[pii])
+            is_clear += unlike
         looks.append(sql.SQL("count(*) filter (where {})").format(is_clear))
     for column in model.text:
         look = "array_agg(distinct {0}::text) filter (where {0}::text = any(%(clear)s))"
@@ -522,53 +518,42 @@ def _of(column: str) -> sql.Composable:
     return sql.Identifier("seen", column)
 
 
-def _close(model: Served) -> str:
-    """What closes a view of another environment."""
-    prefix = model.serving.removesuffix("_serving")
-    return (
-        f"Type: drop view {model.view}; or let whoever builds {prefix} build it again "
-        "from this seed."
-    )
+def _views(
+    connection: Connection, serving: str, names: Collection[str] | None = None
+) -> list[Assertion]:
+    """What is in a serving schema and should not be.
 
-
-def _views(connection: Connection, models: Sequence[Served]) -> list[Assertion]:
-    """What is in the serving schema and is none of the models' views with a barrier."""
-    names = {m.name for m in models}
-    serving = schema_of("serving")
+    In this environment's, that is what is none of the models' views with a barrier
+    (`names`), in another's what its build has not made.
+    """
     out = []
-    for name, kind, is_protected, _ in _SQL.run(connection, "views", schema=serving):
-        drop = f"Type: drop {_KINDS.get(kind, 'view')} {serving}.{name};"
-        if name not in names:
+    for name, kind, is_protected, is_built in _SQL.run(
+        connection, "views", schema=serving
+    ):
+        view = f"{serving}.{name}"
+        drop = f"Type: drop {_KINDS.get(kind, 'view')} {view};"
+        if names is None:
             message = (
-                f"{serving}.{name} belongs to no model, and whoever may read it sees "
+                f"{view} is no view that a build has made: whoever may read it sees "
                 f"what it shows. {drop}"
             )
-            out.append(_wrong("public", f"{serving}.{name}", message))
-        elif not is_protected:
+            is_right = is_protected and is_built
+        elif name not in names:
             message = (
-                f"{serving}.{name} is no view with security_barrier, so a consumer's "
-                f"function could see rows that it hides. {drop} and `dbt run --select "
-                f"{name}`, which makes it again."
+                f"{view} belongs to no model, and whoever may read it sees what it "
+                f"shows. {drop}"
             )
-            out.append(_wrong("public", f"{serving}.{name}", message))
+            is_right = False
+        else:
+            message = (
+                f"{view} is no view with security_barrier, so a consumer's function "
+                f"could see rows that it hides. {drop} and `dbt run --select {name}`, "
+                "which makes it again."
+            )
+            is_right = is_protected
+        if not is_right:
+            out.append(_wrong("public", view, message))
     return out
-
-
-def _views_elsewhere(connection: Connection, serving: str) -> list[Assertion]:
-    """What is in another environment's serving schema and was not made by its build."""
-    return [
-        _wrong(
-            "public",
-            f"{serving}.{name}",
-            f"{serving}.{name} is no view that a build has made: whoever may read it "
-            f"sees what it shows. Type: drop {_KINDS.get(kind, 'view')} "
-            f"{serving}.{name};",
-        )
-        for name, kind, is_protected, is_built in _SQL.run(
-            connection, "views", schema=serving
-        )
-        if not (is_protected and is_built)
-    ]
 
 
 def _unserved() -> list[Assertion]:

@@ -187,6 +187,10 @@ select rolname::text
 from pg_roles
 where starts_with(rolname, 'seedbed_probe_') and rolvaliduntil < now();
 
+-- name: soon
+-- Until when a user of the probe may log in.
+select (now() + interval '10 minutes')::text;
+
 -- name: views
 -- What is in a serving schema: whether it hides rows from functions of others,
 -- and whether a build has made it, as the comment says of which definition.

@@ -9,15 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ingest.control import Connection
 from ingest.statements import Statements
@@ -48,13 +41,28 @@ class Grant:
     kind: str
     schema: str
     name: str
-    column: str
+    column_name: str
     may: str
     grantee: str
     owner: str
     said: str
     ahead: str
     is_ours: bool
+
+
+@dataclass(frozen=True)
+class _Way:
+    """That a member leads to a role: by `first`, which `grantors` put it into.
+
+    `acts_as`: it has the role's rights without being asked.
+    """
+
+    member: str
+    first: str
+    role: str
+    acts_as: bool
+    is_superuser: bool
+    grantors: list[str]
 
 
 @dataclass(frozen=True)
@@ -66,141 +74,108 @@ class Leak:
     message: str
 
 
-@dataclass
-class Rights:
-    """What is granted in the database, and who is a member of what."""
-
-    owners: frozenset[str]  # of the log and the control tables: who runs it all
-    grants: list[Grant]
-    # By role: the roles that it leads to, and by which first step.
-    ways: dict[str, dict[str, str]] = field(default_factory=dict)
-    # By role: those that it acts as without being asked.
-    inherits: dict[str, set[str]] = field(default_factory=dict)
-    superusers: set[str] = field(default_factory=set)
-    # By role and first step, by whom it was granted.
-    given: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-
-    def who(self, named: Mapping[str, str]) -> dict[str, frozenset[str]]:
-        """By role, which of the four it is or may become; `named` has their names.
-
-        The four themselves are to become no other.
-        """
-        who = {
-            role: frozenset(one for one, name in named.items() if name in ways)
-            for role, ways in self.ways.items()
-        }
-        return who | {name: frozenset({one}) for one, name in named.items()}
-
-
-def read(
-    connection: Connection, schemas: Iterable[str], named: Collection[str]
-) -> Rights:
-    """Read all rights; `schemas` are the environments', `named` the four roles."""
-    found = _SQL.run(connection, "grants", schemas=[*schemas])
-    owners = _SQL.run(connection, "owners")
-    rights = Rights(
-        frozenset(name for (name,) in owners), [Grant(*row) for row in found]
-    )
-    ways = _SQL.run(connection, "memberships", named=[*named])
-    for member, first, role, acts_as, is_super in ways:
-        rights.ways.setdefault(member, {}).setdefault(role, first)
-        if acts_as:
-            rights.inherits.setdefault(member, set()).add(role)
-        if is_super:
-            rights.superusers.add(role)
-    for member, role, grantor in _SQL.run(connection, "grantors"):
-        rights.given.setdefault((member, role), []).append(grantor)
-    return rights
-
-
 def leaks(
-    rights: Rights, named: Mapping[str, str], may: Callable[[str, Grant], bool]
+    connection: Connection,
+    schemas: Iterable[str],
+    named: Mapping[str, str],
+    may: Callable[[str, Grant], bool],
 ) -> list[Leak]:
     """What is granted that should not be, a leak for each thing and grantee.
 
-    `named` are the four roles' names; `may` says whether one of them, or `public`,
-    should have a right. The roles and everybody are asked about all schemas, others
-    about what is ours.
+    `schemas` are the environments', `named` the four roles' names; `may` says whether
+    one of them, or `public`, should have a right. The roles and everybody are asked
+    about all schemas, others about what is ours.
     """
     four = {*named.values()}
-    who = rights.who(named)
+    grants = _SQL.rows(connection, Grant, "grants", schemas=[*schemas])
+    # Of the log and the control tables: who runs it all.
+    owners = {name for (name,) in _SQL.run(connection, "owners")}
+    ways: dict[str, dict[str, _Way]] = defaultdict(dict)
+    for way in _SQL.rows(connection, _Way, "memberships", named=[*four]):
+        ways[way.member][way.role] = way
+    # Which of the four a role is or may become; they themselves are to become no other.
+    who = {
+        member: [role for role, name in named.items() if name in led_to]
+        for member, led_to in ways.items()
+    } | {name: [role] for role, name in named.items()}
 
     def is_wrong(role: str, grant: Grant) -> bool:
-        if role not in four and role and not grant.is_ours:
+        if role and role not in four and not grant.is_ours:
             return False
-        return not any(may(one, grant) for one in who.get(role, ()) or (PUBLIC,))
+        return not any(may(one, grant) for one in who.get(role) or (PUBLIC,))
 
-    reached = {g.schema for g in rights.grants if g.kind == "schema"}
+    def may_by(way: _Way) -> list[str]:
+        """What the member may by it, and should not."""
+        if way.member not in four and four & {way.first, way.role}:
+            return []  # it is a leak of that role
+        if way.is_superuser:
+            return ["anything"]
+        if way.role in owners:
+            return [f"all that {way.role} owns"]
+        if way.role in _PREDEFINED:
+            return [_PREDEFINED[way.role]]
+        of_role = (g for g in rest if g.grantee == way.role)
+        return [_said([g]) for g in of_role if is_wrong(way.member, g)]
+
+    reached = {g.schema for g in grants if g.kind == "schema"}
     wrong: dict[tuple[str, str, str], list[Grant]] = defaultdict(list)
-    for grant in rights.grants:
-        if grant.grantee in rights.owners:
-            continue
-        if not grant.grantee and grant.kind == "function":
+    for grant in grants:
+        if grant.kind == "function" and not grant.grantee:
             # Everybody may execute any, where anybody gets into the schema.
             if grant.schema not in reached:
                 continue
-        if is_wrong(grant.grantee, grant):
+        if grant.grantee not in owners and is_wrong(grant.grantee, grant):
             wrong[grant.grantee, grant.ahead, grant.said].append(grant)
-    found = [_direct(grants, who) for grants in wrong.values()]
-    known = {g for grants in wrong.values() for g in grants}
-    rest = [g for g in rights.grants if g not in known and g.grantee]
-    rest.sort(key=lambda g: g.kind != "relation")
-    for role in sorted(rights.ways):
-        acts_as = rights.inherits.get(role, set())
-        consumers = {named[r] for r in CONSUMERS if r in named}
-        if role in rights.owners or not (role in four or acts_as & consumers):
+    found = [
+        _direct(of_one, bool(who.get(role))) for (role, *_), of_one in wrong.items()
+    ]
+    known = {grant for of_one in wrong.values() for grant in of_one}
+    rest = [grant for grant in grants if grant not in known and grant.grantee]
+    rest.sort(key=lambda grant: grant.kind != "relation")
+    consumers = {named[role] for role in CONSUMERS if role in named}
+    for member, led_to in sorted(ways.items()):
+        acts_as = {role for role, way in led_to.items() if way.acts_as}
+        if member in owners or not (member in four or acts_as & consumers):
             continue
-        found += _inherited(role, rights, rest, four, is_wrong)
+        by_step: dict[str, list[str]] = defaultdict(list)
+        for way in led_to.values():
+            by_step[way.first] += may_by(way)
+        grantors = {way.first: way.grantors for way in led_to.values()}
+        found += [
+            _inherited(member, first, what, grantors[first])
+            for first, what in by_step.items()
+            if what
+        ]
     return found
 
 
-def _direct(grants: Sequence[Grant], who: Mapping[str, frozenset[str]]) -> Leak:
+def _direct(grants: Sequence[Grant], has_role: bool) -> Leak:
+    """A leak of what one grantee may do to one thing."""
     one = grants[0]
-    role = one.grantee or "everybody"
-    message = f"{role} may {_said(grants)}, which is not for it"
-    if one.grantee and not who.get(one.grantee):
+    message = f"{one.grantee or 'everybody'} may {_said(grants)}, which is not for it"
+    if one.grantee and not has_role:
         message += ", as it is in none of the roles"
-    return Leak(
-        one.grantee or PUBLIC,
-        _relation(one),
-        f"{message}. Type: {_revoke(grants)};",
+    what = ", ".join(
+        f"{g.may} ({g.column_name})" if g.column_name else g.may for g in grants
     )
+    grantee = _quoted(one.grantee) if one.grantee else PUBLIC
+    revoke = f"{one.ahead}revoke {what} on {one.said} from {grantee}"
+    return Leak(one.grantee or PUBLIC, _relation(one), f"{message}. Type: {revoke};")
 
 
 def _inherited(
-    role: str,
-    rights: Rights,
-    grants: Sequence[Grant],
-    four: set[str],
-    is_wrong: Callable[[str, Grant], bool],
-) -> Iterator[Leak]:
-    """The memberships by which a role may what it should not."""
-    by_step: dict[str, list[str]] = defaultdict(list)
-    for other, first in rights.ways[role].items():
-        if role not in four and four & {first, other}:
-            continue  # it is a leak of that role
-        if other in rights.superusers:
-            by_step[first].append("anything")
-        elif other in rights.owners:
-            by_step[first].append(f"all that {other} owns")
-        elif other in _PREDEFINED:
-            by_step[first].append(_PREDEFINED[other])
-        else:
-            by_step[first] += [
-                _said([g]) for g in grants if g.grantee == other and is_wrong(role, g)
-            ]
-    for first, what in by_step.items():
-        if not what:
-            continue
-        revoked = f"revoke {_quoted(first)} from {_quoted(role)} granted by"
-        typed = " ".join(f"{revoked} {_quoted(g)};" for g in rights.given[role, first])
-        more = f" and {len(what) - 1:,} more" if len(what) > 1 else ""
-        yield Leak(
-            role,
-            first,
-            f"{role} is a member of {first} and so may {what[0]}{more}, which is not "
-            f"for it. Type: {typed}",
-        )
+    member: str, first: str, what: Sequence[str], grantors: Iterable[str]
+) -> Leak:
+    """A leak of what a role may do as a member of another."""
+    revoke = f"revoke {_quoted(first)} from {_quoted(member)} granted by"
+    typed = " ".join(f"{revoke} {_quoted(grantor)};" for grantor in grantors)
+    more = f" and {len(what) - 1:,} more" if len(what) > 1 else ""
+    return Leak(
+        member,
+        first,
+        f"{member} is a member of {first} and so may {what[0]}{more}, which is not "
+        f"for it. Type: {typed}",
+    )
 
 
 _KINDS = {
@@ -216,6 +191,7 @@ def _relation(grant: Grant) -> str:
 
 
 def _said(grants: Sequence[Grant]) -> str:
+    """What rights to one thing are, in words."""
     one = grants[0]
     privileges = ", ".join(
         dict.fromkeys("use" if g.may == "usage" else g.may for g in grants)
@@ -223,17 +199,9 @@ def _said(grants: Sequence[Grant]) -> str:
     if one.kind == "default":
         where = f" in schema {one.schema}" if one.schema else ""
         return f"{privileges} {one.name} that {one.owner} will make{where}"
-    columns = ", ".join(dict.fromkeys(g.column for g in grants if g.column))
+    columns = ", ".join(dict.fromkeys(g.column_name for g in grants if g.column_name))
     shown = f"{privileges} {_KINDS.get(one.kind, '')}{_relation(one)}"
     return f"{shown} ({columns})" if columns else shown
-
-
-def _revoke(grants: Sequence[Grant]) -> str:
-    """The statement that takes rights to one thing from one grantee."""
-    one = grants[0]
-    what = ", ".join(f"{g.may} ({g.column})" if g.column else g.may for g in grants)
-    grantee = _quoted(one.grantee) if one.grantee else PUBLIC
-    return f"{one.ahead}revoke {what} on {one.said} from {grantee}"
 
 
 def _quoted(name: str) -> str:

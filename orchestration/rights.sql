@@ -253,26 +253,24 @@ steps as (
 )
 
 select
-    member.rolname::text,
-    first.rolname::text,
-    role.rolname::text,
-    pg_has_role(steps.member, steps.roleid, 'usage'),
-    role.rolsuper
+    member.rolname::text as member,
+    first.rolname::text as first,
+    role.rolname::text as role,
+    pg_has_role(steps.member, steps.roleid, 'usage') as acts_as,
+    role.rolsuper as is_superuser,
+    array(
+        select pg_get_userbyid(grantor)::text
+        from pg_auth_members
+        where
+            pg_auth_members.member = steps.member
+            and pg_auth_members.roleid = steps.first
+        order by 1
+    ) as grantors
 from steps
 inner join pg_roles as member on steps.member = member.oid
 inner join pg_roles as first on steps.first = first.oid
 inner join pg_roles as role on steps.roleid = role.oid
 where not member.rolsuper and member.rolname !~ '^pg_'
-order by 1, 2, 3;
-
--- name: grantors
-select
-    member.rolname::text,
-    role.rolname::text,
-    pg_get_userbyid(pg_auth_members.grantor)::text
-from pg_auth_members
-inner join pg_roles as member on pg_auth_members.member = member.oid
-inner join pg_roles as role on pg_auth_members.roleid = role.oid
 order by 1, 2, 3;
 
 -- name: owners
