@@ -9,19 +9,17 @@ import json
 import os
 import smtplib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ingest import settings
 from ingest.errors import ConfigurationError, ServiceError
 from orchestration.watch import delivery
 from orchestration.watch.outbox import CHANNELS
-
-STATES: tuple[str, ...] = ("opened", "closed", "notice")
 
 
 @dataclass(frozen=True)
@@ -56,17 +54,17 @@ class Message:
         return f"docs/runbooks/{self.kind.replace('_', '-')}.md"
 
 
-class Channel(Protocol):
-    """One way to send. `send` raises ServiceError where the other side refuses.
+@dataclass(frozen=True)
+class Channel:
+    """One way to send messages of some states.
 
-    `states` are those of the messages that it is for.
+    `send` takes them all, and sends them as one where the other side has groups. It
+    raises ServiceError where that refuses.
     """
 
     name: str
-    states: tuple[str, ...]
-
-    def send(self, messages: Sequence[Message]) -> None:
-        """Send all messages, as one where the other side has groups."""
+    send: Callable[[Sequence[Message]], None]
+    states: tuple[str, ...] = ("opened", "closed", "notice")
 
 
 def _text(messages: Sequence[Message]) -> str:
@@ -90,101 +88,83 @@ def _headline(messages: Sequence[Message]) -> str:
     return f"Seedbed: {len(messages)} messages, {opened} opened, {closed} over"
 
 
-class Slack:
+def _slack(messages: Sequence[Message]) -> None:
     """An incoming webhook of Slack, or of what understands it."""
-
-    name = "slack"
-    states = STATES
-
-    def send(self, messages: Sequence[Message]) -> None:
-        # What Slack takes for markup is a name of ours here.
-        text = f"*{_headline(messages)}*\n{_text(messages)}"
-        for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-            text = text.replace(plain, safe)
-        url, body = os.environ[CHANNELS[self.name]], {"text": text[:39_000]}
-        delivery.post(self.name, url, json.dumps(body))
+    # What Slack takes for markup is a name of ours here.
+    text = f"*{_headline(messages)}*\n{_text(messages)}"
+    for plain, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(plain, safe)
+    body = json.dumps({"text": text[:39_000]})
+    delivery.post("slack", os.environ[CHANNELS["slack"]], body)
 
 
-class PagerDuty:
+def _pagerduty(messages: Sequence[Message]) -> None:
     """PagerDuty's events, which it groups itself: by key, opened and resolved."""
-
-    name = "pagerduty"
-    states: tuple[str, ...] = ("opened", "closed")  # no one is paged for a success
-
-    def send(self, messages: Sequence[Message]) -> None:
-        url = settings.variable(
-            "SEEDBED_PAGERDUTY_URL", "https://events.pagerduty.com/v2/enqueue"
-        )
-        for one in messages:
-            event: dict[str, Any] = {
-                "routing_key": os.environ[CHANNELS[self.name]],
-                "event_action": "trigger" if one.state == "opened" else "resolve",
-                "dedup_key": one.key,
+    url = settings.variable(
+        "SEEDBED_PAGERDUTY_URL", "https://events.pagerduty.com/v2/enqueue"
+    )
+    for one in messages:
+        event: dict[str, Any] = {
+            "routing_key": os.environ[CHANNELS["pagerduty"]],
+            "event_action": "trigger" if one.state == "opened" else "resolve",
+            "dedup_key": one.key,
+        }
+        if one.state == "opened":
+            event["payload"] = {
+                "summary": f"{one.title}: {one.text}"[:1024],
+                "source": one.table or "seedbed",
+                "severity": "error" if one.severity == "block" else "warning",
+                "custom_details": {"runbook": one.page, "owner": one.owner},
             }
-            if one.state == "opened":
-                event["payload"] = {
-                    "summary": f"{one.title}: {one.text}"[:1024],
-                    "source": one.table or "seedbed",
-                    "severity": "error" if one.severity == "block" else "warning",
-                    "custom_details": {"runbook": one.page, "owner": one.owner},
-                }
-            delivery.post(self.name, url, json.dumps(event))
+        delivery.post("pagerduty", url, json.dumps(event))
 
 
-class Mail:
+def _mail(messages: Sequence[Message]) -> None:
     """A mail server: smtp:// or smtps://USER:PASSWORD@HOST:PORT."""
-
-    name = "mail"
-    states = STATES
-
-    def send(self, messages: Sequence[Message]) -> None:
-        to = os.environ.get("SEEDBED_MAIL_TO", "")
-        if not to:
-            raise ConfigurationError(
-                "the alerts can't be mailed: SEEDBED_MAIL_TO is not set",
-                "set SEEDBED_MAIL_TO to who gets them (see .env.example)",
-            )
-        mail = EmailMessage()
-        mail["Subject"] = _headline(messages).replace("\n", " ")
-        mail["From"] = settings.variable("SEEDBED_MAIL_FROM", "seedbed@localhost")
-        mail["To"] = to
-        mail.set_content(_text(messages))
-        try:
-            url = urlsplit(os.environ[CHANNELS[self.name]])
-            kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
-            with kind(
-                url.hostname or "", url.port or 0, timeout=delivery.SECONDS
-            ) as server:
-                if url.scheme == "smtp" and server.has_extn("starttls"):
-                    server.starttls()
-                if url.username:
-                    server.login(unquote(url.username), unquote(url.password or ""))
-                server.send_message(mail)
-        except (OSError, smtplib.SMTPException, ValueError) as error:
-            raise ServiceError(
-                f"mail is out of reach: {type(error).__name__}"
-            ) from None
+    to = os.environ.get("SEEDBED_MAIL_TO", "")
+    if not to:
+        raise ConfigurationError(
+            "the alerts can't be mailed: SEEDBED_MAIL_TO is not set",
+            "set SEEDBED_MAIL_TO to who gets them (see .env.example)",
+        )
+    mail = EmailMessage()
+    mail["Subject"] = _headline(messages).replace("\n", " ")
+    mail["From"] = settings.variable("SEEDBED_MAIL_FROM", "seedbed@localhost")
+    mail["To"] = to
+    mail.set_content(_text(messages))
+    try:
+        url = urlsplit(os.environ[CHANNELS["mail"]])
+        kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+        place = (url.hostname or "", url.port or 0)
+        with kind(*place, timeout=delivery.SECONDS) as server:
+            if url.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls()
+            if url.username:
+                server.login(unquote(url.username), unquote(url.password or ""))
+            server.send_message(mail)
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        raise ServiceError(f"mail is out of reach: {type(error).__name__}") from None
 
 
-class File:
+def _file(messages: Sequence[Message]) -> None:
     """A file of JSON lines."""
-
-    name = "file"
-    states = STATES
-
-    def send(self, messages: Sequence[Message]) -> None:
-        try:
-            with Path(os.environ[CHANNELS[self.name]]).open("a") as file:
-                for one in messages:
-                    line = {**asdict(one), "title": one.title, "runbook": one.page}
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise ServiceError(f"the file can't be written: {error.strerror}") from None
+    try:
+        with Path(os.environ[CHANNELS["file"]]).open("a") as file:
+            for one in messages:
+                line = {**asdict(one), "title": one.title, "runbook": one.page}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise ServiceError(f"the file can't be written: {error.strerror}") from None
 
 
 def configured() -> list[Channel]:
     """The channels that the environment has an address for."""
-    every: tuple[Channel, ...] = (Slack(), PagerDuty(), Mail(), File())
+    every = (
+        Channel("slack", _slack),
+        Channel("pagerduty", _pagerduty, ("opened", "closed")),  # none for a success
+        Channel("mail", _mail),
+        Channel("file", _file),
+    )
     return [one for one in every if os.environ.get(CHANNELS[one.name])]
 
 
