@@ -19,16 +19,17 @@ from psycopg import sql
 
 from gx import gate
 from ingest import control, load, settings
-from ingest.control import Batch, Connection
+from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.runlog import Report
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
+from ingest.statements import Statements
 from orchestration import build, decisions, local
 from orchestration.watch import backup, outbox
 
-LAYERS = ("bronze", "silver", "gold")
+_SQL = Statements(__file__)
 # By table: its rows, and a sum over them that does not depend on their order.
 Checksums = dict[str, tuple[int, str]]
 
@@ -64,9 +65,7 @@ def drill(file: Path | None, report: Report) -> Drill:
         control.prepare(live)
         report("drill: reading the warehouse's checksums")
         expected = checksums(live, tables)
-        through = dict(
-            live.execute("select table_id, max(batch_seq) from audit.batch group by 1")
-        )
+        through: dict[str, int] = dict(_SQL.run(live, "newest").fetchall())
         began = dt.datetime.now(dt.UTC)
         with _beside(report):
             report(f"drill: restoring {file.name}")
@@ -82,34 +81,38 @@ def drill(file: Path | None, report: Report) -> Drill:
                 gate.finish()
                 replayed_at = dt.datetime.now(dt.UTC)
                 words = ["build", "--target", "postgres", "--exclude", build.NEVER]
-                built = build.run_dbt(words, report)
-                for line in built.failures:
+                for line in build.run_dbt(words, report).failures:
                     report(f"drill: {line}")
                 found = checksums(there, tables)
         ended_at = dt.datetime.now(dt.UTC)
-        different = sorted(
-            name
-            for name in expected.keys() | found.keys()
-            if expected.get(name) != found.get(name)
+        different = sorted({name for name, _ in expected.items() ^ found.items()})
+        _SQL.run(
+            live,
+            "record",
+            drill_id=f"{began:%Y%m%dT%H%M%S}",
+            backup=file.name,
+            backup_at=backup_at,
+            began=began,
+            restored_at=restored_at,
+            replayed_at=replayed_at,
+            ended_at=ended_at,
+            batches=batches,
+            compared=len(expected),
+            differing=len(different),
+            different=", ".join(different),
         )
-        live.execute(
-            "insert into audit.drill_result values "
-            "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, nullif(%s, ''))",
-            (
-                *(f"{began:%Y%m%dT%H%M%S}", file.name, backup_at),
-                *(began, restored_at, replayed_at, ended_at),
-                *(batches, len(expected), len(different), ", ".join(different)),
-            ),
-        )
-    moments = (began, restored_at, replayed_at, ended_at)
-    parts = zip(("restore", "replay", "build"), moments, moments[1:], strict=False)
+    spent = {
+        "restore": restored_at - began,
+        "replay": replayed_at - restored_at,
+        "build": ended_at - replayed_at,
+    }
     return Drill(
         file,
         batches,
         len(expected),
         different,
         sorted(_uncomparable(tables)),
-        {name: (end - start).total_seconds() for name, start, end in parts},
+        {name: time.total_seconds() for name, time in spent.items()},
     )
 
 
@@ -125,10 +128,9 @@ def _beside(report: Report) -> Iterator[None]:
     before = dict(os.environ)
     try:
         there = embedded.up(root, report, ["postgres"])
-        for name in [n for n in os.environ if n.startswith("PG")]:
-            del os.environ[name]
+        own = [name for name in os.environ if name.startswith("PG")]
         # A drill's blocked tables are no alerts.
-        for name in (*outbox.CHANNELS.values(), "OPENLINEAGE_URL"):
+        for name in (*own, *outbox.CHANNELS.values(), "OPENLINEAGE_URL"):
             os.environ.pop(name, None)
         os.environ |= there
         yield
@@ -143,17 +145,8 @@ def _replay(
     connection: Connection, table: Table, through: int, run_id: str, report: Report
 ) -> int:
     """Load and decide on what the lake has of the table beyond the restored state."""
-    with connection.transaction():
-        connection.execute(
-            "delete from audit.batch where table_id = %s "
-            "and state in ('planned', 'extracted')",
-            (table.id,),
-        )
-    row = connection.execute(
-        "select coalesce(max(batch_seq), 0) from audit.batch where table_id = %s",
-        (table.id,),
-    ).fetchone()
-    after = int(row[0]) if row else 0
+    _SQL.run(connection, "forget", table_id=table.id)
+    after = dict(_SQL.run(connection, "newest").fetchall()).get(table.id, 0)
     lake = Lake(settings.ROOT)
     load.prepare(connection, table)
     later = [
@@ -164,12 +157,14 @@ def _replay(
     pending = control.pending(connection, table)
     if pending is not None:  # it was loaded when the backup was made
         gate.decide(connection, table, pending, run_id)
-    for place, (key, manifest) in enumerate(later):
-        batch = _adopted(connection, table, key, manifest, run_id)
+    followers = [*(manifest for _, manifest in later[1:]), None]
+    for (key, manifest), following in zip(later, followers, strict=False):
+        _SQL.run(connection, "adopt", run_id=run_id, key=key, **vars(manifest))
+        batch = control.batch(connection, table.id, manifest.batch_seq)
+        batch = control.extracted(connection, batch, manifest, 0)
         with load.Loading(table) as loading:
             batch = load.load(connection, table, batch, loading)
         batch = gate.decide(connection, table, batch, run_id)
-        following = later[place + 1][1] if place + 1 < len(later) else None
         if batch.state == "rejected" and _was_released(key, manifest, following):
             # A person has let it pass; the gate can't know.
             control.release(connection, batch, manifest, "rejected")
@@ -183,12 +178,10 @@ def _manifests(lake: Lake, table: Table) -> list[tuple[str, Manifest]]:
     """The table's finished batches in the lake, in order; each with its last word."""
     found: dict[int, tuple[str, Manifest]] = {}
     for key in sorted(lake.keys(table.folder("raw"))):
-        name = key.rpartition("/")[2]
-        if name in ("_manifest.json", decisions.MANIFEST):
+        if key.rpartition("/")[2] in ("_manifest.json", decisions.MANIFEST):
             manifest = lake.manifest(key)
             assert manifest is not None, key
-            known = found.get(manifest.batch_seq)
-            if known is None or key.endswith(decisions.MANIFEST):
+            if key.endswith(decisions.MANIFEST) or manifest.batch_seq not in found:
                 found[manifest.batch_seq] = key, manifest
     return [found[number] for number in sorted(found)]
 
@@ -207,29 +200,6 @@ def _was_released(key: str, manifest: Manifest, following: Manifest | None) -> b
     )
 
 
-def _adopted(
-    connection: Connection, table: Table, key: str, manifest: Manifest, run_id: str
-) -> Batch:
-    """A batch of the lake as one that was just extracted."""
-    connection.execute(
-        "insert into audit.batch (table_id, batch_seq, batch_id, run_id, state, "
-        "fingerprint, window_low, window_high, manifest_key) "
-        "values (%s, %s, %s, %s, 'planned', %s, %s, %s, %s)",
-        (
-            table.id,
-            manifest.batch_seq,
-            manifest.batch_id,
-            run_id,
-            manifest.fingerprint,
-            manifest.window_low,
-            manifest.window_high,
-            key,
-        ),
-    )
-    planned = control.batch(connection, table.id, manifest.batch_seq)
-    return control.extracted(connection, planned, manifest, 0)
-
-
 def _uncomparable(tables: Sequence[Table]) -> set[str]:
     """What dbt's snapshots hold: it depends on when they were taken."""
     kept = [t for t in tables if t.load_type.is_snapshot]
@@ -240,26 +210,20 @@ def _uncomparable(tables: Sequence[Table]) -> set[str]:
 def checksums(connection: Connection, tables: Sequence[Table]) -> Checksums:
     """Of each table of bronze, silver and gold; of the logs, what is released."""
     logs = {f"bronze.{t.bronze}": t for t in tables}
+    left_out = _uncomparable(tables)
     out: Checksums = {}
-    schemas = [LAYERS[0], *(build.schema_of(layer) for layer in LAYERS[1:])]
-    for schema, name in connection.execute(
-        "select table_schema, table_name from information_schema.tables "
-        "where table_schema = any(%s) and table_type = 'BASE TABLE' order by 1, 2",
-        (schemas,),
-    ).fetchall():
+    schemas = ["bronze", build.schema_of("silver"), build.schema_of("gold")]
+    for schema, name in _SQL.run(connection, "tables", schemas=schemas).fetchall():
         place = f"{schema}.{name}"
-        if place in _uncomparable(tables):
+        if place in left_out:
             continue
-        through = None
+        released: sql.Composable = sql.SQL("true")
         if place in logs:
             through = control.released(connection, logs[place]).through
-        where = "" if through is None else f" where _batch_seq <= {through}"
-        row = connection.execute(
-            sql.SQL(
-                "select count(*), coalesce(sum(hashtextextended(row::text, 0)), 0)"
-                "::text from {} as row" + where
-            ).format(sql.Identifier(schema, name))
-        ).fetchone()
-        assert row is not None
-        out[place] = int(row[0]), str(row[1])
+            released = sql.SQL("_batch_seq <= {}").format(through)
+        query = sql.SQL(_SQL.texts["checksum"]).format(
+            name=sql.Identifier(schema, name), released=released
+        )
+        ((rows, checksum),) = connection.execute(query).fetchall()
+        out[place] = rows, checksum
     return out
