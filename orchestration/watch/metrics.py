@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -22,7 +21,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from ingest import control, settings
-from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.statements import query
 
@@ -30,40 +28,19 @@ from ingest.statements import query
 _REFUSED = (b"authentication failed for user", b"no pg_hba.conf entry for")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One number, as the control tables give it."""
-
-    metric: str
-    help: str
-    labels: dict[str, str]
-    value: float
-
-
-def read(connection: Connection) -> list[Sample]:
-    """All samples of the control tables."""
-    return [Sample(*row) for row in connection.execute(query(__file__).encode())]
-
-
-def server_log() -> Path | None:
-    """The warehouse's log: what SEEDBED_PG_LOG names, or the embedded server's."""
-    named = os.environ.get("SEEDBED_PG_LOG")
-    if named:
-        return Path(named)
-    own = settings.ROOT / ".seedbed" / "log" / "postgres.log"
-    is_own = "postgres" in os.environ.get("SEEDBED_EMBEDDED", "").split()
-    return own if is_own else None
-
-
 def failed_logins() -> int | None:
-    """Refused logins in the warehouse's log; None where the log can't be read."""
-    log = server_log()
+    """Refused logins in the warehouse's log; None where the log can't be read.
+
+    That is the one that SEEDBED_PG_LOG names, or the embedded server's.
+    """
+    log = os.environ.get("SEEDBED_PG_LOG", "")
+    if not log and "postgres" in os.environ.get("SEEDBED_EMBEDDED", "").split():
+        log = str(settings.ROOT / ".seedbed" / "log" / "postgres.log")
     try:
-        with open(log or os.devnull, "rb") as lines:
-            count = sum(any(mark in line for mark in _REFUSED) for line in lines)
+        with open(log, "rb") as lines:
+            return sum(any(mark in line for mark in _REFUSED) for line in lines)
     except OSError:
         return None
-    return count if log else None
 
 
 class Exporter(Collector):
@@ -77,41 +54,35 @@ class Exporter(Collector):
         return []
 
     def collect(self) -> Iterable[Metric]:
-        started = time.monotonic()
+        families: dict[str, Metric] = {}
+
+        def add(name: str, meaning: str, labels: dict[str, str], value: float) -> None:
+            if name not in families:
+                is_counter = name.endswith("_total")
+                kind = CounterMetricFamily if is_counter else GaugeMetricFamily
+                families[name] = kind(name, meaning)
+            families[name].add_sample(name, labels, value)
+
+        started, is_up = time.monotonic(), True
         try:
-            with control.connect() as connection:
-                samples = []
-                # Before the first run, the one that is behind an update as well.
-                with suppress(control.Unready):
-                    control.look(connection)
-                    samples = read(connection)
+            # Before the first run, the one that is behind an update as well.
+            with control.connect() as connection, suppress(control.Unready):
+                control.look(connection)
+                for row in connection.execute(query(__file__).encode()):
+                    add(*row)
         except (SeedbedError, psycopg.Error):
-            return _families([_up(0)])
-        logins = failed_logins()
-        if logins is not None:
-            meaning = "logins that the warehouse refused"
-            name = "seedbed_failed_logins_total"
-            samples.append(Sample(name, meaning, {}, logins))
-        meaning = "how long it took to ask the warehouse"
-        took = round(time.monotonic() - started, 3)
-        samples.append(Sample("seedbed_scrape_seconds", meaning, {}, took))
-        return _families([*samples, _up(1)])
-
-
-def _up(value: int) -> Sample:
-    return Sample("seedbed_up", "1 when the warehouse answered, else 0", {}, value)
-
-
-def _families(samples: Iterable[Sample]) -> list[Metric]:
-    families: dict[str, Metric] = {}
-    for sample in samples:
-        name = sample.metric
-        if name not in families:
-            is_counter = name.endswith("_total")
-            kind = CounterMetricFamily if is_counter else GaugeMetricFamily
-            families[name] = kind(name, sample.help)
-        families[name].add_sample(name, sample.labels, sample.value)
-    return list(families.values())
+            families.clear()
+            is_up = False
+        if is_up:
+            logins = failed_logins()
+            if logins is not None:
+                meaning = "logins that the warehouse refused"
+                add("seedbed_failed_logins_total", meaning, {}, logins)
+            took = round(time.monotonic() - started, 3)
+            meaning = "how long it took to ask the warehouse"
+            add("seedbed_scrape_seconds", meaning, {}, took)
+        add("seedbed_up", "1 when the warehouse answered, else 0", {}, is_up)
+        return families.values()
 
 
 def registry() -> CollectorRegistry:
