@@ -21,32 +21,21 @@ Arguments = Mapping[str, Any]
 _NULLS = "column_values.nonnull.unexpected_count"
 METRICS = {
     "expect_column_values_to_not_be_null": (_NULLS,),
-    "expect_column_values_to_be_between": (
-        "column_values.between.unexpected_count",
-        _NULLS,
-    ),
-    "expect_column_values_to_be_in_set": (
-        "column_values.in_set.unexpected_count",
-        _NULLS,
-    ),
-    "expect_column_values_to_match_regex": (
-        "column_values.match_regex.unexpected_count",
-        _NULLS,
-    ),
-    "expect_column_value_lengths_to_be_between": (
-        "column_values.value_length.between.unexpected_count",
-        _NULLS,
-    ),
-    "expect_column_values_to_be_unique": (
-        "column_values.unique.unexpected_count",
-        _NULLS,
-    ),
     "expect_compound_columns_to_be_unique": (
         "compound_columns.unique.unexpected_count",
         "compound_columns.unique.filtered_row_count",
     ),
     "expect_column_max_to_be_between": ("column.max",),
     "unexpected_rows_expectation": ("unexpected_rows_query.row_count",),
+} | {
+    kind: (f"column_values.{metric}.unexpected_count", _NULLS)
+    for kind, metric in {
+        "expect_column_values_to_be_between": "between",
+        "expect_column_values_to_be_in_set": "in_set",
+        "expect_column_values_to_match_regex": "match_regex",
+        "expect_column_value_lengths_to_be_between": "value_length.between",
+        "expect_column_values_to_be_unique": "unique",
+    }.items()
 }
 _ROWS_OF_THE_BATCH = re.compile(r"select 1 as failing from \{batch\} where (.+)", re.S)
 

@@ -18,7 +18,7 @@ from ingest import bronze_log, control, duck, files, load, settings
 from ingest.control import Batch
 from ingest.duck import ask_warehouse, literal, quoted
 from ingest.errors import ConfigurationError, SeedbedError
-from ingest.lake import Lake, Manifest, Part
+from ingest.lake import Lake, Manifest
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
 from orchestration import runs
@@ -66,13 +66,12 @@ def release(
         with runs.opened(connection, "release") as run_id:
             key, manifest = _load_again(lake, table, batch, manifest, quarantine)
             left_out = whole - manifest.rows_written
-            decision = f"released by {getpass.getuser()}"
-            if quarantine:
-                decision += f" without {left_out:,} rows"
+            without = f" without {left_out:,} rows" if quarantine else ""
+            decision = f"released by {getpass.getuser()}{without}: {reason}"
             with connection.transaction():
                 control.adopt(connection, batch, run_id)
                 control.replayed(connection, table, batch, manifest)
-                control.decide(connection, batch, key, f"{decision}: {reason}")
+                control.decide(connection, batch, key, decision)
                 control.release(connection, batch, manifest, "rejected")
                 balanced = control.balance(connection, run_id)
             runs.close(connection, run_id, "done" if balanced else "failed")
@@ -113,8 +112,8 @@ def _find(connection: control.Connection, name: str) -> tuple[Table, Batch]:
     if table is None or not rows:
         waiting = connection.execute(
             "select batch_id from audit.batch where state = 'rejected' order by 1"
-        ).fetchall()
-        there = ", ".join(str(row[0]) for row in waiting)
+        )
+        there = ", ".join(batch_id for (batch_id,) in waiting)
         raise ConfigurationError(
             f"no rejected batch, and no table with one, is named {name!r}; "
             + (f"rejected are: {there}." if there else "there are none.")
@@ -168,7 +167,7 @@ def without_quarantined(
         batch.folder("rejects"),
         "quarantined",
     )
-    count = _rows(gone)
+    count = sum(part.rows for part in gone)
     if not count:
         return manifest
     lake.upload((*kept, *gone))
@@ -179,7 +178,3 @@ def without_quarantined(
         rows_written=manifest.rows_written - count,
         rows_rejected=manifest.rows_rejected + count,
     )
-
-
-def _rows(parts: tuple[Part, ...]) -> int:
-    return sum(part.rows for part in parts)

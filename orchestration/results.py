@@ -57,8 +57,7 @@ def record(
     Models go to audit.model_run, what was checked to audit.dq_result; what the tests
     have counted is returned.
     """
-    record_models(connection, run_id, folder, since, target)
-    results, nodes = _ran(folder, since)
+    results, nodes = record_models(connection, run_id, folder, since, target)
     ages = artifacts.written(folder / "sources.json", since) or {"results": []}
     values = {
         "run_id": run_id,
@@ -78,24 +77,33 @@ def record(
 
 def record_models(
     connection: Connection, run_id: str, folder: Path, since: dt.datetime, target: str
-) -> None:
-    """Write what became of each model and snapshot to audit.model_run."""
-    results, nodes = _ran(folder, since)
+) -> tuple[list[artifacts.Json], dict[str, artifacts.Json]]:
+    """Write what became of each model and snapshot to audit.model_run.
+
+    Returns the results of dbt's last command, and the nodes by their ids; none if the
+    files are older than `since`.
+    """
+    results, nodes = [], {}
+    if run := artifacts.written(folder / "run_results.json", since):
+        results = [_part(result, _RESULT) for result in run["results"]]
+        every = artifacts.nodes(folder).items()
+        nodes = {unique_id: _part(node, _NODE) for unique_id, node in every}
     values = {"results": Jsonb(results), "nodes": Jsonb(nodes)}
     of = {"run_id": run_id, "target": target}
     connection.execute(query(__file__, "model_runs"), values | of)
+    return results, nodes
 
 
 def score(connection: Connection, run_id: str, tables: Sequence[Table]) -> None:
     """Write the mean scores of the tables that have one to audit.quality_score."""
-    schema = build.schema_of("quality")
+    there = _in_quality(connection)
     for table in tables:
         view = f"{table.model}_score"
-        if table.options.min_score and _exists(connection, f"{schema}.{view}"):
+        if table.options.min_score and view in there:
             names = {
                 "run_id": sql.Literal(run_id),
                 "table_id": sql.Literal(table.id),
-                "view": sql.Identifier(schema, view),
+                "view": sql.Identifier(build.schema_of("quality"), view),
             }
             connection.execute(sql.SQL(query(__file__, "scores")).format(**names))
 
@@ -108,18 +116,10 @@ def store_failures(
     dbt would write a table for each test, also for those that nothing fails. So it is
     asked once more, for those that failed; tables of tests that pass are dropped.
     """
-    schema = build.schema_of("quality")
-    stored = {
-        name
-        for (name,) in connection.execute(
-            "select table_name from information_schema.tables where table_schema = %s",
-            (schema,),
-        )
-    }
-    for test in sorted(stored & {name for name, rows in found.items() if rows == 0}):
-        connection.execute(
-            sql.SQL("drop table if exists {}").format(sql.Identifier(schema, test))
-        )
+    passed = {name for name, rows in found.items() if rows == 0}
+    for test in sorted(_in_quality(connection) & passed):
+        table = sql.Identifier(build.schema_of("quality"), test)
+        connection.execute(sql.SQL("drop table if exists {}").format(table))
     failed = sorted(name for name, rows in found.items() if rows)
     if failed:
         select = ["--select", " ".join(failed)]
@@ -127,17 +127,13 @@ def store_failures(
         build.run_dbt(words, report)
 
 
-def _ran(
-    folder: Path, since: dt.datetime
-) -> tuple[list[artifacts.Json], dict[str, artifacts.Json]]:
-    """The results of dbt's last command, and the nodes by their ids; none if older."""
-    run = artifacts.written(folder / "run_results.json", since)
-    if run is None:
-        return [], {}
-    nodes = artifacts.nodes(folder)
-    return [_part(result, _RESULT) for result in run["results"]], {
-        unique_id: _part(node, _NODE) for unique_id, node in nodes.items()
-    }
+def _in_quality(connection: Connection) -> set[str]:
+    """The tables and views of schema quality."""
+    found = connection.execute(
+        "select table_name from information_schema.tables where table_schema = %s",
+        (build.schema_of("quality"),),
+    )
+    return {name for (name,) in found}
 
 
 def _part(whole: artifacts.Json, names: Sequence[str]) -> artifacts.Json:
@@ -155,8 +151,3 @@ def _of_seed(table: Table) -> dict[str, Any]:
         "error_minutes": options.freshness_error_minutes,
         "expected": expected | {"score": f"score of at least {options.min_score}"},
     }
-
-
-def _exists(connection: Connection, relation: str) -> bool:
-    row = connection.execute("select to_regclass(%s)", (relation,)).fetchone()
-    return bool(row and row[0])

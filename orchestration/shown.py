@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
 
-from ingest import bronze_log, control
+from ingest import bronze_log
 from ingest.control import Connection, Released
 from ingest.duck import quoted
 from ingest.errors import first_line
-from ingest.seed.metadata import Column, Table
+from ingest.seed.metadata import Table
 from ingest.statements import Statements
 from orchestration import build
 
@@ -49,9 +48,16 @@ def compare(connection: Connection, table: Table, released: Released) -> Shown:
 
     By key and batch. A model that is not there shows no row.
     """
-    key = _key([_as_in_silver(column) for column in table.key])
-    there = _in_log(table, released, bronze_log.name_of(table), key, _batch(table))
-    return _compare(connection, table, there, _in_silver(table, _batch(table)))
+    key = [
+        quoted(c.name)
+        if c.type.log == c.type.postgres
+        else f"{quoted(c.name)}::{c.type.postgres}"
+        for c in table.key
+    ]
+    # dbt's snapshots keep the batch of the last tracked change.
+    version = "0" if table.load_type.is_snapshot else "_batch_seq"
+    log = bronze_log.name_of(table)
+    return _compare(connection, table, released, log, _key(key), version)
 
 
 def compare_changed(connection: Connection, table: Table, released: Released) -> Shown:
@@ -85,17 +91,41 @@ def compare_changed(connection: Connection, table: Table, released: Released) ->
 def compare_content(connection: Connection, table: Table, released: Released) -> Shown:
     """Compare all values of the model's rows with what staging makes of the log."""
     staging = f"{quoted(build.schema_of('staging'))}.{quoted(table.staging)}"
-    key, content = _key([quoted(c.name) for c in table.key]), _content(table)
-    there = _in_log(table, released, staging, key, content)
+    # dbt's snapshots follow the tracked columns alone.
+    columns = [
+        quoted(c.name)
+        for c in table.columns
+        if c.tracked or c.key_position or not table.load_type.is_snapshot
+    ]
+    content = f"md5(row({', '.join(columns)})::text)"
+    key = _key_in_silver(table)
     try:
-        return _compare(connection, table, there, _in_silver(table, content))
+        return _compare(connection, table, released, staging, key, content)
     except psycopg.errors.UndefinedTable as error:
         return Shown(0, 0, first_line(error), is_built=False)
     except psycopg.errors.UndefinedColumn:  # the seed has one that is not built yet
         return compare(connection, table, released)
 
 
-def _compare(connection: Connection, table: Table, there: str, here: str) -> Shown:
+def _compare(
+    connection: Connection,
+    table: Table,
+    released: Released,
+    relation: str,
+    key: str,
+    version: str,
+) -> Shown:
+    """Compare key and version of the log's live rows, which `relation` shows."""
+    columns = f"{key} as _key, {version}"
+    if table.load_type.reads_whole:
+        of_batch = f"where _batch_seq = {released.snapshot_seq}"
+        there = f"select {columns} from {relation} {of_batch}"
+    else:
+        through = released.through
+        there = bronze_log.live_rows(table, through, columns, relation=relation)
+    model = f"{quoted(build.schema_of('silver'))}.{quoted(table.model)}"
+    columns = f"{_key_in_silver(table)} as _key, {version}"
+    here = f"select {columns} from {model} where not is_deleted"
     in_log, sum_of_log = _sum(connection, there)
     try:
         in_silver, sum_of_silver = _sum(connection, here)
@@ -105,58 +135,19 @@ def _compare(connection: Connection, table: Table, there: str, here: str) -> Sho
         return Shown(in_log, in_silver)
     if in_log == in_silver:
         both = f"select count(*) from ({there} intersect {here}) as alike"
-        in_silver = control.count(connection, _query(both))
-    rows = connection.execute(
-        _query(
-            f"select distinct _key from (({there} except {here}) "
-            f"union all ({here} except {there})) as differing order by 1 limit 5"
-        )
-    ).fetchall()
-    keys = ", ".join(key for (key,) in rows)
+        ((in_silver,),) = connection.execute(both.encode()).fetchall()
     if not table.key or any(c.pii for c in table.key):
         return Shown(in_log, in_silver)
+    differing = (
+        f"select distinct _key from (({there} except {here}) "
+        f"union all ({here} except {there})) as differing order by 1 limit 5"
+    )
+    keys = ", ".join(key for (key,) in connection.execute(differing.encode()))
     return Shown(in_log, in_silver, f"{', '.join(c.name for c in table.key)} {keys}")
 
 
-def _in_log(
-    table: Table, released: Released, relation: str, key: str, version: str
-) -> str:
-    """SQL for key and version of each live row of the log, which `relation` shows."""
-    columns = f"{key} as _key, {version}"
-    if table.load_type.reads_whole:
-        return (
-            f"select {columns} from {relation} "
-            f"where _batch_seq = {released.snapshot_seq}"
-        )
-    return bronze_log.live_rows(table, released.through, columns, relation=relation)
-
-
-def _in_silver(table: Table, version: str) -> str:
-    """The same of silver."""
-    model = f"{quoted(build.schema_of('silver'))}.{quoted(table.model)}"
-    key = _key([quoted(column.name) for column in table.key])
-    return f"select {key} as _key, {version} from {model} where not is_deleted"
-
-
-def _content(table: Table) -> str:
-    """All values of a row; dbt's snapshots follow the tracked columns alone."""
-    columns = [
-        quoted(c.name)
-        for c in table.columns
-        if c.tracked or c.key_position or not table.load_type.is_snapshot
-    ]
-    return f"md5(row({', '.join(columns)})::text)"
-
-
-def _batch(table: Table) -> str:
-    """The row's batch; dbt's snapshots keep that of the last tracked change."""
-    return "0" if table.load_type.is_snapshot else "_batch_seq"
-
-
-def _as_in_silver(column: Column) -> str:
-    kind = column.type
-    name = quoted(column.name)
-    return name if kind.log == kind.postgres else f"{name}::{kind.postgres}"
+def _key_in_silver(table: Table) -> str:
+    return _key([quoted(c.name) for c in table.key])
 
 
 def _key(columns: list[str]) -> str:
@@ -165,16 +156,10 @@ def _key(columns: list[str]) -> str:
 
 def _sum(connection: Connection, rows: str) -> tuple[int, int]:
     """Number of rows, and the sum of their hashes."""
-    row = connection.execute(
-        _query(
-            "select count(*), "
-            "coalesce(sum(hashtextextended(_key || ' ' || _batch, 0)::numeric), 0) "
-            f"from ({rows}) as rows (_key, _batch)"
-        )
-    ).fetchone()
-    assert row is not None
+    query = (
+        "select count(*), "
+        "coalesce(sum(hashtextextended(_key || ' ' || _batch, 0)::numeric), 0) "
+        f"from ({rows}) as rows (_key, _batch)"
+    )
+    (row,) = connection.execute(query.encode()).fetchall()
     return row[0], row[1]
-
-
-def _query(text: str) -> sql.SQL:
-    return sql.SQL(text)

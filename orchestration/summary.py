@@ -113,12 +113,12 @@ def read(connection: Connection, run_id: str | None = None) -> Summary:
 
 def _rules(summary: Summary) -> Iterator[Text]:
     """The rules that failed; those that block a batch are said as its reason."""
+    left_behind = _left_behind(summary)
     failed = [
         rule
         for rule in summary.failed_rules
         if rule["layer"] != "gate" or rule["severity"] == "warn"
     ]
-    left_behind = _left_behind(summary) if failed else set()
     if failed:
         yield Text()
     for rule in failed:
@@ -126,7 +126,7 @@ def _rules(summary: Summary) -> Iterator[Text]:
             f"{rule['table_id']}  {rule['rule_id']}: {rule['observed']}, expected "
             f"{rule['expected']}"
         )
-        if (rule["table_id"], rule["rule_id"], rule["layer"]) in left_behind:
+        if _place(rule) in left_behind:
             line += (
                 ". (If the table was moved without the one it refers to, `./seedbed "
                 "run` reads that one as well.)"
@@ -135,13 +135,14 @@ def _rules(summary: Summary) -> Iterator[Text]:
         yield Text.assemble((f"{rule['severity']:<6}", colour), line)
 
 
+def _place(rule: dict[str, Any]) -> tuple[str, str, str]:
+    return rule["table_id"], rule["rule_id"], rule["layer"]
+
+
 def _left_behind(summary: Summary) -> set[tuple[str, str, str]]:
     """The failed rules of rows that may refer to what the run did not move."""
-    failed = {
-        (rule["table_id"], rule["rule_id"], rule["layer"])
-        for rule in summary.failed_rules
-        if rule["failing_rows"] is not None
-    }
+    counted = [r for r in summary.failed_rules if r["failing_rows"] is not None]
+    failed = {_place(rule) for rule in counted}
     try:
         tables = metadata.enabled(metadata.load(settings.ROOT)) if failed else []
     except ConfigurationError:
@@ -163,19 +164,18 @@ def _blocked(line: Line, is_unbalanced: bool) -> Text:
     """Why a table is blocked, where its bad rows are, and the ways out."""
     here = f"table_id = '{line.table_id}' and batch_seq = {line.batch_seq}"
     look = f"select reason, count(*) from audit.reject where {here} group by 1"
-    leave_out = ""
+    without, leave_out = "", ""
     if line.rows_quarantined:
         look = f"select rule_id, row from audit.quarantine where {here}"
-        leave_out = "--quarantine "
-    ways = "Type ./seedbed run: the window is read again."
-    if not is_unbalanced:
-        ways = (
-            f"See the rows:     {look}\n"
-            "Repair the source and type ./seedbed run: the window is read again. Or "
-            f"release the batch{' without these rows' if leave_out else ''}:\n"
-            f"                  ./seedbed release {line.batch_id} {leave_out}"
-            "--reason '…'"
-        )
+        without, leave_out = " without these rows", "--quarantine "
+    ways = (
+        f"See the rows:     {look}\n"
+        "Repair the source and type ./seedbed run: the window is read again. Or "
+        f"release the batch{without}:\n"
+        f"                  ./seedbed release {line.batch_id} {leave_out}--reason '…'"
+    )
+    if is_unbalanced:
+        ways = "Type ./seedbed run: the window is read again."
     return Text.assemble(
         "\n",
         (f"{line.table_id} is blocked", "red"),
@@ -250,8 +250,7 @@ def _verdicts(summary: Summary) -> Iterator[Text]:
             f"'{summary.run_id}' and not passed",
         )
     elif summary.rules:
-        all_passed = (f"all {summary.rules} passed", "green")
-        yield Text.assemble("rules    ", all_passed)
+        yield Text.assemble("rules    ", (f"all {summary.rules} passed", "green"))
     failed = [row for row in summary.ledger if not row["holds"]]
     if failed:
         checks = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
@@ -290,26 +289,23 @@ def show(summary: Summary, console: Console) -> None:
 
 def show_rows(summary: Summary, console: Console) -> None:
     """Where rows are filtered, and where they are not, as the probe found it."""
-    found = [r for r in summary.probe if r["holds"] and not r["pii"]]
-    seen = [r for r in found if r["column_name"]]
-    for row in seen:
-        if row["column_name"] != ALL_ROWS:
-            console.print(
-                f"rows     {row['relation']}: {row['role_name']} sees those with a "
-                f"{row['column_name']} that row_access.csv allows",
-                soft_wrap=True,
-            )
-    whole = [r["relation"] for r in seen if r["column_name"] == ALL_ROWS]
-    if whole:
-        console.print(
-            f"         without a filter, all rows: {', '.join(whole)}", soft_wrap=True
-        )
+    seen = [
+        r for r in summary.probe if r["holds"] and not r["pii"] and r["column_name"]
+    ]
+    lines = [
+        f"rows     {row['relation']}: {row['role_name']} sees those with a "
+        f"{row['column_name']} that row_access.csv allows"
+        for row in seen
+        if row["column_name"] != ALL_ROWS
+    ]
+    if whole := [r["relation"] for r in seen if r["column_name"] == ALL_ROWS]:
+        lines.append(f"         without a filter, all rows: {', '.join(whole)}")
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def show_probe(summary: Summary, console: Console) -> None:
     """What roles see: a line where all is well, else a paragraph for each leak."""
-    if not summary.probe:
-        return
     leaks = sum(not row["holds"] for row in summary.probe)
     masked = {(r["relation"], r["column_name"]) for r in summary.probe if r["pii"]}
     roles = {row["role_name"] for row in summary.probe if row["relation"]} - {"public"}
