@@ -11,9 +11,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest import runlog, settings
 
@@ -32,8 +31,7 @@ def strongest(kinds: Iterable[str]) -> str:
     return max(kinds, key=_RANK.index)
 
 
-@dataclass(frozen=True, order=True)
-class Origin:
+class Origin(NamedTuple):
     """A column that another is made from: `node` is its relation's id in dbt.
 
     `kind` is IDENTITY where it is taken over as it is, AGGREGATION where many of its
@@ -77,11 +75,7 @@ def keep(manifest: Json) -> None:
             plain = re.sub(r"\d+", "0", code) + json.dumps(sorted(node["columns"]))
             mark = hashlib.sha256(plain.encode()).hexdigest()
             if now.get(node_id, {}).get("mark") != mark:
-                found = schema.columns_of(node_id, code)
-                columns = {
-                    name: [(o.node, o.column, o.kind) for o in origins]
-                    for name, origins in found.items()
-                }
+                columns = schema.columns_of(node_id, code)
                 now[node_id] = {"mark": mark, "columns": columns}
         if now != before:
             _file().parent.mkdir(parents=True, exist_ok=True)
@@ -105,19 +99,16 @@ class _Schema:
     """The relations of a manifest, and what their columns are called."""
 
     def __init__(self, manifest: Json) -> None:
-        self._manifest = manifest
         self._dialect = manifest["metadata"]["adapter_type"]
         self._ids: dict[tuple[str, str], str] = {}
         self._columns: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
-        for node_id, node in (manifest["nodes"] | manifest["sources"]).items():
+        self._every = manifest["nodes"] | manifest["sources"]
+        for node_id, node in self._every.items():
             if node["resource_type"] in ("model", "snapshot", "source"):
                 name = node.get("identifier") or node["alias"]
                 self._ids[node["schema"], name] = node_id
-                kinds = {
-                    c["name"]: c.get("data_type") or "text"
-                    for c in node["columns"].values()
-                }
-                if kinds:
+                columns = node["columns"].values()
+                if kinds := {c["name"]: c.get("data_type") or "text" for c in columns}:
                     database = self._columns.setdefault(node["database"], {})
                     database.setdefault(node["schema"], {})[name] = kinds
 
@@ -154,13 +145,13 @@ class _Schema:
         found = {}
         for name, top in nodes.items():
             origins: dict[tuple[str, str], str] = {}
-            for origin in self._leaves(top, IDENTITY):
-                place = origin.node, origin.column
-                if origin.node != node_id:
-                    kinds = (origin.kind, origins.get(place, IDENTITY))
-                    origins[place] = strongest(kinds)
-            found[name] = sorted(Origin(*at, kind) for at, kind in origins.items())
-            found[name] = found[name] or self._described(node_id, name)
+            for node, column, kind in self._leaves(top, IDENTITY):
+                if node != node_id:
+                    known = origins.get((node, column), IDENTITY)
+                    origins[node, column] = strongest((kind, known))
+            found[name] = sorted(
+                Origin(*place, kind) for place, kind in origins.items()
+            ) or self._described(node_id, name)
         return {name: origins for name, origins in found.items() if origins}
 
     def _described(self, node_id: str, column: str) -> list[Origin]:
@@ -168,12 +159,11 @@ class _Schema:
 
         A generated model takes its columns over from what it reads.
         """
-        node = self._manifest["nodes"][node_id]
+        node = self._every[node_id]
         above = node["depends_on"]["nodes"]
         if "generated" not in node["original_file_path"] or len(above) != 1:
             return []
-        every = self._manifest["nodes"] | self._manifest["sources"]
-        is_there = column in every[above[0]]["columns"]
+        is_there = column in self._every[above[0]]["columns"]
         return [Origin(above[0], column, TRANSFORMATION)] if is_there else []
 
     def _leaves(self, node: Node, kind: str) -> Iterator[Origin]:
@@ -181,9 +171,8 @@ class _Schema:
 
         if isinstance(node.expression, exp.Table):
             table = node.expression
-            origin = self._ids.get((table.db, table.name))
             column = node.name.rpartition(".")[2].strip('"')
-            if origin:
+            if origin := self._ids.get((table.db, table.name)):
                 yield Origin(origin, column, kind)
             return
         kind = strongest((kind, _kind(node.expression)))

@@ -15,17 +15,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from psycopg.rows import dict_row
-
 from ingest import settings
 from ingest.control import Connection
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
+from ingest.statements import Statements
 from orchestration import artifacts, snowflake
 from orchestration.watch import columns
 
 Json = dict[str, Any]
 
+_SQL = Statements(__file__)
 PRODUCER = "urn:seedbed:0.1.0"
 _EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets"
@@ -42,37 +42,32 @@ class Events:
         self._columns = columns.known()
         self._tables = {t.id: t for t in metadata.load(settings.ROOT)}
         self._namespace = settings.variable("OPENLINEAGE_NAMESPACE", "seedbed")
-        (self._run,) = self._rows("select * from audit.run where run_id = %s")
+        (self._run,) = self._rows("run")
         self._name = self._run["command"].replace(" ", "_")
-        self._assertions = self._rows(
-            "select table_id, batch_seq, rule_id, severity, passed, observed, expected "
-            "from audit.dq_result where run_id = %s and layer = 'gate' "
-            "order by rule_id"
-        )
+        self._steps = self._rows("steps")
+        self._assertions = self._rows("assertions")
 
-    def _rows(self, query: str) -> list[Json]:
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query.encode(), (self._run_id,)).fetchall()
+    def _rows(self, name: str, **values: object) -> list[Json]:
+        return _SQL.dicts(self._connection, name, run_id=self._run_id, **values)
 
     def all(self) -> list[Json]:
         """All events; a run that has not ended has none."""
         if self._run["ended_at"] is None:
             return []
-        events = [*self._hop("", self._name, "RUN", self._run, [], [])]
-        events += [*self._steps(), *self._publish()]
-        for target in ("postgres", "snowflake"):
-            events += self._models(target)
+        events = [
+            *self._hop("", self._name, "RUN", self._run),
+            *self._moves(),
+            *self._publish(),
+            *self._models("postgres"),
+            *self._models("snowflake"),
+        ]
         order = {"START": 0, "COMPLETE": 1, "FAIL": 1}
         return sorted(events, key=lambda e: (e["eventTime"], order[e["eventType"]]))
 
     # -- the hops ------------------------------------------------------------------
 
-    def _steps(self) -> Iterator[Json]:
-        for step in self._rows(
-            "select step.*, batch.rows_written, batch.raw_bytes, batch.bronze_bytes "
-            "from audit.step left join audit.batch using (table_id, batch_seq) "
-            "where step.run_id = %s and step.ended_at is not null order by step_id"
-        ):
+    def _moves(self) -> Iterator[Json]:
+        for step in self._steps:
             table = self._tables.get(step["table_id"])
             found = self._of_step(table, step) if table else None
             if table and found:
@@ -105,39 +100,28 @@ class Events:
     def _publish(self) -> Iterator[Json]:
         """From the lake to the logs in Snowflake, which copies them all at one time."""
         inputs, outputs = [], []
-        for row in self._rows(
-            "select distinct table_id from audit.publication where run_id = %s "
-            "order by table_id"
-        ):
+        for row in self._rows("published"):
             if table := self._tables.get(row["table_id"]):
                 bronze = self._lake(table, "bronze")
                 log = _in_snowflake(snowflake.database(), "bronze", table.bronze)
                 log["facets"] = _described(table, bronze)
                 inputs.append(bronze)
                 outputs.append(log)
-        for step in self._rows(
-            "select * from audit.step where run_id = %s and name = 'publish' "
-            "and ended_at is not null order by step_id"
-        ):
-            key = str(step["step_id"])
-            yield from self._hop(key, "publish", "TASK", step, inputs, outputs)
+        for step in self._steps:
+            if step["name"] == "publish":
+                key = str(step["step_id"])
+                yield from self._hop(key, "publish", "TASK", step, inputs, outputs)
 
     def _models(self, target: str) -> Iterator[Json]:
-        rows = [
-            row
-            for row in self._rows(
-                "select *, case status when 'success' then 'done' else 'failed' end "
-                "as state, null as error from audit.model_run where run_id = %s"
-            )
-            if row["target"] == target
-        ]
+        rows = self._rows("models", target=target)
         if not rows:
             return
         manifest = artifacts.manifest(artifacts.folder(target))
-        every = manifest.get("nodes", {}) | manifest.get("sources", {})
+        own = manifest.get("nodes", {})
+        every = own | manifest.get("sources", {})
         nodes = {
             node["name"]: node
-            for node in manifest.get("nodes", {}).values()
+            for node in own.values()
             if node["resource_type"] in ("model", "snapshot")
             and node.get("config", {}).get("materialized") != "ephemeral"
         }
@@ -151,9 +135,8 @@ class Events:
             if known := self._columns.get(node["unique_id"]):
                 output["facets"]["columnLineage"] = self._made_of(known, every, target)
             above = [every[n] for n in node["depends_on"]["nodes"] if n in every]
-            inputs = [
-                self._of_node(n, target) for n in above if n["resource_type"] != "seed"
-            ]
+            above = [n for n in above if n["resource_type"] != "seed"]
+            inputs = [self._of_node(n, target) for n in above]
             key = where + row["model"]
             yield from self._hop(key, f"dbt.{key}", "MODEL", row, inputs, [output])
 
@@ -163,8 +146,8 @@ class Events:
         job: str,
         kind: str,
         row: Json,
-        inputs: Sequence[Json],
-        outputs: Sequence[Json],
+        inputs: Sequence[Json] = (),
+        outputs: Sequence[Json] = (),
     ) -> Iterator[Json]:
         """The two events of a row with `started_at`, `ended_at`, `state`, `error`."""
         facets: Json = {}

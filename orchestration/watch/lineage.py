@@ -11,10 +11,11 @@ from pathlib import Path
 from ingest import locks, runlog, settings
 from ingest.control import Connection
 from ingest.errors import ConfigurationError
-from ingest.statements import query
+from ingest.statements import Statements
 from orchestration.watch import delivery
 from orchestration.watch.events import Events
 
+_SQL = Statements(__file__)
 # Some 1 MB each.
 KEPT_RUNS = 100
 
@@ -26,12 +27,7 @@ def folder() -> Path:
 
 def text(connection: Connection, run_id: str | None) -> str:
     """The events of a run, else of the last one that ended, as JSON lines."""
-    row = connection.execute(
-        "select run_id from audit.run where ended_at is not null "
-        "and (%(run)s::text is null or run_id = %(run)s) "
-        "order by run_id desc limit 1",
-        {"run": run_id},
-    ).fetchone()
+    row = _SQL.run(connection, "last", run_id=run_id).fetchone()
     if row is None:
         which = f"no run {run_id!r}" if run_id else "no run"
         raise ConfigurationError(
@@ -56,22 +52,13 @@ def keep(connection: Connection, run_id: str) -> None:
     """
     try:
         # A run that an orchestrator opened again has other ends now.
-        connection.execute(
-            "delete from audit.delivery where channel = 'lineage' and subject = %s",
-            (f"run/{run_id}",),
-        )
-        ended = connection.execute(
-            "select run_id from audit.run "
-            "where ended_at > clock_timestamp() - interval '7 days' "
-            "order by ended_at desc limit %s",
-            (KEPT_RUNS,),
-        ).fetchall()
-        kept = {run_id, *(other for (other,) in ended)}
+        _SQL.run(connection, "forget", run_id=run_id)
+        ended = [other for (other,) in _SQL.run(connection, "ended", most=KEPT_RUNS)]
         for file in folder().glob("2*"):  # as run IDs begin
-            if file.stem not in kept:
+            if file.stem not in {run_id, *ended}:
                 file.unlink(missing_ok=True)
         _write(connection, run_id)
-        for (other,) in ended:
+        for other in ended:
             if not _file(other).exists():
                 _write(connection, other)
     except Exception as error:
@@ -97,7 +84,7 @@ def send(
     """
     if not os.environ.get("OPENLINEAGE_URL") or not locks.take(connection, "lineage"):
         return None
-    for run_id, parts in connection.execute(query(__file__, "unsent")).fetchall():
+    for run_id, parts in _SQL.run(connection, "unsent").fetchall():
         if not _file(run_id).exists():
             keep(connection, run_id)
         if not _file(run_id).exists():
