@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ingest import control, stop
-from orchestration.cli.common import chosen_tables, out, say, start_services
+from orchestration.cli.common import out, say, start_services
 
 
 @click.command()
@@ -44,7 +44,7 @@ def docs(serve: bool, port: int) -> int:
     start_services()
     with control.connect() as connection:
         control.look(connection)
-        index = site.write(connection, chosen_tables(()), say)
+        index = site.write(connection, say)
     out.print(f"docs     {index}", soft_wrap=True)
     if serve:
         server = site.serve(port)
@@ -62,4 +62,4 @@ def write_report(path: Path | None = None, run_id: str | None = None) -> Path:
     with control.connect() as connection:
         control.look(connection)
         target = path or site.folder() / "report.html"
-        return run_report.write(connection, chosen_tables(()), target, run_id)
+        return run_report.write(connection, target, run_id)

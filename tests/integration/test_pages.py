@@ -225,10 +225,10 @@ def test_a_report_on_many_tables_and_without_gold_is_readable(
 
 def test_a_run_that_only_looked_is_not_the_one_to_report(day_4: Clone) -> None:
     with day_4.inside(), control.connect() as connection:
-        before = report.page(connection, [])
+        before = report.page(connection)
         run_id = control.begin_run(connection, "reconcile")
         control.end_run(connection, run_id, "done")
-        after = report.page(connection, [])
+        after = report.page(connection)
     run_id = day_4.value("select max(run_id) from audit.run where command = 'run'")
     assert f"Run {run_id}" in before
     assert f"Run {run_id}" in after

@@ -7,7 +7,6 @@ The file loads nothing: its policy allows the scripts that are in it, by their h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from ingest.control import Connection
-from ingest.seed.metadata import Table
 from orchestration import build, summary
 from orchestration.watch.pages import html
 
@@ -32,21 +30,14 @@ GOLD = {
 Rows = list[dict[str, Any]]
 
 
-def write(
-    connection: Connection,
-    tables: Sequence[Table],
-    path: Path,
-    run_id: str | None = None,
-) -> Path:
+def write(connection: Connection, path: Path, run_id: str | None = None) -> Path:
     """Write the report on a run to `path`.
 
     Without `run_id` it is the newest that did something: a look, such as
-    `reconcile`'s, is a run as well, of which there is nothing to report.
-
-    `tables` are those of the seed, for how old their data may be. Raises
+    `reconcile`'s, is a run as well, of which there is nothing to report. Raises
     SeedbedError where there is no such run.
     """
-    html.write(path, page(connection, tables, run_id))
+    html.write(path, page(connection, run_id))
     return path
 
 
@@ -58,22 +49,17 @@ def _newest(connection: Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def page(
-    connection: Connection, tables: Sequence[Table], run_id: str | None = None
-) -> str:
+def page(connection: Connection, run_id: str | None = None) -> str:
     """The report as HTML."""
     run = summary.read(connection, run_id or _newest(connection))
-    values = {"run_id": run.run_id}
     found = {
-        query.stem: _rows(connection, query, values)
-        for query in sorted(QUERIES.glob("*.sql"))
+        file.stem: _rows(connection, file.read_bytes(), run_id=run.run_id)
+        for file in sorted(QUERIES.glob("*.sql"))
     }
     gold = {name: _gold(connection, name) for name in GOLD}
-    freshness = {table.id: table.options for table in tables}
     past = _past(found["quality"])
     for row in found["tables"]:
         row["past"] = past.get(row["table_id"], [])
-        row["freshness"] = _freshness(row, freshness.get(row["table_id"]))
     flow = [
         {"table": line.table_id, "state": line.state}
         | {name.removeprefix("rows_"): getattr(line, name) for name in summary.COUNTS}
@@ -104,10 +90,9 @@ def page(
     )
 
 
-def _rows(connection: Connection, query: Path, values: dict[str, str]) -> Rows:
+def _rows(connection: Connection, query: bytes | sql.Composed, **values: str) -> Rows:
     with connection.cursor(row_factory=dict_row) as cursor:
-        text = query.read_text(encoding="utf-8")
-        return cursor.execute(text, values).fetchall()
+        return cursor.execute(query, values or None).fetchall()
 
 
 def _gold(connection: Connection, name: str) -> Rows:
@@ -123,18 +108,7 @@ def _gold(connection: Connection, name: str) -> Rows:
     if not there.issuperset(GOLD[name]):
         return []
     text = (QUERIES / "gold" / f"{name}.sql").read_text(encoding="utf-8")
-    query = sql.SQL(text).format(gold=sql.Identifier(schema))
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query).fetchall()
-
-
-def _freshness(row: dict[str, Any], options: Any) -> str:
-    """Whether a table's data are fresh, late or stale, by the seed's options."""
-    if options is None:
-        return "unknown"
-    if row["age_minutes"] > options.freshness_error_minutes:
-        return "stale"
-    return "late" if row["age_minutes"] > options.freshness_warn_minutes else "fresh"
+    return _rows(connection, sql.SQL(text).format(gold=sql.Identifier(schema)))
 
 
 def _past(quality: Rows) -> dict[str, list[dict[str, Any] | None]]:

@@ -6,7 +6,6 @@ import functools
 import http.server
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from gx import gate
 from ingest import settings
 from ingest.control import Connection
 from ingest.errors import SeedbedError
-from ingest.seed.metadata import Table
 from orchestration import build
 from orchestration.watch.pages import html, report, sanitise
 
@@ -37,7 +35,7 @@ def folder() -> Path:
     return settings.ROOT / ".seedbed" / "site"
 
 
-def write(connection: Connection, tables: Sequence[Table], tell: build.Report) -> Path:
+def write(connection: Connection, tell: build.Report) -> Path:
     """Write all pages again; the path of their index.
 
     The run report is left out where there has been no run.
@@ -49,7 +47,7 @@ def write(connection: Connection, tables: Sequence[Table], tell: build.Report) -
     run = here / "report.html"
     run.unlink(missing_ok=True)
     if connection.execute("select 1 from audit.run limit 1").fetchone():
-        report.write(connection, tables, run)
+        report.write(connection, run)
     page = html.render("index.html", has_report=run.exists(), suites=suites)
     html.write(here / "index.html", page)
     return here / "index.html"
@@ -83,12 +81,9 @@ def dbt_page(target: Path) -> str:
 def write_gate(source: Path, target: Path) -> list[Batch]:
     """Write the gate's pages, without what they would load from elsewhere."""
     shutil.rmtree(target, ignore_errors=True)
-    pages = [
-        *sorted(source.glob("expectations/*.html")),
-        *sorted(source.glob("validations/**/*.html")),
-    ]
+    suites = sorted(source.glob("expectations/*.html"))
     results = {}
-    for path in pages:
+    for path in (*suites, *sorted(source.glob("validations/**/*.html"))):
         name = path.relative_to(source)
         text = path.read_text(encoding="utf-8")
         # Their index is the site's, one folder up.
@@ -104,8 +99,7 @@ def write_gate(source: Path, target: Path) -> list[Batch]:
             path.relative_to(source).as_posix(),
             results.get(path.stem),
         )
-        for path in pages
-        if path.relative_to(source).parts[0] == "expectations"
+        for path in suites
     ]
 
 

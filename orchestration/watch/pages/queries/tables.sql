@@ -38,22 +38,39 @@ rows as (
         and ledger.run_id <= %(run_id)s
     order by ledger.table_id asc, run.started_at desc
 
+),
+
+state as (
+
+    select
+        table_id,
+        released_high,
+        (
+            extract(
+                epoch from clock_timestamp() at time zone 'utc' - observed_at
+            ) / 60
+        )::double precision as age_minutes
+    from audit.table_state
+
 )
 
 select
     state.table_id,
-    (
-        extract(
-            epoch from clock_timestamp() at time zone 'utc' - state.observed_at
-        ) / 60
-    )::double precision as age_minutes,
+    state.age_minutes,
+    case
+        when source_table.table_id is null then 'unknown'
+        when state.age_minutes > source_table.error_minutes then 'stale'
+        when state.age_minutes > source_table.warn_minutes then 'late'
+        else 'fresh'
+    end as freshness,
     state.released_high,
     rows.right_rows as rows,
     coalesce(rules.rules, 0) as rules,
     coalesce(rules.broken, 0) as broken,
     coalesce(rules.warned, 0) as warned,
     scores.score
-from audit.table_state as state
+from state
+left join audit.source_table using (table_id)
 left join rules using (table_id)
 left join scores using (table_id)
 left join rows using (table_id)
