@@ -27,18 +27,13 @@ def checked(table: Table) -> str:
     return "true" if table.options.soft_delete_column else "_op = 'U'"
 
 
-def rows(table: Table, batch: Batch, columns: str = "*") -> str:
-    """SQL for the batch's rows that the gate checks."""
-    return (
-        f"select {columns} from {bronze_log.name_of(table)} "
-        f"where _batch_seq = {batch.batch_seq} and {checked(table)}"
-    )
-
-
 def failing(table: Table, batch: Batch, rule: Expectation, columns: str) -> str:
     """SQL for `columns` of the batch's rows that fail the rule."""
-    inner = rows(table, batch, f"*, {rule.failing} as _fails")
-    return f"select {columns} from ({inner}) as checked where _fails"
+    rows = (
+        f"select *, {rule.failing} as _fails from {bronze_log.name_of(table)} "
+        f"where _batch_seq = {batch.batch_seq} and {checked(table)}"
+    )
+    return f"select {columns} from ({rows}) as checked where _fails"
 
 
 def types(connection: control.Connection, table: Table) -> dict[str, str]:

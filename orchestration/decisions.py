@@ -21,6 +21,7 @@ from ingest.errors import ConfigurationError, SeedbedError
 from ingest.lake import Lake, Manifest
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
+from ingest.statements import render
 from orchestration import runs
 
 # Beside the batch's own manifest, which stays as it was written.
@@ -134,19 +135,9 @@ def without_quarantined(
     """
     if not manifest.bronze:
         return manifest
-    here = f"table_id = {literal(table.id)} and batch_seq = {batch.batch_seq}"
     same = bronze_log.key(table) or "_row_hash"
-    key = ", ".join(
-        f"(row ->> {literal(c.name)})::{c.type.log} as {quoted(c.name)}"
-        for c in table.key
-    )
-    ask_warehouse(
-        engine,
-        "quarantined",
-        f"select {same}, string_agg(_rule_id, ', ' order by _rule_id) as _rules from ("
-        f"select distinct {key or 'row_hash as _row_hash'}, rule_id as _rule_id "
-        f"from audit.quarantine where {here}) as _rows group by {same}",
-    )
+    found = render("quarantined", table=table, batch_seq=batch.batch_seq, same=same)
+    ask_warehouse(engine, "quarantined", found)
     rows = f"read_parquet({lake.paths(manifest.bronze)})"
     kept = files.write(
         engine,

@@ -163,7 +163,9 @@ def probe(
     attributes: dict[str, list[str]] = dict(rows.fetchall())
     there = {role: name for role, name in named.items() if name in attributes}
     state = _state(connection, known, models, there)
-    before = None if is_built else _seen_before(connection, state)
+    # The run that looked at this state and found all well, if its notes are there.
+    rows = _SQL.run(connection, "seen_by", environment=here, state=state)
+    before = None if is_built else next((seen_by for (seen_by,) in rows), None)
     clear = {} if before else _clear_values(connection, own)
     seen: list[Assertion] = []
     for role in rights.CONSUMERS:
@@ -212,13 +214,6 @@ def _state(
     access = metadata.load_row_access(settings.ROOT)
     text = repr((row, models, sorted(there.items()), access))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _seen_before(connection: Connection, state: str) -> str | None:
-    """The run that looked at this state and found all well, if its notes are there."""
-    environment = schema_of("serving")
-    rows = _SQL.run(connection, "seen_by", environment=environment, state=state)
-    return next((run_id for (run_id,) in rows), None)
 
 
 def environments(connection: Connection) -> set[str]:
@@ -298,17 +293,16 @@ def _connected_as(connection: Connection, role: str) -> Iterator[Connection]:
     try:
         for (name,) in _SQL.run(connection, "users").fetchall():
             _drop(connection, name)
-        connection.execute(
-            sql.SQL(
-                "create role {} login password {} "
-                "valid until {} connection limit 1 in role {}"
-            ).format(
-                sql.Identifier(user),
-                verifier.decode(),
-                str(_SQL.value(connection, "soon")),
-                sql.Identifier(role),
-            )
+        create = sql.SQL(
+            "create role {} login password {} valid until {} connection limit 1 "
+            "in role {}"
+        ).format(
+            sql.Identifier(user),
+            verifier.decode(),
+            _SQL.value(connection, "soon"),
+            sql.Identifier(role),
         )
+        connection.execute(create)
     except psycopg.errors.InsufficientPrivilege:
         with _taken_on(role) as own:
             yield own

@@ -56,7 +56,7 @@ def page(connection: Connection, run_id: str | None = None) -> str:
         file.stem: _rows(connection, file.read_bytes(), run_id=run.run_id)
         for file in sorted(QUERIES.glob("*.sql"))
     }
-    gold = {name: _gold(connection, name) for name in GOLD}
+    gold = _gold(connection)
     past = _past(found["quality"])
     for row in found["tables"]:
         row["past"] = past.get(row["table_id"], [])
@@ -70,7 +70,7 @@ def page(connection: Connection, run_id: str | None = None) -> str:
         "timeline": found["timeline"],
         "flow": flow,
         "history": found["history"],
-        "gold": {name: rows for name, rows in gold.items() if rows},
+        "gold": gold,
     }
     scripts = [(HERE / "vendor" / name).read_text(encoding="utf-8") for name in VENDOR]
     scripts.append((html.TEMPLATES / "report.js").read_text(encoding="utf-8"))
@@ -80,8 +80,9 @@ def page(connection: Connection, run_id: str | None = None) -> str:
         run=run,
         found=found,
         facts=found["run"][0],
-        blocked=_blocked(run, found["blocked"]),
-        gold=data["gold"],
+        # One whose window was read again since is superseded.
+        blocked=[t for t in run.tables if t.state in ("rejected", "superseded")],
+        gold=gold,
         data=html.json_in_html(data),
         licences=[
             path.read_text(encoding="utf-8")
@@ -95,20 +96,20 @@ def _rows(connection: Connection, query: bytes | sql.Composed, **values: str) ->
         return cursor.execute(query, values or None).fetchall()
 
 
-def _gold(connection: Connection, name: str) -> Rows:
-    """The rows of a chart; none where its models are not built."""
+def _gold(connection: Connection) -> dict[str, Rows]:
+    """The rows of each chart that has any; its models may not be built."""
     schema = build.schema_of("gold")
-    there = {
-        relation
-        for (relation,) in connection.execute(
-            "select table_name from information_schema.tables where table_schema = %s",
-            (schema,),
-        )
-    }
-    if not there.issuperset(GOLD[name]):
-        return []
-    text = (QUERIES / "gold" / f"{name}.sql").read_text(encoding="utf-8")
-    return _rows(connection, sql.SQL(text).format(gold=sql.Identifier(schema)))
+    relations = connection.execute(
+        "select table_name from information_schema.tables where table_schema = %s",
+        (schema,),
+    )
+    there = {relation for (relation,) in relations}
+    found = {}
+    for name in (name for name, needed in GOLD.items() if there.issuperset(needed)):
+        text = (QUERIES / "gold" / f"{name}.sql").read_text(encoding="utf-8")
+        query = sql.SQL(text).format(gold=sql.Identifier(schema))
+        found[name] = _rows(connection, query)
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _past(quality: Rows) -> dict[str, list[dict[str, Any] | None]]:
@@ -119,18 +120,3 @@ def _past(quality: Rows) -> dict[str, list[dict[str, Any] | None]]:
         results = past.setdefault(row["table_id"], [None] * len(runs))
         results[runs.index(row["ago"])] = row
     return past
-
-
-def _blocked(run: summary.Summary, rules: Rows) -> Rows:
-    """The tables that the gate has held, each with the rules that failed.
-
-    One whose window was read again since is `superseded`.
-    """
-    return [
-        {
-            "line": line,
-            "rules": [rule for rule in rules if rule["table_id"] == line.table_id],
-        }
-        for line in run.tables
-        if line.state in ("rejected", "superseded")
-    ]
