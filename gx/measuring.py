@@ -45,42 +45,29 @@ def take(
     of_log = [name for name in wanted if name.startswith("select ")]
     keys = {name: found[1] for name in wanted if (found := _REPEATED.fullmatch(name))}
     plain = [name for name in wanted if name not in of_log and name not in keys]
+    paths = f"[{', '.join(map(literal, files))}]"
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
-        _show(engine, table, files)
+        rows = f"from read_parquet({paths})"
+        known = {name for name, *_ in engine.execute(f"describe {rows}").fetchall()}
+        columns = ", ".join(
+            quoted(c.name)
+            if c.name in known
+            # The seed has it since: all NULL, as in the log.
+            else f"null::{c.type.duckdb} as {quoted(c.name)}"
+            for c in table.columns
+        )
+        engine.execute(
+            f"create or replace temp view batch as select {columns} {rows} "
+            f"where {failing.checked(table)}"
+        )
         measured = _aggregate(engine, plain)
         for name, columns in keys.items():
-            measured[name] = _repeated(engine, table, files, columns)
+            measured[name] = _repeated(engine, table, paths, columns)
     for name in of_log:
         query = name.replace("{batch}", bronze_log.name_of(table))
-        row = connection.execute(
-            f"select count(*) from ({query}) as failing".encode()
-        ).fetchone()
-        assert row is not None
-        measured[name] = row[0]
+        count = f"select count(*) from ({query}) as failing"
+        ((measured[name],),) = connection.execute(count.encode()).fetchall()
     return measured
-
-
-def _show(
-    engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path]
-) -> None:
-    """Make the view `batch` of the files' rows that the gate checks."""
-    rows = _read(files)
-    known = {name for name, *_ in engine.execute(f"describe {rows}").fetchall()}
-    columns = ", ".join(
-        quoted(c.name)
-        if c.name in known
-        # The seed has it since: all NULL, as in the log.
-        else f"null::{c.type.duckdb} as {quoted(c.name)}"
-        for c in table.columns
-    )
-    engine.execute(
-        f"create or replace temp view batch as select {columns} {rows} "
-        f"where {failing.checked(table)}"
-    )
-
-
-def _read(files: Sequence[Path]) -> str:
-    return f"from read_parquet([{', '.join(map(literal, files))}])"
 
 
 def _aggregate(engine: duckdb.DuckDBPyConnection, wanted: Sequence[str]) -> Measured:
@@ -101,15 +88,13 @@ def _plain(value: object) -> object:
 
 
 def _repeated(
-    engine: duckdb.DuckDBPyConnection, table: Table, files: Sequence[Path], names: str
+    engine: duckdb.DuckDBPyConnection, table: Table, paths: str, names: str
 ) -> int:
     """Rows whose value, or values, another row has as well; NULL is none."""
-    (whole,) = [
-        c.name
-        for c in table.columns
-        if quoted(c.name) == names and c.type.duckdb in ("integer", "bigint")
-    ] or ("",)
-    if whole and _has_bits_of_its_own(engine, files, whole):
+    whole = ("integer", "bigint")
+    numbers = {quoted(c.name): c.name for c in table.columns if c.type.duckdb in whole}
+    name = numbers.get(names)
+    if name and _has_bits_of_its_own(engine, paths, name):
         return 0
     known = " and ".join(f"{name} is not null" for name in names.split(", "))
     return int(
@@ -122,7 +107,7 @@ def _repeated(
 
 
 def _has_bits_of_its_own(
-    engine: duckdb.DuckDBPyConnection, files: Sequence[Path], name: str
+    engine: duckdb.DuckDBPyConnection, paths: str, name: str
 ) -> bool:
     """Whether each number of the column was seen once, in a map of bits.
 
@@ -130,16 +115,12 @@ def _has_bits_of_its_own(
     """
     low, high, rows = engine.execute(
         "select min(stats_min_value::hugeint), max(stats_max_value::hugeint), "
-        f"sum(num_values) from parquet_metadata([{', '.join(map(literal, files))}]) "
+        f"sum(num_values) from parquet_metadata({paths}) "
         f"where path_in_schema = {literal(name)}"
     ).fetchone() or (None, None, None)
     if low is None or high - low >= min(_BITS, _SPARSE * rows):
         return False
     column = quoted(name)
     bits = f"bitstring_agg({column}::bigint, '{low}'::bigint, '{high}'::bigint)"
-    return bool(
-        duck.scalar(
-            engine,
-            f"select count({column}) = coalesce(bit_count({bits}), 0) from batch",
-        )
-    )
+    alike = f"select count({column}) = coalesce(bit_count({bits}), 0) from batch"
+    return bool(duck.scalar(engine, alike))
