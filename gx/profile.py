@@ -33,19 +33,20 @@ EXACT_ROWS = 100_000
 # nothing.
 _TOGETHER = 32
 # Profiles of this many batches of a table are kept.
-KEPT = 400
+_KEPT = 400
 
 
-def profile(connection: Connection, table: Table, batch: Batch, found: Manifest) -> int:
+def _profile(
+    connection: Connection, table: Table, batch: Batch, found: Manifest
+) -> None:
     """Write a row for each column of the batch to audit.column_profile.
 
-    Returns the number of rows profiled; for none, and for a batch that was profiled
-    before, nothing is written.
+    For a batch without rows, or one that was profiled before, nothing is written.
     """
     lake = Lake(settings.ROOT)
     parts = [part for part in found.bronze if part.rows]
     if not parts:
-        return 0
+        return
     files = [
         local if (local := lake.local(part.key)).exists() else lake.fetch(part)
         for part in parts
@@ -71,12 +72,11 @@ def profile(connection: Connection, table: Table, batch: Batch, found: Manifest)
             f"{table.id}: batch {batch.batch_id} could not be profiled: {said}", hint
         ) from error
     if not rows:
-        return 0
+        return
     of = {"table_id": table.id, "batch_seq": batch.batch_seq, "rows": rows}
     with connection.cursor() as cursor:
         cursor.executemany(_SQL.texts["note"], [of | column for column in columns])
-    _SQL.run(connection, "forget", **of, kept=KEPT)
-    return int(rows)
+    _SQL.run(connection, "forget", **of, kept=_KEPT)
 
 
 def judge(
@@ -89,7 +89,7 @@ def judge(
     if not table.options.profile:
         return []
     started = time.monotonic()
-    profile(connection, table, batch, found)
+    _profile(connection, table, batch, found)
     if not table.options.anomaly_score or batch.kind != "window":
         return []
     with connection.cursor(row_factory=class_row(Result)) as cursor:

@@ -48,7 +48,7 @@ def examine(
 
     `is_built`: the run has built something, so that consumers may see something new.
     """
-    if results.is_something_stale(connection, everyone):
+    if results.is_something_stale(connection):
         began = datetime.now(UTC)
         build.run_dbt(["source", "freshness", "--target", HERE], report)
         folder = artifacts.folder(HERE)

@@ -28,20 +28,18 @@ _RESULT = "unique_id status failures execution_time timing adapter_response".spl
 _NODE = "resource_type name alias config contract attached_node depends_on".split()
 
 
-def is_something_stale(connection: Connection, tables: Sequence[Table]) -> bool:
+def is_something_stale(connection: Connection) -> bool:
     """Whether dbt has reason to ask for freshness, which takes it a second.
 
     What a run has just read is as fresh as can be.
     """
-    ages = dict(
-        connection.execute(
-            "select table_id, extract(epoch from clock_timestamp() at time zone 'utc' "
-            "- observed_at) / 60 from audit.table_state"
-        )
-    )
-    return any(
-        ages.get(table.id, 0) > table.options.freshness_warn_minutes for table in tables
-    )
+    ((found,),) = connection.execute(
+        "select exists (select from audit.table_state "
+        "join audit.source_table using (table_id) "
+        "where clock_timestamp() at time zone 'utc' - observed_at "
+        "> warn_minutes * interval '1 minute')"
+    ).fetchall()
+    return bool(found)
 
 
 def record(

@@ -25,15 +25,10 @@ CHANNELS = {
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def is_used() -> bool:
-    """Whether the environment names anything to send to."""
-    variables = (*CHANNELS.values(), "OPENLINEAGE_URL")
-    return any(os.environ.get(variable) for variable in variables)
-
-
 def send_later() -> None:
     """Let what waits be sent; returns at once, and never fails."""
-    if not is_used():
+    variables = (*CHANNELS.values(), "OPENLINEAGE_URL")
+    if not any(os.environ.get(variable) for variable in variables):
         return
     with suppress(OSError):
         _children.append(
