@@ -131,9 +131,6 @@ class MeasuredAsset(DataAsset):  # type: ignore[type-arg]
     def test_connection(self) -> None:
         pass
 
-    def get_batch_parameters_keys(self, partitioner: Any = None) -> tuple[str, ...]:
-        return ()
-
     def get_batch_identifiers_list(self, batch_request: Any) -> list[dict[Any, Any]]:
         return [IDDict()]
 
@@ -144,20 +141,16 @@ class MeasuredAsset(DataAsset):  # type: ignore[type-arg]
             datasource_name=self.datasource.name, data_asset_name=self.name, options={}
         )
 
-    def _validate_batch_request(self, batch_request: Any) -> None:
-        pass
-
     def get_batch(self, batch_request: Any) -> Batch:
-        spec = BatchSpec()
         engine = self.datasource.get_execution_engine()
-        data, markers = engine.get_batch_data_and_markers(spec)
+        data, markers = engine.get_batch_data_and_markers(BatchSpec())
         return Batch(
             datasource=self.datasource,
             data_asset=self,
             batch_request=batch_request,
             data=data,
             batch_markers=markers,
-            batch_spec=spec,
+            batch_spec=BatchSpec(),
             batch_definition=LegacyBatchDefinition(
                 self.datasource.name, "fluent", self.name, IDDict()
             ),
