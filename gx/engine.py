@@ -35,12 +35,8 @@ _SITE = "batches"
 _SOURCE = "batches"
 _VALUES = ".unexpected_values"
 Json = dict[str, Any]
-
-
-class _Answers(MetricProvider):  # type: ignore[misc]
-    """A metric that depends on no other; each batch's request, by the batch's id."""
-
-    of: ClassVar[dict[str, Json]] = {}
+# The request about each batch, by the batch's id.
+_requests: dict[str, Json] = {}
 
 
 class MeasuredEngine(ExecutionEngine[Any]):  # type: ignore[misc]
@@ -74,7 +70,7 @@ class MeasuredEngine(ExecutionEngine[Any]):  # type: ignore[misc]
         """The metric's value; an error where it was not measured."""
         domain, name = metric.metric_domain_kwargs, metric.metric_name
         batch = domain.get("batch_id") or self.batch_manager.active_batch_id
-        request = _Answers.of[str(batch)]
+        request = _requests[str(batch)]
         if name == "table.columns":
             return request["columns"]
         if name.endswith((_VALUES, "unexpected_rows_query.table")):
@@ -115,7 +111,7 @@ def _register() -> None:
             keys["metric_domain_keys"],
             keys["metric_value_keys"],
             MeasuredEngine,
-            _Answers,
+            MetricProvider,  # of metrics that depend on no other
             None,
         )
 
@@ -193,7 +189,7 @@ class Checks:
         self.asked += 1
         suite = request["suite"]
         name = f"{request['batch']} ({self.asked})"
-        _Answers.of[f"{_SOURCE}-{name}"] = request
+        _requests[f"{_SOURCE}-{name}"] = request
         batch = self.source.add_batch(name).add_batch_definition(request["batch"])
         expected = gx.ExpectationSuite(
             suite["name"], expectations=suite["expectations"]
