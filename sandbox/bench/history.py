@@ -133,7 +133,8 @@ def _project(home: Path) -> Path:
     """The dbt project, with models as `./seedbed generate` writes them."""
     project = home / "project"
     shutil.copytree(HERE / "project", project)
-    (project / "macros").symlink_to(settings.ROOT / "macros")
+    # No link: one of the macros is generated.
+    shutil.copytree(settings.ROOT / "macros", project / "macros")
     own_project(project, HERE / "project" / metadata.FOLDER)
     return project
 

@@ -65,11 +65,11 @@ def measured(told: Any, name: str = "") -> Iterator[float]:
         yield told
 
 
-def files_beside(home: Path) -> set[Path]:
-    """The clone's files, but for logs and what Python compiles."""
+def files_beside(home: Path) -> dict[Path, bytes]:
+    """The clone's files and their content, but for logs and what Python compiles."""
     root = home.parents[1]
     return {
-        path.relative_to(root)
+        path.relative_to(root): path.read_bytes()
         for path in root.rglob("*")
         if home not in path.parents
         and path.is_file()
@@ -103,7 +103,8 @@ def test_a_bench_starts_measures_and_cleans_up(name: str, home: Path) -> None:
     assert not any(service.running for service in embedded.status(home))
     assert {path.name for path in home.iterdir()} <= {".seedbed", "client"}
     assert not [*home.glob(".seedbed/*/data"), *home.glob(".seedbed/lake")]
-    assert files_beside(home) <= before
+    after = files_beside(home)
+    assert [path for path in after if before.get(path) != after[path]] == []
 
 
 def assert_each_leg_moved_all_rows(tables: list[dict[str, Any]]) -> None:
