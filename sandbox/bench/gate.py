@@ -1,25 +1,24 @@
 """Bench gate: what checking one batch costs, in seconds and in CPU seconds.
 
 A batch of twelve columns in one file and a suite of fifteen expectations; its log is on
-a separate Postgres. Checked once as it is, and once with every hundredth row damaged.
+a separate Postgres. Checked as it is, and with every hundredth row damaged; CPU seconds
+are those of the runner and the gate's process.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from gx import gate, process
 from ingest import control, duck, settings
 from ingest.seed import metadata, suites
 from ingest.seed.checks import CHECKS
 from ingest.seed.metadata import Rule, Table
-from sandbox.bench import Report, servers
+from sandbox.bench import Bench, Case, Cost, processor, sql
 
 _RULES = (
     ("email", "matches", "^[^@ ]+@[^@ ]+[.][^@ ]+$"),
@@ -42,24 +41,44 @@ _OWN = (
 )
 
 
-@dataclass
-class Outcome:
-    """Seconds of each method by round; `ready` is the process's start and import.
+def run(bench: Bench, rows: int) -> None:
+    """Check a batch of `rows` rows."""
+    table, expected = _table()
+    entries = suites.entries(table, expected)
+    suite = {"name": "bench", "expectations": entries}
+    sizes = {"rows": rows, "columns": 12, "expectations": len(expected)}
+    case = Case("a batch", sizes)
 
-    CPU seconds are those of the runner and the gate's process.
-    """
+    def checked(way: str, file: Path, wrong: set[str]) -> Iterator[tuple[str, Cost]]:
+        with bench.timed(_cpu) as cost:
+            reply = gate.check(
+                connection, table, "bench", [file], suite, {suites.ROWS: rows}
+            )
+        results = reply["results"].items()
+        found = {rule for rule, result in results if not result["passed"]}
+        assert found == wrong, (found, reply)
+        yield way, cost
 
-    rows: int
-    expectations: int
-    ready: float = 0.0
-    ready_cpu: float = 0.0
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    cpu_seconds: dict[str, list[float]] = field(default_factory=dict)
+    with bench.servers("postgres") as home, control.connect() as connection:
+        bench.report(f"writing {rows:,} rows")
+        connection.execute(sql("gate", rows=rows).encode())
+        with bench.timed() as ready:
+            process.ask({"do": "nothing"}, settings.gate_seconds())
+        ready.cpu = processor([process.pid()])
+        case.ways["start and import"] = [ready]
+        control.prepare(connection)
+        good, bad = _written(home, "good"), _written(home, "bad")
+        bench.compare(
+            case,
+            partial(checked, "good batch", good, set()),
+            partial(checked, "bad batch", bad, {"country:matches", "country:one_of"}),
+        )
+        process.end()
 
 
 def _table() -> tuple[Table, list[suites.Expectation]]:
     """The demo's customers, and what is expected of them here."""
-    tables = metadata.load(Path(__file__).parents[2])
+    tables = metadata.load(settings.ROOT)
     (table,) = (t for t in tables if t.id == "shop.customers")
     kinds = {c.name: c.type for c in table.columns}
     rules = tuple(
@@ -71,42 +90,6 @@ def _table() -> tuple[Table, list[suites.Expectation]]:
     table = replace(table, rules=rules)
     wanted = {*_OWN, *(r.id for r in rules)}
     return table, [e for e in suites.expectations(table) if e.rule_id in wanted]
-
-
-def run(rows: int, rounds: int, report: Report) -> Outcome:
-    """Check a batch of `rows` rows, `rounds` times for each method."""
-    table, expected = _table()
-    outcome = Outcome(rows, len(expected))
-    with servers(report, ["postgres"]) as home, control.connect() as connection:
-        report(f"writing {rows:,} rows")
-        script = Path(__file__).with_name("customers_batch.sql").read_text()
-        for statement in script.split(";\n"):
-            if statement.strip():
-                values = {"rows": rows} if "%(rows)s" in statement else None
-                connection.execute(statement, values)
-        entries = suites.entries(table, expected)
-        suite = {"name": "bench", "expectations": entries}
-        started = time.monotonic()
-        process.ask({"do": "nothing"}, settings.gate_seconds())
-        outcome.ready = time.monotonic() - started
-        outcome.ready_cpu = _cpu_of_process()
-        control.prepare(connection)
-        for way in ("good", "bad"):
-            file = _written(home, way)
-            for number in range(rounds):
-                report(f"{way} batch, round {number + 1} of {rounds}")
-                started, cpu = time.monotonic(), _cpu()
-                reply = gate.check(
-                    connection, table, "bench", [file], suite, {suites.ROWS: rows}
-                )
-                outcome.seconds.setdefault(way, []).append(time.monotonic() - started)
-                outcome.cpu_seconds.setdefault(way, []).append(_cpu() - cpu)
-                wrong = {
-                    r for r, result in reply["results"].items() if not result["passed"]
-                }
-                assert wrong == _wrong(way), (wrong, reply)
-        process.end()
-    return outcome
 
 
 def _written(home: Path, way: str) -> Path:
@@ -124,33 +107,4 @@ def _written(home: Path, way: str) -> Path:
 
 
 def _cpu() -> float:
-    """CPU seconds of this process and of the gate's."""
-    return time.process_time() + _cpu_of_process()
-
-
-def _cpu_of_process() -> float:
-    fields = Path(f"/proc/{process.pid()}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _wrong(way: str) -> set[str]:
-    return {"country:matches", "country:one_of"} if way == "bad" else set()
-
-
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """All figures, for a script."""
-    return vars(outcome)
-
-
-def lines(outcome: Outcome) -> Iterator[str]:
-    """Medians, for a person."""
-    yield f"{outcome.rows:,} rows, 12 columns, {outcome.expectations} expectations"
-    ready, cpu = outcome.ready, outcome.ready_cpu
-    yield f"start and import  {ready:6.2f} s   {cpu:.2f} CPU s"
-    for way, seconds in outcome.seconds.items():
-        median, worst = statistics.median(seconds), max(seconds)
-        cpu = statistics.median(outcome.cpu_seconds[way])
-        yield (
-            f"a {way + ' batch':15} {median:6.2f} s   {cpu:.2f} CPU s   "
-            f"(worst {worst:.2f} s)"
-        )
+    return time.process_time() + processor([process.pid()])

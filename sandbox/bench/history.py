@@ -8,203 +8,132 @@ tables. It times the warehouse's statements.
 from __future__ import annotations
 
 import shutil
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import psycopg
-
-from ingest import control, load, settings
+from ingest import control, load
 from ingest.control import Connection
-from ingest.errors import SeedbedError
 from ingest.seed import metadata
-from sandbox.bench import Dbt, Goal, Report, own_project, release, servers, turns
+from sandbox.bench import HERE, Bench, Case, Cost, sql
+from sandbox.bench.project import Dbt, own_project, release, total
 
-HERE = Path(__file__).parent
-TABLE = "bench.customers"
 HISTORY = "silver.customers_history"
 SNAPSHOT = "silver.peer_snapshot"
 _PEER = ("snapshot", "--select", "peer_snapshot")
+_SIZES = ("keys", "versions", "touched", "late")
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """A dimension before the change, and how many of its keys the change touches."""
+def scenarios(rows: int) -> list[Case]:
+    """What is compared, for a dimension of that many rows.
 
-    name: str
-    keys: int
-    versions: int = 1
-    touched: int = 0
-    late: int = 0
-    with_snapshot: bool = False
-
-
-@dataclass
-class Outcome:
-    """Seconds of each run, by method: `seedbed`, `hand_written`, `snapshot`."""
-
-    scenario: Scenario
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def median(self, way: str) -> float:
-        """The median of the method's runs."""
-        return statistics.median(self.seconds[way])
-
-    def ratio(self, way: str) -> float:
-        """How many times as long the product takes."""
-        return self.median("seedbed") / self.median(way)
-
-
-def scenarios(rows: int) -> list[Scenario]:
-    """What is compared, for a dimension of that many rows."""
+    The dimension before the change, and how many of its keys the change touches; of 100
+    of these rows `late` are older than what the history has.
+    """
     touched, few = rows * 16 // 100, max(rows // 1000, 16)
+    beside = dict.fromkeys(("hand_written", "snapshot"), "seedbed")
     return [
-        Scenario("one version a key", rows, 1, touched, with_snapshot=True),
-        Scenario("five versions a key", rows, 5, touched),
-        Scenario("four times the keys", rows * 4, 1, touched),
-        Scenario("few keys touched", rows, 1, few),
-        Scenario("few keys touched of four times as many", rows * 4, 1, few),
-        Scenario("1 % of the rows late", rows, 1, touched, late=1),
-        Scenario("all rows late, five versions", rows, 5, touched, late=100),
+        Case(name, dict(zip(_SIZES, sizes, strict=True)), beside)
+        for name, *sizes in (
+            ("one version a key", rows, 1, touched, 0),
+            ("five versions a key", rows, 5, touched, 0),
+            ("four times the keys", rows * 4, 1, touched, 0),
+            ("few keys touched", rows, 1, few, 0),
+            ("few keys touched of four times as many", rows * 4, 1, few, 0),
+            ("1 % of the rows late", rows, 1, touched, 1),
+            ("all rows late, five versions", rows, 5, touched, 100),
+        )
     ]
 
 
-def goals(outcomes: list[Outcome]) -> list[Goal]:
-    """Their goals."""
-    one, five, four_times, few, few_of_many = outcomes[:5]
+def goals(bench: Bench) -> None:
+    """Set the goals of all but the late rows."""
+    one, five, four_times, few, few_of_many = bench.cases[:5]
 
-    def growth(large: Outcome, small: Outcome, way: str) -> float:
+    def growth(large: Case, small: Case, way: str = "seedbed") -> float:
         return large.median(way) / small.median(way)
 
-    return [
-        Goal("against hand-written, one version", one.ratio("hand_written"), 1.5),
-        Goal("against hand-written, five versions", five.ratio("hand_written"), 2.0),
-        Goal("against dbt's snapshot", one.ratio("snapshot"), 1.0),
-        Goal(
-            "growth to four times the keys, to that of hand-written",
-            growth(four_times, one, "seedbed")
-            / growth(four_times, one, "hand_written"),
-            1.0,
-        ),
-        Goal(
-            "growth to four times the keys, few touched",
-            growth(few_of_many, few, "seedbed"),
-            1.3,
-        ),
-    ]
+    by_hand, snapshot = ("seedbed", "hand_written"), ("seedbed", "snapshot")
+    bench.goal("against hand-written, one version", one.ratio(*by_hand), 1.5)
+    bench.goal("against hand-written, five versions", five.ratio(*by_hand), 2.0)
+    bench.goal("against dbt's snapshot", one.ratio(*snapshot), 1.0)
+    own, other = growth(four_times, one), growth(four_times, one, "hand_written")
+    name = "growth to four times the keys"
+    bench.goal(f"{name}, to that of hand-written", own / other, 1.0)
+    bench.goal(f"{name}, few touched", growth(few_of_many, few), 1.3)
 
 
-def run(rows: int, rounds: int, report: Report) -> list[Outcome]:
+def run(bench: Bench, rows: int) -> None:
     """Measure all scenarios on a separate Postgres, then remove it."""
-    with (
-        servers(report, ["postgres"]) as home,
-        psycopg.connect(autocommit=True) as connection,
-    ):
-        bench = _Bench(_project(home), connection)
-        return [bench.measure(s, rounds, report) for s in scenarios(rows)]
+    with bench.servers("postgres") as home, control.connect() as connection:
+        history = _History(bench, home / "project", connection)
+        first, *others = scenarios(rows)
+        history.measure(first, with_snapshot=True)
+        for case in others:
+            history.measure(case)
+    goals(bench)
 
 
-def as_json(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Seconds and goals, for a script."""
-    return {
-        "scenarios": [{**vars(o.scenario), "seconds": o.seconds} for o in outcomes],
-        "goals": [g.as_json() for g in goals(outcomes)],
-    }
-
-
-def lines(outcomes: list[Outcome]) -> Iterator[str]:
-    """Medians and goals, for a person."""
-    yield f"{'seconds (ratio of seedbed to it)':44}seedbed  hand-written   snapshot"
-    for outcome in outcomes:
-        line = f"{outcome.scenario.name:44}{outcome.median('seedbed'):7.3f}"
-        for way in ("hand_written", "snapshot"):
-            if way in outcome.seconds:
-                line += f"{outcome.median(way):7.3f} ({outcome.ratio(way):.2f})"
-        yield line
-    for goal in goals(outcomes):
-        line = f"{goal.name}: {goal.found:.2f}, at most {goal.limit:.2f}"
-        yield f"{goal.verdict:8} {line}"
-
-
-def _project(home: Path) -> Path:
-    """The dbt project, with models as `./seedbed generate` writes them."""
-    project = home / "project"
-    shutil.copytree(HERE / "project", project)
-    # No link: one of the macros is generated.
-    shutil.copytree(settings.ROOT / "macros", project / "macros")
-    own_project(project, HERE / "project" / metadata.FOLDER)
-    return project
-
-
-class _Bench:
-    def __init__(self, project: Path, connection: Connection) -> None:
-        self.project = project
+class _History:
+    def __init__(self, bench: Bench, project: Path, connection: Connection) -> None:
+        self.bench = bench
         self.connection = connection
-        self.dbt = Dbt(project, project)
+        (self.table,) = own_project(project, HERE / "project" / metadata.FOLDER)
+        shutil.copytree(HERE / "project" / "snapshots", project / "snapshots")
+        self.dbt = Dbt(bench, project, project)
 
-    def measure(self, scenario: Scenario, rounds: int, report: Report) -> Outcome:
-        """Run the methods in turn, `rounds` times, after a warm-up."""
-        report(f"{scenario.name}: filling {scenario.keys * scenario.versions:,} rows")
-        self._fill(scenario)
-        ways: dict[str, Callable[[], float]] = {
-            "hand_written": lambda: self._hand_written(scenario),
-            "seedbed": lambda: self.dbt.run("run", "--select", "customers_history"),
-        }
-        if scenario.with_snapshot:
-            ways["snapshot"] = lambda: self.dbt.run(*_PEER)
-        outcome = Outcome(scenario, {way: [] for way in ways})
-        results: dict[str, list[Any]] = {}
-        for number in turns(rounds):
-            for way, build in ways.items():
-                self._restore(SNAPSHOT if way == "snapshot" else HISTORY)
-                seconds = build()
-                if number:
-                    outcome.seconds[way].append(seconds)
-                if way not in results and way != "snapshot":
-                    results[way] = self._content()
-            last = [f"{w} {s[-1]:.2f} s" for w, s in outcome.seconds.items() if s]
-            report(f"{scenario.name}: {', '.join(last) or 'warm'}")
-        if not scenario.late and results["seedbed"] != results["hand_written"]:
-            raise SeedbedError(
-                f"{scenario.name}: the hand-written SQL gives other rows than the "
-                "model, so their times can't be compared.",
-                f"Correct {HERE / 'hand_written.sql'}.",
-            )
-        return outcome
+    def measure(self, case: Case, with_snapshot: bool = False) -> None:
+        """Compare the ways of one scenario."""
+        self.bench.report(f"{case.name}: filling the log and the tables")
+        self._fill(case, with_snapshot)
+        by_hand = sql("hand_written", batch=case.sizes["versions"] + 1)
+        # What the hand-written SQL makes of late rows is wrong. Found out once a way.
+        content = cache(lambda way: None if case.sizes["late"] else self._content())
 
-    def _fill(self, scenario: Scenario) -> None:
+        def hand_written() -> Iterator[tuple[str, Cost]]:
+            self._restore(HISTORY)
+            with self.bench.timed() as cost:
+                self._execute(by_hand)  # sent at once, so one transaction
+            cost.came = content("hand_written")
+            yield "hand_written", cost
+
+        def seedbed() -> Iterator[tuple[str, Cost]]:
+            self._restore(HISTORY)
+            cost = total(self.dbt.run("run", "--select", "customers_history").values())
+            cost.came = content("seedbed")
+            yield "seedbed", cost
+
+        def snapshot() -> Iterator[tuple[str, Cost]]:
+            self._restore(SNAPSHOT)
+            yield "snapshot", total(self.dbt.run(*_PEER).values())
+
+        ways = [hand_written, seedbed, *([snapshot] * with_snapshot)]
+        hint = f"Correct {HERE / 'hand_written.sql'}."
+        self.bench.compare(case, *ways, hint=hint)
+
+    def _fill(self, case: Case, with_snapshot: bool) -> None:
         """The log, and the tables as they are before the change."""
+        versions = case.sizes["versions"]
         for schema in ("bench", "bronze", "staging", "silver", "audit"):
             self._execute(f"drop schema if exists {schema} cascade")
         control.prepare(self.connection)
         self._execute("create schema bench")
-        (table,) = metadata.load(self.project)
-        load.prepare(self.connection, table)
-        self._execute((HERE / "log.sql").read_text(), vars(scenario))
-        self._execute(load.indexes(table))
+        load.prepare(self.connection, self.table)
+        self._execute(sql("history_log", **case.sizes))
+        self._execute(load.indexes(self.table))
         self._execute("vacuum analyze bronze.bench__customers")
-        release(self.connection, [TABLE], scenario.versions)
+        release(self.connection, [self.table.id], versions)
         self.dbt.run("run", "--select", "stg_bench__customers customers_history")
         self._save(HISTORY)
-        if scenario.with_snapshot:
-            self._present(scenario.versions)
+        if with_snapshot:
+            self._present(versions)
             self.dbt.run(*_PEER)
             self._save(SNAPSHOT)
-            self._present(scenario.versions + 1)
-        release(self.connection, [TABLE], scenario.versions + 1)
+            self._present(versions + 1)
+        release(self.connection, [self.table.id], versions + 1)
 
-    def _present(self, through: int) -> None:
-        """The table as the source would show it, for dbt's snapshot."""
-        self._execute("drop table if exists bench.present")
-        self._execute(
-            "create table bench.present as select distinct on (customer_id) *, "
-            "_op = 'D' as is_deleted from bronze.bench__customers "
-            f"where _batch_seq <= {int(through)} "
-            "order by customer_id, _source_ts desc"
-        )
+    def _present(self, batches: int) -> None:
+        self._execute(sql("history_present", batches=batches))
         self._execute("vacuum analyze bench.present")
 
     def _save(self, table: str) -> None:
@@ -227,19 +156,11 @@ class _Bench:
         self._execute("insert into audit.model_claim table bench.claim")
         self._execute(f"vacuum analyze {table}")
 
-    def _content(self) -> list[Any]:
-        """Rows of the history and a sum over them, independent of their order."""
-        return self.connection.execute(
-            f"select count(*), sum(hashtextextended(history::text, 0)::numeric) "
-            f"from {HISTORY} as history"
-        ).fetchall()
+    def _content(self) -> object:
+        """How many rows the history has and a sum over them, whatever their order."""
+        hashes = "sum(hashtextextended(history::text, 0)::numeric)"
+        rows = f"select count(*), {hashes} from {HISTORY} as history"
+        return self.connection.execute(rows.encode()).fetchone()
 
-    def _hand_written(self, scenario: Scenario) -> float:
-        statements = (HERE / "hand_written.sql").read_text()
-        statements = statements.replace("{batch}", str(scenario.versions + 1))
-        started = time.perf_counter()
-        self._execute(statements)  # sent at once, so one transaction
-        return time.perf_counter() - started
-
-    def _execute(self, statement: str, values: Any = None) -> None:
-        self.connection.execute(statement, values)
+    def _execute(self, statement: str) -> None:
+        self.connection.execute(statement.encode())

@@ -7,35 +7,40 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from click import unstyle
-
 from ingest.errors import SeedbedError
+from sandbox.bench import HERE, error_line
 
 SCHEMA = "peer"
-_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool: what is installed for it, and its command for a table of shop."""
+    """A tool: what is installed for it, its program there, and the words after it."""
 
     name: str
     packages: tuple[str, ...]
-    command: Callable[[Path, str], list[str]]
+    program: str
+    words: str = ""
 
     @property
     def version(self) -> str:
         """The version of the tool's own package, which is the first one."""
         return self.packages[0].partition("==")[2]
 
+    def command(self, home: Path, table: str) -> list[str]:
+        """How the tool, installed in `home`, moves a table of shop."""
+        (program,) = home.glob(self.program)
+        if not os.access(program, os.X_OK):  # as a wheel may have it
+            program.chmod(0o755)
+        words = [word.format(table=table, here=HERE) for word in self.words.split()]
+        return [str(program), *words]
 
-def _dlt(backend: str, *, unasked: bool = False) -> Peer:
-    # dlt uses its fastest method for Postgres, ADBC, if its driver is installed and
-    # Parquet is requested; `unasked` is its default.
+
+def _dlt(backend: str, file_format: str, asked: str = "") -> Peer:
     packages = (
         "dlt[sql_database,postgres]==1.31.0",
         "connectorx==0.4.6",
@@ -43,52 +48,31 @@ def _dlt(backend: str, *, unasked: bool = False) -> Peer:
         "pymysql==1.2.4",
         "adbc-driver-postgresql==1.13.0",
     )
-    return Peer(
-        f"dlt, {backend}, unasked" if unasked else f"dlt, {backend}",
-        packages,
-        lambda home, table: [
-            str(home / "bin" / "python"),
-            str(_HERE / "dlt_peer.py"),
-            backend,
-            table,
-            *(() if unasked else ("parquet",)),
-        ],
-    )
-
-
-def _ingestr(home: Path, table: str) -> list[str]:
-    return [
-        str(home / "bin" / "ingestr"),
-        "ingest",
-        "--yes",
-        "--progress=log",
-        f"--source-table=shop.{table}",
-        f"--dest-table={SCHEMA}.{table}",
-    ]
-
-
-def _sling(home: Path, table: str) -> list[str]:
-    (program,) = home.glob("lib/*/site-packages/sling_linux_amd64/bin/sling-*")
-    program.chmod(0o755)
-    command = [str(program), "run", "--src-conn", "BENCH_SOURCE", "--mode"]
-    command += ["full-refresh", "--src-stream", f"shop.{table}"]
-    return [
-        *command,
-        "--tgt-conn",
-        "BENCH_WAREHOUSE",
-        "--tgt-object",
-        f"{SCHEMA}.{table}",
-    ]
+    words = f"{{here}}/dlt_peer.py {backend} {{table}} {file_format}"
+    return Peer(f"dlt, {backend}{asked}", packages, "bin/python", words)
 
 
 # Versions whose wheels hold the whole tool; later ones of the last two fetch a
-# program from elsewhere when they first run.
+# program from elsewhere when they first run. dlt uses its fastest method for Postgres,
+# ADBC, if its driver is installed and Parquet is requested; `unasked` is its default.
 PEERS = (
-    _dlt("connectorx"),
-    _dlt("connectorx", unasked=True),
-    _dlt("pyarrow"),
-    Peer("ingestr", ("ingestr==0.15.9",), _ingestr),
-    Peer("sling", ("sling-linux-amd64==1.4.11",), _sling),
+    _dlt("connectorx", "parquet"),
+    _dlt("connectorx", "", ", unasked"),
+    _dlt("pyarrow", "parquet"),
+    Peer(
+        "ingestr",
+        ("ingestr==0.15.9",),
+        "bin/ingestr",
+        "ingest --yes --progress=log --source-table=shop.{table} "
+        f"--dest-table={SCHEMA}.{{table}}",
+    ),
+    Peer(
+        "sling",
+        ("sling-linux-amd64==1.4.11",),
+        "lib/*/site-packages/sling_linux_amd64/bin/sling-*",
+        "run --src-conn BENCH_SOURCE --mode full-refresh --src-stream shop.{table} "
+        f"--tgt-conn BENCH_WAREHOUSE --tgt-object {SCHEMA}.{{table}}",
+    ),
 )
 
 
@@ -98,7 +82,7 @@ def install(peer: Peer, folder: Path) -> Path:
     ready = home / "ready"
     if ready.exists():
         return home
-    uv = shutil.which("uv") or str(_HERE.parents[1] / ".seedbed" / "bin" / "uv")
+    uv = shutil.which("uv") or str(HERE.parents[1] / ".seedbed" / "bin" / "uv")
     pip = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(home)]
     for words in (
         ["venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
@@ -134,10 +118,3 @@ def environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
         "INGESTR_DISABLE_TELEMETRY": "true",
         "SLING_DISABLE_TELEMETRY": "true",
     }
-
-
-def error_line(text: str) -> str:
-    """The line of a program's output that names its error: the first that does so."""
-    lines = [line.strip() for line in unstyle(text).splitlines() if line.strip()]
-    named = [line for line in lines if "error" in line.lower()]
-    return (named or lines or ["no message"])[0][:200]

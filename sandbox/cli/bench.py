@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -13,6 +13,8 @@ from ingest import settings
 from orchestration import packages
 from orchestration.cli.common import json_option, say
 
+Option = Callable[..., Any]
+
 
 @click.group()
 def bench() -> None:
@@ -20,115 +22,93 @@ def bench() -> None:
 
 
 def _number(
-    name: str, default: int, text: str, least: int = 1, most: int | None = None
-) -> Callable[..., Any]:
+    name: str, default: Any, text: str, least: int = 1, most: int | None = None
+) -> Option:
     kind = click.IntRange(least, most)
-    return click.option(f"--{name}", type=kind, default=default, help=text)
+    several = isinstance(default, tuple)
+    return click.option(
+        f"--{name}", type=kind, multiple=several, default=default, help=text
+    )
 
 
-def _measure(name: str, as_json: bool, **values: Any) -> Any:
-    """Run the benchmark of that name, print its results and return them."""
-    packages.install(settings.ROOT, say)
-    module = importlib.import_module(f"sandbox.bench.{name}")
-    outcome = module.run(report=say, **values)
-    if as_json:
-        click.echo(json.dumps(module.as_json(outcome), indent=2))
-    else:
-        for line in module.lines(outcome):
-            click.echo(line)
-    return outcome
+def _flag(name: str, text: str) -> Option:
+    return click.option(f"--{name}", is_flag=True, help=text)
 
 
-@bench.command("history")
-@_number("rows", 1_000_000, "Keys.", 100)
-@_number("rounds", 3, "Runs of each method.")
-@json_option
-def bench_history(**values: Any) -> None:
-    """A changed dimension: scd2, hand-written SQL and dbt's snapshot."""
-    _measure("history", **values)
+def _add(name: str, text: str, *options: Option) -> None:
+    """Add the command of the benchmark that is the module of that name."""
+
+    def measure(as_json: bool, write: bool = False, **values: Any) -> None:
+        from sandbox.bench import Bench
+
+        packages.install(settings.ROOT, say)
+        module = importlib.import_module(f"sandbox.bench.{name}")
+        command = " ".join(["./seedbed bench", name, *_words(values)])
+        measured = Bench(command, say, values.pop("rounds", 1))
+        module.run(measured, **values)
+        if as_json:
+            click.echo(json.dumps(measured.as_json(), indent=2))
+        else:
+            click.echo("\n".join(measured.lines()))
+        if write:
+            say(f"wrote {measured.write()}")
+
+    decorators: tuple[Option, ...] = (json_option, *reversed(options))
+    for decorate in decorators:
+        decorate(measure)
+    bench.command(name, help=text)(measure)
 
 
-@bench.command("ingest")
-@_number("rows", 1_000_000, "Orders.", 10)
-@_number("rounds", 5, "Runs of each method.")
-@click.option("--peers", is_flag=True, help="Also run dlt, ingestr and sling.")
-@click.option("--memory", is_flag=True, help="Measure memory at 1M and 10M rows.")
-@click.option("--reference", is_flag=True, help="Replay a published job of 9.6M rows.")
-@click.option("--write", is_flag=True, help="Write docs/benchmarks.md.")
-@json_option
-def bench_ingest(
-    peers: bool, memory: bool, reference: bool, write: bool, **values: Any
-) -> None:
-    """A first load, beside the servers' own clients and other tools."""
-    parts = {"peers": peers, "memory": memory, "reference": reference}
-    values |= {f"with_{part}": wanted for part, wanted in parts.items()}
-    results = _measure("ingest", **values)
-    if write:
-        from sandbox.bench import ingest
-
-        say(f"wrote {ingest.write(results)}")
+def _words(values: dict[str, Any]) -> Iterator[str]:
+    """The options, as they are typed."""
+    for option, value in values.items():
+        for one in value if isinstance(value, tuple) else (value,):
+            if one is not False:
+                yield f"--{option}" if one is True else f"--{option} {one}"
 
 
-@bench.command("storage")
-@_number("rows", 10_000_000, "Rows.", 10_000)
-@_number("rounds", 5, "Runs of each.", most=20)
-@json_option
-def bench_storage(**values: Any) -> None:
-    """Tables in Postgres: fillfactor, indexes, BRIN and partitions."""
-    _measure("storage", **values)
-
-
-@bench.command("gate")
-@_number("rows", 1_000_000, "Rows.", 1_000)
-@_number("rounds", 5, "Runs of each method.")
-@json_option
-def bench_gate(**values: Any) -> None:
-    """A batch at the gate: fifteen expectations on twelve columns."""
-    _measure("gate", **values)
-
-
-@bench.command("gold")
-@click.option(
-    "--lines",
-    type=click.IntRange(1_000),
-    multiple=True,
-    default=(50_000, 500_000, 5_000_000),
-    help="Order lines of a year.",
+_add(
+    "history",
+    "A changed dimension: scd2, hand-written SQL and dbt's snapshot.",
+    _number("rows", 1_000_000, "Keys.", 100),
+    _number("rounds", 3, "Runs of each method."),
 )
-@_number("rounds", 3, "Changes of each.")
-@json_option
-def bench_gold(**values: Any) -> None:
-    """A day's change: facts that go on, beside all of them again."""
-    _measure("gold", **values)
-
-
-@bench.command("discovery")
-@_number("tables", 500, "Tables.", most=5000)
-@json_option
-def bench_discovery(**values: Any) -> None:
-    """A database of many tables: discover, generate, and dbt's parse."""
-    _measure("discovery", **values)
-
-
-@bench.command("endpoints")
-@_number("rows", 2_000, "Orders.", 200)
-@_number("rounds", 5, "Runs of each method.")
-@json_option
-def bench_endpoints(**values: Any) -> None:
-    """A run while lineage, alerts and mail are down, beside one without them."""
-    _measure("endpoints", **values)
-
-
-@bench.command("steady")
-@click.option(
-    "--rows",
-    type=click.IntRange(200),
-    multiple=True,
-    default=(50_000, 1_000_000),
-    help="Orders of the shop.",
+_add(
+    "ingest",
+    "A first load, beside the servers' own clients and other tools.",
+    _number("rows", 1_000_000, "Orders.", 10),
+    _number("rounds", 5, "Runs of each method."),
+    _flag("peers", "Also run dlt, ingestr and sling."),
+    _flag("memory", "Measure memory at 1M and 10M rows."),
+    _flag("reference", "Replay a published job of 9.6M rows."),
+    _flag("write", "Write docs/benchmarks.md."),
 )
-@_number("rounds", 3, "Runs of each kind.")
-@json_option
-def bench_steady(**values: Any) -> None:
-    """Runs with nothing new, one changed order and 1,000, over logs of two sizes."""
-    _measure("steady", **values)
+_add(
+    "gate",
+    "A batch at the gate: fifteen expectations on twelve columns.",
+    _number("rows", 1_000_000, "Rows.", 1_000),
+    _number("rounds", 5, "Runs of each method."),
+)
+_add(
+    "gold",
+    "A day's change: facts that go on, beside all of them again.",
+    _number("lines", (50_000, 500_000, 5_000_000), "Order lines of a year.", 1_000),
+    _number("rounds", 3, "Changes of each."),
+)
+_add(
+    "discovery",
+    "A database of many tables: discover, generate, and dbt's parse.",
+    _number("tables", 500, "Tables.", most=5000),
+)
+_add(
+    "endpoints",
+    "A run while lineage, alerts and mail are down, beside one without them.",
+    _number("rows", 2_000, "Orders.", 200),
+    _number("rounds", 5, "Runs of each method."),
+)
+_add(
+    "steady",
+    "Runs with nothing new, one changed order and 1,000, over logs of two sizes.",
+    _number("rows", (50_000, 1_000_000), "Orders of the shop.", 200),
+    _number("rounds", 3, "Runs of each kind."),
+)
