@@ -63,14 +63,14 @@ def test_the_seed_is_read_once_until_a_file_of_it_changes(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings = 0
-    read = reader._Reader.read
+    read = reader._read
 
-    def count(self: reader._Reader) -> list[metadata.Table]:
+    def count(root: Path) -> list[metadata.Table]:
         nonlocal readings
         readings += 1
-        return read(self)
+        return read(root)
 
-    monkeypatch.setattr(reader._Reader, "read", count)
+    monkeypatch.setattr(reader, "_read", count)
     before = metadata.load(root)
     before.clear()  # a caller's list is its own
     before = metadata.load(root)

@@ -907,7 +907,7 @@ def fault_sites() -> dict[tuple[str, int], str]:
             if not isinstance(node, ast.Expr):
                 continue
             text = ast.unparse(node)
-            call = text.startswith(("self.fault(", "fault("))
+            call = re.match(r"(\w+\.)?fault\(", text)
             if call or isinstance(node.value, ast.Yield):
                 sites[file, node.lineno] = text
     return sites

@@ -6,14 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ingest.seed import generate, metadata
-from ingest.seed.metadata import (
-    LONGEST_LOG,
-    LONGEST_MODEL,
-    OF_SNAPSHOTS,
-    RESERVED,
-    Source,
-    Table,
-)
+from ingest.seed.metadata import RESERVED, Source, Table
+from ingest.seed.metadata.names import LONGEST_LOG, LONGEST_MODEL, OF_SNAPSHOTS
 
 LONGEST_COLUMN = 63
 

@@ -6,7 +6,7 @@ What an option needs of its table is in `ingest/seed/options.py`, what a rule do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ingest.errors import meant
 from ingest.seed.added import SCORE
@@ -44,11 +44,29 @@ def faults_of_column(column: Column, load_type: LoadType) -> Iterator[str]:
 
 def faults_of_table(table: Table) -> Iterator[str]:
     """What is wrong with a table, whatever others there are."""
-    for check in _CHECKS:
-        yield from check(table)
+    yield from _faults_of_names(table)
+    yield from _faults_of_watermark(table)
+    yield from _faults_of_key(table)
+    kind = table.load_type
+    if kind.reads_whole and table.delete_mode != "none":
+        yield f"load_type {kind.name} finds deletes by itself; write delete_mode none"
+    if kind.is_tracked and not table.tracked:
+        yield (
+            f"load_type {kind.name} of {table.model} needs a tracked column; "
+            "write tracked true in columns.csv for those whose change makes a new "
+            "version"
+        )
+    if table.delete_mode == "soft_flag" and not table.options.soft_delete_column:
+        yield "delete_mode soft_flag needs the option soft_delete_column in options.csv"
+    phones = [c.name for c in table.columns if c.cleanse == "phone"]
+    if phones and not table.options.phone_country:
+        yield (
+            f"cleanse phone of {table.id}.{phones[0]} needs the option phone_country "
+            "in options.csv: the column that holds the country, or a country such as DE"
+        )
 
 
-def _names(table: Table) -> Iterator[str]:
+def _faults_of_names(table: Table) -> Iterator[str]:
     if len(table.model) > LONGEST_MODEL:
         yield (
             f"model {table.model!r} is longer than {LONGEST_MODEL} characters, which "
@@ -71,7 +89,7 @@ def other_log(table: Table) -> str:
     )
 
 
-def _watermark(table: Table) -> Iterator[str]:
+def _faults_of_watermark(table: Table) -> Iterator[str]:
     kind = table.load_type
     column, names = table.window_column, [c.source_name for c in table.columns]
     name = table.watermark_column
@@ -91,17 +109,11 @@ def _watermark(table: Table) -> Iterator[str]:
             f"grows with each change of a row of {table.id}. Without one, use "
             f"load_type {named('reads_whole')}"
         )
-
-
-def _whole(table: Table) -> Iterator[str]:
-    kind = table.load_type
-    if kind.reads_whole and table.watermark_column:
+    if name and kind.reads_whole:
         yield f"load_type {kind.name} reads all rows; leave watermark_column empty"
-    if kind.reads_whole and table.delete_mode != "none":
-        yield f"load_type {kind.name} finds deletes by itself; write delete_mode none"
 
 
-def _key(table: Table) -> Iterator[str]:
+def _faults_of_key(table: Table) -> Iterator[str]:
     positions = [c.key_position for c in table.key]
     if not positions and not table.load_type.reads_whole:
         yield (
@@ -110,9 +122,6 @@ def _key(table: Table) -> Iterator[str]:
         )
     if positions != list(range(1, len(positions) + 1)):
         yield f"the key_positions of {table.id} are not 1, 2, …: {positions}"
-
-
-def _score(table: Table) -> Iterator[str]:
     taken = {name for name, _, _ in SCORE if table.options.min_score}
     for name in (c.name for c in table.key):
         if name in taken:
@@ -121,41 +130,3 @@ def _score(table: Table) -> Iterator[str]:
                 f"score; name it {name + '_value'!r} in columns.csv, or leave "
                 "min_score out"
             )
-
-
-def _history(table: Table) -> Iterator[str]:
-    kind = table.load_type
-    if kind.is_tracked and not table.tracked:
-        yield (
-            f"load_type {kind.name} of {table.model} needs a tracked column; "
-            "write tracked true in columns.csv for those whose change makes a new "
-            "version"
-        )
-
-
-def _soft_delete(table: Table) -> Iterator[str]:
-    if table.delete_mode == "soft_flag" and not table.options.soft_delete_column:
-        yield (
-            "delete_mode soft_flag needs the option soft_delete_column in options.csv"
-        )
-
-
-def _phones(table: Table) -> Iterator[str]:
-    phones = [c.name for c in table.columns if c.cleanse == "phone"]
-    if phones and not table.options.phone_country:
-        yield (
-            f"cleanse phone of {table.id}.{phones[0]} needs the option phone_country "
-            "in options.csv: the column that holds the country, or a country such as DE"
-        )
-
-
-_CHECKS: tuple[Callable[[Table], Iterator[str]], ...] = (
-    _names,
-    _watermark,
-    _whole,
-    _key,
-    _score,
-    _history,
-    _soft_delete,
-    _phones,
-)

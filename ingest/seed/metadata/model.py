@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ingest import limits
 from ingest.seed.checks import Check
@@ -80,7 +80,7 @@ class Rule:
         return f"{self.check.name} {self.check.argument}".strip()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class RowAccess:
     """Rows whose `column` is `value` are shown to `role`, where `column` filters."""
 
@@ -134,7 +134,7 @@ class Table:
     @property
     def key(self) -> tuple[Column, ...]:
         """The key's columns in the order of key_position."""
-        keyed = [c for c in self.columns if c.key_position is not None]
+        keyed = [c for c in self.columns if c.key_position]
         return tuple(sorted(keyed, key=lambda c: c.key_position or 0))
 
     @property
@@ -168,22 +168,20 @@ class Table:
     @property
     def generated_names(self) -> tuple[str, ...]:
         """The models that are generated beside the one of the seed's name."""
-        names: tuple[str, ...] = (self.staging,)
+        names = [self.staging]
         if self.has_history:
-            names += (self.derived,)
+            names.append(self.derived)
         if self.options.min_score:
-            names += (f"{self.model}_score",)
+            names.append(f"{self.model}_score")
         if self.load_type.is_snapshot:
-            names += (f"{self.model}_latest", f"{self.model}_snapshot")
-        return names
+            names += [f"{self.model}_latest", f"{self.model}_snapshot"]
+        return tuple(names)
 
     @property
     def window_column(self) -> Column | None:
         """The watermark column, or None for a table that is read whole."""
-        for column in self.columns:
-            if column.source_name == self.watermark_column:
-                return column
-        return None
+        named = (c for c in self.columns if c.source_name == self.watermark_column)
+        return next(named, None)
 
     @property
     def clock(self) -> str:
@@ -192,35 +190,41 @@ class Table:
         instant = column is not None and column.type.name == "timestamptz"
         return "UTC" if instant else self.source.timezone
 
-    def fingerprint(self, *parts: str) -> str:
-        """16 hex digits over the named parts of the seed's facts.
+    def fingerprint(self, of: Literal["bytes", "meaning"]) -> str:
+        """16 hex digits over facts of the seed.
 
-        Parts: `bytes` (what changes the files), `meaning` (what changes the
-        rows of a model when its history is derived again).
+        `of` is `bytes`, for what changes the files, or `meaning`, for what changes the
+        rows of a model when its history is derived again.
         """
-        facts: dict[str, object] = {}
-        if "bytes" in parts:
-            facts["columns"] = [
-                (c.source_name, c.name, c.type.name, c.key_position)
-                for c in self.columns
-            ]
-            facts["window"] = (
-                self.load_type.name,
-                self.watermark_column,
-                self.delete_mode,
-                self.source.timezone,
-                self.options.soft_delete_column,
-                self.options.null_watermark,
-                self.options.zero_date,
-            )
-        if "meaning" in parts:
-            facts["meaning"] = (
-                self.load_type.name,
-                self.options.append_only,
-                self.options.delete_action,
-                [c.name for c in self.key],
-                [c.name for c in self.tracked],
-                [(c.name, *self.cleansing(c)) for c in self.columns if c.cleanse],
-            )
+        options, kind = self.options, self.load_type.name
+        columns = self.columns
+        facts: dict[str, object]
+        if of == "bytes":
+            facts = {
+                "columns": [
+                    (c.source_name, c.name, c.type.name, c.key_position)
+                    for c in columns
+                ],
+                "window": (
+                    kind,
+                    self.watermark_column,
+                    self.delete_mode,
+                    self.source.timezone,
+                    options.soft_delete_column,
+                    options.null_watermark,
+                    options.zero_date,
+                ),
+            }
+        else:
+            facts = {
+                "meaning": (
+                    kind,
+                    options.append_only,
+                    options.delete_action,
+                    [c.name for c in self.key],
+                    [c.name for c in self.tracked],
+                    [(c.name, *self.cleansing(c)) for c in columns if c.cleanse],
+                )
+            }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

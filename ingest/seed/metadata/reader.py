@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from ingest.errors import meant
-from ingest.seed import options as table_options
+from ingest.errors import ConfigurationError, meant
 from ingest.seed import types
 from ingest.seed.checks import CHECKS, LAYERS, Check
 from ingest.seed.load_types import LOAD_TYPES, LoadType
@@ -32,9 +32,15 @@ from ingest.seed.metadata.model import (
     Table,
 )
 from ingest.seed.metadata.names import faults_of_source
-from ingest.seed.metadata.rows import FOLDER, HEADERS, Files, Row
-from ingest.seed.options import Options
-from ingest.seed.types import CanonicalType
+from ingest.seed.metadata.rows import (
+    FOLDER,
+    HEADERS,
+    Files,
+    Row,
+    assert_known,
+    assert_unique,
+)
+from ingest.seed.options import DEFAULTS, KNOWN, Options
 
 _loaded: dict[Path, tuple[Sequence[object], list[Table]]] = {}
 
@@ -48,7 +54,7 @@ def load(root: Path) -> list[Table]:
     """
     is_of = [_content(root / FOLDER / f"{name}.csv") for name in HEADERS]
     if root not in _loaded or _loaded[root][0] != is_of:
-        _loaded[root] = is_of, _Reader(root).read()
+        _loaded[root] = is_of, _read(root)
     return [*_loaded[root][1]]
 
 
@@ -61,301 +67,54 @@ def _content(file: Path) -> bytes | None:
 
 def load_sources(root: Path) -> dict[str, Source]:
     """The sources of the seed below `root` by name; those without tables as well."""
-    reader = _Reader(root)
-    return reader.sources(reader.rows("sources"))
+    return _sources(Files(root).rows("sources"))
 
 
 def load_row_access(root: Path) -> list[RowAccess]:
     """Who may see which rows, from the seed below `root`; sorted."""
-    reader = _Reader(root)
-    return reader.row_access(reader.rows("row_access"))
+    return _row_access(Files(root).rows("row_access"))
 
 
-class _Reader(Files):
-    """Makes the model of the rows, and checks them; `read` raises all faults."""
+def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table]:
+    """The enabled tables, or those of them that `patterns` name.
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.checks: list[tuple[Row, Check[Any]]] = []
-
-    def read(self) -> list[Table]:
-        rows = {name: self.rows(name) for name in HEADERS}
-        # Much would follow from a line that is no row, or from a table that is not
-        # there: the rest is looked at once these are right.
-        self.raise_faults()
-        sources = self.sources(rows["sources"])
-        before = len(self.faults)
-        self._lines_of_tables(rows, sources)
-        if len(self.faults) > before:
-            self.raise_faults()
-        tables = self._tables(rows, sources)
-        self.row_access(rows["row_access"])
-        self.raise_faults()
-        return sorted(tables, key=lambda t: t.id)
-
-    def sources(self, rows: list[Row]) -> dict[str, Source]:
-        self.unique(rows, "source", lambda r: (r["source"],))
-        zones = _zones()
-        for row in rows:
-            for text in faults_of_source(row["source"]):
-                self.fault(row, text)
-            self.choice(row, "kind", KINDS)
-            if not re.fullmatch("[A-Z][A-Z0-9_]*", row["url_env"]):
-                self.fault(
-                    row,
-                    f"url_env {row['url_env']!r} is not the name of an environment "
-                    "variable; the URL itself (it holds a password) never goes here. "
-                    f"Try {row['source'].upper() + '_URL'!r}",
-                )
-            if not row["schema"]:
-                self.fault(row, "schema is empty; name the database to read from")
-            if row["timezone"] not in zones:
-                self.fault(
-                    row,
-                    f"timezone {row['timezone']!r} is not known."
-                    f"{meant(row['timezone'], zones)} Use a name such as 'UTC'",
-                )
-        # The model has the header's order.
-        return {row["source"]: Source(*row.values.values()) for row in rows}
-
-    def row_access(self, rows: list[Row]) -> list[RowAccess]:
-        self.unique(rows, "row access", lambda r: (r["role"], r["column"], r["value"]))
-        for row in rows:
-            for name in ("role", "column"):
-                self.identifier(row, name)
-            if not row["value"]:
-                self.fault(row, "value is empty; rows without one are shown to none")
-        found = [RowAccess(r["role"], r["column"], r["value"]) for r in rows]
-        return sorted(found, key=lambda r: (r.role, r.column, r.value))
-
-    def _lines_of_tables(
-        self, rows: dict[str, list[Row]], sources: dict[str, Source]
-    ) -> None:
-        """What tables.csv says by itself, and who refers to a table that it has not."""
-        self.unique(rows["tables"], "table", lambda r: r.table)
-        self.unique(rows["tables"], "model", lambda r: (r["model"],))
-        self.known(rows["tables"], ("source",), sources, "source", "sources.csv")
-        for row in rows["tables"]:
-            self.identifier(row, "model")
-            self.choice(row, "load_type", LOAD_TYPES)
-            self.choice(row, "delete_mode", DELETE_MODES)
-            self.choice(row, "on_schema_change", SCHEMA_CHANGES)
-        known = {".".join(r.table) for r in rows["tables"]}
-        for name in ("columns", "options", "rules"):
-            self.known(rows[name], ("source", "table"), known, "table", "tables.csv")
-        described = {r.table for r in rows["columns"]}
-        for row in rows["tables"]:
-            if row.table not in described:
-                self.fault(row, f"{'.'.join(row.table)} has no row in columns.csv")
-
-    def _tables(
-        self, rows: dict[str, list[Row]], sources: dict[str, Source]
-    ) -> list[Table]:
-        self.unique(rows["columns"], "column", lambda r: (*r.table, r["column"]))
-        self.unique(rows["columns"], "name", lambda r: (*r.table, r["name"]))
-        self.unique(rows["options"], "option", lambda r: (*r.table, r["option"]))
-        self.unique(
-            rows["rules"],
-            "rule",
-            lambda r: (
-                *r.table,
-                r["column"],
-                r["check"],
-                r["layer"],
-                *([r["argument"]] if _is_repeatable(r) else []),
-            ),
-        )
-        grouped: dict[tuple[str, tuple[str, str]], list[Row]] = {}
-        for name in ("columns", "options", "rules"):
-            for row in rows[name]:
-                grouped.setdefault((name, row.table), []).append(row)
-        tables = [
-            self._table(
-                row,
-                sources[row["source"]],
-                *(
-                    grouped.get((name, row.table), [])
-                    for name in ("columns", "options", "rules")
-                ),
+    A pattern is `source.table`, a model's name, or either with `*`. A pattern
+    that fits no table is a ConfigurationError naming what there is.
+    """
+    live = [t for t in tables if t.enabled]
+    wanted = [p for pattern in patterns for p in pattern.split(",") if p]
+    if not wanted:
+        return live
+    chosen: list[Table] = []
+    for pattern in wanted:
+        glob = re.compile(re.escape(pattern).replace(r"\*", ".*"))
+        found = [t for t in live if glob.fullmatch(t.id) or glob.fullmatch(t.model)]
+        if not found:
+            names = [t.id for t in live]
+            raise ConfigurationError(
+                f"--tables {pattern}: no enabled table of the metadata seed has "
+                f"that name.{meant(pattern, [*names, *(t.model for t in live)])}",
+                f"there are {', '.join(names)}",
             )
-            for row in rows["tables"]
-        ]
-        self._checks_of_tables(tables)
-        self._names(rows["tables"], tables)
-        return tables
+        chosen += [t for t in found if t not in chosen]
+    return sorted(chosen, key=lambda t: t.id)
 
-    def _names(self, rows: list[Row], tables: list[Table]) -> None:
-        """No model and no log may have the name of another one."""
-        owners = {name: t.id for t in tables for name in t.generated_names}
-        logs: dict[str, int] = {}
-        for row, table in zip(rows, tables, strict=True):
-            if owners.get(table.model, table.id) != table.id:
-                self.fault(
-                    row,
-                    f"model {table.model!r} is generated for {owners[table.model]}; "
-                    "choose another name",
-                )
-            first = logs.setdefault(table.bronze, row.line)
-            if first != row.line:
-                self.fault(
-                    row,
-                    f"its log would be called bronze.{table.bronze}, as that of line "
-                    f"{first} is; {other_log(table)}",
-                )
 
-    def _table(
-        self,
-        row: Row,
-        source: Source,
-        column_rows: list[Row],
-        option_rows: list[Row],
-        rule_rows: list[Row],
-    ) -> Table:
-        load_type = LOAD_TYPES[row["load_type"]]
-        columns = tuple(self._column(r, load_type) for r in column_rows)
-        table = Table(
-            source,
-            row["table"],
-            row["model"],
-            load_type,
-            row["watermark_column"],
-            row["delete_mode"],
-            row["on_schema_change"],
-            row["owner"] or source.owner,
-            self.flag(row, "enabled", True),
-            row["description"],
-            columns,
-            (),
-            self._options(option_rows),
-        )
-        table = replace(table, rules=tuple(self._rules(rule_rows, table)))
-        for text in faults_of_table(table):
-            self.fault(row, text)
-        for name, option_row in {r["option"]: r for r in option_rows}.items():
-            if name in table_options.KNOWN and getattr(table.options, name):
-                for text in table_options.KNOWN[name].faults(table, name):
-                    self.fault(option_row, text)
-        return table
-
-    def _column(self, row: Row, load_type: LoadType) -> Column:
-        self.identifier(row, "name")
-        try:
-            kind = types.parse(row["data_type"])
-        except ValueError as error:
-            self.fault(row, f"data_type {row['data_type']!r}: {error}")
-            kind = types.parse("text")
-        position = None
-        if re.fullmatch("[1-9][0-9]?", row["key_position"]):
-            position = int(row["key_position"])
-        elif row["key_position"]:
-            self.fault(
-                row,
-                f"key_position {row['key_position']!r} is not a number from 1; "
-                "leave it empty for a column outside the key",
-            )
-        for name, known in (
-            ("cleanse", CLEANSERS),
-            ("pii", (*PII_CLASSES, UNDECIDED, HARMLESS)),
-        ):
-            if row[name]:
-                self.choice(row, name, known)
-        is_harmless = row["pii"] == HARMLESS
-        column = Column(
-            row["column"],
-            row["name"],
-            kind,
-            self.flag(row, "nullable", True),
-            position,
-            self.flag(row, "tracked", False),
-            row["cleanse"],
-            "" if is_harmless else row["pii"],
-            row["description"],
-            is_harmless,
-        )
-        for text in faults_of_column(column, load_type):
-            self.fault(row, text)
-        return column
-
-    def _options(self, rows: list[Row]) -> Options:
-        values: dict[str, Any] = {}
-        for row in rows:
-            option = table_options.KNOWN.get(row["option"])
-            if option is None:
-                self.choice(row, "option", sorted(table_options.KNOWN))
-                continue
-            try:
-                values[row["option"]] = option.kind.parse(row["value"])
-            except ValueError as error:
-                self.fault(
-                    row, f"{row['option']} is {row['value']!r}; it takes {error}"
-                )
-        return replace(table_options.DEFAULTS, **values)
-
-    def _rules(self, rows: list[Row], table: Table) -> Iterator[Rule]:
-        columns = {c.name: c.type for c in table.columns}
-        key = tuple(c.name for c in table.key)
-        grace = table.options.reference_grace_minutes if table.watermark_column else 0
-        numbers: dict[tuple[str, str], int] = {}
-        for row in rows:
-            check = self._check(row, columns, key, grace)
-            if check is None:
-                continue
-            self.checks.append((row, check))
-            layer = row["layer"]
-            number = numbers.get((layer, check.id), 0) + 1
-            numbers[layer, check.id] = number
-            yield Rule(
-                check.id if number == 1 else f"{check.id}_{number}",
-                check,
-                row["severity"],
-                layer,
-                row["description"],
-            )
-
-    def _check(
-        self,
-        row: Row,
-        columns: dict[str, CanonicalType],
-        key: tuple[str, ...],
-        grace: int,
-    ) -> Check[Any] | None:
-        """The check of a rule, unless its name, column or argument is wrong."""
-        name = self.choice(row, "check", CHECKS)
-        self.choice(row, "severity", SEVERITIES)
-        layer = self.choice(row, "layer", LAYERS)
-        check, column = CHECKS.get(name), row["column"]
-        if check is None:
-            return None
-        if layer in LAYERS and layer not in check.layers:
-            self.fault(
-                row,
-                f"{name} is not a check of the layer {layer}; write "
-                f"{' or '.join(check.layers)}",
-            )
-        if check.scope == "table" and column:
-            self.fault(row, f"{name} looks at the whole table; leave column empty")
-        elif column not in columns and (column or check.scope == "column"):
-            self.fault(
-                row,
-                f"column {column!r} is not a name in columns.csv of "
-                f"{row['source']}.{row['table']}.{meant(column, columns)}",
-            )
-        else:
-            try:
-                return check(row["argument"], column, columns, key, grace)
-            except ValueError as error:
-                self.fault(row, str(error))
-        return None
-
-    def _checks_of_tables(self, tables: list[Table]) -> None:
-        """What a check asks of its table and of other ones."""
-        models = {t.model: t for t in tables if t.enabled}
-        by_name = {(t.source.name, t.name): t for t in tables}
-        for row, check in self.checks:
-            try:
-                check.assert_table(by_name[row["source"], row["table"]], models)
-            except ValueError as error:
-                self.fault(row, str(error))
+def _read(root: Path) -> list[Table]:
+    files = Files(root)
+    rows = {name: files.rows(name) for name in HEADERS}
+    # Much would follow from a line that is no row, or from a table that is not
+    # there: the rest is looked at once these are right.
+    files.raise_faults()
+    sources = _sources(rows["sources"])
+    before = len(files.faults)
+    _check_lines_of_tables(rows, sources)
+    if len(files.faults) > before:
+        files.raise_faults()
+    tables = _tables(rows, sources)
+    _row_access(rows["row_access"])
+    files.raise_faults()
+    return sorted(tables, key=lambda t: t.id)
 
 
 @cache
@@ -364,5 +123,221 @@ def _zones() -> set[str]:
     return available_timezones()
 
 
+def _sources(rows: list[Row]) -> dict[str, Source]:
+    assert_unique(rows, "source", "source")
+    for row in rows:
+        row.fault(*faults_of_source(row["source"]))
+        row.choice("kind", KINDS)
+        if not re.fullmatch("[A-Z][A-Z0-9_]*", row["url_env"]):
+            row.fault(
+                f"url_env {row['url_env']!r} is not the name of an environment "
+                "variable; the URL itself (it holds a password) never goes here. "
+                f"Try {row['source'].upper() + '_URL'!r}"
+            )
+        if not row["schema"]:
+            row.fault("schema is empty; name the database to read from")
+        if row["timezone"] not in _zones():
+            row.fault(
+                f"timezone {row['timezone']!r} is not known."
+                f"{meant(row['timezone'], _zones())} Use a name such as 'UTC'"
+            )
+    # The model has the header's order.
+    return {row["source"]: Source(*row.values.values()) for row in rows}
+
+
+def _row_access(rows: list[Row]) -> list[RowAccess]:
+    assert_unique(rows, "row access", "role", "column", "value")
+    for row in rows:
+        row.identifier("role")
+        row.identifier("column")
+        if not row["value"]:
+            row.fault("value is empty; rows without one are shown to none")
+    return sorted(RowAccess(r["role"], r["column"], r["value"]) for r in rows)
+
+
+def _check_lines_of_tables(
+    rows: dict[str, list[Row]], sources: dict[str, Source]
+) -> None:
+    """What tables.csv says by itself, and who refers to a table that it has not."""
+    assert_unique(rows["tables"], "table", "source", "table")
+    assert_unique(rows["tables"], "model", "model")
+    assert_known(rows["tables"], ["source"], sources, "source", "sources.csv")
+    known = {".".join(r.table) for r in rows["tables"]}
+    for name in ("columns", "options", "rules"):
+        assert_known(rows[name], ["source", "table"], known, "table", "tables.csv")
+    described = {r.table for r in rows["columns"]}
+    for row in rows["tables"]:
+        row.identifier("model")
+        row.choice("load_type", LOAD_TYPES)
+        row.choice("delete_mode", DELETE_MODES)
+        row.choice("on_schema_change", SCHEMA_CHANGES)
+        if row.table not in described:
+            row.fault(f"{'.'.join(row.table)} has no row in columns.csv")
+
+
+def _tables(rows: dict[str, list[Row]], sources: dict[str, Source]) -> list[Table]:
+    assert_unique(rows["columns"], "column", "source", "table", "column")
+    assert_unique(rows["columns"], "name", "source", "table", "name")
+    assert_unique(rows["options"], "option", "source", "table", "option")
+    place = ("source", "table", "column", "check", "layer")
+    for is_repeatable, more in ((False, ()), (True, ("argument",))):
+        alike = [r for r in rows["rules"] if _is_repeatable(r) == is_repeatable]
+        assert_unique(alike, "rule", *place, *more)
+    of_table = {name: _by_table(rows[name]) for name in ("columns", "options", "rules")}
+    tables = []
+    checks: list[tuple[Row, Table, Check[Any]]] = []
+    for row in rows["tables"]:
+        columns, options, rules = (named[row.table] for named in of_table.values())
+        table = _table(row, sources[row["source"]], columns, options)
+        found = [*_checks(rules, table)]
+        checks += [(rule, table, check) for rule, check in found]
+        tables.append(replace(table, rules=tuple(_rules(found))))
+    models = {t.model: t for t in tables if t.enabled}
+    for row, table, check in checks:
+        try:
+            check.assert_table(table, models)
+        except ValueError as error:
+            row.fault(str(error))
+    _check_names(rows["tables"], tables)
+    return tables
+
+
 def _is_repeatable(rule: Row) -> bool:
     return rule["check"] in CHECKS and CHECKS[rule["check"]].repeatable
+
+
+def _by_table(rows: list[Row]) -> Mapping[tuple[str, str], list[Row]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row.table].append(row)
+    return found
+
+
+def _check_names(rows: list[Row], tables: list[Table]) -> None:
+    """No model and no log may have the name of another one."""
+    owners = {name: t.id for t in tables for name in t.generated_names}
+    logs: dict[str, int] = {}
+    for row, table in zip(rows, tables, strict=True):
+        if owners.get(table.model, table.id) != table.id:
+            row.fault(
+                f"model {table.model!r} is generated for {owners[table.model]}; "
+                "choose another name"
+            )
+        first = logs.setdefault(table.bronze, row.line)
+        if first != row.line:
+            row.fault(
+                f"its log would be called bronze.{table.bronze}, as that of line "
+                f"{first} is; {other_log(table)}"
+            )
+
+
+def _table(row: Row, source: Source, columns: list[Row], options: list[Row]) -> Table:
+    """A table as its row says, without its rules."""
+    load_type = LOAD_TYPES[row["load_type"]]
+    table = Table(
+        source,
+        row["table"],
+        row["model"],
+        load_type,
+        row["watermark_column"],
+        row["delete_mode"],
+        row["on_schema_change"],
+        row["owner"] or source.owner,
+        row.flag("enabled", True),
+        row["description"],
+        tuple(_column(r, load_type) for r in columns),
+        (),
+        _options(options),
+    )
+    row.fault(*faults_of_table(table))
+    for name, option in {o["option"]: o for o in options}.items():
+        if name in KNOWN and getattr(table.options, name):
+            option.fault(*KNOWN[name].faults(table, name))
+    return table
+
+
+def _column(row: Row, load_type: LoadType) -> Column:
+    row.identifier("name")
+    try:
+        kind = types.parse(row["data_type"])
+    except ValueError as error:
+        row.fault(f"data_type {row['data_type']!r}: {error}")
+        kind = types.parse("text")
+    position = None
+    if re.fullmatch("[1-9][0-9]?", row["key_position"]):
+        position = int(row["key_position"])
+    elif row["key_position"]:
+        row.fault(
+            f"key_position {row['key_position']!r} is not a number from 1; "
+            "leave it empty for a column outside the key"
+        )
+    if row["cleanse"]:
+        row.choice("cleanse", CLEANSERS)
+    if row["pii"]:
+        row.choice("pii", (*PII_CLASSES, UNDECIDED, HARMLESS))
+    is_harmless = row["pii"] == HARMLESS
+    column = Column(
+        row["column"],
+        row["name"],
+        kind,
+        row.flag("nullable", True),
+        position,
+        row.flag("tracked", False),
+        row["cleanse"],
+        "" if is_harmless else row["pii"],
+        row["description"],
+        is_harmless,
+    )
+    row.fault(*faults_of_column(column, load_type))
+    return column
+
+
+def _options(rows: list[Row]) -> Options:
+    values: dict[str, Any] = {}
+    for row in rows:
+        if (name := row.choice("option", sorted(KNOWN))) in KNOWN:
+            try:
+                values[name] = KNOWN[name].kind.parse(row["value"])
+            except ValueError as error:
+                row.fault(f"{name} is {row['value']!r}; it takes {error}")
+    return replace(DEFAULTS, **values)
+
+
+def _rules(checks: Iterable[tuple[Row, Check[Any]]]) -> Iterator[Rule]:
+    numbers: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for row, check in checks:
+        layer = row["layer"]
+        numbers[layer, check.id] += 1
+        number = numbers[layer, check.id]
+        name = check.id if number == 1 else f"{check.id}_{number}"
+        yield Rule(name, check, row["severity"], layer, row["description"])
+
+
+def _checks(rows: list[Row], table: Table) -> Iterator[tuple[Row, Check[Any]]]:
+    """The check of each rule whose name, column and argument are right."""
+    columns = {c.name: c.type for c in table.columns}
+    key = tuple(c.name for c in table.key)
+    grace = table.options.reference_grace_minutes if table.watermark_column else 0
+    for row in rows:
+        check = CHECKS.get(row.choice("check", CHECKS))
+        row.choice("severity", SEVERITIES)
+        layer, column = row.choice("layer", LAYERS), row["column"]
+        if check is None:
+            continue
+        if layer in LAYERS and layer not in check.layers:
+            row.fault(
+                f"{check.name} is not a check of the layer {layer}; write "
+                f"{' or '.join(check.layers)}"
+            )
+        if check.scope == "table" and column:
+            row.fault(f"{check.name} looks at the whole table; leave column empty")
+        elif column not in columns and (column or check.scope == "column"):
+            row.fault(
+                f"column {column!r} is not a name in columns.csv of "
+                f"{'.'.join(row.table)}.{meant(column, columns)}"
+            )
+        else:
+            try:
+                yield row, check(row["argument"], column, columns, key, grace)
+            except ValueError as error:
+                row.fault(str(error))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.errors import ConfigurationError, meant
@@ -42,11 +42,12 @@ class MetadataError(ConfigurationError):
 
 @dataclass
 class Row:
-    """One line of a file, with its place for messages."""
+    """One line of a file, with the faults that were found in any file so far."""
 
     file: str
     line: int
     values: dict[str, str]
+    faults: list[tuple[str, int, str]] = field(repr=False)
 
     def __getitem__(self, column: str) -> str:
         return self.values[column]
@@ -55,6 +56,30 @@ class Row:
     def table(self) -> tuple[str, str]:
         """The source and the table that it is about."""
         return self["source"], self["table"]
+
+    def fault(self, *texts: str) -> None:
+        """Note what is wrong in the row, and how to fix it."""
+        self.faults.extend((self.file, self.line, text) for text in texts)
+
+    def choice(self, column: str, known: Collection[str]) -> str:
+        """The cell, which is one of the known words."""
+        value = self[column]
+        if value not in known:
+            self.fault(
+                f"{column} {value!r} is not known.{meant(value, known)} "
+                f"One of: {', '.join(known)}"
+            )
+        return value
+
+    def flag(self, column: str, default: bool) -> bool:
+        """The cell, which is true, false or empty."""
+        if self[column] not in ("", "true", "false"):
+            self.fault(f"{column} is {self[column]!r}; write true or false")
+        return self[column] == "true" if self[column] else default
+
+    def identifier(self, column: str) -> None:
+        """The cell is a name in the warehouses."""
+        self.fault(*faults_of_name(column, self[column]))
 
 
 class Files:
@@ -71,16 +96,12 @@ class Files:
         if ordered:
             raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
 
-    def fault(self, row: Row, text: str) -> None:
-        """Note what is wrong in a row, and how to fix it."""
-        self.faults.append((row.file, row.line, text))
-
     def rows(self, name: str) -> list[Row]:
         """The rows of a file; none if it is missing or has another header."""
         path, header = FOLDER / f"{name}.csv", HEADERS[name]
 
         def fault(line: int, text: str) -> None:
-            self.fault(Row(str(path), line, {}), text)
+            self.faults.append((str(path), line, text))
 
         try:
             text = (self.root / path).read_text(encoding="utf-8-sig")
@@ -104,7 +125,7 @@ class Files:
                     k: v if k in ("table", "column") else v.strip()
                     for k, v in zip(header, values, strict=True)
                 }
-                rows.append(Row(str(path), line, cells))
+                rows.append(Row(str(path), line, cells, self.faults))
             elif values:
                 fault(
                     line,
@@ -114,60 +135,35 @@ class Files:
             line = reader.line_num + 1
         return rows
 
-    def choice(self, row: Row, column: str, known: Iterable[str]) -> str:
-        """The cell, which is one of the known words."""
-        value, names = row[column], list(known)
-        if value not in names:
-            self.fault(
-                row,
-                f"{column} {value!r} is not known.{meant(value, names)} "
-                f"One of: {', '.join(names)}",
+
+def assert_unique(rows: Iterable[Row], what: str, *columns: str) -> None:
+    """No two rows have the same values in all `columns`."""
+    seen: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        name = tuple(row[column] for column in columns)
+        first = seen.setdefault(name, row.line)
+        if first != row.line:
+            row.fault(
+                f"{what} {'.'.join(name)} is there already, in line {first}; "
+                "remove one of the two"
             )
-        return value
 
-    def flag(self, row: Row, column: str, default: bool) -> bool:
-        """The cell, which is true, false or empty."""
-        if row[column] not in ("", "true", "false"):
-            self.fault(row, f"{column} is {row[column]!r}; write true or false")
-        return row[column] == "true" if row[column] else default
 
-    def identifier(self, row: Row, column: str) -> None:
-        """The cell is a name in the warehouses."""
-        for text in faults_of_name(column, row[column]):
-            self.fault(row, text)
-
-    def unique(
-        self, rows: list[Row], what: str, key: Callable[[Row], tuple[str, ...]]
-    ) -> None:
-        """No two rows have the same key."""
-        seen: dict[tuple[str, ...], int] = {}
-        for row in rows:
-            first = seen.setdefault(key(row), row.line)
-            if first != row.line:
-                self.fault(
-                    row,
-                    f"{what} {'.'.join(key(row))} is there already, in line {first}; "
-                    "remove one of the two",
-                )
-
-    def known(
-        self,
-        rows: list[Row],
-        columns: Iterable[str],
-        known: Collection[str],
-        what: str,
-        file: str,
-    ) -> None:
-        """What `columns` name is known, or a fault for each, at its first line."""
-        strangers: dict[str, list[Row]] = {}
-        for row in rows:
-            name = ".".join(row[column] for column in columns)
-            if name not in known:
-                strangers.setdefault(name, []).append(row)
-        for name, lines in strangers.items():
-            number = len(lines)
-            lines_too = f", which {number} lines name" if number > 1 else ""
-            self.fault(
-                lines[0],
-                f"{what} {name!r} is not in {file}{lines_too}.{meant(name, known)}",
-            )
+def assert_known(
+    rows: Iterable[Row],
+    columns: Sequence[str],
+    known: Collection[str],
+    what: str,
+    file: str,
+) -> None:
+    """What `columns` name is known, or a fault for each, at its first line."""
+    strangers: dict[str, list[Row]] = {}
+    for row in rows:
+        name = ".".join(row[column] for column in columns)
+        if name not in known:
+            strangers.setdefault(name, []).append(row)
+    for name, lines in strangers.items():
+        lines_too = f", which {len(lines)} lines name" if len(lines) > 1 else ""
+        lines[0].fault(
+            f"{what} {name!r} is not in {file}{lines_too}.{meant(name, known)}"
+        )
