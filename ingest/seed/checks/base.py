@@ -79,11 +79,6 @@ class Check(Generic[Parsed]):
         return self.columns[self.column]
 
     @property
-    def family(self) -> str:
-        """What the column's values compare with."""
-        return self.kind.family
-
-    @property
     def id(self) -> str:
         """What a rule is called where its results are: `email:matches`, `row_count`."""
         return f"{self.column}:{self.name}" if self.column else self.name
@@ -109,7 +104,7 @@ class Check(Generic[Parsed]):
 
     def dbt_test(self) -> tuple[str, Arguments]:
         """dbt's test on the model, or on its column: name and arguments."""
-        raise NotImplementedError
+        return EXPRESSION, {"expression": Sql(self.holds(quoted=False))}
 
     def holds(self, quoted: bool) -> str:
         """SQL that is false of a row that fails it; '' if about no single rows.
@@ -155,7 +150,6 @@ class Bounded(Check[Bounds]):
     unit: ClassVar[str]
 
     def read(self) -> Bounds:
-        """The bounds: whole numbers of the unit."""
         if not re.fullmatch(r"(?=.*[0-9])([0-9]+)?\.\.([0-9]+)?", self.argument):
             raise ValueError(
                 f"{self.name} takes LOW..HIGH in {self.unit}, one may be empty: "

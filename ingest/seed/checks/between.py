@@ -17,12 +17,11 @@ class Between(Bounded):
     tests = "`dbt_utils.accepted_range`"
 
     def read(self) -> Bounds:
-        """The bounds: numbers, or dates for a column of time."""
         takes = f"between takes LOW..HIGH, one may be empty: {self.argument!r}"
         parts = self.argument.split("..")
         if len(parts) != 2 or parts == ["", ""]:
             raise ValueError(takes)
-        if self.family == "time":
+        if self.kind.family == "time":
             for part in filter(None, parts):
                 predicate.is_time(part)
                 if self.kind.name == "date" and len(part) > len("2024-12-31"):
@@ -30,7 +29,7 @@ class Between(Bounded):
                         f"between: {self.column} is a date; write {part[:10]!r}"
                     )
             return Bounds(*parts)
-        if self.family != "number":
+        if self.kind.family != "number":
             raise ValueError(
                 f"between is for numbers, dates and times, not for {self.kind.name}"
             )
@@ -39,17 +38,17 @@ class Between(Bounded):
         return self.in_order(Bounds(*parts))
 
     def expectation(self) -> tuple[str, str, Arguments]:
-        read = str if self.family == "time" else as_number
+        read = str if self.kind.family == "time" else as_number
         shown = f"values of {self.parsed}"
         return "expect_column_values_to_be_between", shown, self.ends(read)
 
     def dbt_test(self) -> tuple[str, Arguments]:
-        read = self._sql if self.family == "time" else as_number
+        read = self._sql if self.kind.family == "time" else as_number
         return "dbt_utils.accepted_range", self.ends(read)
 
     def holds(self, quoted: bool) -> str:
         return self.within(self._name(quoted), self._sql)
 
     def _sql(self, bound: str) -> Sql:
-        is_time = self.family == "time"
+        is_time = self.kind.family == "time"
         return Sql(f"cast({as_text(bound)} as timestamp)" if is_time else bound)

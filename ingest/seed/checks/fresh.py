@@ -25,7 +25,6 @@ class Fresh(Check[dt.timedelta]):
     meaning = "the newest value is not older than this when the batch is read"
 
     def read(self) -> dt.timedelta:
-        """An age: a whole number of minutes, hours or days, as in 90m, 36h, 2d."""
         if self.kind.name not in ("date", "timestamp", "timestamptz"):
             raise ValueError(f"fresh is for dates and times, not for {self.kind.name}")
         return _age(self.argument)

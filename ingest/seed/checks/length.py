@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.seed.checks.base import EXPRESSION, Arguments, Bounded, Bounds, Sql
+from ingest.seed.checks.base import EXPRESSION, Arguments, Bounded, Bounds
 
 
 class Length(Bounded):
@@ -15,16 +15,13 @@ class Length(Bounded):
     tests = f"`{EXPRESSION}`"
 
     def read(self) -> Bounds:
-        if self.family != "text":
+        if self.kind.family != "text":
             raise ValueError(f"length is for texts, not for {self.kind.name}")
         return super().read()
 
     def expectation(self) -> tuple[str, str, Arguments]:
         shown = f"texts of {self.parsed} characters"
         return "expect_column_value_lengths_to_be_between", shown, self.ends()
-
-    def dbt_test(self) -> tuple[str, Arguments]:
-        return EXPRESSION, {"expression": Sql(self.holds(quoted=False))}
 
     def holds(self, quoted: bool) -> str:
         return self.within(f"length({self._name(quoted)})")

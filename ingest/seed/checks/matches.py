@@ -35,13 +35,12 @@ class Matches(Check[str]):
     shown = "texts that match"
 
     def read(self) -> str:
-        """A regular expression that means the same to both warehouses."""
-        if self.family != "text":
+        if self.kind.family != "text":
             raise ValueError(f"{self.name} is for texts, not for {self.kind.name}")
         return self.pattern()
 
     def pattern(self) -> str:
-        """The pattern of the argument; ValueError says what it takes."""
+        """A regular expression that means the same to both warehouses."""
         if not self.argument:
             raise ValueError("matches needs an argument")
         try:
@@ -95,7 +94,6 @@ class DateFormat(Matches):
     shown = "dates written"
 
     def pattern(self) -> str:
-        """The regular expression of a date format such as `%Y-%m-%d`."""
         argument = self.argument
         parts = re.findall(r"%.|[^%]|%$", argument)
         wrong = [p for p in parts if p[0] == "%" and p not in _DIRECTIVES]

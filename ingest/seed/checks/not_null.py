@@ -17,7 +17,6 @@ class NotNull(Check[float]):
     tests = "`not_null`; with a share, `dbt_utils.not_null_proportion`"
 
     def read(self) -> float:
-        """The share of NULLs that is allowed; none where the argument is empty."""
         if not re.fullmatch(r"(0?\.\d+|0)?", self.argument):
             raise ValueError(
                 "not_null takes the share of NULLs that is allowed, from 0 to below 1, "

@@ -16,13 +16,12 @@ class OneOf(Check[list[str]]):
     tests = "`accepted_values`"
 
     def read(self) -> list[str]:
-        """The values, which stand between `|`."""
         if not self.argument:
             raise ValueError("one_of needs an argument")
         words = self.argument.split("|")
         if len({*words}) < len(words):
             raise ValueError(f"one_of names a value twice: {self.argument!r}")
-        for word in words if self.family == "number" else ():
+        for word in words if self.kind.family == "number" else ():
             if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word):
                 raise ValueError(
                     f"one_of: {word!r} is no number, and {self.column} is one"
@@ -30,7 +29,7 @@ class OneOf(Check[list[str]]):
         return words
 
     def expectation(self) -> tuple[str, str, Arguments]:
-        read = as_number if self.family == "number" else str
+        read = as_number if self.kind.family == "number" else str
         values = {"value_set": [read(word) for word in self.parsed]}
         shown = f"one of {', '.join(self.parsed)}"
         return "expect_column_values_to_be_in_set", shown, values
@@ -39,7 +38,7 @@ class OneOf(Check[list[str]]):
         return "accepted_values", {"values": self.parsed}
 
     def holds(self, quoted: bool) -> str:
-        write = str if self.family == "number" else as_text
+        write = str if self.kind.family == "number" else as_text
         return f"{self._name(quoted)} in ({', '.join(map(write, self.parsed))})"
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingest.seed import predicate
-from ingest.seed.checks.base import EXPRESSION, Arguments, Check, Sql
+from ingest.seed.checks.base import EXPRESSION, Arguments, Check
 from ingest.seed.predicate import Predicate
 
 
@@ -19,7 +19,6 @@ class Satisfies(Check[Predicate]):
     tests = f"`{EXPRESSION}`"
 
     def read(self) -> Predicate:
-        """The predicate, which names the rule's column if it has one."""
         try:
             found = predicate.parse(self.argument, self.columns)
         except ValueError as error:
@@ -37,9 +36,6 @@ class Satisfies(Check[Predicate]):
         rows = f"{{batch}} where {self.holds(quoted=True)} is false"
         query = {"unexpected_rows_query": f"select 1 as failing from {rows}"}
         return "unexpected_rows_expectation", self.argument, query
-
-    def dbt_test(self) -> tuple[str, Arguments]:
-        return EXPRESSION, {"expression": Sql(self.holds(quoted=False))}
 
     def holds(self, quoted: bool) -> str:
         return predicate.to_sql(self.parsed, quoted=quoted)

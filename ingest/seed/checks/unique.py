@@ -17,7 +17,6 @@ class Unique(Check[list[str]]):
     tests = "`unique`; of several columns, `dbt_utils.unique_combination_of_columns`"
 
     def read(self) -> list[str]:
-        """The columns that are unique together, which stand between `|`."""
         if self.column and self.argument:
             raise ValueError("unique takes no argument")
         if self.column:
@@ -34,7 +33,7 @@ class Unique(Check[list[str]]):
 
     @property
     def id(self) -> str:
-        """What a rule is called: `sku:unique`, `sku+warehouse:unique`."""
+        # sku:unique, sku+warehouse:unique
         return f"{'+'.join(self.parsed)}:{self.name}"
 
     def expectation(self) -> tuple[str, str, Arguments]:

@@ -7,7 +7,8 @@ Rows are only ever added: what a person wrote stays, and differences are reporte
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,14 +16,13 @@ from urllib.parse import unquote, urlsplit
 
 from ingest import settings
 from ingest.errors import ConfigurationError
-from ingest.seed import metadata, seedfile, types
-from ingest.seed.discover import zones
+from ingest.seed import metadata, seedfile
+from ingest.seed.discover import references, zones
 from ingest.seed.discover.judge import Judge, Proposal
 from ingest.seed.discover.names import Names
 from ingest.seed.discover.privacy import is_of_persons, is_open
-from ingest.seed.discover.references import kinds_of, settle
 from ingest.seed.discover.rows import Row, differences, lacking_rows
-from ingest.seed.metadata import Source, Table
+from ingest.seed.metadata import Source
 from ingest.seed.options import DEFAULTS
 from ingest.sources.mysql import catalogue
 from ingest.sources.mysql.source import connect
@@ -78,12 +78,15 @@ def discover(
         )
     there = {t.name: t for t in tables if t.source.name == name}
     names = Names(root, tables)
+    new: defaultdict[str, list[Row]] = defaultdict(list)
     with connect(source) as connection, connection.cursor() as cursor:
         if name in known:
             of_clock = zones.compare(source, cursor)
         else:
             zone, of_clock = zones.derive(cursor)
             source = replace(source, timezone=zone)
+            facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
+            new["sources"] = [facts | {"source": name}]
         proposals = [
             Judge(source, found, table, cursor).propose(names)
             for n, table in chosen.items()
@@ -91,34 +94,43 @@ def discover(
         ]
     _classify_copies(proposals)
     _ask(proposals)
-    settle(proposals, there)
+    references.settle(proposals, there)
     lines = [f"{name}: {of_clock}."] if of_clock else []
-    lacking: list[Row] = []
     for n, table in there.items():
         if n in chosen:
             lines += differences(table, chosen[n])
-            lacking += lacking_rows(table, chosen[n]) if new_columns else []
+            new["columns"] += lacking_rows(table, chosen[n]) if new_columns else []
         elif n not in found:
             lines.append(f"{table.id}: there is no table {n} any more")
-    new: dict[str, list[Row]] = {"columns": [*lacking]}
-    if name not in known:
-        facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
-        new["sources"] = [facts | {"source": name}]
+    columns_added = len(new["columns"])
     for proposal in proposals:
         for file, rows in proposal.rows.items():
-            new.setdefault(file, []).extend(rows)
-    references = _references(proposals, there, source)
-    new.setdefault("rules", []).extend(references)
-    children = {row["table"] for row in references}
-    for proposal in proposals:
-        if proposal.table.name in children and proposal.choice.watermark:
-            new.setdefault("options", []).append(_grace(proposal))
+            new[file] += rows
+    rules = references.rules(proposals, there)
+    new["rules"] += rules
+    children = {row["table"] for row in rules}
+    new["options"] += [
+        # A new row may refer to one that is committed a little later.
+        {
+            "source": name,
+            "table": proposal.table.name,
+            "option": "reference_grace_minutes",
+            "value": str(DEFAULTS.overlap_minutes),
+        }
+        for proposal in proposals
+        if proposal.table.name in children and proposal.choice.watermark
+    ]
     _write(root, new)
-    questions = _undecided(metadata.load(root), name, chosen)
-    return Discovery(source, proposals, lines, len(lacking), questions)
+    undecided = {
+        t.name: [c.source_name for c in t.columns if c.pii == metadata.UNDECIDED]
+        for t in metadata.load(root)
+        if t.source.name == name and t.name in chosen
+    }
+    questions = {table: columns for table, columns in undecided.items() if columns}
+    return Discovery(source, proposals, lines, columns_added, questions)
 
 
-def _write(root: Path, new: dict[str, list[Row]]) -> None:
+def _write(root: Path, new: Mapping[str, list[Row]]) -> None:
     """Add the rows; the files are as they were if the seed would have a fault."""
     before = {p: p.read_bytes() for p in (root / metadata.FOLDER).glob("*.csv")}
     try:
@@ -177,87 +189,18 @@ def _ask(proposals: list[Proposal]) -> None:
     Those are tables with personal data, and those that refer to people.
     """
     for proposal in proposals:
-        keys = {name for key in proposal.table.keys for name in key.columns}
-        refer = [f for f in proposal.table.foreign_keys if is_of_persons(f.table)]
-        keys |= {n for f in proposal.table.foreign_keys for n in f.columns}
-        rows = proposal.rows.get("columns", [])
-        if not refer and not is_of_persons(
-            proposal.table.name, (row["pii"] for row in rows)
+        table, rows = proposal.table, proposal.rows.get("columns", [])
+        classes = (row["pii"] for row in rows)
+        if not (
+            is_of_persons(table.name, classes)
+            or any(is_of_persons(f.table) for f in table.foreign_keys)
         ):
             continue
+        keyed = {n for key in table.keys for n in key.columns}
+        keyed |= {n for foreign in table.foreign_keys for n in foreign.columns}
         for row in rows:
             name = row["column"]
-            is_listed = bool(proposal.table.columns[name].values)
-            if row["pii"] or name in keys or is_listed:
+            if row["pii"] or name in keyed or table.columns[name].values:
                 continue
             if is_open(row["data_type"], proposal.texts.get(name, ())):
                 row["pii"] = metadata.UNDECIDED
-
-
-def _undecided(
-    tables: Iterable[Table], source: str, chosen: Collection[str]
-) -> dict[str, list[str]]:
-    """The undecided columns of the source's tables, by table."""
-    asked = {
-        t.name: [c.source_name for c in t.columns if c.pii == metadata.UNDECIDED]
-        for t in tables
-        if t.source.name == source and t.name in chosen
-    }
-    return {name: columns for name, columns in asked.items() if columns}
-
-
-def _references(
-    proposals: list[Proposal],
-    tables: Mapping[str, Table],
-    source: Source,
-) -> list[Row]:
-    """Rules for the foreign keys between the source's tables."""
-    names = {
-        t.name: (t.model, {c.source_name: c.name for c in t.columns})
-        for t in tables.values()
-        if t.enabled
-    } | {
-        p.table.name: (p.model, {r["column"]: r["name"] for r in p.rows["columns"]})
-        for p in proposals
-        if p.rows
-    }
-    kinds = kinds_of(proposals, tables)
-    rows: dict[tuple[str, str], Row] = {}
-    for proposal in (p for p in proposals if p.rows):
-        own = names[proposal.table.name][1]
-        for foreign in proposal.table.foreign_keys:
-            model, theirs = names.get(foreign.table, ("", {}))
-            for column, other in zip(foreign.columns, foreign.references, strict=True):
-                if column in own and other in theirs:
-                    one = kinds[proposal.table.name, column]
-                    two = kinds[foreign.table, other]
-                    if not types.are_comparable(types.parse(one), types.parse(two)):
-                        proposal.warnings.append(
-                            f"{column} refers to {foreign.table}.{other}, but {one} "
-                            f"and {two} can't be compared: no rule holds it. Write a "
-                            f"data_type in {metadata.FOLDER}/columns.csv that holds "
-                            "the values of both"
-                        )
-                        continue
-                    row = {
-                        "source": source.name,
-                        "table": proposal.table.name,
-                        "column": own[column],
-                        "check": "references",
-                        "argument": f"{model}.{theirs[other]}",
-                        "severity": "warn",
-                        "layer": "model",
-                        "description": "A foreign key of the source",
-                    }
-                    rows.setdefault((proposal.table.name, column), row)
-    return list(rows.values())
-
-
-def _grace(proposal: Proposal) -> Row:
-    """A new row may refer to one that is committed a little later."""
-    return {
-        "source": proposal.rows["tables"][0]["source"],
-        "table": proposal.table.name,
-        "option": "reference_grace_minutes",
-        "value": str(DEFAULTS.overlap_minutes),
-    }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pymysql
 
@@ -68,7 +69,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A table as the seed could describe it: rows by file, and why."""
+    """A table as the seed could describe it: rows by file, and why.
+
+    A table that can't be read has no rows. `texts` are a sample by column.
+    """
 
     table: SourceTable
     model: str
@@ -76,17 +80,6 @@ class Proposal:
     warnings: list[str]
     rows: dict[str, list[Row]]
     texts: dict[str, list[str]] = field(default_factory=dict, repr=False)
-
-
-@dataclass
-class _Looked:
-    """What the rows of a table show; a column not named was not judged."""
-
-    beyond: set[str] = field(default_factory=set)  # has values its type has none for
-    nulls: set[str] = field(default_factory=set)
-    future: set[str] = field(default_factory=set)
-    texts: dict[str, list[str]] = field(default_factory=dict)
-    failed: str = ""  # why the rows could not be looked at
 
 
 class Judge:
@@ -103,60 +96,79 @@ class Judge:
         self.found = found
         self.table = table
         self.cursor = cursor
+        self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
         self.warnings: list[str] = []
         self.types: dict[str, str] = {}
-        self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
+        # Columns of which a look at the rows showed that they have such values, and
+        # why they could not be looked at.
+        self.nulls: set[str] = set()
+        self.future: set[str] = set()
+        self.failed = ""
+        others = (t for t in found.values() if t is not table)
+        self.is_referred_to = any(
+            f.table == table.name for t in others for f in t.foreign_keys
+        )
 
     def propose(self, names: Names) -> Proposal:
         """The rows for the table, except the rules that need other tables."""
-        _limit_time(self.cursor, VIEW_SECONDS if self.table.is_view else SECONDS)
-        self._read_types()
-        looked = self._look()
-        for name in looked.beyond:
-            self.types[name] = casts.of_source(self.table.columns[name]).otherwise
-        key = self._key(looked)
-        choice = self._choose(key, looked)
-        columns = self._columns(key, choice, looked)
+        table, source = self.table, self.source
+        _limit_time(self.cursor, VIEW_SECONDS if table.is_view else SECONDS)
+        for column in table.columns.values():
+            proposal = casts.of_source(column)
+            self.types[column.name] = proposal.type
+            if not proposal.type:
+                self.warnings.append(f"{column.name} is left out: {proposal.note}")
+        self._look()
+        texts = self._sample()
+        key = self._key()
+        choice = self._choose(key)
+        columns = self._columns(key, choice, texts)
         if not columns:
             choice = Choice("left out", "no column can be read")
-            if not self.table.columns:
+            if not table.columns:
                 self.warnings.append(f"its columns are not shown: {self._refusal()}")
-            return Proposal(self.table, "", choice, self.warnings, {})
-        log = names.log(self.source, self.table.name)
-        model = names.model(self.source, log)
+            return Proposal(table, "", choice, self.warnings, {})
+        log = names.log(source, table.name)
+        model = names.model(source, log)
+        # DuckDB's reader can't name what has a backtick, or differs by case only.
+        by_query = any("`" in n for n in (table.name, *table.columns)) or (
+            catalogue.ambiguous(self.found)
+        )
         options = {
             "soft_delete_column": choice.flag,
             "append_only": "true" if choice.is_log else "",
-            "log_name": "" if log == metadata.target_name(self.table.name) else log,
-            "by_query": "true" if self._needs_query() else "",
+            "log_name": "" if log == metadata.target_name(table.name) else log,
+            "by_query": "true" if by_query else "",
+            "long_key": "true" if self._needs_long_key(key) else "",
         }
-        here = {"source": self.source.name, "table": self.table.name}
-        table = {
+        self._tell_width(columns)
+        proposed = {
             "model": model,
             "load_type": choice.load_type,
             "watermark_column": choice.watermark,
             "delete_mode": choice.delete_mode,
             "on_schema_change": "evolve",
             "enabled": "true",
-            "description": described(self.table.comment, self.table.name),
+            "description": described(table.comment, table.name),
         }
-        options["long_key"] = "true" if self._needs_long_key(key) else ""
-        self._tell_width(columns)
         rows = {
-            "tables": [table],
+            "tables": [proposed],
             "columns": columns,
             "options": [{"option": k, "value": v} for k, v in options.items() if v],
             "rules": self._rules(columns),
         }
+        here = {"source": source.name, "table": table.name}
         rows = {file: [here | row for row in new] for file, new in rows.items()}
-        return Proposal(self.table, model, choice, self.warnings, rows, looked.texts)
+        return Proposal(table, model, choice, self.warnings, rows, texts)
 
-    def _read_types(self) -> None:
-        for column in self.table.columns.values():
-            proposal = casts.of_source(column)
-            self.types[column.name] = proposal.type
-            if not proposal.type:
-                self.warnings.append(f"{column.name} is left out: {proposal.note}")
+    # -- a look at the rows ----------------------------------------------------
+    def _ask(self, query: str) -> tuple[Sequence[tuple[Any, ...]], str]:
+        """The rows of a query, or why the server refused it."""
+        try:
+            self.cursor.execute(query)
+            return self.cursor.fetchall(), ""
+        except pymysql.err.MySQLError as error:
+            return (), str(error.args[-1])
 
     def _refusal(self) -> str:
         """What the server says of a table whose columns its catalogue hides.
@@ -164,55 +176,44 @@ class Judge:
         It hides those of a view that is broken, or that calls a function which the
         user may not execute.
         """
-        try:
-            self.cursor.execute(f"show columns from {self.place}")
-        except pymysql.err.MySQLError as error:
-            return str(error.args[-1])
-        return "the user has no right to any of them"
+        _, error = self._ask(f"show columns from {self.place}")
+        return error or "the user has no right to any of them"
 
-    def _needs_query(self) -> bool:
-        """Whether DuckDB's reader can't name the table or its columns."""
-        names = (self.table.name, *self.table.columns)
-        return any("`" in n for n in names) or bool(catalogue.ambiguous(self.found))
-
-    # -- a look at the rows ----------------------------------------------------
-    def _look(self) -> _Looked:
+    def _look(self) -> None:
         """Judge values by up to LOOKED_AT rows; nothing of them is kept."""
-        looked = _Looked()
-        judged: list[tuple[set[str], Column, str]] = []
+        beyond: set[str] = set()  # have values that their types have none for
         keyed = {name for key in self.table.keys for name in key.columns}
+        judged: list[tuple[set[str], str, str]] = []
         for column in self.table.columns.values():
             name = backticked(column.name)
             if column.data_type == "tinyint" and self.types[column.name] == "boolean":
-                judged.append((looked.beyond, column, f"{name} not in (0, 1)"))
+                judged.append((beyond, column.name, f"{name} not in (0, 1)"))
             if column.nullable and (column.name in keyed or _is_clock(column)):
-                judged.append((looked.nulls, column, f"{name} is null"))
+                judged.append((self.nulls, column.name, f"{name} is null"))
             if _is_clock(column):
-                judged.append((looked.nulls, column, f"{name} = 0"))
+                judged.append((self.nulls, column.name, f"{name} = 0"))
                 soon = f"{name} > utc_timestamp() + interval 1 day"
-                judged.append((looked.future, column, soon))
-        try:
-            if judged:
-                # Only what is judged: a row may have long texts, and columns that
-                # `*` leaves out or that the user may not read.
-                names = {backticked(column.name): None for _, column, _ in judged}
-                rows = f"select {', '.join(names)} from {self.place} limit {LOOKED_AT}"
-                tests = ", ".join(f"max({test})" for _, _, test in judged)
-                self.cursor.execute(f"select {tests} from ({rows}) as looked_at")
-                for (verdict, column, _), is_so in zip(
-                    judged, self.cursor.fetchone() or (), strict=True
-                ):
-                    if is_so:
-                        verdict.add(column.name)
-        except pymysql.err.MySQLError as error:
-            looked.failed = str(error.args[-1])
-            looked.beyond |= {c.name for v, c, _ in judged if v is looked.beyond}
+                judged.append((self.future, column.name, soon))
+        if not judged:
+            return
+        # Only what is judged: a row may have long texts, and columns that `*` leaves
+        # out or that the user may not read.
+        names = {backticked(name): None for _, name, _ in judged}
+        rows = f"select {', '.join(names)} from {self.place} limit {LOOKED_AT}"
+        tests = ", ".join(f"max({test})" for *_, test in judged)
+        found, self.failed = self._ask(f"select {tests} from ({rows}) as looked_at")
+        if self.failed:
+            beyond |= {name for verdict, name, _ in judged if verdict is beyond}
             self.warnings.append(
                 "its rows could not be looked at, so its names alone were judged: "
-                f"{looked.failed}"
+                f"{self.failed}"
             )
-        looked.texts = self._sample()
-        return looked
+        else:
+            for (verdict, name, _), is_so in zip(judged, found[0], strict=True):
+                if is_so:
+                    verdict.add(name)
+        for name in beyond:
+            self.types[name] = casts.of_source(self.table.columns[name]).otherwise
 
     def _sample(self) -> dict[str, list[str]]:
         """Some texts of each column that has any, by its name."""
@@ -225,20 +226,13 @@ class Judge:
         # To see the beginning of a long text the server reads all of it.
         short = [name for name, kind in texts.items() if kind != "text"]
         error = ""
-        for names in ([*texts], short):
+        for names in filter(None, ([*texts], short)):
             parts = ", ".join(f"left({backticked(name)}, 100)" for name in names)
-            if not parts:
-                continue
-            try:
-                self.cursor.execute(f"select {parts} from {self.place} limit {SAMPLE}")
-            except pymysql.err.MySQLError as failed:
-                error = str(failed.args[-1])
-                continue
-            columns = zip(*self.cursor.fetchall(), strict=True)
-            return {
-                name: [str(v) for v in values if v]
-                for name, values in zip(names, columns, strict=False)
-            }
+            query = f"select {parts} from {self.place} limit {SAMPLE}"
+            rows, error = self._ask(query)
+            if not error:
+                columns = zip(names, zip(*rows, strict=True), strict=False)
+                return {name: [str(v) for v in found if v] for name, found in columns}
         if error:
             self.warnings.append(
                 "its texts could not be looked at, so personal data were looked for "
@@ -247,12 +241,14 @@ class Judge:
         return {}
 
     # -- key, load type, deletes -----------------------------------------------
-    def _key(self, looked: _Looked) -> Key | None:
+    def _key(self) -> Key | None:
         """The primary key, else the best unique one; warns where there is none."""
 
-        def is_fit(key: Key) -> bool:
-            columns = [self.table.columns.get(n) for n in key.columns]
-            return all(c is not None and self._is_key_type(c) for c in columns)
+        def is_fit(name: str) -> bool:
+            """Whether the warehouse can look rows up by the column."""
+            if not (kind := self.types.get(name)):
+                return False
+            return bool(self.table.columns[name].values) or types.parse(kind).is_key
 
         def rank(key: Key) -> tuple[bool, bool, int, bool, str]:
             columns = [self.table.columns[n] for n in key.columns]
@@ -264,10 +260,11 @@ class Judge:
                 key.name,
             )
 
-        for key in sorted(filter(is_fit, self.table.keys), key=rank):
+        fit = [key for key in self.table.keys if all(map(is_fit, key.columns))]
+        for key in sorted(fit, key=rank):
             nullable = [n for n in key.columns if self.table.columns[n].nullable]
-            if looked.nulls & {*nullable} or (nullable and looked.failed):
-                why = "may hold" if looked.failed else "holds"
+            if self.nulls & {*nullable} or (nullable and self.failed):
+                why = "may hold" if self.failed else "holds"
                 self.warnings.append(f"unique key {key.name} {why} NULL: not the key")
                 continue
             if nullable:
@@ -278,11 +275,6 @@ class Judge:
         if not self.table.is_view:
             self.warnings.append("no key: the rows can't be told apart")
         return None
-
-    def _is_key_type(self, column: Column) -> bool:
-        """Whether the warehouse can look rows up by the column."""
-        kind = self.types[column.name]
-        return bool(column.values) or bool(kind and types.parse(kind).is_key)
 
     def _needs_long_key(self, key: Key | None) -> bool:
         """Whether the seed must say that the key is long; warns where it may be."""
@@ -319,7 +311,7 @@ class Judge:
                 f"one: the table can't be loaded while it has such a row. {out}"
             )
 
-    def _choose(self, key: Key | None, looked: _Looked) -> Choice:
+    def _choose(self, key: Key | None) -> Choice:
         """A load type that misses nothing, and why."""
         if self.table.is_view:
             return Choice("full", "a view")
@@ -330,23 +322,24 @@ class Judge:
             name = column.name
             if not (_is_touched(column) or _UPDATED.search(words(name))):
                 continue
-            if looked.failed:
-                self.warnings.append(f"{name} could not be looked at: no watermark")
-                continue
-            if name in looked.nulls | looked.future:
-                what = "NULL or zero" if name in looked.nulls else "in the future"
-                self.warnings.append(f"{name} is {what} in some rows: no watermark")
-                continue
-            return self._with_watermark(key, name)
-        written = [c.name for c in clocks if not c.nullable]
-        written.sort(key=lambda n: not _CREATED.search(words(n)))
-        for name in written:
-            if name in looked.nulls | looked.future or looked.failed:
-                continue
-            if self._is_log(key, name):
-                return Choice(
-                    "incremental", f"a log in the order of {name}", name, is_log=True
-                )
+            if self.failed:
+                why = "could not be looked at"
+            elif name in self.nulls:
+                why = "is NULL or zero in some rows"
+            elif name in self.future:
+                why = "is in the future in some rows"
+            else:
+                return self._with_watermark(key, name)
+            self.warnings.append(f"{name} {why}: no watermark")
+        written = [
+            c.name
+            for c in clocks
+            if not c.nullable and c.name not in self.nulls | self.future
+        ]
+        for name in sorted(written, key=lambda n: not _CREATED.search(words(n))):
+            if not self.failed and self._is_log(key, name):
+                why = f"a log in the order of {name}"
+                return Choice("incremental", why, name, is_log=True)
         return Choice("full", "no last-modified column")
 
     def _with_watermark(self, key: Key, watermark: str) -> Choice:
@@ -358,14 +351,10 @@ class Judge:
             and c.name not in (*key.columns, watermark, flag)
             and not (_is_clock(c) and _CREATED.search(words(c.name)))
         }
-        others = [t for t in self.found.values() if t is not self.table]
-        is_referred_to = any(
-            f.table == self.table.name for t in others for f in t.foreign_keys
-        )
         why = f"{watermark} tells when a row changed"
         if any(_STATE.search(words(name)) for name in tracked):
             return Choice("cdc", f"{why}; moves through states", watermark, flag)
-        if is_referred_to and tracked:
+        if self.is_referred_to and tracked:
             why = f"{why}; others refer to it"
             return Choice("scd2", why, watermark, flag, tracked=frozenset(tracked))
         kind = "incremental" if self.table.foreign_keys else "scd1"
@@ -383,49 +372,42 @@ class Judge:
     def _is_log(self, key: Key, watermark: str) -> bool:
         """Whether rows seem to be added only, later ones with a later time."""
         table = self.table
-        others = [t for t in self.found.values() if t is not table]
         number = table.columns[key.columns[0]]
         if (
             len(key.columns) > 1
             or "auto_increment" not in number.extra.lower()
             or self._soft_delete()
-            or any(f.table == table.name for t in others for f in t.foreign_keys)
+            or self.is_referred_to
             or not (_LOG.search(words(table.name)) or (table.rows or 0) > MANY_ROWS)
         ):
             return False
-        try:
-            self.cursor.execute(
-                f"select {backticked(watermark)} from {self.place} "
-                f"order by {backticked(number.name)} desc limit {SAMPLE * 10}"
-            )
-        except pymysql.err.MySQLError:
-            return False
-        times = [value for (value,) in self.cursor.fetchall()]
-        return all(b <= a for a, b in itertools.pairwise(times))
+        rows, error = self._ask(
+            f"select {backticked(watermark)} from {self.place} "
+            f"order by {backticked(number.name)} desc limit {SAMPLE * 10}"
+        )
+        return not error and all(b <= a for (a,), (b,) in itertools.pairwise(rows))
 
     # -- columns and rules -----------------------------------------------------
-    def _columns(self, key: Key | None, choice: Choice, looked: _Looked) -> list[Row]:
+    def _columns(
+        self, key: Key | None, choice: Choice, texts: Mapping[str, list[str]]
+    ) -> list[Row]:
         taken: set[str] = set()
         rows = []
-        for column in self.table.columns.values():
-            if not self.types[column.name]:
+        for name, column in self.table.columns.items():
+            if not (kind := self.types[name]):
                 continue
-            position = ""
-            if key and column.name in key.columns:
-                position = str(key.columns.index(column.name) + 1)
-            name = column_name(column.name, taken)
             row = column_row(
                 self.table.name,
                 column,
-                name,
-                self.types[column.name],
-                looked.texts.get(column.name, ()),
-            ) | {
-                "key_position": position,
-                "tracked": "true" if column.name in choice.tracked else "",
-            }
-            if position:
+                column_name(name, taken),
+                kind,
+                texts.get(name, ()),
+            )
+            if key and name in key.columns:
+                row["key_position"] = str(key.columns.index(name) + 1)
                 row["nullable"] = "false"
+            if name in choice.tracked:
+                row["tracked"] = "true"
             rows.append(row)
         return rows
 

@@ -18,12 +18,8 @@ class Names:
     def __init__(self, root: Path, tables: Iterable[Table]) -> None:
         self.logs = {t.bronze for t in tables}
         self.models = {*generate.hand_written(root), *RESERVED, *metadata.HEADERS}
-        for table in tables:
-            self.models |= {
-                table.model,
-                f"{table.model}_history",
-                *table.generated_names,
-            }
+        for t in tables:
+            self.models |= {t.model, f"{t.model}_history", *t.generated_names}
 
     def log(self, source: Source, name: str) -> str:
         """A name for the table's log, behind that of its source."""
