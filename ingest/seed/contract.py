@@ -86,7 +86,7 @@ def contract(table: Table) -> Document:
         "status": table.options.contract_status,
         "domain": table.source.name,
         "description": {"purpose": f"{table.description}."},
-        "schema": list(_objects(table)),
+        "schema": _schema(table),
         "slaProperties": [
             {
                 "property": "latency",
@@ -106,36 +106,42 @@ def text(document: Document) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=88)
 
 
-def _objects(table: Table) -> Iterator[Document]:
-    key = [c.name for c in table.key]
-    rules = [_rule(r) for r in table.rules if not r.column]
-    yield {
-        "name": table.model,
+def _schema(table: Table) -> list[Document]:
+    key = " and ".join(c.name for c in table.key)
+    current = _object(
+        table.model,
+        f"{table.description}.",
+        f"one row per {key}" if key else "the rows of the newest batch",
+        [*_own(table, rules=True), *(_property(*added) for added in CURRENT)],
+        is_view=table.has_history,
+    )
+    if rules := [_rule(r) for r in table.rules if not r.column]:
+        current["quality"] = rules
+    if not table.has_history:
+        return [current]
+    kind = table.load_type
+    history = _object(
+        table.derived,
+        f"Each version of the rows of {table.model}.",
+        f"one row per version of {key}",
+        [*_own(table, rules=False), *(_property(*added) for added in kind.history)],
+        is_view=kind.is_snapshot,
+    )
+    return [current, history]
+
+
+def _object(
+    name: str, description: str, grain: str, columns: list[Document], *, is_view: bool
+) -> Document:
+    return {
+        "name": name,
         "logicalType": "object",
-        "physicalType": "view" if table.has_history else "table",
-        "physicalName": f"silver.{table.model}",
-        "description": f"{table.description}.",
-        "dataGranularityDescription": (
-            f"one row per {' and '.join(key)}"
-            if key
-            else "the rows of the newest batch"
-        ),
-        "properties": [*_own(table, rules=True), *map(_added, CURRENT)],
-        **({"quality": rules} if rules else {}),
+        "physicalType": "view" if is_view else "table",
+        "physicalName": f"silver.{name}",
+        "description": description,
+        "dataGranularityDescription": grain,
+        "properties": columns,
     }
-    if table.has_history:
-        yield {
-            "name": f"{table.model}_history",
-            "logicalType": "object",
-            "physicalType": "view" if table.load_type.is_snapshot else "table",
-            "physicalName": f"silver.{table.model}_history",
-            "description": f"Each version of the rows of {table.model}.",
-            "dataGranularityDescription": f"one row per version of {' and '.join(key)}",
-            "properties": [
-                *_own(table, rules=False),
-                *map(_added, table.load_type.history),
-            ],
-        }
 
 
 def _own(table: Table, *, rules: bool) -> Iterator[Document]:
@@ -153,10 +159,6 @@ def _own(table: Table, *, rules: bool) -> Iterator[Document]:
         if rules and own:
             node["quality"] = own
         yield node
-
-
-def _added(column: tuple[str, str, str]) -> Document:
-    return _property(*column)
 
 
 def _property(name: str, kind: str, description: str) -> Document:
@@ -231,13 +233,7 @@ def _of_file(file: Path) -> dict[str, Document]:
             for thing in document["schema"]:
                 for column in thing["properties"]:
                     types.parse(column["physicalType"])
-    except (
-        yaml.YAMLError,
-        UnicodeDecodeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as e:
+    except (yaml.YAMLError, LookupError, TypeError, ValueError) as e:
         raise ConfigurationError(
             f"{file} is no contract as `./seedbed contract show` writes it: "
             f"{type(e).__name__}: {str(e).splitlines()[0]}."
@@ -245,24 +241,31 @@ def _of_file(file: Path) -> dict[str, Document]:
     return found
 
 
-def compare(was: Document | None, now: Document | None) -> Comparison:
-    """What changed from one contract of a table, one of both, to the next."""
-    if was is None:
-        assert now is not None
-        return Comparison(
-            now["id"], "", now["version"], (Change(False, "the table is new"),)
-        )
-    if now is None:
+def compare_all(
+    was: dict[str, Document], tables: Iterable[Table], *, whole: bool
+) -> list[Comparison]:
+    """Compare each table's contract; with `whole`, those that are gone as well."""
+    now = {table.id: contract(table) for table in tables}
+    names = sorted({*now, *was} if whole else now)
+    return [_compare(name, was.get(name), now.get(name)) for name in names]
+
+
+def _compare(table: str, was: Document | None, now: Document | None) -> Comparison:
+    """What changed from one contract of a table to the next; one may be missing."""
+    if was and now:
+        changes = tuple(_changes(was, now))
+    elif was:
         is_active = was["status"] == "active"
         first = "; give it contract_status deprecated first" if is_active else ""
-        gone = Change(is_active, f"the table is gone{first}")
-        return Comparison(was["id"], was["version"], "", (gone,))
+        changes = (Change(is_active, f"the table is gone{first}"),)
+    else:
+        changes = (Change(False, "the table is new"),)
     return Comparison(
-        now["id"],
-        was["version"],
-        now["version"],
-        tuple(_changes(was, now)),
-        is_draft=was["status"] == "draft",
+        table,
+        was["version"] if was else "",
+        now["version"] if now else "",
+        changes,
+        is_draft=bool(was and was["status"] == "draft"),
     )
 
 
@@ -280,10 +283,8 @@ def _changes(was: Document, now: Document) -> Iterator[Change]:
 
 
 def _latency(document: Document) -> int | None:
-    for promise in document.get("slaProperties", []):
-        if promise["property"] == "latency":
-            return int(promise["value"])
-    return None
+    promises = {p["property"]: p for p in document.get("slaProperties", [])}
+    return int(promises["latency"]["value"]) if "latency" in promises else None
 
 
 def _each(
@@ -309,8 +310,7 @@ def _object_changes(name: str, was: Document, now: Document) -> Iterator[Change]
     before, after = map(_key, (was, now))
     if before != after:
         yield Change(True, f"{name}: the key is {after}, not {before}")
-    columns = was["properties"], now["properties"]
-    yield from _each(f"{name}.", *columns, _column_changes)
+    yield from _each(f"{name}.", was["properties"], now["properties"], _column_changes)
     yield from _rule_changes(name, was, now)
 
 
@@ -382,12 +382,3 @@ def _as_strong(now: Document, was: Document) -> bool:
 def _numbers(version: str) -> tuple[int, int, int]:
     major, minor, patch = (int(part) for part in version.split("."))
     return major, minor, patch
-
-
-def compare_all(
-    was: dict[str, Document], tables: Iterable[Table], *, whole: bool
-) -> list[Comparison]:
-    """Compare each table's contract; with `whole`, those that are gone as well."""
-    now = {table.id: contract(table) for table in tables}
-    names = sorted({*now, *was} if whole else now)
-    return [compare(was.get(name), now.get(name)) for name in names]
