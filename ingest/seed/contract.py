@@ -165,7 +165,7 @@ def _property(name: str, kind: str, description: str) -> Document:
     found = types.parse(kind)
     node: Document = {
         "name": name,
-        "logicalType": found.logical,
+        "logicalType": found.contract,
         "physicalType": kind,
         "description": description,
     }

@@ -7,63 +7,59 @@ What each option takes, means and needs is said in `options.yml`; the seed's rea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingest.errors import meant
-from ingest.seed import beside, load_types
+from ingest.seed import beside
+from ingest.seed.load_types import named
 
 if TYPE_CHECKING:
     from ingest.seed.metadata import Table
 
 
 @dataclass(frozen=True)
-class Need:
-    """What an option asks of a table that sets it, in docs and as its faults.
-
-    `faults` are given the table and the option's name.
-    """
-
-    words: str
-    faults: Callable[[Table, str], Iterable[str]]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a value is read, ValueError saying what it takes, and how docs call it."""
-
-    parse: Callable[[str], object]
-    name: str
-
-
-@dataclass(frozen=True)
 class Option:
     """What one option takes and means, and what it needs of its table."""
 
-    kind: Kind
+    takes: str
     default: Any
     meaning: str
-    needs: tuple[Need, ...]
+    needs: Sequence[str] = ()
 
     @property
     def doc(self) -> str:
         """Its meaning, and what it needs, for a reader of the documentation."""
-        needs = ", ".join(need.words for need in self.needs if need.words)
+        needs = ", ".join(filter(None, (_NEEDS[need][0] for need in self.needs)))
         return f"{self.meaning} ({needs})" if needs else self.meaning
 
     @property
     def shown(self) -> str:
         """Its default, as options.csv would have it; '' for none."""
-        if self.default in ((), None):
+        if self.default in ([], None):
             return ""
         text = str(self.default)
         return text.lower() if isinstance(self.default, bool) else text
 
+    def parse(self, text: str) -> object:
+        """A value as options.csv has it; ValueError says what the option takes."""
+        if self.takes in _READ:
+            return _READ[self.takes](text)
+        if self.takes in _PATTERNS:
+            pattern, words, read = _PATTERNS[self.takes]
+        else:  # the values themselves
+            assert " | " in self.takes, f"{self.takes!r} is no kind of value"
+            known = self.takes.split(" | ")
+            pattern, words, read = "|".join(known), " or ".join(known), str
+        if not re.fullmatch(pattern, text):
+            raise ValueError(words)
+        return read(text)
+
     def faults(self, table: Table, name: str) -> Iterator[str]:
-        """What is wrong with setting the option for the table."""
+        """What is wrong with a table that sets the option, which is called `name`."""
         for need in self.needs:
-            yield from need.faults(table, name)
+            yield from _NEEDS[need][1](table, name)
 
 
 def _ratio(text: str) -> float:
@@ -91,64 +87,48 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _kind(
-    name: str, pattern: str, takes: str, convert: Callable[[str], object] = str
-) -> Kind:
-    """A kind whose values have a pattern."""
-
-    def parse(text: str) -> object:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(takes)
-        return convert(text)
-
-    return Kind(parse, name)
-
-
+_WHOLE = ("[0-9]+", "a whole number", int)
 _COLUMN = "[a-z][a-z0-9_]*"
-_IDENTIFIER = "a lower-case letter, then letters, digits and _"
-_UNITS = ("minutes", "days", "seconds", "rows", "snapshots", "batches")
-_KINDS = {
-    kind.name: kind
-    for kind in (
-        *(_kind(unit, "[0-9]+", "a whole number", int) for unit in _UNITS),
-        _kind("true | false", "true|false", "true or false", lambda t: t == "true"),
-        Kind(_ratio, "ratio"),
-        _kind("number", r"[0-9]+([.][0-9]+)?", "a number from 0", float),
-        Kind(_band, "`LOW..HIGH`, one may be empty"),
-        Kind(_names, "columns, with | between them"),
-        Kind(str, "source column"),
-        _kind("column", _COLUMN, _IDENTIFIER),
-        _kind("name", _COLUMN, _IDENTIFIER),
-        _kind(
-            "country | column",
-            f"[A-Z]{{2}}|{_COLUMN}",
-            "a country (two capital letters, ISO 3166-1) or a column",
-        ),
-        _kind(
-            "version",
-            r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}",
-            "a version MAJOR.MINOR.PATCH such as 1.0.0",
-        ),
-    )
+_NAME = (_COLUMN, "a lower-case letter, then letters, digits and _", str)
+# Kinds of values by what docs call them: how they are read, or their pattern, what
+# they take, and what is made of the text.
+_READ: dict[str, Callable[[str], object]] = {
+    "ratio": _ratio,
+    "`LOW..HIGH`, one may be empty": _band,
+    "columns, with | between them": _names,
+    "source column": str,
+}
+_PATTERNS: dict[str, tuple[str, str, Callable[[str], object]]] = {
+    **dict.fromkeys("minutes days seconds rows snapshots batches".split(), _WHOLE),
+    "true | false": ("true|false", "true or false", lambda text: text == "true"),
+    "number": (r"[0-9]+([.][0-9]+)?", "a number from 0", float),
+    "column": _NAME,
+    "name": _NAME,
+    "country | column": (
+        f"[A-Z]{{2}}|{_COLUMN}",
+        "a country (two capital letters, ISO 3166-1) or a column",
+        str,
+    ),
+    "version": (
+        r"(0|[1-9]\d*)([.](0|[1-9]\d*)){2}",
+        "a version MAJOR.MINOR.PATCH such as 1.0.0",
+        str,
+    ),
 }
 
 
-def _kind_of(name: str) -> Kind:
-    """A kind by its name, which may be words with `|` between them."""
-    if name in _KINDS:
-        return _KINDS[name]
-    assert " | " in name, f"{name!r} is no kind of value"
-    return _kind(name, name.replace(" | ", "|"), name.replace(" | ", " or "))
+# What an option may ask of a table that sets it: in words for docs, and its faults.
+Need: TypeAlias = "tuple[str, Callable[[Table, str], Iterator[str]]]"
 
 
 def _load_type(property_: str) -> Need:
-    wanted = load_types.named(property_)
+    wanted = named(property_)
 
     def faults(table: Table, name: str) -> Iterator[str]:
         if not getattr(table.load_type, property_):
             yield f"{name} is for load_type {wanted}, not {table.load_type.name}"
 
-    return Need(f"load type {wanted} only", faults)
+    return f"load type {wanted} only", faults
 
 
 def _delete_mode(wanted: str) -> Need:
@@ -159,12 +139,7 @@ def _delete_mode(wanted: str) -> Need:
                 f"{table.delete_mode}; write {wanted} in tables.csv"
             )
 
-    return Need(f"delete_mode {wanted} only", faults)
-
-
-def _no_deletes(table: Table, name: str) -> Iterator[str]:
-    if table.delete_mode != "none":
-        yield f"an {name} table loses no rows; write delete_mode none"
+    return f"delete_mode {wanted} only", faults
 
 
 def _watermark(otherwise: str) -> Need:
@@ -172,7 +147,12 @@ def _watermark(otherwise: str) -> Need:
         if not table.watermark_column:
             yield f"{table.id} has no watermark_column, {otherwise}; leave {name} out"
 
-    return Need("tables with a watermark only", faults)
+    return "tables with a watermark only", faults
+
+
+def _no_deletes(table: Table, name: str) -> Iterator[str]:
+    if table.delete_mode != "none":
+        yield f"an {name} table loses no rows; write delete_mode none"
 
 
 def _no_snapshot(table: Table, name: str) -> Iterator[str]:
@@ -218,19 +198,19 @@ def _phone(table: Table, name: str) -> Iterator[str]:
         yield from _columns(table, name)
 
 
-_NEEDS = {
+_NEEDS: dict[str, Need] = {
     "load_type may_append": _load_type("may_append"),
     "load_type reads_whole": _load_type("reads_whole"),
-    "no snapshot": Need("not for load type snapshot", _no_snapshot),
+    "no snapshot": ("not for load type snapshot", _no_snapshot),
     "delete_mode key_scan": _delete_mode("key_scan"),
     "delete_mode soft_flag": _delete_mode("soft_flag"),
-    "delete_mode none": Need("delete_mode none only", _no_deletes),
+    "delete_mode none": ("delete_mode none only", _no_deletes),
     "watermark for its windows": _watermark("so it is replaced as a whole anyway"),
     "watermark for its newest rows": _watermark("by which the newest rows are known"),
-    "source column": Need("", _source_column),
-    "columns": Need("", _columns),
-    "not first of key": Need("", _not_first_of_key),
-    "phone": Need("", _phone),
+    "source column": ("", _source_column),
+    "columns": ("", _columns),
+    "not first of key": ("", _not_first_of_key),
+    "phone": ("", _phone),
 }
 
 
@@ -275,12 +255,10 @@ class Options:
     freshness_error_minutes: int
 
 
-def _option(
-    takes: str, default: Any, meaning: str, needs: Sequence[str] = ()
-) -> Option:
-    default = tuple(default) if isinstance(default, list) else default
-    return Option(_kind_of(takes), default, meaning, tuple(_NEEDS[n] for n in needs))
-
-
-KNOWN = {name: _option(**entry) for name, entry in beside.facts(__file__).items()}
-DEFAULTS = Options(**{name: option.default for name, option in KNOWN.items()})
+KNOWN = {name: Option(**entry) for name, entry in beside.facts(__file__).items()}
+_defaults: dict[str, Any] = {
+    # YAML knows no tuples.
+    name: tuple(option.default) if isinstance(option.default, list) else option.default
+    for name, option in KNOWN.items()
+}
+DEFAULTS = Options(**_defaults)

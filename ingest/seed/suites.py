@@ -73,21 +73,16 @@ class Expectation:
         }
 
 
-def name(table: Table) -> str:
-    """The name of a table's suite, and of its file."""
-    return table.bronze
-
-
 def path(table: Table) -> Path:
     """Where the table's suite is, below the project."""
-    return FOLDER / f"{name(table)}.json"
+    return FOLDER / f"{table.bronze}.json"
 
 
 def render(table: Table) -> str:
     """The file of the table's suite."""
     suite = {
         "meta": {"notes": NOTICE},
-        "name": name(table),
+        "name": table.bronze,
         "expectations": entries(table, expectations(table)),
     }
     return json.dumps(suite, indent=2, ensure_ascii=False) + "\n"

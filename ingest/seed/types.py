@@ -7,7 +7,7 @@ A *canonical type* is what `columns.csv` says. All that one means is in its entr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from string import Template
 from typing import Any
@@ -33,7 +33,7 @@ class CanonicalType:
     log: str
     snowflake_log: str
     family: str
-    logical: str
+    contract: str
     size: int | None
     is_fixed: bool
     is_key: bool
@@ -85,31 +85,17 @@ def _type(
     name: str, entry: str, size: int | None = None, **sizes: int
 ) -> CanonicalType:
     """The type of an entry, whose SQL is written out except the column."""
-    facts = {**_FILE["sql"], **_ENTRIES[entry]}
-    words = {**facts, **sizes, "raw": "$raw"}
+    own = _ENTRIES[entry]
+    words = {**_FILE["else"], "size": size, **own, **sizes, "raw": "$raw"}
 
-    def filled(text: str) -> str:
+    def filled(fact: Any) -> Any:
         """What stands for a word may have others in it."""
-        more = Template(text).safe_substitute(words)
-        return text if more == text else filled(more)
+        more = Template(fact).safe_substitute(words) if isinstance(fact, str) else fact
+        return fact if more == fact else filled(more)
 
-    postgres, snowflake = filled(facts["postgres"]), filled(facts["snowflake"])
-    return CanonicalType(
-        name,
-        filled(facts["duckdb"]),
-        postgres,
-        snowflake,
-        facts.get("log", postgres),
-        facts.get("snowflake_log", snowflake),
-        facts.get("family", ""),
-        facts.get("contract", "string"),
-        facts.get("size", size),
-        "size" in facts,
-        facts.get("is_key", True),
-        sizes.get("n", 0),
-        filled(facts["value"]),
-        filled(facts["fits"]),
-    )
+    words |= {"name": name, "is_fixed": "size" in own, "length": sizes.get("n", 0)}
+    facts = (field.name for field in fields(CanonicalType))
+    return CanonicalType(**{fact: filled(words[fact]) for fact in facts})
 
 
 _SIZED = re.compile(r"(varchar|numeric)\((\d+)(?:,(\d+))?\)")

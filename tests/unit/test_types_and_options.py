@@ -291,7 +291,7 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
 def test_an_option_takes_its_kind_of_value_only(
     name: str, good: str, value: object, bad: list[str]
 ) -> None:
-    parse: Callable[[str], object] = options.KNOWN[name].kind.parse
+    parse: Callable[[str], object] = options.KNOWN[name].parse
     assert parse(good) == value
     for text in bad:
         with pytest.raises(ValueError, match=r"."):
@@ -303,7 +303,7 @@ def test_every_option_is_tried_above_and_explained() -> None:
     assert {case[0] for case in marks[0].args[1]} == set(options.KNOWN)
     for name, option in options.KNOWN.items():
         assert option.meaning, name
-        assert option.kind.name, name
+        assert option.takes, name
         assert hasattr(DEFAULTS, name)
 
 

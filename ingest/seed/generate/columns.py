@@ -21,43 +21,37 @@ def data_type(name: str) -> str:
     )
 
 
+def own(table: Table) -> list[Added]:
+    """The table's own columns, as text that dbt may render."""
+    return [(c.name, c.type.name, shown(c.description)) for c in table.columns]
+
+
 def columns_of(table: Table, extra: Iterable[Added], stored: bool) -> list[Node]:
-    """Contract columns: the table's own, then `extra` (name, type, description).
+    """Contract columns: the table's own, then `extra`.
 
     `stored`: whether the model is a table, whose constraints are enforced.
     """
-    out = []
-    for column in table.columns:
-        node: Node = {
-            "name": column.name,
-            "description": shown(column.description),
-            "data_type": data_type(column.type.name),
-        }
-        if stored and not column.nullable:
+    nullable = {"valid_to", *(c.name for c in table.columns if c.nullable)}
+    pii = {c.name: c.pii for c in table.columns if c.pii}
+    columns = typed([*own(table), *extra])
+    for node in columns:
+        if stored and node["name"] not in nullable:
             node["constraints"] = [{"type": "not_null"}]
-        if column.pii:
-            node["config"] = {"meta": {"pii": column.pii}}
-        out.append(node)
-    for name, kind, description in extra:
-        node = {
-            "name": name,
-            "description": description,
-            "data_type": data_type(kind),
-        }
-        if stored and name != "valid_to":
-            node["constraints"] = [{"type": "not_null"}]
-        out.append(node)
-    return out
+        if node["name"] in pii:
+            node["config"] = {"meta": {"pii": pii[node["name"]]}}
+    return columns
 
 
-def described(table: Table, extra: Iterable[Added]) -> list[Node]:
+def typed(columns: Iterable[Added]) -> list[Node]:
+    """Names, descriptions and types of columns."""
+    return [
+        {"name": name, "description": text, "data_type": data_type(kind)}
+        for name, kind, text in columns
+    ]
+
+
+def described(columns: Iterable[Added]) -> list[Node]:
     """Names and descriptions only, for what has no contract."""
-    own = [(c.name, c.type.name, shown(c.description)) for c in table.columns]
-    return described_only([*own, *extra])
-
-
-def described_only(columns: Iterable[Added]) -> list[Node]:
-    """Names and descriptions of columns that dbt gives their types."""
     return [{"name": name, "description": text} for name, _, text in columns]
 
 

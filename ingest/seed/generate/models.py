@@ -14,12 +14,7 @@ from ingest.seed.generate.checks import (
     rule_test,
     unique,
 )
-from ingest.seed.generate.columns import (
-    columns_of,
-    described,
-    described_only,
-    entry,
-)
+from ingest.seed.generate.columns import columns_of, described, entry, own
 from ingest.seed.generate.scores import score_test
 from ingest.seed.generate.text import Node, Raw, call, ref, render, shown
 from ingest.seed.metadata import Table
@@ -53,16 +48,9 @@ def sources(tables: list[Table]) -> Node:
                                 "{{ audit_table('table_state') }} "
                                 f"where table_id = '{table.id}'"
                             ),
-                            "freshness": {
-                                "warn_after": _minutes(
-                                    table.options.freshness_warn_minutes
-                                ),
-                                "error_after": _minutes(
-                                    table.options.freshness_error_minutes
-                                ),
-                            },
+                            "freshness": _freshness(table),
                         },
-                        "columns": described(table, STAGING),
+                        "columns": described([*own(table), *STAGING]),
                     }
                     for table in tables
                 ],
@@ -71,8 +59,12 @@ def sources(tables: list[Table]) -> Node:
     }
 
 
-def _minutes(count: int) -> Node:
-    return {"count": count, "period": "minute"}
+def _freshness(table: Table) -> Node:
+    ages = {
+        "warn_after": table.options.freshness_warn_minutes,
+        "error_after": table.options.freshness_error_minutes,
+    }
+    return {what: {"count": n, "period": "minute"} for what, n in ages.items()}
 
 
 def staging_body(table: Table) -> str:
@@ -176,7 +168,7 @@ def snapshot(table: Table) -> Node:
                 # Without a type where dbt chooses it.
                 "columns": [
                     *columns_of(table, CURRENT, stored=False),
-                    *described_only(SNAPSHOT),
+                    *described(SNAPSHOT),
                 ],
             }
         ],

@@ -7,7 +7,7 @@ from typing import Any
 from ingest.seed.added import SCORE
 from ingest.seed.checks.unique import Unique
 from ingest.seed.generate.checks import judged
-from ingest.seed.generate.columns import data_type, entry
+from ingest.seed.generate.columns import entry, typed
 from ingest.seed.generate.text import Node, as_argument, call, ref, shown
 from ingest.seed.metadata import Table
 
@@ -16,19 +16,15 @@ def score(table: Table) -> tuple[str, Node]:
     """The view with each row's quality score: body and YAML entry."""
     config = "{{ config(materialized='view', schema='quality') }}"
     body = call("score_rows", relation=ref(table.model), **_asked(table))
-    kinds = {c.name: c.type.name for c in table.columns}
-    extra = [(c.name, kinds[c.name], shown(c.description)) for c in table.key]
-    columns = [
-        {"name": name, "description": text, "data_type": data_type(kind)}
-        for name, kind, text in (*extra, *SCORE)
-    ]
+    key = [(c.name, c.type.name, shown(c.description)) for c in table.key]
     text = f"The quality score of each live row of {table.model}, from 0 to 1."
-    doc = entry(table, f"{table.model}_score", text, columns, [])
+    doc = entry(table, f"{table.model}_score", text, typed([*key, *SCORE]), [])
     return f"{config}\n\n{body}", doc
 
 
 def score_test(table: Table) -> Node:
     """The test that the mean score is not below the one that the seed asks for."""
+    severity = "error" if table.options.score_severity == "block" else "warn"
     return {
         "score_at_least": {
             "name": f"{table.model}__score",
@@ -36,12 +32,7 @@ def score_test(table: Table) -> Node:
                 "minimum": table.options.min_score,
                 **as_argument(_asked(table)),
             },
-            "config": {
-                **judged(table, "score"),
-                "severity": "error"
-                if table.options.score_severity == "block"
-                else "warn",
-            },
+            "config": {**judged(table, "score"), "severity": severity},
         }
     }
 

@@ -297,7 +297,7 @@ def _options(rows: list[Row]) -> Options:
     for row in rows:
         if (name := row.choice("option", sorted(KNOWN))) in KNOWN:
             try:
-                values[name] = KNOWN[name].kind.parse(row["value"])
+                values[name] = KNOWN[name].parse(row["value"])
             except ValueError as error:
                 row.fault(f"{name} is {row['value']!r}; it takes {error}")
     return replace(DEFAULTS, **values)
