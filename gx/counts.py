@@ -19,8 +19,8 @@ from ingest import clock, control
 from ingest.control import Batch, Released
 from ingest.lake import Manifest
 from ingest.seed import suites
+from ingest.seed.checks.bounds import RowCount
 from ingest.seed.checks.fresh import Fresh
-from ingest.seed.checks.row_count import RowCount
 from ingest.seed.metadata import Table
 from ingest.seed.suites import Expectation
 from ingest.statements import Statements

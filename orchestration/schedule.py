@@ -14,7 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from queue import SimpleQueue
 
 from ingest import stop
-from ingest.seed.checks.references import References
+from ingest.seed.checks.others import References
 from ingest.seed.metadata import Table
 
 _STOP_SECONDS = 10.0

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.seed.checks import Check
-from ingest.seed.checks.base import Bounds, as_text, parameter
+from ingest.seed.checks.base import as_text, parameter
+from ingest.seed.checks.bounds import Bounds
 from ingest.seed.checks.not_null import NotNull
 from ingest.seed.checks.unique import Unique
 from ingest.seed.metadata import Column, Table

@@ -8,7 +8,7 @@ import pytest
 
 from ingest import settings, stop
 from ingest.seed import metadata
-from ingest.seed.checks.references import References
+from ingest.seed.checks.others import References
 from ingest.seed.metadata import Rule, Table
 from orchestration import schedule
 

@@ -4,7 +4,7 @@ A rule is a row of `seeds/metadata/rules.csv`. In the layer `gate` it is checked
 the rows of a batch before they are released, in the layer `model` by dbt on what
 was built of all released rows.
 
-A file of this folder with a subclass of `Check` is a check: nothing else lists it.
+A subclass of `Check` in a file of this folder is a check: nothing else lists it.
 """
 
 from __future__ import annotations

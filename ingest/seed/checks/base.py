@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -129,72 +128,6 @@ class Check(Generic[Parsed]):
 
     def _name(self, quoted: bool) -> str:
         return f'"{self.column}"' if quoted else self.column
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Two bounds that are both allowed themselves, '' for none."""
-
-    low: str
-    high: str
-
-    def __str__(self) -> str:
-        if self.low and self.high:
-            return f"{self.low} to {self.high}"
-        return f"{self.low} or more" if self.low else f"{self.high} or less"
-
-
-class Bounded(Check[Bounds]):
-    """A number of something, or a value, is within LOW..HIGH, one of them or both."""
-
-    unit: ClassVar[str]
-
-    def read(self) -> Bounds:
-        if not re.fullmatch(r"(?=.*[0-9])([0-9]+)?\.\.([0-9]+)?", self.argument):
-            raise ValueError(
-                f"{self.name} takes LOW..HIGH in {self.unit}, one may be empty: "
-                f"{self.argument!r}"
-            )
-        return self.in_order(Bounds(*self.argument.split("..")))
-
-    def in_order(self, bounds: Bounds) -> Bounds:
-        """The bounds, which are numbers, unless they are the wrong way round."""
-        if bounds.low and bounds.high and float(bounds.low) > float(bounds.high):
-            raise ValueError(
-                f"{self.name} takes the lower bound first: {self.argument!r}"
-            )
-        return bounds
-
-    def ends(self, read: Callable[[str], Any] = int) -> Arguments:
-        """The bounds that there are, in the words of tests and expectations."""
-        ends = {"min_value": self.parsed.low, "max_value": self.parsed.high}
-        return {name: read(bound) for name, bound in ends.items() if bound}
-
-    def within(self, expression: str, write: Callable[[str], str] = str) -> str:
-        """SQL that is true within the bounds."""
-        signs = {"min_value": ">=", "max_value": "<="}
-        return " and ".join(
-            f"{expression} {signs[end]} {bound}"
-            for end, bound in self.ends(write).items()
-        )
-
-    @classmethod
-    def is_as_strict(cls, now: str, was: str) -> bool:
-        (low, high), (old_low, old_high) = (
-            [bound and _ordinal(bound) for bound in text.split("..")]
-            for text in (now, was)
-        )
-        return (not old_low or bool(low and low >= old_low)) and (
-            not old_high or bool(high and high <= old_high)
-        )
-
-
-def _ordinal(bound: str) -> tuple[float, str]:
-    """A number, or a date or time as it is written: both sort as they should."""
-    try:
-        return (float(bound), "")
-    except ValueError:
-        return (0.0, bound)
 
 
 def as_number(text: str) -> float | int:
