@@ -20,14 +20,14 @@ from typing import Any
 import yaml
 
 from ingest.errors import ConfigurationError
-from ingest.seed import metadata, types
-from ingest.seed.added import CURRENT
+from ingest.seed import beside, metadata, types
+from ingest.seed.added import CURRENT, Added
 from ingest.seed.checks import CHECKS
-from ingest.seed.metadata import Rule, Table
-
-STANDARD = "v3.0.2"
+from ingest.seed.metadata import Table
 
 Document = dict[str, Any]
+
+_SHAPES = beside.facts(__file__)
 
 _ENGINES = {"gate": "greatExpectations", "model": "dbt"}
 
@@ -77,28 +77,24 @@ class Comparison:
 
 def contract(table: Table) -> Document:
     """The contract of a table, as an ODCS document."""
-    return {
-        "apiVersion": STANDARD,
-        "kind": "DataContract",
-        "id": table.id,
-        "name": table.model,
-        "version": table.options.contract_version,
-        "status": table.options.contract_status,
-        "domain": table.source.name,
-        "description": {"purpose": f"{table.description}."},
-        "schema": _schema(table),
-        "slaProperties": [
-            {
-                "property": "latency",
-                "value": table.options.freshness_error_minutes,
-                "unit": "m",
-                "element": table.model,
-                "driver": "operational",
-            }
-        ],
-        "team": [{"username": table.owner, "role": "owner"}],
-        "customProperties": [{"property": "loadType", "value": table.load_type.name}],
-    }
+    return _filled(
+        "contract",
+        id=table.id,
+        model=table.model,
+        version=table.options.contract_version,
+        status=table.options.contract_status,
+        source=table.source.name,
+        description=table.description,
+        schema=_schema(table),
+        latency=table.options.freshness_error_minutes,
+        owner=table.owner,
+        load_type=table.load_type.name,
+    )
+
+
+def _filled(shape: str, **values: Any) -> Document:
+    found: Document = beside.filled(_SHAPES[shape], values)
+    return found
 
 
 def text(document: Document) -> str:
@@ -108,84 +104,73 @@ def text(document: Document) -> str:
 
 def _schema(table: Table) -> list[Document]:
     key = " and ".join(c.name for c in table.key)
-    current = _object(
-        table.model,
-        f"{table.description}.",
-        f"one row per {key}" if key else "the rows of the newest batch",
-        [*_own(table, rules=True), *(_property(*added) for added in CURRENT)],
-        is_view=table.has_history,
+    current = _filled(
+        "object",
+        name=table.model,
+        kind="view" if table.has_history else "table",
+        description=f"{table.description}.",
+        grain=f"one row per {key}" if key else "the rows of the newest batch",
+        columns=[*_columns(table, is_current=True), *map(_column, CURRENT)],
+        rules=_rules(table, ""),
     )
-    if rules := [_rule(r) for r in table.rules if not r.column]:
-        current["quality"] = rules
     if not table.has_history:
         return [current]
     kind = table.load_type
-    history = _object(
-        table.derived,
-        f"Each version of the rows of {table.model}.",
-        f"one row per version of {key}",
-        [*_own(table, rules=False), *(_property(*added) for added in kind.history)],
-        is_view=kind.is_snapshot,
+    history = _filled(
+        "object",
+        name=table.derived,
+        kind="view" if kind.is_snapshot else "table",
+        description=f"Each version of the rows of {table.model}.",
+        grain=f"one row per version of {key}",
+        columns=[*_columns(table, is_current=False), *map(_column, kind.history)],
     )
     return [current, history]
 
 
-def _object(
-    name: str, description: str, grain: str, columns: list[Document], *, is_view: bool
-) -> Document:
-    return {
-        "name": name,
-        "logicalType": "object",
-        "physicalType": "view" if is_view else "table",
-        "physicalName": f"silver.{name}",
-        "description": description,
-        "dataGranularityDescription": grain,
-        "properties": columns,
-    }
-
-
-def _own(table: Table, *, rules: bool) -> Iterator[Document]:
+def _columns(table: Table, *, is_current: bool) -> Iterator[Document]:
     for column in table.columns:
-        node = _property(column.name, column.type.name, column.description)
-        node["required"] = not column.nullable
-        if rules and column.key_position:
-            node["primaryKey"] = True
-            node["primaryKeyPosition"] = column.key_position
-        if column.pii:
-            node["classification"] = f"pii: {column.pii}"
-        if column.cleanse:
-            node["transformLogic"] = " ".join(table.cleansing(column))
-        own = [_rule(r) for r in table.rules if r.column == column.name]
-        if rules and own:
-            node["quality"] = own
-        yield node
+        position = column.key_position if is_current else None
+        yield _column(
+            (column.name, column.type.name, column.description),
+            required=not column.nullable,
+            is_key=True if position else None,
+            position=position,
+            classification=f"pii: {column.pii}" if column.pii else None,
+            cleansing=" ".join(table.cleansing(column)) if column.cleanse else None,
+            rules=_rules(table, column.name) if is_current else None,
+        )
 
 
-def _property(name: str, kind: str, description: str) -> Document:
+def _column(column: Added, **facts: Any) -> Document:
+    name, kind, description = column
     found = types.parse(kind)
-    node: Document = {
-        "name": name,
-        "logicalType": found.contract,
-        "physicalType": kind,
-        "description": description,
-    }
-    if found.length:
-        node["logicalTypeOptions"] = {"maxLength": found.length}
-    return node
+    return _filled(
+        "column",
+        name=name,
+        logical=found.contract,
+        kind=kind,
+        description=description,
+        options={"maxLength": found.length} if found.length else None,
+        **facts,
+    )
 
 
-def _rule(rule: Rule) -> Document:
-    node: Document = {
-        "name": rule.id,
-        "type": "custom",
-        "engine": _ENGINES[rule.layer],
-        "implementation": rule.text,
-        "dimension": rule.check.dimension,
-        "severity": rule.severity,
-    }
-    if rule.description:
-        node["description"] = rule.description
-    return node
+def _rules(table: Table, column: str) -> list[Document] | None:
+    """The rules about the column, '' for those about the table; None for none."""
+    found = [
+        _filled(
+            "rule",
+            name=rule.id,
+            engine=_ENGINES[rule.layer],
+            text=rule.text,
+            dimension=rule.check.dimension,
+            severity=rule.severity,
+            description=rule.description or None,
+        )
+        for rule in table.rules
+        if rule.column == column
+    ]
+    return found or None
 
 
 # -- what is compared -------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ingest.seed import types
 from ingest.seed.added import Added
-from ingest.seed.generate.text import Node, shown
+from ingest.seed.generate.text import Node, node, shown
 from ingest.seed.metadata import Table
 
 
@@ -34,11 +34,11 @@ def columns_of(table: Table, extra: Iterable[Added], stored: bool) -> list[Node]
     nullable = {"valid_to", *(c.name for c in table.columns if c.nullable)}
     pii = {c.name: c.pii for c in table.columns if c.pii}
     columns = typed([*own(table), *extra])
-    for node in columns:
-        if stored and node["name"] not in nullable:
-            node["constraints"] = [{"type": "not_null"}]
-        if node["name"] in pii:
-            node["config"] = {"meta": {"pii": pii[node["name"]]}}
+    for listed in columns:
+        if stored and listed["name"] not in nullable:
+            listed["constraints"] = [{"type": "not_null"}]
+        if listed["name"] in pii:
+            listed["config"] = {"meta": {"pii": pii[listed["name"]]}}
     return columns
 
 
@@ -56,21 +56,21 @@ def described(columns: Iterable[Added]) -> list[Node]:
 
 
 def entry(
-    table: Table, name: str, description: str, columns: list[Node], tests: list[Node]
+    table: Table,
+    name: str,
+    text: str,
+    columns: list[Node],
+    tests: Sequence[Node] = (),
+    *,
+    is_served: bool = True,
 ) -> Node:
     """What YAML says of a model with a contract."""
-    config: Node = {
-        "contract": {"enforced": True},
-        "meta": {"owner": shown(table.owner), "source": table.id},
-    }
-    if row_filter := table.options.row_filter_column:
-        config["meta"]["row_filter"] = row_filter
-    doc: Node = {
-        "name": name,
-        "description": description,
-        "config": config,
-        "columns": columns,
-    }
-    if tests:
-        doc["data_tests"] = tests
-    return doc
+    return node(
+        "model",
+        table,
+        name=name,
+        text=text,
+        columns=columns,
+        tests=[*tests] or None,
+        serve=None if is_served else False,
+    )

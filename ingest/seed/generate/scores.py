@@ -6,9 +6,8 @@ from typing import Any
 
 from ingest.seed.added import SCORE
 from ingest.seed.checks.unique import Unique
-from ingest.seed.generate.checks import judged
 from ingest.seed.generate.columns import entry, typed
-from ingest.seed.generate.text import Node, as_argument, call, ref, shown
+from ingest.seed.generate.text import Node, as_argument, call, node, ref, shown
 from ingest.seed.metadata import Table
 
 
@@ -18,23 +17,18 @@ def score(table: Table) -> tuple[str, Node]:
     body = call("score_rows", relation=ref(table.model), **_asked(table))
     key = [(c.name, c.type.name, shown(c.description)) for c in table.key]
     text = f"The quality score of each live row of {table.model}, from 0 to 1."
-    doc = entry(table, f"{table.model}_score", text, typed([*key, *SCORE]), [])
+    doc = entry(table, f"{table.model}_score", text, typed([*key, *SCORE]))
     return f"{config}\n\n{body}", doc
 
 
 def score_test(table: Table) -> Node:
     """The test that the mean score is not below the one that the seed asks for."""
-    severity = "error" if table.options.score_severity == "block" else "warn"
-    return {
-        "score_at_least": {
-            "name": f"{table.model}__score",
-            "arguments": {
-                "minimum": table.options.min_score,
-                **as_argument(_asked(table)),
-            },
-            "config": {**judged(table, "score"), "severity": severity},
-        }
-    }
+    return node(
+        "score",
+        table,
+        arguments={"minimum": table.options.min_score, **as_argument(_asked(table))},
+        severity="error" if table.options.score_severity == "block" else "warn",
+    )
 
 
 def _asked(table: Table) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ingest.seed import beside
 from ingest.seed.checks import Model, Sql
+from ingest.seed.metadata import Table
 from ingest.seed.suites import NOTICE
 
 Node = dict[str, Any]
@@ -51,6 +53,33 @@ _TEMPLATES = Environment(
 def render(template: str, **values: Any) -> str:
     """A template of this folder with the values, whose filter `literal` is below."""
     return _TEMPLATES.get_template(template).render(values)
+
+
+_SHAPES = beside.facts(str(Path(__file__).with_name("shapes")))
+
+
+def node(shape: str, table: Table, **values: Any) -> Node:
+    """A shape of `shapes.yml` with facts of the table, and with the values, in it."""
+    facts = {
+        "id": table.id,
+        "model": table.model,
+        "derived": table.derived,
+        "log": table.bronze,
+        "owner": shown(table.owner),
+        "description": shown(table.description),
+        "key": [c.name for c in table.key],
+        "row_filter": table.options.row_filter_column or None,
+        "warn_minutes": table.options.freshness_warn_minutes,
+        "error_minutes": table.options.freshness_error_minutes,
+        "on_schema_change": table.on_schema_change,
+    }
+    return filled(shape, facts | values)
+
+
+def filled(shape: str, values: dict[str, Any]) -> Node:
+    """A shape of `shapes.yml` with the values in it."""
+    found: Node = beside.filled(_SHAPES[shape], values)
+    return found
 
 
 def shown(text: str) -> str:
