@@ -17,9 +17,10 @@ Row = Mapping[str, str]
 def append(root: Path, file: str, rows: Iterable[Row]) -> None:
     """Add rows at the end of `file` (tables, columns, …) below `root`."""
     if new := [_line(file, row) for row in rows]:
-        text = _read(root, file)
+        path = _path(root, file)
+        text = path.read_bytes().decode()
         ending = "" if text.endswith("\n") or not text else "\n"
-        _write(root, file, text + ending + "".join(new))
+        put(path, (text + ending + "".join(new)).encode())
 
 
 def change(root: Path, file: str, row: Row, cells: Row) -> bool:
@@ -42,7 +43,8 @@ def _rewrite(root: Path, file: str, new: Callable[[Row], Row | None]) -> bool:
 
     Other lines stay as they are, byte for byte.
     """
-    lines = io.StringIO(_read(root, file), newline="").readlines()
+    path = _path(root, file)
+    lines = io.StringIO(path.read_bytes().decode(), newline="").readlines()
     reader = csv.reader(lines)
     out: list[str] = []
     start, found = 0, False
@@ -56,7 +58,7 @@ def _rewrite(root: Path, file: str, new: Callable[[Row], Row | None]) -> bool:
             out += [_line(file, now)] if now else []
         start = reader.line_num
     if found:
-        _write(root, file, "".join(out))
+        put(path, "".join(out).encode())
     return found
 
 
@@ -80,11 +82,5 @@ def _line(file: str, row: Row) -> str:
     return out.getvalue()
 
 
-def _read(root: Path, file: str) -> str:
-    path = root / FOLDER / f"{file}.csv"
-    with path.open(encoding="utf-8", newline="") as text:
-        return text.read()
-
-
-def _write(root: Path, file: str, text: str) -> None:
-    put(root / FOLDER / f"{file}.csv", text.encode())
+def _path(root: Path, file: str) -> Path:
+    return root / FOLDER / f"{file}.csv"

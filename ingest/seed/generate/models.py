@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 
 from ingest.limits import is_long
 from ingest.seed.added import CURRENT, SNAPSHOT, STAGING
-from ingest.seed.generate.checks import is_of_rows, rule_test
+from ingest.seed.checks.base import EXPRESSION
 from ingest.seed.generate.columns import columns_of, described, entry, own
 from ingest.seed.generate.scores import score_test
 from ingest.seed.generate.text import (
     Node,
     Raw,
+    as_argument,
     call,
     filled,
     node,
@@ -19,7 +22,7 @@ from ingest.seed.generate.text import (
     render,
     shown,
 )
-from ingest.seed.metadata import Table
+from ingest.seed.metadata import Rule, Table
 
 # Ways to cleanse that make NULL of a text that says nothing.
 MAKES_NULL = ("email", "phone", "name", "address")
@@ -137,15 +140,15 @@ def _current_doc(table: Table) -> Node:
                 claim=None if table.load_type.is_snapshot else table.derived,
                 whole=table.load_type.reads_whole or None,
             ),
-            *(rule_test(table, rule) for rule in rules if is_of_rows(rule)),
+            *(_test(table, rule) for rule in rules if _is_of_rows(rule)),
             *([score_test(table)] if table.options.min_score else []),
         ],
     )
     for column, listed in zip(table.columns, doc["columns"], strict=False):
         tests = [
-            rule_test(table, rule)
+            _test(table, rule)
             for rule in rules
-            if rule.column == column.name and not is_of_rows(rule)
+            if rule.column == column.name and not _is_of_rows(rule)
         ]
         if key == [column.name]:
             tests.insert(0, node("key_of_one", table, column=column.name))
@@ -176,3 +179,27 @@ def _latest_doc(table: Table) -> Node:
         columns_of(table, CURRENT, stored=False),
         is_served=False,
     )
+
+
+def _is_of_rows(rule: Rule) -> bool:
+    """Whether the test is the model's: on a column, dbt would put its name before."""
+    return not rule.column or rule.check.dbt_test()[0] == EXPRESSION
+
+
+def _test(table: Table, rule: Rule) -> Node:
+    """A rule as a dbt test on its column, or on the model."""
+    test, arguments = rule.check.dbt_test()
+    # The table of its failures must be able to have the name as well.
+    name = f"{table.model}__{re.sub('[^a-z0-9_]+', '__', rule.id)}"
+    if len(name) > 63:
+        name = f"{name[:54]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    body = node(
+        "rule",
+        table,
+        name=name,
+        arguments=as_argument(arguments) or None,
+        text=shown(rule.description) or None,
+        rule=rule.id,
+        severity="warn" if rule.severity == "warn" else None,
+    )
+    return {test: body}

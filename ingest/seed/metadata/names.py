@@ -7,28 +7,13 @@ import re
 
 from anyascii import anyascii
 
+from ingest.seed import beside
 from ingest.seed.added import CHANGE, CURRENT
 
 # Names that one of the warehouses wants quoted, or that the models use themselves.
-RESERVED = frozenset(
-    """
-    account all alter analyse analyze and any array as asc asymmetric
-    authorization between binary both by case cast check collate collation
-    column concurrently connect connection constraint create cross current
-    current_catalog current_date current_role current_schema current_time
-    current_timestamp current_user database default deferrable delete desc
-    distinct do drop else end except exists false fetch following for foreign
-    freeze from full grant group gscluster having ilike in increment initially
-    inner insert intersect into is isnull issue join lateral leading left like
-    limit localtime localtimestamp minus natural not notnull null of offset on
-    only or order organization outer overlaps placing primary qualify references
-    regexp returning revoke right rlike row rows sample schema select
-    session_user set similar some start symmetric system_user table tablesample
-    then to trailing trigger true try_cast union unique update user using values
-    variadic verbose view when whenever where window with
-    cmax cmin ctid tableoid xmax xmin
-    """.split()
-) | {name for name, _, _ in (*CURRENT, *CHANGE)}
+RESERVED = frozenset(beside.facts(__file__).split()) | {
+    name for name, _, _ in (*CURRENT, *CHANGE)
+}
 # How the columns begin that dbt's snapshots add.
 OF_SNAPSHOTS = "dbt_"
 # dbt cuts a name of Postgres for the `__dbt_backup` of the relation that it replaces;
