@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,10 @@ class Expectation:
     """
 
     rule_id: str
-    severity: str
     type: str
     expected: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any]
+    severity: str = "block"
     failing: str = ""
     counts_rows: bool = False
 
@@ -123,7 +123,6 @@ def _rows_of(name: str, expected: str, rows: str) -> Expectation:
     """An expectation that there are no such rows."""
     return Expectation(
         name,
-        "block",
         "unexpected_rows_expectation",
         expected,
         # A constant: no value of a row is in a result.
@@ -161,7 +160,6 @@ def expectations(table: Table) -> list[Expectation]:
 def _of_table(table: Table) -> Iterator[Expectation]:
     yield Expectation(
         "rows_as_in_source",
-        "block",
         "expect_table_row_count_to_equal",
         "the rows that the source counted, but for unchanged and rejected ones",
         {"value": parameter(ROWS)},
@@ -171,10 +169,9 @@ def _of_table(table: Table) -> Iterator[Expectation]:
         low, high = table.options.row_count_band
         yield Expectation(
             "row_count_band",
-            "block",
             "expect_table_row_count_to_be_between",
-            f"{Bounds(*(str(b or '') for b in (low, high)))} times the rows of the "
-            "batch before",
+            f"{Bounds(str(low or ''), str(high or ''))} times the rows of the batch "
+            "before",
             {
                 **({"min_value": parameter(BAND[0])} if low else {}),
                 **({"max_value": parameter(BAND[1])} if high else {}),
@@ -183,7 +180,6 @@ def _of_table(table: Table) -> Iterator[Expectation]:
         )
     yield Expectation(
         "schema",
-        "block",
         "expect_table_columns_to_match_set",
         "all columns of the seed",
         {"column_set": sorted(c.name for c in table.columns), "exact_match": False},
@@ -196,14 +192,8 @@ def _of_table(table: Table) -> Iterator[Expectation]:
 
 
 def _of_column(table: Table, column: Column) -> Iterator[Expectation]:
-    yield Expectation(
-        f"{column.name}:type",
-        "block",
-        "",
-        f"type {column.type.log}",
-        {"column": column.name},
-        group=TYPES,
-    )
+    rule_id, expected = f"{column.name}:type", f"type {column.type.log}"
+    yield Expectation(rule_id, "", expected, {"column": column.name}, group=TYPES)
     if not column.nullable or column.key_position:
         known = NotNull("", column.name, {column.name: column.type})
         yield _of_check(known.id, "block", known)
@@ -216,10 +206,10 @@ def _of_check(rule_id: str, severity: str, check: Check[Any]) -> Expectation:
     alone = not isinstance(check, NotNull) or check.parsed or severity != "block"
     return Expectation(
         rule_id,
-        severity,
         kind,
         expected,
         arguments,
+        severity,
         check.failing(),
         check.counts_rows,
         "" if alone else COMPLETE,

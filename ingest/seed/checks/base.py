@@ -36,7 +36,8 @@ class Check(Generic[Parsed]):
 
     Raises ValueError, which says what it takes, where the argument is wrong for that
     column of those columns. A subclass is a kind of check: it says what it is called
-    and what that means to each who asks. `key` and `grace_minutes` are the table's.
+    and means; `Parsed` is what it reads its argument as. `key` and `grace_minutes` are
+    the table's.
     """
 
     argument: str

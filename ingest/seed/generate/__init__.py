@@ -111,21 +111,18 @@ def _refuse_taken_names(root: Path, wanted: Iterable[Path]) -> None:
 
 def _refuse_orphans_in_use(root: Path, delete: list[Path]) -> None:
     orphans = {path.stem for path in delete if path.suffix == ".sql"}
-    if not orphans:
-        return
-    for folder in ("models", "snapshots", "tests", "analyses"):
+    for folder in ("models", "snapshots", "tests", "analyses") if orphans else ():
         for file in sorted((root / folder).rglob("*")):
             path = file.relative_to(root)
             if file.suffix not in (".sql", ".yml") or path.parent in FOLDERS:
                 continue
-            for name in _REFERENCE.findall(file.read_text()):
-                if name in orphans:
-                    raise SeedbedError(
-                        f"model {name} is no longer in the metadata seed, but {path} "
-                        "still refers to it, so nothing was written.",
-                        "change that file first, or restore the table's row in "
-                        "seeds/metadata/tables.csv",
-                    )
+            for name in sorted(orphans & {*_REFERENCE.findall(file.read_text())}):
+                raise SeedbedError(
+                    f"model {name} is no longer in the metadata seed, but {path} "
+                    "still refers to it, so nothing was written.",
+                    "change that file first, or restore the table's row in "
+                    "seeds/metadata/tables.csv",
+                )
 
 
 def files(tables: list[Table]) -> dict[Path, str]:

@@ -15,30 +15,19 @@ from ingest.errors import ConfigurationError, meant
 from ingest.seed import types
 from ingest.seed.checks import CHECKS, LAYERS, Check
 from ingest.seed.load_types import LOAD_TYPES, LoadType
+from ingest.seed.metadata import model
 from ingest.seed.metadata.checks import faults_of_column, faults_of_table, other_log
-from ingest.seed.metadata.model import (
-    CLEANSERS,
-    DELETE_MODES,
-    HARMLESS,
-    KINDS,
-    PII_CLASSES,
-    SCHEMA_CHANGES,
-    SEVERITIES,
-    UNDECIDED,
-    Column,
-    RowAccess,
-    Rule,
-    Source,
-    Table,
-)
+from ingest.seed.metadata.model import Column, RowAccess, Rule, Source, Table
 from ingest.seed.metadata.names import faults_of_source
 from ingest.seed.metadata.rows import (
     FOLDER,
     HEADERS,
-    Files,
+    Fault,
     Row,
-    assert_known,
-    assert_unique,
+    check_known,
+    check_unique,
+    raise_any,
+    read_rows,
 )
 from ingest.seed.options import DEFAULTS, KNOWN, Options
 
@@ -67,12 +56,12 @@ def _content(file: Path) -> bytes | None:
 
 def load_sources(root: Path) -> dict[str, Source]:
     """The sources of the seed below `root` by name; those without tables as well."""
-    return _sources(Files(root).rows("sources"))
+    return _sources(read_rows(root, "sources", []))
 
 
 def load_row_access(root: Path) -> list[RowAccess]:
     """Who may see which rows, from the seed below `root`; sorted."""
-    return _row_access(Files(root).rows("row_access"))
+    return _row_access(read_rows(root, "row_access", []))
 
 
 def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table]:
@@ -101,19 +90,19 @@ def enabled(tables: Iterable[Table], patterns: Iterable[str] = ()) -> list[Table
 
 
 def _read(root: Path) -> list[Table]:
-    files = Files(root)
-    rows = {name: files.rows(name) for name in HEADERS}
+    faults: list[Fault] = []
+    rows = {name: read_rows(root, name, faults) for name in HEADERS}
     # Much would follow from a line that is no row, or from a table that is not
     # there: the rest is looked at once these are right.
-    files.raise_faults()
+    raise_any(faults)
     sources = _sources(rows["sources"])
-    before = len(files.faults)
+    before = len(faults)
     _check_lines_of_tables(rows, sources)
-    if len(files.faults) > before:
-        files.raise_faults()
+    if len(faults) > before:
+        raise_any(faults)
     tables = _tables(rows, sources)
     _row_access(rows["row_access"])
-    files.raise_faults()
+    raise_any(faults)
     return sorted(tables, key=lambda t: t.id)
 
 
@@ -124,10 +113,10 @@ def _zones() -> set[str]:
 
 
 def _sources(rows: list[Row]) -> dict[str, Source]:
-    assert_unique(rows, "source", "source")
+    check_unique(rows, "source", "source")
     for row in rows:
         row.fault(*faults_of_source(row["source"]))
-        row.choice("kind", KINDS)
+        row.choice("kind", model.KINDS)
         if not re.fullmatch("[A-Z][A-Z0-9_]*", row["url_env"]):
             row.fault(
                 f"url_env {row['url_env']!r} is not the name of an environment "
@@ -146,7 +135,7 @@ def _sources(rows: list[Row]) -> dict[str, Source]:
 
 
 def _row_access(rows: list[Row]) -> list[RowAccess]:
-    assert_unique(rows, "row access", "role", "column", "value")
+    check_unique(rows, "row access", "role", "column", "value")
     for row in rows:
         row.identifier("role")
         row.identifier("column")
@@ -159,30 +148,30 @@ def _check_lines_of_tables(
     rows: dict[str, list[Row]], sources: dict[str, Source]
 ) -> None:
     """What tables.csv says by itself, and who refers to a table that it has not."""
-    assert_unique(rows["tables"], "table", "source", "table")
-    assert_unique(rows["tables"], "model", "model")
-    assert_known(rows["tables"], ["source"], sources, "source", "sources.csv")
+    check_unique(rows["tables"], "table", "source", "table")
+    check_unique(rows["tables"], "model", "model")
+    check_known(rows["tables"], ["source"], sources, "source", "sources.csv")
     known = {".".join(r.table) for r in rows["tables"]}
     for name in ("columns", "options", "rules"):
-        assert_known(rows[name], ["source", "table"], known, "table", "tables.csv")
+        check_known(rows[name], ["source", "table"], known, "table", "tables.csv")
     described = {r.table for r in rows["columns"]}
     for row in rows["tables"]:
         row.identifier("model")
         row.choice("load_type", LOAD_TYPES)
-        row.choice("delete_mode", DELETE_MODES)
-        row.choice("on_schema_change", SCHEMA_CHANGES)
+        row.choice("delete_mode", model.DELETE_MODES)
+        row.choice("on_schema_change", model.SCHEMA_CHANGES)
         if row.table not in described:
             row.fault(f"{'.'.join(row.table)} has no row in columns.csv")
 
 
 def _tables(rows: dict[str, list[Row]], sources: dict[str, Source]) -> list[Table]:
-    assert_unique(rows["columns"], "column", "source", "table", "column")
-    assert_unique(rows["columns"], "name", "source", "table", "name")
-    assert_unique(rows["options"], "option", "source", "table", "option")
+    check_unique(rows["columns"], "column", "source", "table", "column")
+    check_unique(rows["columns"], "name", "source", "table", "name")
+    check_unique(rows["options"], "option", "source", "table", "option")
     place = ("source", "table", "column", "check", "layer")
     for is_repeatable, more in ((False, ()), (True, ("argument",))):
         alike = [r for r in rows["rules"] if _is_repeatable(r) == is_repeatable]
-        assert_unique(alike, "rule", *place, *more)
+        check_unique(alike, "rule", *place, *more)
     of_table = {name: _by_table(rows[name]) for name in ("columns", "options", "rules")}
     tables = []
     checks: list[tuple[Row, Table, Check[Any]]] = []
@@ -272,10 +261,10 @@ def _column(row: Row, load_type: LoadType) -> Column:
             "leave it empty for a column outside the key"
         )
     if row["cleanse"]:
-        row.choice("cleanse", CLEANSERS)
+        row.choice("cleanse", model.CLEANSERS)
     if row["pii"]:
-        row.choice("pii", (*PII_CLASSES, UNDECIDED, HARMLESS))
-    is_harmless = row["pii"] == HARMLESS
+        row.choice("pii", (*model.PII_CLASSES, model.UNDECIDED, model.HARMLESS))
+    is_harmless = row["pii"] == model.HARMLESS
     column = Column(
         row["column"],
         row["name"],
@@ -320,7 +309,7 @@ def _checks(rows: list[Row], table: Table) -> Iterator[tuple[Row, Check[Any]]]:
     grace = table.options.reference_grace_minutes if table.watermark_column else 0
     for row in rows:
         check = CHECKS.get(row.choice("check", CHECKS))
-        row.choice("severity", SEVERITIES)
+        row.choice("severity", model.SEVERITIES)
         layer, column = row.choice("layer", LAYERS), row["column"]
         if check is None:
             continue

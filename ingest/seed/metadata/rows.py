@@ -29,6 +29,10 @@ HEADERS = {
 }
 
 
+# A file, a line of it, and what is wrong there.
+Fault = tuple[str, int, str]
+
+
 class MetadataError(ConfigurationError):
     """The metadata seed has faults; `faults` has a line for each."""
 
@@ -47,7 +51,7 @@ class Row:
     file: str
     line: int
     values: dict[str, str]
-    faults: list[tuple[str, int, str]] = field(repr=False)
+    faults: list[Fault] = field(repr=False)
 
     def __getitem__(self, column: str) -> str:
         return self.values[column]
@@ -82,61 +86,58 @@ class Row:
         self.fault(*faults_of_name(column, self[column]))
 
 
-class Files:
-    """The seed's files below a root, and the faults found in them so far."""
+def raise_any(faults: list[Fault]) -> None:
+    """Raise them in the order in which the files refer to each other."""
+    files = [str(FOLDER / f"{name}.csv") for name in HEADERS]
+    ordered = sorted(faults, key=lambda f: (files.index(f[0]), f[1]))
+    if ordered:
+        raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.faults: list[tuple[str, int, str]] = []
 
-    def raise_faults(self) -> None:
-        """Raise them in the order in which the files refer to each other."""
-        files = [str(FOLDER / f"{name}.csv") for name in HEADERS]
-        ordered = sorted(self.faults, key=lambda f: (files.index(f[0]), f[1]))
-        if ordered:
-            raise MetadataError([f"{f}:{n}: {text}" for f, n, text in ordered])
+def read_rows(root: Path, name: str, faults: list[Fault]) -> list[Row]:
+    """The rows of a file below `root`; none if it is missing or has another header.
 
-    def rows(self, name: str) -> list[Row]:
-        """The rows of a file; none if it is missing or has another header."""
-        path, header = FOLDER / f"{name}.csv", HEADERS[name]
+    `faults` gets what is wrong with the file, and later what is wrong in its rows.
+    """
+    path, header = FOLDER / f"{name}.csv", HEADERS[name]
 
-        def fault(line: int, text: str) -> None:
-            self.faults.append((str(path), line, text))
+    def fault(line: int, text: str) -> None:
+        faults.append((str(path), line, text))
 
-        try:
-            text = (self.root / path).read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            fault(1, "the file is missing")
-            return []
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            fault(line, "not UTF-8; save the file as UTF-8")
-            return []
-        reader = csv.reader(io.StringIO(text, newline=""))
-        if next(reader, []) != header:
-            fault(1, f"the header is not {','.join(header)}")
-            return []
-        rows = []
+    try:
+        text = (root / path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        fault(1, "the file is missing")
+        return []
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        fault(line, "not UTF-8; save the file as UTF-8")
+        return []
+    reader = csv.reader(io.StringIO(text, newline=""))
+    if next(reader, []) != header:
+        fault(1, f"the header is not {','.join(header)}")
+        return []
+    rows = []
+    line = reader.line_num + 1
+    for values in reader:
+        if len(values) == len(header):
+            cells = {
+                # A name of the source may begin with a blank.
+                k: v if k in ("table", "column") else v.strip()
+                for k, v in zip(header, values, strict=True)
+            }
+            rows.append(Row(str(path), line, cells, faults))
+        elif values:
+            fault(
+                line,
+                f"{len(values)} cells where the header has {len(header)}; "
+                "quote a cell that holds a comma",
+            )
         line = reader.line_num + 1
-        for values in reader:
-            if len(values) == len(header):
-                cells = {
-                    # A name of the source may begin with a blank.
-                    k: v if k in ("table", "column") else v.strip()
-                    for k, v in zip(header, values, strict=True)
-                }
-                rows.append(Row(str(path), line, cells, self.faults))
-            elif values:
-                fault(
-                    line,
-                    f"{len(values)} cells where the header has {len(header)}; "
-                    "quote a cell that holds a comma",
-                )
-            line = reader.line_num + 1
-        return rows
+    return rows
 
 
-def assert_unique(rows: Iterable[Row], what: str, *columns: str) -> None:
+def check_unique(rows: Iterable[Row], what: str, *columns: str) -> None:
     """No two rows have the same values in all `columns`."""
     seen: dict[tuple[str, ...], int] = {}
     for row in rows:
@@ -149,7 +150,7 @@ def assert_unique(rows: Iterable[Row], what: str, *columns: str) -> None:
             )
 
 
-def assert_known(
+def check_known(
     rows: Iterable[Row],
     columns: Sequence[str],
     known: Collection[str],
