@@ -16,24 +16,19 @@ class Names:
     """Names that are taken, of which each proposal gets free ones."""
 
     def __init__(self, root: Path, tables: Iterable[Table]) -> None:
-        self.logs = {t.bronze for t in tables}
         self.models = {*generate.hand_written(root), *RESERVED, *metadata.HEADERS}
         for t in tables:
             self.models |= {t.model, f"{t.model}_history", *t.generated_names}
 
     def log(self, source: Source, name: str) -> str:
         """A name for the table's log, behind that of its source."""
-        prefix = f"{source.name}__"
-        room = LONGEST_LOG - len(prefix)
+        prefix = f"stg_{source.name}__"
         log = free(
             metadata.target_name(name),
-            lambda n: (
-                prefix + n not in self.logs and f"stg_{prefix}{n}" not in self.models
-            ),
-            room,
+            lambda n: prefix + n not in self.models,
+            LONGEST_LOG - len(f"{source.name}__"),
         )
-        self.logs.add(prefix + log)
-        self.models.add(f"stg_{prefix}{log}")
+        self.models.add(prefix + log)
         return log
 
     def model(self, source: Source, log: str) -> str:

@@ -58,13 +58,10 @@ def _names(of: str | dict[str, str]) -> re.Pattern[str]:
 _Named = tuple[str, str, re.Pattern[str]]
 
 
-def _classes(listed: list[dict[str, str]]) -> tuple[_Named, ...]:
-    return tuple((of["class"], of["families"], _names(of)) for of in listed)
-
-
 _FILE = beside.facts(__file__)
 _NAMES, _IN_PEOPLE, _IN_SECRETS = (
-    _classes(_FILE[name]) for name in ("classes", "in_people", "in_secrets")
+    tuple((of["class"], of["families"], _names(of)) for of in _FILE[name])
+    for name in ("classes", "in_people", "in_secrets")
 )
 _OF_SECRETS, _PEOPLE, _DELICATE, _AMBIGUOUS, _WHO, _ABOUT, _REFERS, _OF_PERSONS = (
     _names(_FILE[name])
@@ -106,11 +103,10 @@ def class_of(table: str, column: str, kind: str, texts: Texts = ()) -> str:
     `kind` is its canonical type, or enum, `texts` a sample. What only a person can
     decide is `undecided`.
     """
-    sure, unsure = _by_name(
-        target_name(words(column)),
-        _family(kind),
-        (*(_IN_PEOPLE if is_of_persons(table) else ()), *_of_secrets(table)),
-    )
+    more = _IN_PEOPLE if is_of_persons(table) else ()
+    if _OF_SECRETS.search(target_name(words(table))):
+        more += _IN_SECRETS
+    sure, unsure = _by_name(target_name(words(column)), _family(kind), more)
     if found := sure or _class_of_texts(texts) or unsure:
         return found
     # Its name means nothing to those who wrote the words.
@@ -138,10 +134,6 @@ def _by_name(name: str, family: str, more: tuple[_Named, ...]) -> tuple[str, str
         and (_AMBIGUOUS.search(name) or (family == "text" and _WHO.search(name)))
     )
     return "", UNDECIDED if is_asked else ""
-
-
-def _of_secrets(table: str) -> tuple[_Named, ...]:
-    return _IN_SECRETS if _OF_SECRETS.search(target_name(words(table))) else ()
 
 
 def _class_of_texts(texts: Texts) -> str:

@@ -94,24 +94,24 @@ def differences(table: Table, found: SourceTable) -> list[str]:
     known = {c.source_name: c for c in table.columns}
     lines = []
     for name, column in found.columns.items():
-        proposed = casts.of_source(column)
         if name not in known:
             lines.append(
                 f"{table.id}: column {name} ({column.column_type}) is not read"
             )
-        elif proposed.type and not catalogue.fits(column, known[name].type):
+            continue
+        own = known[name]
+        if casts.of_source(column).type and not catalogue.fits(column, own.type):
             lines.append(
                 f"{table.id}: column {name} is {column.column_type}; values that "
-                f"{known[name].type.name} does not hold are rejected"
+                f"{own.type.name} does not hold are rejected"
             )
-        if name in known and not (known[name].pii or known[name].is_harmless):
-            kind = "enum" if column.values else known[name].type.name
-            label = class_of(table.name, name, kind)
-            if label and label != UNDECIDED:
-                lines.append(
-                    f"{table.id}: column {name} has no class of personal data, so "
-                    f"every consumer sees it; by its name it is {label}. Write "
-                    f"{label}, or {HARMLESS}, in pii of {FOLDER}/columns.csv"
-                )
+        kind = "enum" if column.values else own.type.name
+        label = class_of(table.name, name, kind)
+        if label not in ("", UNDECIDED) and not (own.pii or own.is_harmless):
+            lines.append(
+                f"{table.id}: column {name} has no class of personal data, so "
+                f"every consumer sees it; by its name it is {label}. Write "
+                f"{label}, or {HARMLESS}, in pii of {FOLDER}/columns.csv"
+            )
     gone = [name for name in known if name not in found.columns]
     return lines + [f"{table.id}: column {name} is gone" for name in gone]
