@@ -9,18 +9,25 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 
-def plain_grid() -> Grid:
-    """A table without lines; its columns are still to be added."""
-    return Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+def plain_grid(*columns: str) -> Grid:
+    """A table without lines; columns whose names begin with `>` hold numbers.
+
+    On a narrow terminal text is folded, so that no number is cut.
+    """
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in columns:
+        if name.startswith(">"):
+            grid.add_column(name[1:], justify="right", no_wrap=True)
+        else:
+            grid.add_column(name, overflow="fold")
+    return grid
 
 
 def fault(text: str) -> Text:
     """An error's text: what failed and where, its hint on a line of its own."""
     what, mark, hint = text.partition("\nhint: ")
-    way: list[str | tuple[str, str]] = (
-        ["\n", ("hint", "cyan"), f": {hint}"] if mark else []
-    )
-    return Text.assemble(("error", "red"), f": {what}", *way)
+    found = Text.assemble(("error", "red"), f": {what}")
+    return found.append("\nhint", "cyan").append(f": {hint}") if mark else found
 
 
 def faults(text: str) -> Iterator[Text]:

@@ -25,8 +25,10 @@ from orchestration.display import plain_grid
 LAYERS = ("silver", "gold")
 SHOWN = 10
 # What dbt's adapters make differently by design.
-_OF_DBT = frozenset({"dbt_scd_id"})
-_Columns = dict[tuple[str, str], dict[str, str]]
+_OF_DBT = {"dbt_scd_id"}
+# Hashed beside the columns: the rows, and their keys.
+_ROW, _KEY = "_hash_of_row", "_hash_of_key"
+_Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a warehouse answers of some rows; `key` names them where it is one key."""
+    """What a warehouse answers of some rows; `key` names them where it is one key.
+
+    `sums` are those of hashes: of the rows, of the keys, and of each column.
+    """
 
     key: str = field(compare=False)
     rows: int
     keys: int
-    sums: tuple[int, ...]
+    sums: dict[str, int]
+
+    def unlike(self, other: Numbers) -> list[str]:
+        """What has another sum."""
+        return [name for name in self.sums if self.sums[name] != other.sums[name]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class Side:
     database: str
     cursor: Any
 
-    def columns(self) -> _Columns:
+    def columns(self) -> dict[_Place, dict[str, str]]:
         """The columns with their types, by layer and relation."""
         layers = {build.schema_of(layer): layer for layer in LAYERS}
         self.cursor.execute(
@@ -89,183 +98,166 @@ class Side:
             f"where lower(table_schema) in {tuple(layers)} "
             "order by table_name, ordinal_position"
         )
-        found: _Columns = {}
+        found: dict[_Place, dict[str, str]] = {}
         for schema, table, column, kind in self.cursor.fetchall():
             if "__dbt_" not in table:
                 found.setdefault((layers[schema], table), {})[column] = kind
         return found
 
     def ask(
-        self, relations: Sequence[Relation], report: Report, by: str = ""
+        self, relations: Sequence[Relation], report: Report, by: str
     ) -> Iterator[dict[str, Numbers]]:
         """What the macro `fingerprint` says of each relation, by its groups."""
         arguments = {"relations": list(map(asdict, relations)), "by": by}
         queries = build.rendered("fingerprints", self.target, report, arguments)
-        for query in json.loads(queries):
+        for relation, query in zip(relations, json.loads(queries), strict=True):
             self.cursor.execute(query)
+            names = (_ROW, _KEY, *relation.columns)[: 1 if by == "bucket" else None]
             yield {
-                group: Numbers(key, int(rows), int(keys), tuple(map(int, sums)))
+                group: Numbers(
+                    key,
+                    int(rows),
+                    int(keys),
+                    dict(zip(names, map(int, sums), strict=True)),
+                )
                 for group, key, rows, keys, *sums in self.cursor.fetchall()
             }
-
-
-# -- comparing ------------------------------------------------------------------
 
 
 def run(report: Report = lambda line: None) -> list[Comparison]:
     """Compare every relation of silver and gold; nothing is changed."""
     with control.connect() as here, snowflake.connect() as there:
         control.prepare(here)
+        name, database = snowflake.target(), snowflake.database()
         sides = (
             Side("postgres", "postgres", f'"{here.info.dbname}"', here.cursor()),
-            Side(
-                snowflake.target(), publish.TARGET, snowflake.database(), there.cursor()
-            ),
+            Side(name, publish.TARGET, database, there.cursor()),
         )
-        ours, theirs = (side.columns() for side in sides)
-        places = sorted({*ours} | {*theirs}, key=_position)
-        compared = {place: Comparison(*place) for place in places}
+        compared, shared = _listed(sides)
         if not compared:
             raise SeedbedError(
                 "there is nothing to compare: neither warehouse has a model in silver "
                 "or gold.",
                 "Type `./seedbed run`, then `./seedbed publish`.",
             )
-        shared = []
-        keys = _keys()
-        for (layer, name), found in compared.items():
-            left, right = ours.get((layer, name)), theirs.get((layer, name))
-            if left is None or right is None:
-                missing = sides[0 if left is None else 1].name
-                found.faults.append(f"{missing} has no {layer}.{name}")
-                continue
-            odd = ({*left} ^ {*right}) - _OF_DBT
-            found.faults += [f"column {column} is on one side" for column in odd]
-            columns = {c: left[c] for c in left if c in right and c not in _OF_DBT}
-            key = tuple(c for c in keys.get(name, ()) if c in columns)
-            shared.append(Relation(layer, name, columns, key or tuple(columns)))
         _compare(sides, shared, compared, report)
     return list(compared.values())
 
 
-def _position(place: tuple[str, str]) -> tuple[int, str]:
-    return LAYERS.index(place[0]), place[1]
+def _listed(
+    sides: tuple[Side, Side],
+) -> tuple[dict[_Place, Comparison], list[Relation]]:
+    """All relations in the order of the layers, and those that both sides have."""
+    ours, theirs = (side.columns() for side in sides)
+    keys = _keys()
+    compared, shared = {}, []
+    for place in sorted({*ours, *theirs}, key=lambda p: (LAYERS.index(p[0]), p[1])):
+        layer, name = place
+        found = compared[place] = Comparison(layer, name)
+        left, right = ours.get(place), theirs.get(place)
+        if left is None or right is None:
+            missing = sides[0 if left is None else 1].name
+            found.faults.append(f"{missing} has no {layer}.{name}")
+            continue
+        odd = ({*left} ^ {*right}) - _OF_DBT
+        found.faults += [f"column {column} is on one side" for column in odd]
+        columns = {c: left[c] for c in left if c in right and c not in _OF_DBT}
+        key = tuple(c for c in keys.get(name, ()) if c in columns)
+        shared.append(Relation(layer, name, columns, key or tuple(columns)))
+    return compared, shared
 
 
 def _keys() -> dict[str, tuple[str, ...]]:
-    """The key of each model, as its tests or its configuration say."""
-    nodes = artifacts.nodes(artifacts.folder("postgres")).values()
-    keys: dict[str, tuple[str, ...]] = {}
-    for node in nodes:
-        if node["resource_type"] in ("model", "snapshot"):
+    """The key of each model, as its configuration or else its first test says."""
+    configured: dict[str, tuple[str, ...]] = {}
+    tested: dict[str, tuple[str, ...]] = {}
+    for node in artifacts.nodes(artifacts.folder("postgres")).values():
+        test = node.get("test_metadata") or {}
+        model = (node.get("attached_node") or "").rpartition(".")[2]
+        if test.get("name") == "unique":
+            tested.setdefault(model, (node["column_name"],))
+        elif test.get("name") == "unique_combination_of_columns":
+            tested.setdefault(model, tuple(test["kwargs"]["combination_of_columns"]))
+        elif test.get("name") == "consistent_history":
+            tested.setdefault(model, (*test["kwargs"]["key"], "version"))
+        elif node["resource_type"] in ("model", "snapshot"):
             unique = node["config"].get("unique_key") or ()
             key = (unique,) if isinstance(unique, str) else tuple(unique)
             if key and "version" in node["columns"]:
                 key = (*key, "version")
             if node["resource_type"] == "snapshot":
                 key = (*key, "dbt_valid_from")
-            if key and node["name"] not in keys:
-                keys[node["name"]] = key
-    for node in nodes:
-        test = node.get("test_metadata") or {}
-        model = (node.get("attached_node") or "").rpartition(".")[2]
-        if not model or keys.get(model):
-            continue
-        if test.get("name") == "unique":
-            keys[model] = (node["column_name"],)
-        elif test.get("name") == "unique_combination_of_columns":
-            keys[model] = tuple(test["kwargs"]["combination_of_columns"])
-        elif test.get("name") == "consistent_history":
-            keys[model] = (*test["kwargs"]["key"], "version")
-    return keys
+            if key:
+                configured.setdefault(node["name"], key)
+    return tested | configured
 
 
 def _compare(
     sides: tuple[Side, Side],
     relations: Sequence[Relation],
-    compared: dict[tuple[str, str], Comparison],
+    compared: dict[_Place, Comparison],
     report: Report,
 ) -> None:
     """Add to the comparisons what is different on the two sides."""
-    answers = zip(*(side.ask(relations, report) for side in sides), strict=True)
-    differing = []
-    for relation, (ours, theirs) in zip(relations, answers, strict=True):
+
+    def asked(
+        of: Sequence[Relation], by: str = ""
+    ) -> Iterator[tuple[Relation, dict[str, Numbers], dict[str, Numbers]]]:
+        return zip(of, *(side.ask(of, report, by) for side in sides), strict=True)
+
+    differing, suspects = [], []
+    for relation, ours, theirs in asked(relations):
         report(f"parity: {relation.layer}.{relation.name}")
-        found = compared[relation.layer, relation.name]
-        if _judge(relation, ours[""], theirs[""], found):
+        if _judge(ours[""], theirs[""], compared[relation.layer, relation.name]):
             differing.append(relation)
     if not differing:
         return
-    suspects = [
-        replace(relation, buckets=tuple(unlike)[:SHOWN])
-        for relation, unlike in _unlike(sides, differing, report, "bucket")
-        if unlike
-    ]
-    for relation, unlike in _unlike(sides, suspects, report, "key"):
+    for relation, ours, theirs in asked(differing, "bucket"):
+        if buckets := _unlike(ours, theirs):
+            suspects.append(replace(relation, buckets=tuple(buckets)))
+    for relation, ours, theirs in asked(suspects, "key"):
         compared[relation.layer, relation.name].differing = [
-            _shown(sides, relation, key, *pair)
-            for key, pair in [*unlike.items()][:SHOWN]
+            _shown(sides, key, ours.get(key), theirs.get(key))
+            for key in _unlike(ours, theirs)
         ]
 
 
-def _judge(
-    relation: Relation, ours: Numbers, theirs: Numbers, found: Comparison
-) -> bool:
+def _judge(ours: Numbers, theirs: Numbers, found: Comparison) -> bool:
     """Note what the numbers say; return whether there are rows that differ."""
-    names = ["_hash_of_row", "_hash_of_key", *relation.columns]
-    pairs = zip(names, ours.sums, theirs.sums, strict=True)
-    differ = [name for name, left, right in pairs if left != right]
-    found.rows = ours.rows, theirs.rows
-    found.keys = ours.keys, theirs.keys
-    found.columns = [name for name in differ if name in relation.columns]
+    differ = ours.unlike(theirs)
+    found.rows, found.keys = (ours.rows, theirs.rows), (ours.keys, theirs.keys)
+    found.columns = [name for name in differ if name not in (_ROW, _KEY)]
     if ours.rows != theirs.rows:
         found.faults.append(f"{ours.rows:,} rows and {theirs.rows:,}")
-    if "_hash_of_key" in differ or ours.keys != theirs.keys:
+    if _KEY in differ or ours.keys != theirs.keys:
         found.faults.append(f"{ours.keys:,} keys and {theirs.keys:,}, not the same")
     if found.columns:
         found.faults.append(f"other values in {', '.join(found.columns)}")
-    elif "_hash_of_row" in differ and not found.faults:
+    elif _ROW in differ and not found.faults:
         found.faults.append("the same values, in other rows")
     return bool(differ)
 
 
-def _unlike(
-    sides: tuple[Side, Side], relations: Sequence[Relation], report: Report, by: str
-) -> Iterator[tuple[Relation, dict[str, tuple[Numbers | None, Numbers | None]]]]:
-    """The groups of each relation in which the two sides differ, and how."""
-    answers = zip(*(side.ask(relations, report, by) for side in sides), strict=True)
-    for relation, (ours, theirs) in zip(relations, answers, strict=True):
-        groups = sorted({*ours, *theirs})
-        pairs = {group: (ours.get(group), theirs.get(group)) for group in groups}
-        yield (
-            relation,
-            {g: (one, other) for g, (one, other) in pairs.items() if one != other},
-        )
+def _unlike(ours: dict[str, Numbers], theirs: dict[str, Numbers]) -> list[str]:
+    """The first groups in which the two sides differ."""
+    groups = sorted({*ours, *theirs})
+    return [g for g in groups if ours.get(g) != theirs.get(g)][:SHOWN]
 
 
 def _shown(
-    sides: tuple[Side, Side],
-    relation: Relation,
-    group: str,
-    left: Numbers | None,
-    right: Numbers | None,
+    sides: tuple[Side, Side], group: str, left: Numbers | None, right: Numbers | None
 ) -> str:
     """A key whose rows differ, as a text: `order_id=7 (amount)`.
 
     Only keys and names of columns are shown: values may be anybody's.
     """
-    if left is None or right is None:
-        what = f"not on {sides[0].name if left is None else sides[1].name}"
-    else:
-        names = ("", "", *relation.columns)
-        pairs = zip(names, left.sums, right.sums, strict=True)
-        what = ", ".join(name for name, one, other in pairs if name and one != other)
     one = left or right
     assert one
+    if left and right:
+        what = ", ".join(n for n in left.unlike(right) if n not in (_ROW, _KEY))
+    else:
+        what = f"not on {sides[1 if left else 0].name}"
     return f"{one.key or group} ({what})"
-
-
-# -- output ---------------------------------------------------------------------
 
 
 def as_json(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
@@ -276,11 +268,8 @@ def as_json(compared: Sequence[Comparison]) -> list[dict[str, Any]]:
 
 def show(compared: Sequence[Comparison], console: Console) -> None:
     """Print a line for each relation, then what differs."""
-    grid = plain_grid()
-    grid.add_column("model", no_wrap=True)
-    for name in ("rows", snowflake.target(), "keys", "columns"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True)
+    target = snowflake.target()
+    grid = plain_grid("model", ">rows", f">{target}", ">keys", ">columns", "")
     for found in compared:
         grid.add_row(
             f"{found.layer}.{found.name}",
@@ -291,22 +280,14 @@ def show(compared: Sequence[Comparison], console: Console) -> None:
             "[red]differs[/]" if found.differs else "[green]same[/]",
         )
     console.print(grid)
-    for found in compared:
-        if found.differs:
-            shown = "; ".join(found.faults)
-            if found.differing:
-                shown += f". Rows that differ: {'; '.join(found.differing)}"
-            console.print(
-                f"[red]{found.layer}.{found.name}[/]: {escape(shown)}", soft_wrap=True
-            )
-    wrong = sum(c.differs for c in compared)
-    target = snowflake.target()
-    console.print(
-        f"parity   postgres and {target}: "
-        + (
-            f"[red]{wrong} of {len(compared)} relations differ[/]"
-            if wrong
-            else f"[green]{len(compared)} relations are the same[/]"
-        ),
-        soft_wrap=True,
-    )
+    wrong = [found for found in compared if found.differs]
+    for found in wrong:
+        shown = "; ".join(found.faults)
+        if found.differing:
+            shown += f". Rows that differ: {'; '.join(found.differing)}"
+        text = f"[red]{found.layer}.{found.name}[/]: {escape(shown)}"
+        console.print(text, soft_wrap=True)
+    verdict = f"[green]{len(compared)} relations are the same[/]"
+    if wrong:
+        verdict = f"[red]{len(wrong)} of {len(compared)} relations differ[/]"
+    console.print(f"parity   postgres and {target}: {verdict}", soft_wrap=True)

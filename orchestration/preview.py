@@ -99,11 +99,8 @@ def _preview(
 
 def show(previews: Sequence[Preview], console: Console) -> None:
     """Print the previews as one table with its totals."""
-    grid = plain_grid()
-    for name in ("table", "reads", "from", "up to"):
-        grid.add_column(name, no_wrap=True)
-    for name in ("rows", "MB", "seconds"):
-        grid.add_column(name, justify="right", no_wrap=True)
+    columns = ("table", "reads", "from", "up to", ">rows", ">MB", ">seconds")
+    grid = plain_grid(*columns)
     for line in previews:
         what = f"{line.what}, {line.ranges} ranges" if line.ranges > 1 else line.what
         grid.add_row(

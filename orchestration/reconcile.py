@@ -109,12 +109,7 @@ def _finding(table: Table, report: Report) -> Finding:
 
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Print what differs, table by table, and what to type next."""
-    grid = plain_grid()
-    # A long name is folded, so that no figure is cut.
-    grid.add_column("table", overflow="fold")
-    for name in ("keys", "missing", "stale", "extra"):
-        grid.add_column(name, justify="right")
-    grid.add_column("")
+    grid = plain_grid("table", ">keys", ">missing", ">stale", ">extra", "")
     for finding in findings:
         counts = astuple(finding.differences) if finding.differences else "----"
         verdict = "[green]equal[/]" if finding.is_equal else "[red]differs[/]"

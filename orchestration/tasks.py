@@ -5,16 +5,25 @@ What a step needs is imported when a task runs: a DAG's file is parsed often.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import Asset, TaskGroup, chain, get_current_context, task
+from airflow.sdk import (
+    Asset,
+    TaskGroup,
+    chain,
+    cross_downstream,
+    get_current_context,
+    task,
+)
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -97,7 +106,7 @@ def resumed(run: str | None) -> Run:
 @task
 def begin(
     command: str,
-    patterns: list[str] | str = "*",
+    patterns: str = "*",
     is_reading: bool = True,
     request: dict[str, str] | None = None,
 ) -> str:
@@ -105,13 +114,12 @@ def begin(
     from orchestration import orchestrated
 
     context = get_current_context()
-    named = patterns.split(",") if isinstance(patterns, str) else patterns
     with reported():
         return orchestrated.begin(
             command,
             context["dag"].dag_id,
             context["run_id"],
-            [name.strip() for name in named],
+            [name.strip() for name in patterns.split(",")],
             tell,
             is_reading=is_reading,
             request=Request.read(**request) if request else None,
@@ -156,7 +164,7 @@ def unread(run: str | None) -> list[str]:
         return [o.table.id for o in resumed(run).outcomes if o.state == "waiting"]
 
 
-def read_sources(run: Any, groups: Sequence[tuple[int, str]], through: Any) -> Any:
+def read_sources(run: Any, groups: Sequence[tuple[int, str]]) -> Any:
     """A mapped task a source and level: children are read before their parents.
 
     Which tables a task reads, the run says; a last one reads what is left.
@@ -164,22 +172,20 @@ def read_sources(run: Any, groups: Sequence[tuple[int, str]], through: Any) -> A
 
     def read(name: str, ids: Any) -> Any:
         moved = move.override(task_id=name, max_active_tis_per_dag=AT_ONCE)
-        return moved.partial(run=run, through=through).expand(table_id=ids)
+        return moved.partial(run=run, through=["extract"]).expand(table_id=ids)
 
     last: list[Any] = []
     with TaskGroup("read"):
-        for number in sorted({number for number, _ in groups}):
-            here: list[Any] = []
-            for source in (name for n, name in groups if n == number):
-                name = f"{source}_{number}"
-                ids = due.override(task_id=f"{name}_tables")(run, source, number)
+        for level, members in itertools.groupby(groups, itemgetter(0)):
+            here = []
+            for _, source in members:
+                name = f"{source}_{level}"
+                ids = due.override(task_id=f"{name}_tables")(run, source, level)
                 here.append(read(name, ids))
-                if last:
-                    last >> here[-1]
+            cross_downstream(last, here)
             last = here
         left: Any = unread.override(task_id="left_tables")(run)
-        if last:
-            last >> left
+        cross_downstream(last, left)
         return read("left", left)
 
 
@@ -188,13 +194,9 @@ def validate(run: str | None) -> dict[str, Any] | None:
     """Let what is loaded pass the gate; plan the build, None where nothing is good."""
     from orchestration import orchestrated
 
-    run = begun(run)
     with reported():
-        plan = orchestrated.validate(run, tell)
-    if plan is None:
-        return None
-    layers = {name: plan.of_layer(name) for name in LAYERS}
-    return {"run_id": run, "plan": asdict(plan), **layers}
+        plan = orchestrated.validate(begun(run), tell)
+    return asdict(plan) if plan else None
 
 
 @task(trigger_rule=WHATEVER)
@@ -208,9 +210,9 @@ def prove(run: str | None) -> bool:
     with reported():
         is_proven = resumed(run).prove(ti.xcom_pull(task_ids="silver", key=UNBUILT))
         if planned and _is_built(ti):
-            plan, manifest = build.Plan(**planned["plan"]), _TARGET / "manifest.json"
             with control.connect() as connection:
-                build.finish(connection, plan, manifest)
+                plan = build.Plan(**planned)
+                build.finish(connection, plan, _TARGET / "manifest.json")
     return is_proven
 
 
@@ -285,7 +287,6 @@ LAYERS = ("silver", "gold")
 # Among a task's XComs: what must not be built on a layer's failures, the models that
 # were not built, and what a task failed of.
 BEHIND, UNBUILT, WHY = "behind", "unbuilt", "why"
-_PLANNED = "(ti.xcom_pull(task_ids='validate') or {})"
 
 
 class Build(DbtBuildLocalOperator):  # type: ignore[misc]
@@ -295,15 +296,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
     is left to the next layer.
     """
 
-    select: Any
-    exclude: Any
-
-    def __init__(self, *, layer: str, **options: Any) -> None:
-        chosen = f"{_PLANNED}.get('{layer}', {{}})"
-        behind = f"ti.xcom_pull(task_ids='silver', key='{BEHIND}')"
-        before = "" if layer == "silver" else f"{{{{ ({behind} or []) | join(' ') }}}}"
-        state = f"{_PLANNED}.get('plan', {{}}).get('state')"
-        is_some = f"{_PLANNED}.get('plan', {{}}).get('select')"
+    def __init__(self, layer: str) -> None:
         self.layer = layer
         super().__init__(
             task_id=layer,
@@ -313,12 +306,6 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
                 target_name=TARGET,
                 profiles_yml_filepath=ROOT / "profiles.yml",
             ),
-            select=f"{{{{ {chosen}.get('select', '') }}}}",
-            exclude=f"{{{{ {chosen}.get('exclude', '') }}}} {before}",
-            dbt_cmd_flags=[
-                f"{{{{ '--state' if {is_some} else '' }}}}",
-                f"{{{{ {state} if {is_some} else '' }}}}",
-            ],
             install_deps=False,
             copy_dbt_packages=False,
             manifest_filepath=str(_TARGET / "manifest.json"),
@@ -326,32 +313,35 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             cache_dir=ROOT / ".seedbed" / "airflow" / "dbt",
             emit_datasets=False,
             trigger_rule=WHATEVER,
-            **options,
         )
 
     def execute(self, context: Any) -> None:
         """Build, once no other build is under way."""
-        from orchestration import packages
+        from orchestration import build, packages
 
         ti = context["ti"]
         planned = ti.xcom_pull(task_ids="validate")
         if not planned:
             raise AirflowSkipException("no table is good, so nothing is built")
-        if self.layer == "gold" and ti.xcom_pull("silver", key=BEHIND) is None:
+        behind = ti.xcom_pull("silver", key=BEHIND) if self.layer == "gold" else []
+        if behind is None:
             raise AirflowSkipException("silver could not be built, so gold is not")
-        if planned["plan"]["is_nothing"]:
+        plan = build.Plan(**planned)
+        if plan.is_nothing:
             tell("nothing to build")
             self.leave(context, [], [])
             return
+        chosen = plan.of_layer(self.layer)
+        self.select = chosen["select"]
+        self.exclude = " ".join([chosen["exclude"], *behind])
+        if plan.select:
+            self.dbt_cmd_flags = ["--state", plan.state]
         self.began = datetime.now(UTC)
         self.callback = self.keep
-        # dbt takes a space too many for a selector that fits nothing.
-        self.select = " ".join(str(self.select).split())
-        self.exclude = " ".join(str(self.exclude).split())
         self.is_looked_at = False
         with reported():
             packages.install(ROOT, tell)
-            self.run = resumed(planned["run_id"])
+            self.run = resumed(ti.xcom_pull("begin"))
         with reported(), self.run.alone("build"):
             try:
                 super().execute(context)
@@ -383,7 +373,7 @@ def build_and_end(run: Any, moved: Any) -> None:
     Where Snowflake is configured, what was built is published there before the end.
     """
     checked = validate(run)
-    silver, gold = Build(layer="silver"), Build(layer="gold")
+    silver, gold = Build("silver"), Build("gold")
     moved >> checked >> silver >> gold
     checked >> gold
     prove_and_end(run, gold, *([publish(run)] if snowflake.is_configured() else []))

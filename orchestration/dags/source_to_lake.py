@@ -39,7 +39,7 @@ with DAG(
     doc_md=KNOWN.doc(__doc__),
 ):
     opened: Any = tasks.begin("extract")
-    read = tasks.read_sources(opened, KNOWN.groups, ["extract"])
+    read = tasks.read_sources(opened, KNOWN.groups)
     announced = announce(opened)
     read >> announced
     tasks.prove_and_end(opened, announced)
