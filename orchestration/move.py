@@ -26,17 +26,13 @@ from orchestration.watch import outbox
 _gate = threading.Lock()
 
 
-def _nothing() -> None:
-    pass
-
-
 def move(
     connection: Connection,
     outcome: Outcome,
     run_id: str,
     steps: Sequence[str],
-    request: Request | None = None,
-    is_read: Callable[[], None] = _nothing,
+    request: Request | None,
+    is_read: Callable[[], None],
 ) -> None:
     """Take a table through the steps: what an earlier run left, then a new batch.
 
@@ -49,7 +45,7 @@ def move(
     batch = _resume(connection, table, left, run_id, "extract" in steps)
     if batch is not None:
         # An older one's rows are not yet those that a parent has to wait for.
-        read = is_read if is_own else _nothing
+        read = is_read if is_own else lambda: None
         outcome.moved(_advance(connection, table, batch, run_id, steps, read))
         if not is_own and {"extract", "load"} <= {*steps}:
             decide(connection, outcome, run_id)

@@ -21,7 +21,7 @@ from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, first_
 from ingest.runlog import Report
 from ingest.seed import metadata
 from ingest.window import Request
-from orchestration import build, prove, runner, runs
+from orchestration import build, runner, runs
 from orchestration.build import HERE, Plan
 from orchestration.outcome import DISABLED, UNFOLLOWED, WAITING, Outcome
 from orchestration.runner import Run
@@ -141,7 +141,7 @@ def look(run: Run, folder: Path, since: datetime) -> build.Built:
     for name in ("manifest.json", "run_results.json"):
         shutil.copy(folder / name, settings.ROOT / "target")
     with control.connect() as connection:
-        prove.look(connection, run.run_id, run.everyone, folder, since, run.report)
+        run.look(connection, since, folder)
     return found
 
 

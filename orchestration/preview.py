@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rich.console import Console
 
@@ -39,10 +38,6 @@ class Preview:
     pending: str | None = None
     error: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-        return asdict(self)
-
 
 def preview(connection: control.Connection, tables: Sequence[Table]) -> list[Preview]:
     """Ask the sources for what is due; nothing is written.
@@ -52,7 +47,7 @@ def preview(connection: control.Connection, tables: Sequence[Table]) -> list[Pre
     try:
         control.look(connection)
     except control.Unready:
-        return [_preview(None, table, {}) for table in tables]
+        return [_preview(table, control.Released()) for table in tables]
     rates = dict(
         connection.execute(
             "select table_id, sum(rows_read) / sum(seconds) from audit.batch "
@@ -60,16 +55,21 @@ def preview(connection: control.Connection, tables: Sequence[Table]) -> list[Pre
             "group by table_id"
         )
     )
-    return [_preview(connection, table, rates) for table in tables]
+    found = []
+    for table in tables:
+        left = control.pending(connection, table)
+        pending = left.state if left else None
+        released = control.released(connection, table)
+        found.append(_preview(table, released, rates.get(table.id), pending))
+    return found
 
 
 def _preview(
-    connection: control.Connection | None, table: Table, rates: dict[str, float]
+    table: Table,
+    released: control.Released,
+    rate: float | None = None,
+    pending: str | None = None,
 ) -> Preview:
-    released, left = control.Released(), None
-    if connection is not None:
-        released = control.released(connection, table)
-        left = control.pending(connection, table)
     what = "window" if released.through else "first load"
     if not table.watermark_column:
         what = "whole table"
@@ -83,18 +83,8 @@ def _preview(
     except SeedbedError as error:
         return Preview(table.id, what, error=str(error))
     low, high = window.bounds(table, due)
-    seconds = rows / (rates.get(table.id) or ROWS_A_SECOND)
-    return Preview(
-        table.id,
-        what,
-        low,
-        high,
-        len(due.cuts) + 1,
-        rows,
-        size,
-        round(seconds, 1),
-        left.state if left else None,
-    )
+    ranges, seconds = len(due.cuts) + 1, round(rows / (rate or ROWS_A_SECOND), 1)
+    return Preview(table.id, what, low, high, ranges, rows, size, seconds, pending)
 
 
 def show(previews: Sequence[Preview], console: Console) -> None:

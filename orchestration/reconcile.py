@@ -14,7 +14,6 @@ import duckdb
 from rich.console import Console
 
 from ingest import control, duck
-from ingest.control import Released
 from ingest.differences import Differences, differences
 from ingest.duck import quoted
 from ingest.errors import SeedbedError, ServiceError
@@ -64,8 +63,7 @@ class Finding:
         counts = asdict(self.differences) if self.differences else {}
         counts |= {"unbuilt": self.unbuilt} if self.shown else {}
         error = {"error": str(self.error)} if self.error else {}
-        samples = list(self.samples)
-        return {"table": self.table.id, **counts, "samples": samples, **error}
+        return {"table": self.table.id, **counts, "samples": self.samples, **error}
 
 
 def run(tables: Sequence[Table], report: Report) -> list[Finding]:
@@ -76,21 +74,15 @@ def run(tables: Sequence[Table], report: Report) -> list[Finding]:
         with runs.opened(connection, "reconcile") as run_id:
             for table in tables:
                 report(f"{table.id}: comparing")
-                finding = _finding(table, report)
-                findings.append(finding)
-                if found := finding.differences:
-                    _SQL.run(
-                        connection,
-                        "note",
-                        run_id=run_id,
-                        table_id=table.id,
-                        unbuilt=finding.unbuilt,
-                        is_equal=finding.is_equal,
-                        **asdict(found),
-                    )
-            wrong = [f for f in findings if not f.is_equal]
-            errors = "\n".join(str(f.error) for f in wrong if f.error)
-            runs.close(connection, run_id, "failed" if wrong else "done", errors)
+                found = _finding(table, report)
+                findings.append(found)
+                if found.differences:
+                    facts = asdict(found.differences) | {"run_id": run_id}
+                    facts |= {"table_id": table.id, "unbuilt": found.unbuilt}
+                    _SQL.run(connection, "note", **facts, is_equal=found.is_equal)
+            is_equal = all(f.is_equal for f in findings)
+            errors = "\n".join(str(f.error) for f in findings if f.error)
+            runs.close(connection, run_id, "done" if is_equal else "failed", errors)
     return findings
 
 
@@ -121,12 +113,20 @@ def show(findings: Sequence[Finding], console: Console) -> None:
     if findings:
         console.print(grid)
     for finding in findings:
+        table, found = finding.table, finding.shown
         if finding.error:
             console.print("\n", fault(str(finding.error)), sep="", soft_wrap=True)
         elif finding.count and finding.samples:
-            console.print(f"{finding.table.id}: {', '.join(finding.samples)}, …")
-        if finding.shown and finding.unbuilt:
-            _show_unbuilt(finding.table, finding.shown, console)
+            console.print(f"{table.id}: {', '.join(finding.samples)}, …")
+        if found and found.unbuilt:
+            sample = f" ({found.sample})" if found.sample else ""
+            console.print(
+                f"{table.id}: silver.{table.model} differs from the log: "
+                f"{shown.IDENTITY}: {found.in_log:,} ≠ {found.in_silver:,}{sample}\n"
+                "next     ./seedbed run   builds it; if it differs still, "
+                f"./seedbed rebuild {table.derived}",
+                soft_wrap=True,
+            )
     wrong = [f.table for f in findings if f.count]
     whole = [t.id for t in wrong if t.load_type.reads_whole]
     if len(whole) < len(wrong):
@@ -139,25 +139,6 @@ def show(findings: Sequence[Finding], console: Console) -> None:
             "the source since the last run differs until then",
             soft_wrap=True,
         )
-
-
-def _show_unbuilt(table: Table, found: Shown, console: Console) -> None:
-    """Print that silver differs from the log, and what to type."""
-    sample = f" ({found.sample})" if found.sample else ""
-    console.print(
-        f"{table.id}: silver.{table.model} differs from the log: {shown.IDENTITY}: "
-        f"{found.in_log:,} ≠ {found.in_silver:,}{sample}\n"
-        f"next     ./seedbed run   builds it; if it differs still, ./seedbed rebuild "
-        f"{table.derived}",
-        soft_wrap=True,
-    )
-
-
-def _shown(
-    connection: control.Connection, table: Table, released: Released
-) -> Shown | None:
-    found = shown.compare_content(connection, table, released)
-    return found if found.is_built else None
 
 
 def _compare(connection: control.Connection, table: Table) -> Finding:
@@ -181,7 +162,8 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
         raise ServiceError(
             f"{table.id}: comparing it with its source failed: {said}", hint
         ) from error
-    if not table.key or any(c.pii for c in table.key):
-        samples = []
     texts = tuple(text for (text,) in samples)
-    return Finding(table, found, texts, shown=_shown(connection, table, released))
+    if not table.key or any(c.pii for c in table.key):
+        texts = ()
+    built = shown.compare_content(connection, table, released)
+    return Finding(table, found, texts, shown=built if built.is_built else None)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from psycopg.rows import class_row
 
@@ -34,16 +35,18 @@ from orchestration import (
     dbt_runner,
     move,
     probe,
-    prove,
     publish,
+    results,
     runs,
     schedule,
+    shown,
     silence,
     snowflake,
 )
 from orchestration.build import HERE, Built
 from orchestration.outcome import BUSY, UNFOLLOWED, WAITING, Outcome, isolate, judge
 from orchestration.publish import Published
+from orchestration.watch import columns
 
 STEPS = ("extract", "load", "validate")
 
@@ -79,14 +82,13 @@ class Run:
             noted = control.noted_tables(connection, run_id)
             with connection.cursor(row_factory=class_row(Batch)) as cursor:
                 batches = cursor.execute(text, (run_id,)).fetchall()
-        outcomes = []
-        for table in everyone:
-            if table.id in noted:
-                state, error, _ = noted[table.id]
-                own = [b for b in batches if b.table_id == table.id]
-                failure = SeedbedError(error) if error else None
-                outcomes.append(Outcome(table, state, own, failure))
-        return cls(run_id, everyone, outcomes, runlog.telling(run_id, report))
+        run = cls(run_id, everyone, [], runlog.telling(run_id, report))
+        for table in (t for t in everyone if t.id in noted):
+            state, error, _ = noted[table.id]
+            own = [b for b in batches if b.table_id == table.id]
+            failure = SeedbedError(error) if error else None
+            run.outcomes.append(Outcome(table, state, own, failure))
+        return run
 
     def note(self, *outcomes: Outcome) -> None:
         """Note in the control tables how far the tables came."""
@@ -255,36 +257,74 @@ class Run:
                 target=HERE,
                 report=self.report,
             )
-            folder = artifacts.folder(HERE)
-            prove.look(
-                connection, self.run_id, self.everyone, folder, began, self.report
-            )
+            self.look(connection, began)
             if not self.built.ok:
                 raise NotDoneError("\n".join(self.built.failures))
         reach("after_build")
 
+    def look(
+        self, connection: Connection, since: datetime, folder: Path | None = None
+    ) -> None:
+        """Keep what dbt's tests saw, as the files that it wrote say.
+
+        What the models' columns come from is kept as well.
+        """
+        folder = folder or artifacts.folder(HERE)
+        found = self._record(connection, since, folder)
+        columns.keep(artifacts.manifest(folder))
+        results.store_failures(connection, found, HERE, self.report)
+
+    def _record(
+        self, connection: Connection, since: datetime, folder: Path
+    ) -> results.Failing:
+        return results.record(
+            connection, self.run_id, self.everyone, folder, since, HERE
+        )
+
     def prove(self, unbuilt: Collection[str] | None) -> bool:
         """Look at what is built as each role, balance the ledger; whether all is well.
 
-        `unbuilt` names the models that failed or were skipped; None where nothing was
-        built, so that there is nothing new to look at.
+        `unbuilt` names the models that failed or were skipped, so that their tables'
+        silver is that of an earlier run; None where nothing was built, so that there
+        is nothing new to look at. May be done again.
         """
         with control.connect() as connection:
             if unbuilt is not None:
                 with control.build_lock(self.report), runs.timed(self.run_id, "build"):
-                    self.leaks = prove.examine(
-                        connection,
-                        self.run_id,
-                        self.everyone,
-                        self.report,
-                        is_built=self.built is None or bool(self.built.counts),
-                    )
+                    self._examine(connection)
             with runs.timed(self.run_id, "ledger"):
                 control.mark_released(connection, Lake(settings.ROOT))
-                self.balanced = prove.balance(
-                    connection, self.run_id, self.outcomes, unbuilt
-                )
+                self._balance(connection, unbuilt)
         return self.balanced and not self.leaks
+
+    def _examine(self, connection: Connection) -> None:
+        """How fresh and how good what is built is, and what each role sees of it."""
+        if results.is_something_stale(connection):
+            began = datetime.now(UTC)
+            build.run_dbt(["source", "freshness", "--target", HERE], self.report)
+            self._record(connection, began, artifacts.folder(HERE))
+        results.score(connection, self.run_id, self.everyone)
+        is_built = self.built is None or bool(self.built.counts)
+        self.leaks = probe.probe(connection, self.run_id, is_built=is_built)
+
+    def _balance(self, connection: Connection, unbuilt: Collection[str] | None) -> None:
+        """Write the ledger's identities of the run, and see whether all hold."""
+        # A try before this one may have been cut off.
+        connection.execute("delete from audit.ledger where run_id = %s", (self.run_id,))
+        control.balance(connection, self.run_id)
+        for table in (o.table for o in self.outcomes if o.is_good):
+            released = control.released(connection, table)
+            own = {table.model, *table.generated_names}
+            if unbuilt is not None and own.isdisjoint(unbuilt) and released.through:
+                found = shown.compare_changed(connection, table, released)
+                counts = found.in_log, found.in_silver, found.sample
+                connection.execute(
+                    "insert into audit.ledger (run_id, table_id, identity, left_rows, "
+                    "right_rows, sample) values (%s, %s, %s, %s, %s, nullif(%s, ''))",
+                    (self.run_id, table.id, shown.IDENTITY, *counts),
+                )
+        held = control.identities(connection, self.run_id)
+        self.balanced = all(row["holds"] for row in held)
 
     def publish(self, *, everything: bool = False) -> None:
         """Publish what is built to Snowflake; tables that are not good are left out.

@@ -63,11 +63,6 @@ def asset(table_id: str) -> Asset:
     return Asset(name=f"lake/{table_id}", uri=f"seedbed://lake/{table_id}")
 
 
-def tell(line: str) -> None:
-    """A line in the task's log."""
-    print(line)
-
-
 @contextmanager
 def reported() -> Iterator[None]:
     """Fail at once of what another try can't mend.
@@ -83,7 +78,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except (SeedbedError, psycopg.Error) as error:
-        tell(str(error))
+        print(str(error))
         get_current_context()["ti"].xcom_push(key=WHY, value=str(error))
         kind = AirflowException if retry.may_pass(error) else AirflowFailException
         raise kind(str(error)) from None
@@ -100,7 +95,7 @@ def resumed(run: str | None) -> Run:
     """The same as its last step has left it."""
     from orchestration.runner import Run
 
-    return Run.resume(begun(run), tell)
+    return Run.resume(begun(run), print)
 
 
 @task
@@ -120,7 +115,7 @@ def begin(
             context["dag"].dag_id,
             context["run_id"],
             [name.strip() for name in patterns.split(",")],
-            tell,
+            print,
             is_reading=is_reading,
             request=Request.read(**request) if request else None,
         )
@@ -139,7 +134,7 @@ def move(
     get_current_context()["table"] = table_id  # type: ignore[typeddict-unknown-key]
     with reported():
         asked = Request.read(**request) if request else None
-        return orchestrated.move(begun(run), table_id, through, tell, asked)
+        return orchestrated.move(begun(run), table_id, through, print, asked)
 
 
 @task
@@ -195,7 +190,7 @@ def validate(run: str | None) -> dict[str, Any] | None:
     from orchestration import orchestrated
 
     with reported():
-        plan = orchestrated.validate(begun(run), tell)
+        plan = orchestrated.validate(begun(run), print)
     return asdict(plan) if plan else None
 
 
@@ -233,7 +228,7 @@ def unended(context: Any) -> None:
     from orchestration import orchestrated
 
     run, why = context["dag_run"], context.get("exception") or "its end was cut off"
-    orchestrated.alarm(run.dag_id, run.run_id, str(why), tell)
+    orchestrated.alarm(run.dag_id, run.run_id, str(why), print)
 
 
 @task(trigger_rule=WHATEVER, on_failure_callback=unended)
@@ -251,7 +246,7 @@ def end(run: str | None) -> str:
     if _is_publishing(ti) and not ti.xcom_pull(task_ids="publish"):
         faults.append(_fault(ti, "publish"))
     with reported():
-        return orchestrated.end(run, bool(is_proven), faults, tell)
+        return orchestrated.end(run, bool(is_proven), faults, print)
 
 
 def _is_publishing(ti: Any) -> bool:
@@ -328,7 +323,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             raise AirflowSkipException("silver could not be built, so gold is not")
         plan = build.Plan(**planned)
         if plan.is_nothing:
-            tell("nothing to build")
+            print("nothing to build")
             self.leave(context, [], [])
             return
         chosen = plan.of_layer(self.layer)
@@ -340,7 +335,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         self.callback = self.keep
         self.is_looked_at = False
         with reported():
-            packages.install(ROOT, tell)
+            packages.install(ROOT, print)
             self.run = resumed(ti.xcom_pull("begin"))
         with reported(), self.run.alone("build"):
             try:
@@ -359,7 +354,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
         behind = sorted(found.behind)
         self.leave(context, behind, sorted(found.unbuilt))
         self.is_looked_at = True
-        tell(json.dumps({"left out from here on": behind}))
+        print(json.dumps({"left out from here on": behind}))
 
     def leave(self, context: Any, behind: list[str], unbuilt: list[str]) -> None:
         """Say what must not be built on this, and what was not built."""

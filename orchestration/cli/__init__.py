@@ -15,18 +15,12 @@ from ingest import control, private, stop
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, ordinary
 from orchestration import local
 from orchestration.cli import (
+    access,
     airflow,
-    contracts,
-    decisions,
-    lake,
-    lineage,
     operations,
     pages,
-    publishing,
     repairs,
-    security,
     seed,
-    snowflake,
     steps,
 )
 from orchestration.display import fault
@@ -34,17 +28,17 @@ from orchestration.display import fault
 # The help in groups, those to start with first.
 GROUPS: dict[str, tuple[click.Command, ...]] = {
     "Start here": (steps.run, steps.status),
-    "A database of your own": (seed.discover, seed.generate_, contracts.contracts),
+    "A database of your own": (seed.discover, seed.generate_, seed.contracts),
     "Step by step": (
         steps.plan,
         steps.extract,
         steps.load,
         steps.validate,
         steps.build,
-        publishing.publish,
-        publishing.parity,
+        steps.publish,
+        steps.parity,
     ),
-    "A blocked table": (decisions.release,),
+    "A blocked table": (repairs.release,),
     "Repair": (
         repairs.backfill,
         repairs.reload,
@@ -52,14 +46,14 @@ GROUPS: dict[str, tuple[click.Command, ...]] = {
         repairs.reconcile,
         repairs.prune,
     ),
-    "Servers and pages": (lake.lake_, pages.docs, pages.report),
-    "Access and accounts": (security.security, snowflake.snowflake),
+    "Servers and pages": (operations.lake, pages.docs, pages.report),
+    "Access and accounts": (access.security, access.snowflake),
     "On a schedule": (airflow.airflow,),
     "Operations": (
         operations.alerts,
         operations.deliver,
         operations.metrics,
-        lineage.lineage,
+        operations.lineage,
         operations.backup,
         operations.drill,
     ),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from ingest import control
 from ingest.errors import ConfigurationError
@@ -22,9 +24,17 @@ from orchestration import local, packages, runner, snowflake, summary
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
 
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
 def escaped(text: str) -> str:
     """The text, with rich's markup escaped."""
     return text.replace("[", "\\[")
+
+
+def tell(line: str | Text) -> None:
+    """A line of the result, in one piece however long it is."""
+    out.print(line, soft_wrap=True)
 
 
 def say(line: str) -> None:
@@ -85,30 +95,27 @@ def some_tables(patterns: Sequence[str]) -> list[Table]:
     return tables
 
 
-def tables_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option --tables."""
-    return click.option(
-        "--tables",
-        "patterns",
-        multiple=True,
-        metavar="NAME",
-        help="source.table or a model's name; * is allowed. May be repeated.",
-    )(command)
-
-
-def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option --target of commands that build."""
-    return click.option(
-        "--target",
-        type=click.Choice(["postgres", "snowflake"]),
-        help="Build on postgres only, or on snowflake as well. Default: snowflake if "
-        "SNOWFLAKE_ACCOUNT is set.",
-    )(command)
-
-
+tables_option = click.option(
+    "--tables",
+    "patterns",
+    multiple=True,
+    metavar="NAME",
+    help="source.table or a model's name; * is allowed. May be repeated.",
+)
+target_option = click.option(
+    "--target",
+    type=click.Choice(["postgres", "snowflake"]),
+    help="Build on postgres only, or on snowflake as well. Default: snowflake if "
+    "SNOWFLAKE_ACCOUNT is set.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON."
 )
+
+
+def print_json(result: Any) -> None:
+    """Print a result as JSON."""
+    click.echo(json.dumps(result, default=str, indent=2))
 
 
 def finish(result: runner.Run, as_json: bool) -> int:
@@ -116,31 +123,27 @@ def finish(result: runner.Run, as_json: bool) -> int:
     with control.connect() as connection:
         outcome = summary.read(connection, result.run_id)
     if as_json:
-        click.echo(json.dumps(outcome.as_json(), default=str, indent=2))
+        print_json(outcome.as_json())
         return result.exit_code
     summary.show(outcome, out)
     if result.built is not None:
         out.print(f"dbt      {result.built}")
     if result.published is not None:
-        out.print(f"publish  {escaped(str(result.published))}", soft_wrap=True)
+        tell(f"publish  {escaped(str(result.published))}")
     return result.exit_code
 
 
 def next_steps(relation: str) -> None:
     """Print what to look at after a run, of which `relation` is a part."""
-    out.print(
+    tell(
         "next     ./seedbed status   ./seedbed docs   "
         '[bold]eval "$(./seedbed env)"[/] && psql -c '
-        f"'select * from {relation} limit 5'",
-        soft_wrap=True,
+        f"'select * from {relation} limit 5'"
     )
 
 
 def run_pipeline(
-    command: str,
-    patterns: Sequence[str],
-    as_json: bool = False,
-    **options: Any,
+    command: str, patterns: Sequence[str], as_json: bool = False, **options: Any
 ) -> int:
     """Run the pipeline with its `options` and print the result; the exit code."""
     tables = some_tables(patterns)

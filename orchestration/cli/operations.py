@@ -1,4 +1,4 @@
-"""Commands for operations: metrics, alerts, backup and restore."""
+"""Commands for operations: lake, metrics, alerts, lineage, backup and restore."""
 
 from __future__ import annotations
 
@@ -13,8 +13,32 @@ import click
 
 from ingest import control, private
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
-from orchestration.cli.common import escaped, out, say, start_services
+from orchestration.cli.common import (
+    FILE,
+    chosen_tables,
+    escaped,
+    out,
+    say,
+    start_services,
+    tell,
+)
 from orchestration.watch import outbox
+
+
+@click.command()
+@click.option("--plan", is_flag=True, help="Only show what would change.")
+def lake(plan: bool) -> int:
+    """Set up the bucket's versioning and retention rules."""
+    from ingest import retention
+
+    tables = chosen_tables(())
+    start_services()
+    changes = retention.apply(tables, out.print, write=not plan)
+    if not changes:
+        out.print("The bucket is as the seed says.")
+    elif plan:
+        out.print("Nothing was changed. Apply the changes with `./seedbed lake`.")
+    return 0
 
 
 @click.command()
@@ -23,9 +47,7 @@ from orchestration.watch import outbox
     "--host", default="127.0.0.1", show_default=True, help="The address to serve at."
 )
 @click.option(
-    "--textfile",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a file for Prometheus' node exporter.",
+    "--textfile", type=FILE, help="Write a file for Prometheus' node exporter."
 )
 def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     """Print the metrics of runs, tables and quality for Prometheus."""
@@ -74,10 +96,9 @@ def alerts(context: click.Context) -> int:
         colour = "red" if severity == "block" else "yellow"
         page = f"docs/runbooks/{kind.replace('_', '-')}.md"
         when = f"since {since:%Y-%m-%d %H:%M} UTC"
-        out.print(
+        tell(
             f"[{colour}]{severity:<6}[/] {kind}  {table}  {when}\n"
-            f"       {escaped(message)}\n       see {page}",
-            soft_wrap=True,
+            f"       {escaped(message)}\n       see {page}"
         )
     if not found:
         out.print("No alert is open.")
@@ -88,12 +109,12 @@ def alerts(context: click.Context) -> int:
 def deliver() -> int:
     """Send waiting alerts and lineage events; a run does so by itself."""
     from orchestration.watch import alerts as open_alerts
-    from orchestration.watch import lineage
+    from orchestration.watch import lineage as events
 
     with control.connect() as connection:
         connection.execute("select audit.refresh_alerts()")
         faults = open_alerts.send(connection)
-        if fault := lineage.send(connection):
+        if fault := events.send(connection):
             faults["lineage"] = fault
     for channel, fault in faults.items():
         out.print(f"{channel}: {escaped(fault)}; the next run tries again")
@@ -124,9 +145,9 @@ def alerts_test(local: bool) -> int:
                 if error.hint:
                     out.print(f"{'':<10} [cyan]hint[/]: {escaped(error.hint)}")
         for path, body in received.posts:
-            out.print(f"{path}: {escaped(json.dumps(body))}", soft_wrap=True)
+            tell(f"{path}: {escaped(json.dumps(body))}")
         for mail in received.mails:
-            out.print(escaped(mail), soft_wrap=True)
+            tell(escaped(mail))
     if not configured:
         raise ConfigurationError(
             "no channel has an address",
@@ -135,11 +156,26 @@ def alerts_test(local: bool) -> int:
     return ServiceError.exit_code if faults else 0
 
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+@click.group()
+def lineage() -> None:
+    """Where data come from: a run's events."""
+
+
+@lineage.command()
+@click.argument("run_id", metavar="[RUN]", required=False)
+def events(run_id: str | None) -> int:
+    """Print the OpenLineage events of a RUN (default: the last) as JSON lines."""
+    from orchestration.watch import lineage as kept
+
+    start_services(())
+    with control.connect() as connection:
+        control.look(connection)
+        click.echo(kept.text(connection, run_id), nl=False)
+    return 0
 
 
 @click.command()
-@click.option("--to", "file", type=_FILE, help="Default: in .seedbed/backups.")
+@click.option("--to", "file", type=FILE, help="Default: in .seedbed/backups.")
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
@@ -153,8 +189,7 @@ def backup(file: Path | None, keep: int) -> int:
 
     start_services(())
     made = backups.write(file, keep, say)
-    size = made.stat().st_size
-    out.print(f"backup   {made}  {size / 1e6:,.1f} MB", soft_wrap=True)
+    tell(f"backup   {made}  {made.stat().st_size / 1e6:,.1f} MB")
     out.print(
         "next     ./seedbed drill (restores it beside the warehouse and compares)"
     )
@@ -162,7 +197,7 @@ def backup(file: Path | None, keep: int) -> int:
 
 
 @click.command()
-@click.option("--backup", "file", type=_FILE, help="The backup (default: the newest).")
+@click.option("--backup", "file", type=FILE, help="The backup (default: the newest).")
 def drill(file: Path | None) -> int:
     """Restore a backup and compare; exit 1 if a table differs.
 
@@ -179,12 +214,10 @@ def drill(file: Path | None) -> int:
         f"recovery {sum(done.seconds.values()):.1f} s ({took})"
     )
     if done.left_out:
-        out.print(
-            f"left out {', '.join(done.left_out)}: dbt's snapshots", soft_wrap=True
-        )
+        tell(f"left out {', '.join(done.left_out)}: dbt's snapshots")
     if not done.different:
         out.print(f"same     [green]all {done.compared} tables[/], by checksum")
         return 0
-    out.print(f"[red]different[/] {', '.join(done.different)}", soft_wrap=True)
+    tell(f"[red]different[/] {', '.join(done.different)}")
     out.print("see docs/runbooks/drill-due.md")
     return 1

@@ -8,23 +8,18 @@ from pathlib import Path
 import click
 
 from ingest import control, stop
-from orchestration.cli.common import out, say, start_services
+from orchestration.cli.common import FILE, out, say, start_services, tell
 
 
 @click.command()
 @click.option(
     "--run", "run_id", metavar="RUN", help="A run's id (default: the newest)."
 )
-@click.option(
-    "--out",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write.",
-)
+@click.option("--out", "path", type=FILE, help="The file to write.")
 def report(run_id: str | None, path: Path | None) -> int:
     """Write a report on a run, as one self-contained HTML page."""
     start_services()
-    out.print(f"report   {write_report(path, run_id)}", soft_wrap=True)
+    tell(f"report   {write_report(path, run_id)}")
     return 0
 
 
@@ -45,7 +40,7 @@ def docs(serve: bool, port: int) -> int:
     with control.connect() as connection:
         control.look(connection)
         index = site.write(connection, say)
-    out.print(f"docs     {index}", soft_wrap=True)
+    tell(f"docs     {index}")
     if serve:
         server = site.serve(port)
         out.print(f"serving  http://127.0.0.1:{server.server_port}/  (stop: Ctrl-C)")

@@ -1,31 +1,66 @@
-"""Commands that read again, compare, rebuild and clean up."""
+"""Commands that release, read again, compare, rebuild and clean up."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
+from fnmatch import fnmatch
 
 import click
 
 from ingest import control, load
 from ingest.errors import ConfigurationError
 from ingest.window import Request
-from orchestration import artifacts, prove, runner, runs
+from orchestration import runner, runs
 from orchestration.build import HERE
 from orchestration.cli.common import (
     chosen_tables,
     escaped,
     json_option,
     out,
+    print_json,
     run_pipeline,
     say,
     start_services,
     tables_option,
     target_option,
+    tell,
 )
 
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+
+
+@click.command()
+@click.argument("batch")
+@click.option("--reason", required=True, help="Why; it is kept with the batch.")
+@click.option("--quarantine", is_flag=True, help="Leave out the rows that fail a rule.")
+def release(batch: str, reason: str, quarantine: bool) -> int:
+    """Release a rejected BATCH: its id, or its table's name.
+
+    As it is, or without the rows that fail a rule, which become rejects. The next
+    run builds the models that depend on it.
+    """
+    from orchestration import decisions
+
+    if not reason.strip():
+        raise ConfigurationError(
+            "--reason is empty.",
+            "Say why the batch may be released; it is kept with the batch.",
+        )
+    start_services(())
+    with control.connect() as connection:
+        control.prepare(connection)
+        done = decisions.release(connection, batch, reason.strip(), quarantine)
+    found = done.batch
+    text = f"released {found.batch_id}: {found.rows_loaded or 0:,} rows"
+    if quarantine:
+        text += (
+            f"; {done.left_out:,} rows that fail a rule were left out: select rule_id, "
+            f"row from audit.quarantine where table_id = '{found.table_id}' and "
+            f"batch_seq = {found.batch_seq}"
+        )
+    out.print(escaped(f"{text}. Next: `./seedbed run` builds what depends on it."))
+    return 0 if done.balanced else 1
 
 
 @click.command()
@@ -88,25 +123,21 @@ def reconcile(
     tables = chosen_tables(patterns)
     start_services(tables)
     found = reconciling.run(tables, say)
-    is_equal = all(f.is_equal for f in found)
     wrong = [f.table for f in found if f.count or f.error]
     if repair and wrong:
-        request = Request("repair")
         by_key = [t.id for t in wrong if t.watermark_column]
         whole = [t.id for t in wrong if not t.watermark_column]
-        codes = [0]
-        if by_key:
-            codes.append(
-                run_pipeline("repair", by_key, as_json, target=target, request=request)
-            )
-        if whole:
-            codes.append(run_pipeline("run", whole, as_json, target=target))
-        return max(codes)
+        again = [("repair", by_key, Request("repair")), ("run", whole, None)]
+        return max(
+            run_pipeline(command, names, as_json, target=target, request=request)
+            for command, names, request in again
+            if names
+        )
     if as_json:
-        click.echo(json.dumps([f.as_json() for f in found], indent=2))
+        print_json([f.as_json() for f in found])
     else:
         reconciling.show(found, out)
-    return 0 if is_equal else 1
+    return 0 if all(f.is_equal for f in found) else 1
 
 
 @click.command()
@@ -123,13 +154,13 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
     from orchestration import publish, replay, snowflake
 
     tables = chosen_tables(names) if from_raw else []
-    names = tuple(_rebuildable([t.model for t in tables] if from_raw else names))
+    models = _rebuildable([t.model for t in tables] if from_raw else names)
     start_services(target=target)
     everyone = runner.check()
     with control.connect() as connection:
         control.prepare(connection)
-        for table in [] if from_raw else chosen_tables(()):
-            if {table.model, f"{table.model}_history"} & {*names}:
+        for table in everyone:
+            if table.derived in models and not from_raw:
                 load.assert_whole(connection, table)
         with runs.opened(connection, "rebuild") as run_id:
             with runs.timed(run_id, "build"):
@@ -137,42 +168,41 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
                     rows = replay.replay(connection, table, say)
                     out.print(f"{table.id}: rebuilt its log from raw, {rows:,} rows")
                 began = dt.datetime.now(dt.UTC)
-                built = building.rebuild(names, HERE, say)
-                folder = artifacts.folder(HERE)
-                prove.look(connection, run_id, everyone, folder, began, say)
+                built = building.rebuild(models, HERE, say)
+                runner.Run(run_id, everyone, [], say).look(connection, began)
                 if built.ok and target != HERE and snowflake.is_configured():
                     # What was made from raw is copied again first.
                     published = publish.publish(connection, run_id, report=say)
                     if published.ok:
-                        published.built = building.rebuild(names, publish.TARGET, say)
-                    out.print(f"publish  {escaped(str(published))}", soft_wrap=True)
+                        published.built = building.rebuild(models, publish.TARGET, say)
+                    tell(f"publish  {escaped(str(published))}")
                     built.failures += published.built.failures
             state = "done" if built.ok else "failed"
             runs.close(connection, run_id, state, "\n".join(built.failures))
-    out.print(f"rebuilt {', '.join(names)}: {built}")
+    out.print(f"rebuilt {', '.join(models)}: {built}")
     for line in built.failures:
-        out.print(f"[red]failed[/] {escaped(line)}", soft_wrap=True)
+        tell(f"[red]failed[/] {escaped(line)}")
     return 0 if built.ok else 1
 
 
 def _rebuildable(patterns: Sequence[str]) -> list[str]:
     """The models that are derived from the log and fit the patterns."""
-    from fnmatch import fnmatch
-
-    derived = {
-        t.derived: t.model for t in chosen_tables(()) if not t.load_type.is_snapshot
-    }
-    names = []
+    tables = [t for t in chosen_tables(()) if not t.load_type.is_snapshot]
+    names: dict[str, None] = {}
     for pattern in patterns:
-        fitting = [n for n in derived if fnmatch(n, pattern) or derived[n] == pattern]
+        fitting = [
+            t.derived
+            for t in tables
+            if fnmatch(t.derived, pattern) or t.model == pattern
+        ]
         if not fitting:
             raise ConfigurationError(
                 f"{pattern!r} is no model that is derived from the log; dbt's "
                 "snapshots can't be rebuilt.",
-                f"The models are: {', '.join(derived)}.",
+                f"The models are: {', '.join(t.derived for t in tables)}.",
             )
-        names += fitting
-    return list(dict.fromkeys(names))
+        names |= dict.fromkeys(fitting)
+    return [*names]
 
 
 @click.command()

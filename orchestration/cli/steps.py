@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ingest import control
 from ingest.errors import ServiceError
+from orchestration import publish as publishing
 from orchestration import summary
 from orchestration.cli.common import (
+    escaped,
     json_option,
     out,
+    print_json,
     run_pipeline,
+    say,
     some_tables,
     start_services,
     tables_option,
     target_option,
+    tell,
 )
 
 
@@ -61,6 +64,36 @@ def build(target: str | None) -> int:
 
 
 @click.command()
+@click.option("--everything", is_flag=True, help="Build all models, changed or not.")
+def publish(everything: bool) -> int:
+    """Copy released batches to Snowflake and build there.
+
+    Without SNOWFLAKE_ACCOUNT it uses the emulator.
+    """
+    start_services((), target=publishing.TARGET)
+    published = publishing.run(everything=everything, report=say)
+    tell(f"publish  {escaped(str(published))}")
+    for line in published.built.failures:
+        tell(f"         [red]failed[/] {escaped(line)}")
+    return 0 if published.ok else 1
+
+
+@click.command()
+@json_option
+def parity(as_json: bool) -> int:
+    """Compare silver and gold of both warehouses; exit 1 if they differ."""
+    from orchestration import parity as comparing
+
+    start_services((), target=publishing.TARGET)
+    compared = comparing.run(say)
+    if as_json:
+        print_json(comparing.as_json(compared))
+    else:
+        comparing.show(compared, out)
+    return 1 if any(found.differs for found in compared) else 0
+
+
+@click.command()
 @tables_option
 @json_option
 def plan(patterns: tuple[str, ...], as_json: bool) -> int:
@@ -72,12 +105,10 @@ def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     with control.connect() as connection:
         previews = preview.preview(connection, tables)
     if as_json:
-        rows = [p.as_json() for p in previews]
-        click.echo(json.dumps(rows, default=str, indent=2))
+        print_json([vars(p) for p in previews])
     else:
         preview.show(previews, out)
-    errors = [p for p in previews if p.error]
-    return ServiceError.exit_code if errors and len(errors) == len(previews) else 0
+    return ServiceError.exit_code if all(p.error for p in previews) else 0
 
 
 @click.command()
@@ -89,7 +120,7 @@ def status(as_json: bool) -> int:
         control.look(connection)
         outcome = summary.read(connection)
     if as_json:
-        click.echo(json.dumps(outcome.as_json(), default=str, indent=2))
+        print_json(outcome.as_json())
     else:
         summary.show(outcome, out)
     return 0
