@@ -41,9 +41,9 @@ def move(
     """
     table = outcome.table
     left = control.pending(connection, table)
-    is_own = left is not None and _is_own(connection, left, run_id, request)
-    batch = _resume(connection, table, left, run_id, "extract" in steps)
-    if batch is not None:
+    is_own = left and _is_own(connection, left, run_id, request)
+    batch = left and _resume(connection, table, left, run_id, "extract" in steps)
+    if batch:
         # An older one's rows are not yet those that a parent has to wait for.
         read = is_read if is_own else lambda: None
         outcome.moved(_advance(connection, table, batch, run_id, steps, read))
@@ -76,18 +76,12 @@ def _is_own(
 
 
 def _resume(
-    connection: Connection,
-    table: Table,
-    batch: Batch | None,
-    run_id: str,
-    is_reading: bool,
+    connection: Connection, table: Table, batch: Batch, run_id: str, is_reading: bool
 ) -> Batch | None:
     """The batch that was left, now of this run, unless it must be read again.
 
     A run that reads nothing leaves such a batch as it is, and fails.
     """
-    if batch is None:
-        return None
     seed_changed = batch.fingerprint != table.fingerprint("bytes")
     lost = batch.state == "extracted" and (
         Lake(settings.ROOT).manifest(batch.manifest_key) is None

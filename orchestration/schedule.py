@@ -7,6 +7,7 @@ child does not stop its parents.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -37,13 +38,8 @@ def each(
     read: SimpleQueue[str] = SimpleQueue()
 
     def one(table: Table) -> None:
-        said: list[str] = []
-
-        def is_read() -> None:
-            if not said:
-                said.append(table.id)
-                read.put(table.id)
-
+        # Cached, so that it is said once.
+        is_read = functools.cache(functools.partial(read.put, table.id))
         try:
             work(table, is_read)
         finally:

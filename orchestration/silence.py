@@ -8,7 +8,6 @@ read fails as on any lost connection.
 
 from __future__ import annotations
 
-import array
 import errno
 import fcntl
 import os
@@ -24,8 +23,9 @@ from typing import Any
 from ingest import settings
 from ingest.seed.metadata import Source
 
-# Where struct tcp_info has the milliseconds since data were sent and received.
-_LAST_SENT, _LAST_RECEIVED = 44, 52
+# Where struct tcp_info has the milliseconds since data were sent, acknowledged and
+# received.
+_LAST = 44
 
 
 @contextmanager
@@ -75,13 +75,8 @@ def _own(number: int) -> socket.socket:
 
 def _silent_seconds(end: socket.socket) -> float:
     """For how long a connection whose data are all read has been silent."""
-    unread = array.array("i", [0])
-    fcntl.ioctl(end, termios.FIONREAD, unread)
-    if unread[0]:
+    if any(fcntl.ioctl(end, termios.FIONREAD, bytes(4))):
         return 0.0
     info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)
-    milliseconds: list[int] = [
-        *struct.unpack_from("=I", info, _LAST_SENT),
-        *struct.unpack_from("=I", info, _LAST_RECEIVED),
-    ]
-    return min(milliseconds) / 1000
+    sent, _, received = struct.unpack_from("=3I", info, _LAST)
+    return float(min(sent, received)) / 1000

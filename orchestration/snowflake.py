@@ -129,8 +129,9 @@ def _arguments() -> dict[str, Any]:
         }
     else:
         names["password"] = "SNOWFLAKE_PASSWORD"
-    found = {name: os.environ.get(variable) for name, variable in names.items()}
-    given: dict[str, Any] = {name: value for name, value in found.items() if value}
+    given: dict[str, Any] = {
+        n: os.environ[v] for n, v in names.items() if os.environ.get(v)
+    }
     if "port" in given:
         given["port"] = int(given["port"])
     return given | {

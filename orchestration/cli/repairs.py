@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from typing import Any
 
 import click
 
@@ -70,11 +71,7 @@ def release(batch: str, reason: str, quarantine: bool) -> int:
 @target_option
 @json_option
 def backfill(
-    patterns: tuple[str, ...],
-    start: dt.datetime,
-    end: dt.datetime,
-    target: str | None,
-    as_json: bool,
+    patterns: tuple[str, ...], start: dt.datetime, end: dt.datetime, **options: Any
 ) -> int:
     """Read a range of watermarks again.
 
@@ -88,7 +85,7 @@ def backfill(
     if start >= end:
         raise ConfigurationError(f"--from {start} is not before --to {end}.")
     request = Request("backfill", start, end)
-    return run_pipeline("backfill", patterns, as_json, target=target, request=request)
+    return run_pipeline("backfill", patterns, request=request, **options)
 
 
 @click.command()
@@ -96,13 +93,13 @@ def backfill(
 @click.option("--date", type=_DAY, required=True, help="In the source's time zone.")
 @target_option
 @json_option
-def reload(table: str, date: dt.datetime, target: str | None, as_json: bool) -> int:
+def reload(table: str, date: dt.datetime, **options: Any) -> int:
     """Replace one date of a table by the source's present rows.
 
     Rows of that date that are gone from the source are deleted.
     """
     request = Request("reload", date, date + dt.timedelta(days=1))
-    return run_pipeline("reload", (table,), as_json, target=target, request=request)
+    return run_pipeline("reload", (table,), request=request, **options)
 
 
 @click.command()
@@ -111,7 +108,7 @@ def reload(table: str, date: dt.datetime, target: str | None, as_json: bool) -> 
 @target_option
 @json_option
 def reconcile(
-    patterns: tuple[str, ...], repair: bool, target: str | None, as_json: bool
+    patterns: tuple[str, ...], repair: bool, as_json: bool, **options: Any
 ) -> int:
     """Compare source, log and silver; exit 1 if a row differs.
 
@@ -129,7 +126,7 @@ def reconcile(
         whole = [t.id for t in wrong if not t.watermark_column]
         again = [("repair", by_key, Request("repair")), ("run", whole, None)]
         return max(
-            run_pipeline(command, names, as_json, target=target, request=request)
+            run_pipeline(command, names, as_json, request=request, **options)
             for command, names, request in again
             if names
         )

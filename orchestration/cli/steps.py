@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ingest import control
@@ -29,17 +31,9 @@ from orchestration.cli.common import (
 @json_option
 @click.option("--jobs", default=2, show_default=True, help="Tables to move at once.")
 @click.option("--everything", is_flag=True, help="Build all models, changed or not.")
-def run(
-    patterns: tuple[str, ...],
-    target: str | None,
-    as_json: bool,
-    jobs: int,
-    everything: bool,
-) -> int:
+def run(patterns: tuple[str, ...], **options: Any) -> int:
     """Extract, load, validate, build and publish the tables."""
-    return run_pipeline(
-        "run", patterns, as_json, target=target, jobs=jobs, everything=everything
-    )
+    return run_pipeline("run", patterns, **options)
 
 
 def _step(name: str, help_text: str) -> click.Command:
