@@ -121,7 +121,11 @@ def begin(
         )
 
 
-@task(trigger_rule=WHATEVER, map_index_template="{{ table }}")
+@task(
+    trigger_rule=WHATEVER,
+    map_index_template="{{ table }}",
+    max_active_tis_per_dag=AT_ONCE,
+)
 def move(
     run: str | None,
     table_id: str,
@@ -166,8 +170,8 @@ def read_sources(run: Any, groups: Sequence[tuple[int, str]]) -> Any:
     """
 
     def read(name: str, ids: Any) -> Any:
-        moved = move.override(task_id=name, max_active_tis_per_dag=AT_ONCE)
-        return moved.partial(run=run, through=["extract"]).expand(table_id=ids)
+        moved = move.override(task_id=name).partial(run=run, through=["extract"])
+        return moved.expand(table_id=ids)
 
     last: list[Any] = []
     with TaskGroup("read"):
@@ -291,7 +295,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
     is left to the next layer.
     """
 
-    def __init__(self, layer: str) -> None:
+    def __init__(self, *, layer: str, **options: Any) -> None:
         self.layer = layer
         super().__init__(
             task_id=layer,
@@ -308,6 +312,7 @@ class Build(DbtBuildLocalOperator):  # type: ignore[misc]
             cache_dir=ROOT / ".seedbed" / "airflow" / "dbt",
             emit_datasets=False,
             trigger_rule=WHATEVER,
+            **options,
         )
 
     def execute(self, context: Any) -> None:
@@ -368,7 +373,7 @@ def build_and_end(run: Any, moved: Any) -> None:
     Where Snowflake is configured, what was built is published there before the end.
     """
     checked = validate(run)
-    silver, gold = Build("silver"), Build("gold")
+    silver, gold = Build(layer="silver"), Build(layer="gold")
     moved >> checked >> silver >> gold
     checked >> gold
     prove_and_end(run, gold, *([publish(run)] if snowflake.is_configured() else []))
@@ -394,7 +399,7 @@ def read_again(kind: str, patterns: str, start: str, end: str = "") -> None:
     """
     request = {"kind": kind, "start": start, "end": end}
     opened: Any = begin(kind, patterns, request=request)
-    moved = move.override(task_id="read", max_active_tis_per_dag=AT_ONCE).partial(
+    moved = move.override(task_id="read").partial(
         run=opened, through=["extract", "load"], request=request
     )
     build_and_end(opened, moved.expand(table_id=chosen(opened)))

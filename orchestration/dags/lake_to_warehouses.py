@@ -72,7 +72,7 @@ with DAG(
             poke_interval=10,
             retries=0,
         )
-        load = tasks.move.override(task_id="load", max_active_tis_per_dag=tasks.AT_ONCE)
+        load = tasks.move.override(task_id="load")
         come >> load(opened, table_id, ["load"])
 
     tasks.build_and_end(opened, arrive.expand_kwargs(awaited(opened)))
