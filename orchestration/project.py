@@ -71,7 +71,8 @@ def manifest(target: str, parse: Callable[[], Manifest]) -> Manifest:
     if before != now or parsed is None:
         gc.unfreeze()
         parsed = _kept(target, now) or parse()
-        _keep(target, now)
+        if _file(target, "msgpack").exists():
+            _file(target, "checksum").write_text(_of(target, now))
         # It stays, so the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
@@ -84,10 +85,10 @@ def _kept(target: str, now: str) -> Manifest | None:
     from dbt.contracts.graph.manifest import Manifest
 
     try:
-        is_same = _note(target).read_text() == _of(target, now)
+        is_same = _file(target, "checksum").read_text() == _of(target, now)
         if not is_same or not (artifacts.folder(target) / "manifest.json").exists():
             return None
-        kept = Manifest.from_msgpack(_dbts(target).read_bytes())
+        kept = Manifest.from_msgpack(_file(target, "msgpack").read_bytes())
     except (OSError, ValueError):
         return None
     # As dbt does where it finds that nothing has changed.
@@ -96,20 +97,12 @@ def _kept(target: str, now: str) -> Manifest | None:
     return kept
 
 
-def _keep(target: str, now: str) -> None:
-    if _dbts(target).exists():
-        _note(target).write_text(_of(target, now))
-
-
 def _of(target: str, now: str) -> str:
     """A checksum, and which file dbt wrote: another command writes another one."""
-    stat = _dbts(target).stat()
+    stat = _file(target, "msgpack").stat()
     return f"{now} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}\n"
 
 
-def _dbts(target: str) -> Path:
-    return artifacts.folder(target) / "partial_parse.msgpack"
-
-
-def _note(target: str) -> Path:
-    return artifacts.folder(target) / "partial_parse.checksum"
+def _file(target: str, ending: str) -> Path:
+    """What dbt has parsed, `msgpack`, or what it was parsed from, `checksum`."""
+    return artifacts.folder(target) / f"partial_parse.{ending}"

@@ -270,16 +270,11 @@ class Run:
         What the models' columns come from is kept as well.
         """
         folder = folder or artifacts.folder(HERE)
-        found = self._record(connection, since, folder)
-        columns.keep(artifacts.manifest(folder))
-        results.store_failures(connection, found, HERE, self.report)
-
-    def _record(
-        self, connection: Connection, since: datetime, folder: Path
-    ) -> results.Failing:
-        return results.record(
+        found = results.record(
             connection, self.run_id, self.everyone, folder, since, HERE
         )
+        columns.keep(artifacts.manifest(folder))
+        results.store_failures(connection, found, HERE, self.report)
 
     def prove(self, unbuilt: Collection[str] | None) -> bool:
         """Look at what is built as each role, balance the ledger; whether all is well.
@@ -302,7 +297,8 @@ class Run:
         if results.is_something_stale(connection):
             began = datetime.now(UTC)
             build.run_dbt(["source", "freshness", "--target", HERE], self.report)
-            self._record(connection, began, artifacts.folder(HERE))
+            folder = artifacts.folder(HERE)
+            results.record(connection, self.run_id, self.everyone, folder, began, HERE)
         results.score(connection, self.run_id, self.everyone)
         is_built = self.built is None or bool(self.built.counts)
         self.leaks = probe.probe(connection, self.run_id, is_built=is_built)

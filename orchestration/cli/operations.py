@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ingest import control, private
+from ingest import control, private, retention, stop
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError
 from orchestration.cli.common import (
     FILE,
@@ -22,6 +22,7 @@ from orchestration.cli.common import (
     start_services,
     tell,
 )
+from orchestration.watch import lineage as runs_lineage
 from orchestration.watch import outbox
 
 
@@ -29,8 +30,6 @@ from orchestration.watch import outbox
 @click.option("--plan", is_flag=True, help="Only show what would change.")
 def lake(plan: bool) -> int:
     """Set up the bucket's versioning and retention rules."""
-    from ingest import retention
-
     tables = chosen_tables(())
     start_services()
     changes = retention.apply(tables, out.print, write=not plan)
@@ -53,7 +52,6 @@ def metrics(port: int | None, host: str, textfile: Path | None) -> int:
     """Print the metrics of runs, tables and quality for Prometheus."""
     from prometheus_client import start_http_server
 
-    from ingest import stop
     from orchestration.watch import metrics as exporter
 
     start_services(())
@@ -109,12 +107,11 @@ def alerts(context: click.Context) -> int:
 def deliver() -> int:
     """Send waiting alerts and lineage events; a run does so by itself."""
     from orchestration.watch import alerts as open_alerts
-    from orchestration.watch import lineage as events
 
     with control.connect() as connection:
         connection.execute("select audit.refresh_alerts()")
         faults = open_alerts.send(connection)
-        if fault := events.send(connection):
+        if fault := runs_lineage.send(connection):
             faults["lineage"] = fault
     for channel, fault in faults.items():
         out.print(f"{channel}: {escaped(fault)}; the next run tries again")
@@ -165,12 +162,10 @@ def lineage() -> None:
 @click.argument("run_id", metavar="[RUN]", required=False)
 def events(run_id: str | None) -> int:
     """Print the OpenLineage events of a RUN (default: the last) as JSON lines."""
-    from orchestration.watch import lineage as kept
-
     start_services(())
     with control.connect() as connection:
         control.look(connection)
-        click.echo(kept.text(connection, run_id), nl=False)
+        click.echo(runs_lineage.text(connection, run_id), nl=False)
     return 0
 
 

@@ -12,7 +12,8 @@ import click
 from ingest import control, load
 from ingest.errors import ConfigurationError
 from ingest.window import Request
-from orchestration import runner, runs
+from orchestration import build, decisions, publish, replay, runner, runs, snowflake
+from orchestration import reconcile as reconciling
 from orchestration.build import HERE
 from orchestration.cli.common import (
     chosen_tables,
@@ -41,8 +42,6 @@ def release(batch: str, reason: str, quarantine: bool) -> int:
     As it is, or without the rows that fail a rule, which become rejects. The next
     run builds the models that depend on it.
     """
-    from orchestration import decisions
-
     if not reason.strip():
         raise ConfigurationError(
             "--reason is empty.",
@@ -115,8 +114,6 @@ def reconcile(
     A table without a watermark is compared by all its rows; what changed in the source
     since its last run differs, and a run reads it whole.
     """
-    from orchestration import reconcile as reconciling
-
     tables = chosen_tables(patterns)
     start_services(tables)
     found = reconciling.run(tables, say)
@@ -147,9 +144,6 @@ def reconcile(
 @target_option
 def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
     """Rebuild models from the log, by name, and what depends on them."""
-    from orchestration import build as building
-    from orchestration import publish, replay, snowflake
-
     tables = chosen_tables(names) if from_raw else []
     models = _rebuildable([t.model for t in tables] if from_raw else names)
     start_services(target=target)
@@ -165,13 +159,13 @@ def rebuild(names: tuple[str, ...], from_raw: bool, target: str | None) -> int:
                     rows = replay.replay(connection, table, say)
                     out.print(f"{table.id}: rebuilt its log from raw, {rows:,} rows")
                 began = dt.datetime.now(dt.UTC)
-                built = building.rebuild(models, HERE, say)
+                built = build.rebuild(models, HERE, say)
                 runner.Run(run_id, everyone, [], say).look(connection, began)
                 if built.ok and target != HERE and snowflake.is_configured():
                     # What was made from raw is copied again first.
                     published = publish.publish(connection, run_id, report=say)
                     if published.ok:
-                        published.built = building.rebuild(models, publish.TARGET, say)
+                        published.built = build.rebuild(models, publish.TARGET, say)
                     tell(f"publish  {escaped(str(published))}")
                     built.failures += published.built.failures
             state = "done" if built.ok else "failed"
@@ -210,10 +204,8 @@ def prune(drop: bool) -> int:
     Logs in bronze and files in the lake stay: a table that comes back continues where
     it stopped.
     """
-    from orchestration import build as building
-
     start_services()
-    statements = building.rendered("retired_relations", HERE, say)
+    statements = build.rendered("retired_relations", HERE, say)
     with control.connect() as connection:
         if drop and statements:
             connection.execute(statements.encode())

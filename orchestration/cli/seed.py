@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 from rich.text import Text
 
 from ingest.seed import contract, generate, metadata
+from ingest.seed import discover as discovery
+from ingest.seed.discover import Discovery
 from ingest.settings import ROOT
 from orchestration.cli.common import chosen_tables, escaped, out, start_source, tell
 from orchestration.display import plain_grid
-
-if TYPE_CHECKING:
-    from ingest.seed.discover import Discovery
 
 
 @click.command()
@@ -43,8 +40,6 @@ def discover(
 
     The rows are proposals: edit them, then run `./seedbed generate`.
     """
-    from ingest.seed import discover as discovery
-
     start_source(source)
     found = discovery.discover(
         ROOT, source, patterns, url_env=url_env, new_columns=new_columns

@@ -8,8 +8,8 @@ import click
 
 from ingest import control
 from ingest.errors import ServiceError
+from orchestration import preview, summary
 from orchestration import publish as publishing
-from orchestration import summary
 from orchestration.cli.common import (
     escaped,
     json_option,
@@ -92,8 +92,6 @@ def parity(as_json: bool) -> int:
 @json_option
 def plan(patterns: tuple[str, ...], as_json: bool) -> int:
     """Show what the next run would read: windows, rows, sizes."""
-    from orchestration import preview
-
     tables = some_tables(patterns)
     start_services(tables)
     with control.connect() as connection:
