@@ -20,6 +20,7 @@ from ingest import control, runlog, settings
 from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, first_line
 from ingest.runlog import Report
 from ingest.seed import metadata
+from ingest.statements import Statements
 from ingest.window import Request
 from orchestration import build, runner, runs
 from orchestration.build import HERE, Plan
@@ -30,6 +31,7 @@ from orchestration.watch import alerts, outbox
 # Seconds that a manifest is waited for: of a batch that is in the lake, and of one
 # that another run is still reading.
 _SOON, _LATER = 120, 1800
+_SQL = Statements(__file__)
 
 
 def begin(
@@ -96,20 +98,14 @@ def awaited(run: Run) -> list[dict[str, Any]]:
     """
     lake = settings.lake()
     with control.connect() as connection:
-        rows = connection.execute(
-            "select batch.table_id, batch.manifest_key, batch.state from audit.batch "
-            "inner join audit.run using (run_id) where batch.state = 'extracted' "
-            "or batch.state = 'planned' and run.state = 'running'"
-        ).fetchall()
-    found = {table_id: (key, state) for table_id, key, state in rows}
-    waits = []
-    for outcome in run.outcomes:
-        key, state = found.get(outcome.table.id, ("", ""))
-        url = f"s3://{lake.bucket}/{lake.prefix}{key}" if key else ""
-        patience = _LATER if state == "planned" else _SOON
-        wait = {"table_id": outcome.table.id, "manifest": url, "patience": patience}
-        waits.append(wait)
-    return waits
+        return _SQL.dicts(
+            connection,
+            "awaited",
+            tables=[o.table.id for o in run.outcomes],
+            lake=f"s3://{lake.bucket}/{lake.prefix}",
+            soon=_SOON,
+            later=_LATER,
+        )
 
 
 def validate(run_id: str, report: Report) -> Plan | None:
@@ -152,11 +148,13 @@ def end(run_id: str, is_proven: bool, faults: Sequence[str], report: Report) -> 
     """
     run = Run.resume(run_id, report)
     with control.connect() as connection:
-        # Of what the seed has no more, nothing is waited for.
-        connection.execute(
-            "update audit.run_table set state = %s where run_id = %s and state = %s "
-            "and table_id <> all(%s)",
-            (DISABLED, run_id, WAITING, [o.table.id for o in run.outcomes]),
+        _SQL.run(
+            connection,
+            "disable",
+            run_id=run_id,
+            tables=[o.table.id for o in run.outcomes],
+            waiting=WAITING,
+            disabled=DISABLED,
         )
     run.end(is_proven, [NotDoneError(fault) for fault in faults])
     if run.exit_code:
@@ -184,19 +182,13 @@ def alarm(
     try:
         with control.connect() as connection:
             control.prepare(connection)
-            run_id, state = connection.execute(
-                "select run_id, state from audit.run where orchestrated_by = %s",
-                (f"{dag}/{name}",),
-            ).fetchone() or ("", "")
+            known = _SQL.run(connection, "known", known_as=f"{dag}/{name}").fetchone()
+            run_id, state = known or ("", "")
             # Without one it could not even begin.
             if not run_id:
                 run_id = control.begin_orchestrated_run(connection, dag, dag, name)
             if is_late:
-                connection.execute(
-                    "insert into audit.alert (run_id, kind, severity, message) values "
-                    "(%s, 'deadline_missed', 'block', %s) on conflict do nothing",
-                    (run_id, message),
-                )
+                _SQL.run(connection, "missed", run_id=run_id, message=message)
                 outbox.send_later()
             elif state in ("", "running"):
                 runs.close(connection, run_id, "failed", why)

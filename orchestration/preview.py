@@ -13,6 +13,7 @@ from ingest.duck import backticked
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Table
 from ingest.sources.mysql import source
+from ingest.statements import query
 from orchestration.display import fault, plain_grid
 
 # Assumed until a run has measured it.
@@ -48,13 +49,7 @@ def preview(connection: control.Connection, tables: Sequence[Table]) -> list[Pre
         control.look(connection)
     except control.Unready:
         return [_preview(table, control.Released()) for table in tables]
-    rates = dict(
-        connection.execute(
-            "select table_id, sum(rows_read) / sum(seconds) from audit.batch "
-            "where state = 'released' and rows_read > 10000 and seconds > 0 "
-            "group by table_id"
-        )
-    )
+    rates = dict(connection.execute(query(__file__)))
     found = []
     for table in tables:
         left = control.pending(connection, table)

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psycopg.rows import class_row
-
 from gx import gate, process
 from ingest import control, drift, duck, load, retry, runlog, settings, stop, window
 from ingest.control import Batch, Connection
@@ -28,6 +26,7 @@ from ingest.runlog import Report
 from ingest.seed import generate, metadata
 from ingest.seed.metadata import Source, Table
 from ingest.sources.mysql import catalogue
+from ingest.statements import Statements
 from ingest.window import Request
 from orchestration import (
     artifacts,
@@ -49,6 +48,7 @@ from orchestration.publish import Published
 from orchestration.watch import columns
 
 STEPS = ("extract", "load", "validate")
+_SQL = Statements(__file__)
 
 
 @dataclass
@@ -77,11 +77,9 @@ class Run:
     def resume(cls, run_id: str, report: Report) -> Run:
         """The run as its last step has left it; without tables that the seed lost."""
         everyone = metadata.enabled(metadata.load(settings.ROOT))
-        text = "select * from audit.batch where run_id = %s order by batch_seq"
         with control.connect() as connection:
             noted = control.noted_tables(connection, run_id)
-            with connection.cursor(row_factory=class_row(Batch)) as cursor:
-                batches = cursor.execute(text, (run_id,)).fetchall()
+            batches = _SQL.rows(connection, Batch, "batches", run_id=run_id)
         run = cls(run_id, everyone, [], runlog.telling(run_id, report))
         for table in (t for t in everyone if t.id in noted):
             state, error, _ = noted[table.id]
@@ -306,19 +304,16 @@ class Run:
     def _balance(self, connection: Connection, unbuilt: Collection[str] | None) -> None:
         """Write the ledger's identities of the run, and see whether all hold."""
         # A try before this one may have been cut off.
-        connection.execute("delete from audit.ledger where run_id = %s", (self.run_id,))
+        _SQL.run(connection, "forget", run_id=self.run_id)
         control.balance(connection, self.run_id)
         for table in (o.table for o in self.outcomes if o.is_good):
             released = control.released(connection, table)
             own = {table.model, *table.generated_names}
             if unbuilt is not None and own.isdisjoint(unbuilt) and released.through:
                 found = shown.compare_changed(connection, table, released)
-                counts = found.in_log, found.in_silver, found.sample
-                connection.execute(
-                    "insert into audit.ledger (run_id, table_id, identity, left_rows, "
-                    "right_rows, sample) values (%s, %s, %s, %s, %s, nullif(%s, ''))",
-                    (self.run_id, table.id, shown.IDENTITY, *counts),
-                )
+                of = {"run_id": self.run_id, "table_id": table.id}
+                of["identity"] = shown.IDENTITY
+                _SQL.run(connection, "balance", **of, **vars(found))
         held = control.identities(connection, self.run_id)
         self.balanced = all(row["holds"] for row in held)
 

@@ -11,6 +11,7 @@ import click
 
 from ingest import control, load
 from ingest.errors import ConfigurationError
+from ingest.statements import query
 from ingest.window import Request
 from orchestration import build, decisions, publish, replay, runner, runs, snowflake
 from orchestration import reconcile as reconciling
@@ -209,12 +210,8 @@ def prune(drop: bool) -> int:
     with control.connect() as connection:
         if drop and statements:
             connection.execute(statements.encode())
-        logs = connection.execute(
-            "select 'bronze.' || quote_ident(table_name) "
-            "from information_schema.tables "
-            "where table_schema = 'bronze' and not table_name = any(%s) order by 1",
-            ([table.bronze for table in chosen_tables(())],),
-        ).fetchall()
+        known = {"known": [table.bronze for table in chosen_tables(())]}
+        logs = connection.execute(query(__file__), known).fetchall()
     click.echo(statements or "No relation of a retired model is left.")
     if logs:
         say(f"kept the logs of retired tables: {', '.join(n for (n,) in logs)}")
