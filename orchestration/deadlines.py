@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,8 +55,8 @@ async def missed(context: dict[str, Any], why: str) -> None:
     from orchestration import orchestrated
 
     run = context["dag_run"]
-    late = functools.partial(orchestrated.alarm, is_late=True)
-    await asyncio.to_thread(late, run["dag_id"], run["dag_run_id"], why, print)
+    name = run["dag_id"], run["dag_run_id"]
+    await asyncio.to_thread(orchestrated.alarm, *name, why, print, is_late=True)
 
 
 def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:
@@ -66,18 +65,13 @@ def deadlines(*, by_morning: bool) -> list[DeadlineAlert]:
     # has some.
     if sys.argv[1:3] == ["dags", "test"]:
         return []
-    found = [
-        DeadlineAlert(
-            DeadlineReference.DAGRUN_QUEUED_AT,
-            LONGEST,
-            AsyncCallback(missed, {"why": "it is not done after 4 hours"}),
-        )
-    ]
+
+    def alert(reference: Any, after: timedelta, why: str) -> DeadlineAlert:
+        return DeadlineAlert(reference, after, AsyncCallback(missed, {"why": why}))
+
+    queued = DeadlineReference.DAGRUN_QUEUED_AT
+    found = [alert(queued, LONGEST, "it is not done after 4 hours")]
     if by_morning:
         why = f"it is not done by {MORNING:02}:00 UTC"
-        found.append(
-            DeadlineAlert(
-                TimeOfDay(), timedelta(0), AsyncCallback(missed, {"why": why})
-            )
-        )
+        found.append(alert(TimeOfDay(), timedelta(0), why))
     return found

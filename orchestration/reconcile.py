@@ -1,8 +1,4 @@
-"""Reconcile: the source against the latest state of the log, row by row.
-
-Each table's source is compared with its log (`ingest/differences.py`), and what silver
-shows with the log.
-"""
+"""Reconcile: source against log (`ingest/differences.py`), and log against silver."""
 
 from __future__ import annotations
 

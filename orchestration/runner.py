@@ -157,10 +157,7 @@ class Run:
     def move(
         self, steps: Sequence[str], *, jobs: int = 1, request: Request | None = None
     ) -> None:
-        """Take the tables through the steps, `jobs` at once, each by itself.
-
-        With a `request`, what it asks for is read rather than what is new.
-        """
+        """Take the tables through the steps, `jobs` at once, each by itself."""
         ready = {o.table.id: o for o in self.outcomes if o.error is None}
 
         def one(table: Table, is_read: Callable[[], None]) -> None:
@@ -263,10 +260,7 @@ class Run:
     def look(
         self, connection: Connection, since: datetime, folder: Path | None = None
     ) -> None:
-        """Keep what dbt's tests saw, as the files that it wrote say.
-
-        What the models' columns come from is kept as well.
-        """
+        """Keep what dbt's tests saw, and what the models' columns come from."""
         folder = folder or artifacts.folder(HERE)
         found = results.record(
             connection, self.run_id, self.everyone, folder, since, HERE
@@ -334,10 +328,7 @@ class Run:
                 raise NotDoneError("\n".join(self.published.built.failures))
 
     def end(self, is_proven: bool, faults: Sequence[SeedbedError] = ()) -> None:
-        """Decide what the run came to, and close it.
-
-        `faults` are those of its build and of publishing.
-        """
+        """Close the run; `faults` are those of its build and of publishing."""
         for outcome in self.outcomes:
             if outcome.state in (WAITING, UNFOLLOWED):
                 outcome.state = "failed"
@@ -402,7 +393,6 @@ def run(
 
     With a `request`, what it asks for is read rather than what is new. Publishing
     follows a good build where Snowflake is configured, unless `target` is postgres.
-
     A table's failure or block is in its outcome, Snowflake's in `publish_error`; only
     what concerns all of them (the warehouse out of reach, dbt unable to start) is
     raised.

@@ -14,15 +14,7 @@ from rich.console import Console
 from ingest import control, private, stop
 from ingest.errors import ConfigurationError, SeedbedError, ServiceError, ordinary
 from orchestration import local
-from orchestration.cli import (
-    access,
-    airflow,
-    operations,
-    pages,
-    repairs,
-    seed,
-    steps,
-)
+from orchestration.cli import access, airflow, operations, pages, repairs, seed, steps
 from orchestration.display import fault
 
 # The help in groups, those to start with first.

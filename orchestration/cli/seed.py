@@ -29,9 +29,7 @@ from orchestration.display import plain_grid
     help="The variable with a new source's URL (default: SOURCE_URL).",
 )
 @click.option(
-    "--new-columns",
-    is_flag=True,
-    help="Also add columns that tables of the seed lack.",
+    "--new-columns", is_flag=True, help="Also add columns that tables of the seed lack."
 )
 def discover(
     source: str, patterns: tuple[str, ...], url_env: str, new_columns: bool
