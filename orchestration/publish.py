@@ -25,6 +25,7 @@ from ingest.errors import SeedbedError
 from ingest.failpoints import reach
 from ingest.lake import Lake
 from ingest.seed import metadata
+from ingest.seed.added import STAGING
 from ingest.seed.metadata import Table
 from ingest.statements import Statements
 from orchestration import artifacts, build, results, runs, snowflake
@@ -34,13 +35,8 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 TARGET = "snowflake"
-LOG_COLUMNS = {
-    "_op": "varchar(1)",
-    "_source_ts": "timestamp_ntz",
-    "_observed_at": "timestamp_ntz",
-    "_batch_seq": "bigint",
-    "_row_hash": "bigint",
-}
+# Those that the log adds to the source's, with their types there.
+_ADDED = {n: kind.replace("timestamp", "timestamp_ntz") for n, kind, _ in STAGING}
 # Where nothing is released, models read the log all the same.
 _NOTHING = {
     "released_through": 0,
@@ -243,8 +239,8 @@ def _due(
 
 def _columns(table: Table) -> list[dict[str, Any]]:
     """The columns of the table's log on Snowflake."""
-    strict = {c.name for c in table.key} | {*LOG_COLUMNS}
-    kinds = {c.name: c.type.snowflake_log for c in table.columns} | LOG_COLUMNS
+    strict = {c.name for c in table.key} | {*_ADDED}
+    kinds = {c.name: c.type.snowflake_log for c in table.columns} | _ADDED
     return [
         {"name": name, "type": kind, "nullable": name not in strict}
         for name, kind in kinds.items()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import psycopg
 from airflow.sdk import (
     Asset,
     TaskGroup,
@@ -33,7 +34,7 @@ from airflow.sdk.exceptions import (
 from cosmos import ProfileConfig
 from cosmos.operators.local import DbtBuildLocalOperator
 
-from ingest.errors import NotDoneError
+from ingest.errors import NotDoneError, SeedbedError
 from ingest.settings import ROOT
 from ingest.window import Request
 from orchestration import snowflake
@@ -70,10 +71,7 @@ def reported() -> Iterator[None]:
     What it was is in the log before Airflow's traceback, and is kept for the run's
     end, which sends it to people.
     """
-    import psycopg
-
     from ingest import retry
-    from ingest.errors import SeedbedError
 
     try:
         yield

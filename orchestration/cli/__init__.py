@@ -62,13 +62,7 @@ def groups() -> dict[str, tuple[click.Command, ...]]:
 
 
 class _Commands(click.Group):
-    """The commands of `groups`, which are collected when one is needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [c.name or "" for c in chain(*groups().values())]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return next((c for c in chain(*groups().values()) if c.name == cmd_name), None)
+    """The commands of `groups`, which the help lists in theirs."""
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -95,6 +89,8 @@ def main() -> None:
     private.begin()
     stop.listen()
     try:
+        for command in chain(*groups().values()):
+            cli.add_command(command)
         code = cli.main(prog_name="./seedbed", standalone_mode=False)
     except click.exceptions.Abort as error:
         if isinstance(error.__cause__, stop.Stopped):
