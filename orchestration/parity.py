@@ -134,12 +134,6 @@ def run(report: Report = lambda line: None) -> list[Comparison]:
             Side(name, publish.TARGET, database, there.cursor()),
         )
         compared, shared = _listed(sides)
-        if not compared:
-            raise SeedbedError(
-                "there is nothing to compare: neither warehouse has a model in silver "
-                "or gold.",
-                "Type `./seedbed run`, then `./seedbed publish`.",
-            )
         _compare(sides, shared, compared, report)
     return list(compared.values())
 
@@ -149,6 +143,12 @@ def _listed(
 ) -> tuple[dict[_Place, Comparison], list[Relation]]:
     """All relations in the order of the layers, and those that both sides have."""
     ours, theirs = (side.columns() for side in sides)
+    if not ours and not theirs:
+        raise SeedbedError(
+            "there is nothing to compare: neither warehouse has a model in silver or "
+            "gold.",
+            "Type `./seedbed run`, then `./seedbed publish`.",
+        )
     keys = _keys()
     compared, shared = {}, []
     for place in sorted({*ours, *theirs}, key=lambda p: (LAYERS.index(p[0]), p[1])):

@@ -113,15 +113,8 @@ def connect() -> Iterator[SnowflakeConnection]:
 
 
 def _arguments() -> dict[str, Any]:
-    names = {
-        "account": "SNOWFLAKE_ACCOUNT",
-        "user": "SNOWFLAKE_USER",
-        "role": "SNOWFLAKE_ROLE",
-        "warehouse": "SNOWFLAKE_WAREHOUSE",
-        "host": "SNOWFLAKE_HOST",
-        "port": "SNOWFLAKE_PORT",
-        "protocol": "SNOWFLAKE_PROTOCOL",
-    }
+    own = "account", "user", "role", "warehouse", "host", "port", "protocol"
+    names = {name: f"SNOWFLAKE_{name.upper()}" for name in own}
     if os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
         names |= {
             "private_key_file": "SNOWFLAKE_PRIVATE_KEY_PATH",
