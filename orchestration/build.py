@@ -99,6 +99,9 @@ def build(
     arguments = ["build", "--target", target, "--exclude", exclude]
     if due.select:
         arguments += ["--select", due.select, "--state", due.state]
+    if due.tested_through:
+        tested = json.dumps({"tested_through": due.tested_through})
+        arguments += ["--vars", tested]
     built = run_dbt(arguments, report)
     if built.ok:
         finish(connection, due, artifacts.folder(target) / "manifest.json")
@@ -112,7 +115,9 @@ class Plan:
     `select` is empty where everything is due, `state` the folder of the manifest
     that it compares with. `released` is by table what was released when it was
     planned; `is_partial` where tables are left out. `is_nothing` where dbt need not
-    be asked: neither rows nor the project, of this `checksum`, are new.
+    be asked: neither rows nor the project, of this `checksum`, are new. The tests of
+    facts look at what came of a table behind its number in `tested_through`, or at all
+    rows where that is empty.
     """
 
     target: str
@@ -124,6 +129,7 @@ class Plan:
     is_partial: bool
     checksum: str
     is_nothing: bool = False
+    tested_through: dict[str, int] = field(default_factory=dict)
 
     def of_layer(self, layer: str) -> dict[str, str]:
         """The selectors of one of the two builds that it may be cut into.
@@ -145,15 +151,18 @@ def plan(
     environment = _environment(target)
     state = settings.ROOT / ".seedbed" / "state" / environment
     checksum = project.checksum(target)
-    built_from = _built_from(connection, environment)
+    built_from, is_tested = _last_built(connection, environment)
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
-    select, is_nothing = "", False
+    select, is_nothing, tested_through = "", False, {}
     if built_from and (state / "manifest.json").exists() and not everything:
         due = _due(connection, environment)
-        select = " ".join(["state:modified+", *due])
+        behind = (f"source:bronze.{t.bronze}+" for t in due)
+        select = " ".join(["state:modified+", *behind])
         is_nothing = built_from == checksum and not due
+        if built_from == checksum and is_tested:
+            tested_through = {table.id: seq for table, seq in due.items()}
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
@@ -176,6 +185,7 @@ def plan(
         is_partial=bool(left_out),
         checksum=checksum,
         is_nothing=is_nothing,
+        tested_through=tested_through,
     )
 
 
@@ -195,6 +205,12 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
     is_same = project.checksum(done.target) == done.checksum
     built_from = done.checksum if is_same else "changed while it was built"
     _remember(connection, done.environment, built_from=built_from)
+    if not done.tested_through:
+        connection.execute(
+            "update audit.build_state set tested_whole_at = clock_timestamp() "
+            "where environment = %s",
+            (done.environment,),
+        )
 
 
 def read(folder: Path, since: dt.datetime, said: str = "") -> Built:
@@ -238,12 +254,12 @@ def read(folder: Path, since: dt.datetime, said: str = "") -> Built:
     return built
 
 
-def _due(connection: Connection, environment: str) -> list[str]:
-    """Selectors of the tables that have more released than is built."""
+def _due(connection: Connection, environment: str) -> dict[Table, int]:
+    """The tables that have more released than is built, and how far they are built."""
     rows = connection.execute(query(__file__, "due"), {"environment": environment})
-    due = {table_id for (table_id,) in rows}
+    due = dict(rows.fetchall())
     tables = metadata.enabled(metadata.load(settings.ROOT))
-    return [f"source:bronze.{t.bronze}+" for t in tables if t.id in due]
+    return {table: due[table.id] for table in tables if table.id in due}
 
 
 def rebuild(models: Sequence[str], target: str, report: Report) -> Built:
@@ -307,7 +323,7 @@ def _invoke(arguments: list[str], report: Report, printed: list[str]) -> str:
         "--log-level-file": "info",
     }
     common = [str(word) for option in options.items() for word in option]
-    # The one variable that commands set, `rebuild`, is read when a model is built.
+    # The variables that commands set are read when a model is built or tested.
     manifest = None if arguments[0] == "parse" else _manifest(target, common)
     answer = dbt_runner.runner(manifest, follow).invoke([*arguments, *common])
     stop.check()  # dbt ends well on a signal, and keeps it to itself
@@ -345,13 +361,17 @@ def _first_lines(text: str) -> str:
     return " ".join(lines[:6])
 
 
-def _built_from(connection: Connection, environment: str) -> str:
-    """The checksum of the last build's project; empty if it was not complete."""
+def _last_built(connection: Connection, environment: str) -> tuple[str, bool]:
+    """The checksum of the last build's project, empty if it was not complete.
+
+    And whether the tests have looked at all rows within the last day.
+    """
     row = connection.execute(
-        "select built_from from audit.build_state where environment = %s",
+        "select built_from, coalesce(tested_whole_at > clock_timestamp() - interval "
+        "'1 day', false) from audit.build_state where environment = %s",
         (environment,),
     ).fetchone()
-    return str(row[0]) if row else ""
+    return (str(row[0]), bool(row[1])) if row else ("", False)
 
 
 def _remember(connection: Connection, environment: str, *, built_from: str) -> None:

@@ -1,23 +1,39 @@
 {% macro claim_changes() %}
-    {%- if execute and is_fact() -%}
+    {%- if execute and is_claimed() -%}
     merge into {{ environment_table('gold_claim') }} as claim
     using (
         select
             table_id,
-            min(done_seq) as through_seq
-        from {{ environment_table('model_claim') }}
-        where
-            split_part(model, '.', 1)
-            = '{{ generate_schema_name("silver", model) | trim }}'
+            min(through_seq) as through_seq
+        from (
+            select
+                table_id,
+                done_seq as through_seq
+            from {{ environment_table('model_claim') }}
+            where
+                split_part(model, '.', 1)
+                = '{{ generate_schema_name("silver", model) | trim }}'
+
+            {% if 'model.seedbed.products_history' in model.depends_on.nodes %}
+            union all
+
+            -- A snapshot has no claim.
+            select
+                'shop.products' as table_id,
+                coalesce(max(_batch_seq), 0) as through_seq
+            from {{ ref('products_history') }}
+            {% endif %}
+            union all
+
+            -- What it is derived from may be built less far.
+            select
+                table_id,
+                done_seq as through_seq
+            from {{ environment_table('gold_claim') }}
+            where model in ('{{ claimed_inputs() | join("', '") }}')
+        ) as inputs
+        where table_id in ('{{ tables_behind() | join("', '") }}')
         group by table_id
-
-        union all
-
-        -- A snapshot has no claim.
-        select
-            'shop.products' as table_id,
-            coalesce(max(_batch_seq), 0) as through_seq
-        from {{ ref('products_history') }}
     ) as built
     on
         claim.model = '{{ this.schema }}.{{ this.identifier }}'

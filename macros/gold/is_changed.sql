@@ -3,11 +3,12 @@
     {%- if not execute -%}
         {%- do ref('int_order_changes') -%}
         {%- do ref('products_history') -%}
+        {%- do ref('stg_shop__orders') -%}
     {%- endif -%}
     {%- if is_incremental() -%}
         {{- return(
-            key ~ ' in (select changed.order_id from ' ~ changed_orders()
-            ~ ' as changed)'
+            key ~ ' in (select changed.' ~ config.get('unique_key') ~ ' from '
+            ~ changed_keys() ~ ' as changed)'
         ) }}
     {%- endif -%}
     {{- return('true') }}

@@ -1,3 +1,5 @@
-{% macro is_fact() %}
-    {{- return(config.get('incremental_strategy') == 'replace_changed') }}
+{% macro is_fact(node=model) %}
+    {{- return(
+        node.config.get('incremental_strategy') == 'replace_changed'
+    ) }}
 {% endmacro %}

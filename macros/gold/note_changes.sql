@@ -5,21 +5,14 @@
         ~ environment_table('gold_claim') ~ " where model = '" ~ this.schema ~ "."
         ~ this.identifier ~ "' and through_seq > done_seq"
     ) -%}
-    drop table if exists {{ changed_orders() }};
+    drop table if exists {{ changed_keys() }};
 
-    create temporary table {{ changed_orders() }} as
-    {% for table_id, done_seq, through_seq in news.rows %}
-    select order_id
-    from {{ ref('int_order_changes') }}
-    where
-        table_id = '{{ table_id }}'
-        and _batch_seq > {{ done_seq }}
-        and _batch_seq <= {{ through_seq }}
-
-    union distinct
-    {% endfor %}
-    select order_id
-    from {{ ref('int_order_changes') }}
-    where false
+    create temporary table {{ changed_keys() }} as
+    {{ changed_rows(
+        key=config.get('unique_key'),
+        news=news.rows,
+        changes=ref('int_order_changes'),
+        order_log=ref('stg_shop__orders'),
+    ) }}
     {%- endif -%}
 {% endmacro %}

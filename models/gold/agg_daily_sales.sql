@@ -15,6 +15,7 @@ orders as (
         gross_amount,
         discount_amount,
         net_amount,
+        margin_amount,
         shipping_amount,
         total_amount,
         refunded_amount
@@ -35,6 +36,7 @@ final as (
         cast(sum(gross_amount) as numeric(18, 2)) as gross_amount,
         cast(sum(discount_amount) as numeric(18, 2)) as discount_amount,
         cast(sum(net_amount) as numeric(18, 2)) as net_amount,
+        cast(sum(margin_amount) as numeric(18, 2)) as margin_amount,
         cast(sum(shipping_amount) as numeric(18, 2)) as shipping_amount,
         cast(sum(total_amount) as numeric(18, 2)) as total_amount,
         cast(sum(refunded_amount) as numeric(18, 2)) as refunded_amount,

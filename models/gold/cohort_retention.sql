@@ -14,9 +14,9 @@ with
 categories as (
 
     select
-        order_id,
         customer_id,
         currency,
+        total_amount,
         cast(date_trunc('month', first_ordered_on) as date) as cohort_month,
         cast(date_trunc('month', ordered_on) as date) as month_start
     from {{ ref('order_categories') }}
@@ -24,33 +24,20 @@ categories as (
 
 ),
 
-orders as (
-
-    select
-        order_id,
-        total_amount
-    from {{ ref('fct_orders') }}
-
-),
-
 months as (
 
     select
-        categories.currency,
-        categories.cohort_month,
-        categories.month_start,
-        cast(
-            count(distinct categories.customer_id) as bigint
-        ) as customer_count,
+        currency,
+        cohort_month,
+        month_start,
+        cast(count(distinct customer_id) as bigint) as customer_count,
         cast(count(*) as bigint) as order_count,
-        cast(sum(orders.total_amount) as numeric(18, 2)) as revenue
+        cast(sum(total_amount) as numeric(18, 2)) as revenue
     from categories
-    inner join orders
-        on categories.order_id = orders.order_id
     group by
-        categories.currency,
-        categories.cohort_month,
-        categories.month_start
+        currency,
+        cohort_month,
+        month_start
 
 ),
 

@@ -1,5 +1,7 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key='customer_id',
     indexes=[{'columns': ['customer_id', 'currency'], 'unique': true}],
 ) }}
 {%- set horizon_days = 365 %}
@@ -18,6 +20,7 @@ orders as (
     from {{ ref('fct_orders') }}
     where
         not is_cancelled
+        and {{ is_changed(key='customer_id') }}
 
 ),
 

@@ -6,34 +6,29 @@
 
 with
 
-orders as (
+sales as (
 
     select
-        fct_orders.customer_id,
-        fct_orders.ordered_on,
-        fct_orders.currency,
-        fct_orders.total_amount,
-        fct_orders.net_amount,
-        fct_orders.margin_amount,
-        fct_orders.refunded_amount,
-        order_categories.order_number
-    from {{ ref('fct_orders') }} as fct_orders
-    inner join {{ ref('order_categories') }} as order_categories
-        on fct_orders.order_id = order_categories.order_id
-    where
-        not fct_orders.is_cancelled
+        sales_date,
+        currency,
+        total_amount,
+        net_amount,
+        margin_amount,
+        refunded_amount,
+        order_count,
+        customer_count
+    from {{ ref('agg_daily_sales') }}
 
 ),
 
--- Orders after which it shows whether the customer comes back.
-silences as (
+-- Cancelled orders have no number.
+orders as (
 
     select
         customer_id,
         currency,
-        cast(
-            {{ dbt.dateadd('day', silence, 'ordered_on') }} as date
-        ) as silent_on,
+        ordered_on,
+        order_number,
         lost_on
     from {{ ref('order_categories') }}
     where
@@ -43,24 +38,35 @@ silences as (
 
 last_day as (
 
-    select max(ordered_on) as date_day
-    from {{ ref('fct_orders') }}
-    where not is_cancelled
+    select max(sales_date) as date_day
+    from sales
 
 ),
 
-sales as (
+new_customers as (
 
     select
-        ordered_on as kpi_date,
+        ordered_on,
         currency,
-        sum(total_amount) as revenue,
-        sum(net_amount) as net_amount,
-        sum(margin_amount) as margin_amount,
-        sum(refunded_amount) as refunded_amount,
-        count(*) as order_count,
-        count(distinct customer_id) as customer_count,
-        count(case when order_number = 1 then 1 end) as new_customer_count
+        count(*) as new_customer_count
+    from orders
+    where order_number = 1
+    group by
+        ordered_on,
+        currency
+
+),
+
+-- So long after an order it shows whether the customer came back.
+churn as (
+
+    select
+        cast(
+            {{ dbt.dateadd('day', silence, 'ordered_on') }} as date
+        ) as silent_on,
+        currency,
+        count(distinct customer_id) as due_customer_count,
+        count(lost_on) as churned_customer_count
     from orders
     group by
         ordered_on,
@@ -68,41 +74,44 @@ sales as (
 
 ),
 
-churn as (
+churn_by_now as (
 
     select
-        silences.silent_on as kpi_date,
-        silences.currency,
-        count(distinct silences.customer_id) as due_customer_count,
-        count(silences.lost_on) as churned_customer_count
-    from silences
+        churn.silent_on,
+        churn.currency,
+        churn.due_customer_count,
+        churn.churned_customer_count
+    from churn
     inner join last_day
-        on silences.silent_on <= last_day.date_day
-    group by
-        silences.silent_on,
-        silences.currency
+        on churn.silent_on <= last_day.date_day
 
 ),
 
 joined as (
 
     select
-        coalesce(sales.kpi_date, churn.kpi_date) as kpi_date,
-        coalesce(sales.currency, churn.currency) as currency,
-        coalesce(sales.revenue, 0) as revenue,
+        coalesce(sales.sales_date, churn_by_now.silent_on) as kpi_date,
+        coalesce(sales.currency, churn_by_now.currency) as currency,
+        coalesce(sales.total_amount, 0) as revenue,
         coalesce(sales.net_amount, 0) as net_amount,
         coalesce(sales.margin_amount, 0) as margin_amount,
         coalesce(sales.refunded_amount, 0) as refunded_amount,
         coalesce(sales.order_count, 0) as order_count,
         coalesce(sales.customer_count, 0) as customer_count,
-        coalesce(sales.new_customer_count, 0) as new_customer_count,
-        coalesce(churn.due_customer_count, 0) as due_customer_count,
-        coalesce(churn.churned_customer_count, 0) as churned_customer_count
+        coalesce(new_customers.new_customer_count, 0) as new_customer_count,
+        coalesce(churn_by_now.due_customer_count, 0) as due_customer_count,
+        coalesce(
+            churn_by_now.churned_customer_count, 0
+        ) as churned_customer_count
     from sales
-    full outer join churn
+    left join new_customers
         on
-            sales.kpi_date = churn.kpi_date
-            and sales.currency = churn.currency
+            sales.sales_date = new_customers.ordered_on
+            and sales.currency = new_customers.currency
+    full outer join churn_by_now
+        on
+            sales.sales_date = churn_by_now.silent_on
+            and sales.currency = churn_by_now.currency
 
 ),
 

@@ -22,15 +22,14 @@ days as (
 
 ),
 
-orders as (
+-- Somebody who buys on two days is one customer of the month.
+sales as (
 
     select
-        cast(date_trunc('month', ordered_on) as date) as month_start,
+        month_start,
         currency,
-        customer_id
-    from {{ ref('order_categories') }}
-    where
-        order_number is not null
+        customer_count
+    from {{ ref('agg_monthly_sales') }}
 
 ),
 
@@ -50,9 +49,8 @@ silences as (
 
 last_day as (
 
-    select max(ordered_on) as date_day
-    from {{ ref('fct_orders') }}
-    where not is_cancelled
+    select max(sales_date) as date_day
+    from {{ ref('agg_daily_sales') }}
 
 ),
 
@@ -69,20 +67,6 @@ months as (
         sum(new_customer_count) as new_customer_count,
         sum(churned_customer_count) as churned_customer_count
     from days
-    group by
-        month_start,
-        currency
-
-),
-
--- Somebody who buys on two days is one customer of the month.
-customers as (
-
-    select
-        month_start,
-        currency,
-        count(distinct customer_id) as customer_count
-    from orders
     group by
         month_start,
         currency
@@ -114,15 +98,15 @@ joined as (
         months.margin_amount,
         months.refunded_amount,
         months.order_count,
-        coalesce(customers.customer_count, 0) as customer_count,
+        coalesce(sales.customer_count, 0) as customer_count,
         months.new_customer_count,
         coalesce(due_customers.due_customer_count, 0) as due_customer_count,
         months.churned_customer_count
     from months
-    left join customers
+    left join sales
         on
-            months.month_start = customers.month_start
-            and months.currency = customers.currency
+            months.month_start = sales.month_start
+            and months.currency = sales.currency
     left join due_customers
         on
             months.month_start = due_customers.month_start

@@ -1,5 +1,7 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key='customer_id',
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['customer_id']},
@@ -27,6 +29,7 @@ orders as (
         paid_amount,
         is_cancelled
     from {{ ref('fct_orders') }}
+    where {{ is_changed(key='customer_id') }}
 
 ),
 
@@ -62,6 +65,7 @@ final as (
         orders.customer_id,
         orders.currency,
         orders.ordered_on,
+        orders.total_amount,
         cast(
             case
                 when orders.total_amount < 250 then 'small'

@@ -18,6 +18,11 @@ from tests.clone import REPOSITORY, Clone, quiet
 from tests.conftest import DAYS, Played
 
 ORACLE = Path(__file__).parent / "gold" / "oracle.sql"
+GOLD = "path:models/gold"
+SHIPPED_AGAIN = (
+    "update shop.orders set shipping_fee = shipping_fee + 1, "
+    "updated_at = '2026-03-03 {1}:00:00' where {0}"
+)
 # Key of each relation of gold.
 KEYS = {
     "fct_orders": "order_id",
@@ -39,6 +44,7 @@ KEYS = {
 }
 # Those that go on from what they have, by the orders that changed.
 FACTS = ("int_orders", "fct_orders", "fct_order_items", "fct_payments")
+FACTS_OF_CUSTOMERS = ("order_categories", "customer_lifetime_value")
 RELATIONS = (
     "kpi_daily_long kpi_monthly_long cohort_retention customer_lifetime_value "
     "agg_product_performance agg_daily_sales agg_monthly_sales fct_payments"
@@ -293,6 +299,8 @@ def test_a_late_correction_changes_the_rows_of_its_order_and_no_others(
     # Nor were rows of facts written again that stayed as they were.
     for fact in FACTS:
         assert rewritten(day_4, fact, "order_id", since) == {order}, fact
+    for fact in FACTS_OF_CUSTOMERS:
+        assert rewritten(day_4, fact, "customer_id", since) == {customer}, fact
     assert_as_the_source_says(day_4)
 
 
@@ -347,16 +355,7 @@ def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
                 assert differences(engine, relation) == [], relation
 
     before = day_4.contents(["gold"])
-    done = day_4.dbt(
-        *(
-            "run",
-            "--target",
-            "postgres",
-            "--full-refresh",
-            "--select",
-            "path:models/gold",
-        )
-    )
+    done = day_4.dbt("run", "--target", "postgres", "--full-refresh", "--select", GOLD)
     assert done.returncode == 0, done.stdout
     assert day_4.contents(["gold"]) == before
 
@@ -383,6 +382,75 @@ def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(
     day_4.query("drop function gold.refuse() cascade")
     assert day_4.run().state == "done"
     assert_as_the_source_says(day_4)
+
+
+def test_models_that_are_built_alone_are_made_good_by_the_next_run(
+    day_4: Clone,
+) -> None:
+    """None has passed over what those that it reads had not followed yet."""
+    touch = "updated_at = '2026-03-03 11:00:00'"
+    day_4.change(
+        f"update shop.order_items set quantity = quantity + 1, {touch} "
+        "where order_item_id % 50 = 8",
+        f"update shop.orders set shipping_fee = shipping_fee + 1, {touch} "
+        "where order_id % 50 = 9",
+        f"update shop.customers set city = concat(city, 'x'), {touch} "
+        "where customer_id % 5 = 0",
+        "update shop.products set cost = cost + 1 where product_id % 5 = 0",
+    )
+    day_4.run(with_build=False)
+    silver = "path:models/staging path:models/silver path:snapshots"
+    alone = ("customer_lifetime_value", "order_categories", "fct_orders")
+    with day_4.inside():
+        for models in (silver, *alone, "fct_order_items", "int_orders"):
+            words = ["build", "--target", "postgres", "--resource-type", "model"]
+            words += ["--resource-type", "snapshot", "--select", models]
+            assert build.run_dbt(words, quiet).failures == []
+    assert day_4.run().state == "done"
+    assert_as_the_source_says(day_4)
+    before = day_4.contents(["gold"])
+    done = day_4.dbt("run", "--target", "postgres", "--full-refresh", "--select", GOLD)
+    assert done.returncode == 0, done.stdout
+    assert day_4.contents(["gold"]) == before
+
+
+def test_a_run_tests_the_orders_that_changed_and_once_a_day_all_of_them(
+    day_4: Clone,
+) -> None:
+    order = day_4.value("select min(order_id) from gold.fct_orders")
+    other = day_4.value("select max(order_id) from gold.fct_orders")
+    assert day_4.run(everything=True).state == "done"
+    day_4.query(
+        "update gold.fct_orders set shipping_amount = -1 where order_id = %s", other
+    )
+    day_4.change(SHIPPED_AGAIN.format(f"order_id = {order}", 11))
+    assert day_4.run().state == "done"
+    day_4.query(
+        "update audit.build_state set "
+        "tested_whole_at = tested_whole_at - interval '1 day'"
+    )
+    day_4.change(SHIPPED_AGAIN.format(f"order_id = {order}", 12))
+    failed = day_4.run()
+    assert failed.state == "failed"
+    found = " ".join(failed.built.failures)
+    assert "accepted_range_fct_orders_shipping_amount" in found
+
+
+def test_a_wrong_row_of_an_order_that_changed_fails_the_run(day_4: Clone) -> None:
+    assert day_4.run(everything=True).state == "done"
+    day_4.query(
+        "create function gold.spoil() returns trigger language plpgsql as "
+        "$$ begin new.shipping_amount := -1; return new; end $$"
+    )
+    day_4.query(
+        "create trigger spoil before insert on gold.fct_orders "
+        "for each row execute function gold.spoil()"
+    )
+    day_4.change(SHIPPED_AGAIN.format("order_id % 50 = 1", 11))
+    failed = day_4.run()
+    assert failed.state == "failed"
+    found = " ".join(failed.built.failures)
+    assert "accepted_range_fct_orders_shipping_amount" in found
 
 
 def test_a_changed_definition_derives_what_follows_as_a_whole(day_4: Clone) -> None:

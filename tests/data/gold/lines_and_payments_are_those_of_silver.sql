@@ -6,7 +6,9 @@ orders as (
 
     select order_id
     from {{ ref('orders') }}
-    where not is_deleted
+    where
+        not is_deleted
+        and {{ is_untested(key='order_id') }}
 
 ),
 
@@ -46,6 +48,7 @@ found as (
         order_id,
         gross_amount as amount
     from {{ ref('fct_order_items') }}
+    where {{ is_untested(key='order_id') }}
 
     union all
 
@@ -55,6 +58,7 @@ found as (
         order_id,
         amount
     from {{ ref('fct_payments') }}
+    where {{ is_untested(key='order_id') }}
 
 )
 

@@ -6,4 +6,6 @@ select
 from {{ ref('fct_orders') }} as orders
 inner join {{ ref('customers') }} as customers
     on orders.customer_id = customers.customer_id
-where orders.ordered_at < customers.created_at
+where
+    orders.ordered_at < customers.created_at
+    and {{ is_untested(key='orders.order_id') }}

@@ -9,3 +9,4 @@ inner join {{ ref('fct_orders') }} as orders
 where
     payments.paid_at < orders.ordered_at
     and not payments.is_deleted
+    and {{ is_untested(key='orders.order_id') }}

@@ -23,6 +23,7 @@ fitting as (
                 orders.ordered_at >= customers.valid_from
                 or customers.version = 1
             )
+    where {{ is_untested(key='orders.order_id') }}
     group by orders.order_id
 
 )

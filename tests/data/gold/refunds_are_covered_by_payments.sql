@@ -4,4 +4,6 @@ select
     paid_amount,
     refunded_amount
 from {{ ref('fct_orders') }}
-where refunded_amount > paid_amount
+where
+    refunded_amount > paid_amount
+    and {{ is_untested(key='order_id') }}
