@@ -1,5 +1,6 @@
--- The tables that have more released than was built in an environment, and how far
--- they were built: a batch with rows, or a snapshot of a table that is empty.
+-- The tables that have more released than was built in an environment, and how
+-- far they were built: a batch with rows, or a snapshot of a table that is
+-- empty.
 select distinct
     batch.table_id,
     coalesce(built_table.through_seq, 0) as through_seq
