@@ -28,12 +28,13 @@ order_items as (
 
 ),
 
+-- A product has one key; without it there is less to sort.
 summed as (
 
     select
         month_start,
         product_id,
-        product_key,
+        max(product_key) as product_key,
         currency,
         count(distinct order_id) as order_count,
         sum(quantity) as item_count,
@@ -48,7 +49,6 @@ summed as (
     group by
         month_start,
         product_id,
-        product_key,
         currency
 
 ),
