@@ -184,7 +184,7 @@ def test_a_project_that_cannot_be_written_goes_on_without_and_says_so(
 
     suppliers.change("alter table shop.suppliers add colour int")
     with monkeypatch.context() as patch:
-        patch.setattr(seedfile, "_write", refuse)
+        patch.setattr(seedfile, "put", refuse)
         assert move(suppliers).state == "released"
     assert changes(suppliers) == [("colour", "added", "reported")]
     assert column(suppliers, "colour") == ""
