@@ -211,6 +211,7 @@ def test_every_task_pauses_before_another_try_as_long_as_configured(
     assert {name: pause for name, pause in pauses.items() if pause != PAUSE} == {}
 
 
+@pytest.mark.long
 def test_a_missed_deadline_raises_an_alert(built: Clone, airflow: Airflow) -> None:
     built.restore("airflow_built")
     airflow.change("update dag set is_paused = 1")  # no task is to start
@@ -318,6 +319,7 @@ def test_the_dags_leave_what_the_command_line_leaves(
     assert audit(built) == expected
 
 
+@pytest.mark.long
 def test_a_failure_stays_with_its_table(built: Clone, airflow: Airflow) -> None:
     built.restore("airflow_built")
     built.day(2)

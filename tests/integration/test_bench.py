@@ -31,6 +31,8 @@ QUICK = {
     "ingest": "--rows 1000 --rounds 1",
     "steady": "--rows 200 --rounds 1",
 }
+# These play the whole demo several times.
+LONG = ("endpoints", "steady")
 FIGURES = ("seconds", "cpu", "servers", "peak_mb")
 LEGS = ("mariadb", "extract", "load", "copy", "seedbed")
 
@@ -76,7 +78,13 @@ def files_beside(home: Path) -> dict[Path, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", bench.commands)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in LONG else [])
+        for name in bench.commands
+    ],
+)
 def test_a_bench_starts_measures_and_cleans_up(name: str, home: Path) -> None:
     clone = Clone(home.parents[1])
     before = files_beside(home)

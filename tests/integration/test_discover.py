@@ -143,6 +143,7 @@ NASTY_CHANGES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.mariadb("has UUID, INET6, sequences and system versioning")
 def test_a_schema_with_every_trap_comes_through_whole(
     foreign: Foreign, monkeypatch: pytest.MonkeyPatch

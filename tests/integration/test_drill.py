@@ -1,9 +1,12 @@
 """What a backup and the lake give back is what the warehouse had."""
 
+import pytest
+
 from orchestration.watch import backup, drill
 from tests.clone import Clone, quiet
 
 
+@pytest.mark.long
 def test_a_restored_warehouse_and_the_lake_come_to_the_same_tables(
     fresh: Clone,
 ) -> None:

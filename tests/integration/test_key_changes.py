@@ -93,6 +93,7 @@ def prices(foreign: Foreign, model: str) -> dict[tuple[int, str], int]:
     return {(r["id"], r["region"]): r["price"] for r in foreign.silver(model)}
 
 
+@pytest.mark.long
 def test_a_key_that_the_source_no_longer_keeps_unique(foreign: Foreign) -> None:
     foreign.create(
         "rekeyed",

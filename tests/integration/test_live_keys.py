@@ -108,6 +108,7 @@ def test_a_row_too_few_and_one_too_many_fail_a_test_of_dbt(foreign: Foreign) -> 
     assert failures(foreign) == everything, "a row is another's"
 
 
+@pytest.mark.long
 def test_a_run_compares_again_what_changed_however_it_did(
     foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:

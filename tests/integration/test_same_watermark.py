@@ -93,6 +93,7 @@ def _write(
         )
 
 
+@pytest.mark.long
 def test_back_to_an_earlier_content_under_one_watermark(foreign: Foreign) -> None:
     schema = "again_states"
     _declare(foreign, schema)
