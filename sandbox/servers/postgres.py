@@ -85,10 +85,7 @@ class Postgres(Service):
         # Statements that find their object there already fail, which is fine. The
         # loader's rights are those of docs/security.md; `./seedbed bench` measures
         # from one checkpoint to the next.
-        # A password of 24 random bytes is not guessed, so it needs no stretching, for
-        # which each of dbt's many connections would pay 10 ms.
         self.alone(f"""
-set scram_iterations = 1;
 create role seedbed login;
 alter role seedbed password '{state["password"]}';
 create database seedbed;
