@@ -83,6 +83,8 @@ def _ordinal(bound: str) -> tuple[float, str]:
 
 
 class Between(Bounded):
+    """No value is below LOW or above HIGH."""
+
     name = "between"
     takes = "`LOW..HIGH`, one may be empty"
     meaning = "the value is not below LOW nor above HIGH: a number, or a date or time"
@@ -127,6 +129,8 @@ class Between(Bounded):
 
 
 class Length(Bounded):
+    """The text has a number of characters within bounds."""
+
     name = "length"
     unit = "characters"
     takes = "`LOW..HIGH` characters, one may be empty"
@@ -147,6 +151,8 @@ class Length(Bounded):
 
 
 class RowCount(Bounded):
+    """The number of rows is within bounds."""
+
     name = "row_count"
     unit = "rows"
     scope = "table"

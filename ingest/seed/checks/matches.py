@@ -86,6 +86,8 @@ class Matches(Check[str]):
 
 
 class DateFormat(Matches):
+    """The text is a date in that format."""
+
     name = "date_format"
     takes = "a format such as `%Y-%m-%d`"
     meaning = "the text is a date written so; " + ", ".join(_DIRECTIVES) + " are known"

@@ -8,6 +8,8 @@ from ingest.seed.checks.base import Arguments, Check, as_number, as_text
 
 
 class OneOf(Check[list[str]]):
+    """The value is one of some, which are what is `parsed`."""
+
     name = "one_of"
     takes = "values with `\\|` between them"
     meaning = "the value is one of these"

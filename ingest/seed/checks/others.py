@@ -21,6 +21,8 @@ _ARGUMENT = re.compile(
 
 
 class References(Check[tuple[str, str]]):
+    """The value is one of MODEL.COLUMN's; both names are what is `parsed`."""
+
     name = "references"
     layers = ("model",)
     dimension = "consistency"

@@ -8,6 +8,8 @@ from ingest.seed.predicate import Predicate
 
 
 class Satisfies(Check[Predicate]):
+    """Each row satisfies a predicate, or it is unknown because of a NULL."""
+
     name = "satisfies"
     scope = "either"
     repeatable = True
