@@ -21,18 +21,12 @@ from ingest.errors import SeedbedError, first_line
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.seed import types
+from ingest.seed.added import STAGING
 from ingest.seed.metadata import Table
 from ingest.statements import render
 
-LOG_COLUMNS = {
-    # One char(1) would make DuckDB send all rows as text rather than binary.
-    "_op": "text",
-    "_source_ts": "timestamp",
-    "_observed_at": "timestamp",
-    "_batch_seq": "bigint",
-    "_row_hash": "bigint",
-}
-
+# One char(1) would make DuckDB send all rows as text rather than binary.
+LOG_COLUMNS = {name: kind for name, kind, _ in STAGING} | {"_op": "text"}
 
 RETIRED = "no longer read: gone from seeds/metadata/columns.csv"
 

@@ -19,6 +19,7 @@ from ingest.clock import effective
 from ingest.control import Batch, Released
 from ingest.duck import Engine, ask_warehouse, hold, literal, one, quoted, scalar
 from ingest.lake import Lake, Part
+from ingest.seed.added import STAGING
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
 from ingest.sources.mysql.casts import cast, fits, shown
@@ -27,7 +28,7 @@ from ingest.statements import render
 # Begins the error of a query whose rows must all be accepted.
 REJECTED = "a row is rejected: "
 # The log's own columns.
-_OWN = "_op, _source_ts, _observed_at, _batch_seq, _row_hash"
+_OWN = ", ".join(name for name, *_ in STAGING)
 
 
 @dataclass(frozen=True)
