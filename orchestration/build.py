@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psycopg.types.json import Jsonb
+
 from ingest import limits, settings, stop
 from ingest.control import Connection
 from ingest.errors import SeedbedError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
-from ingest.statements import query
+from ingest.statements import Statements, query
 from orchestration import artifacts, dbt_runner, project
 
 if TYPE_CHECKING:
@@ -30,10 +32,12 @@ Report = Callable[[str], None]
 
 # Commands that leave no results of nodes.
 _OF_NO_NODES = ("parse", "source", "docs")
+_SQL = Statements(__file__)
 _FAILED = ("error", "fail", "runtime error", "partial success")
 # Unit tests judge code, not data: they are for `dbt build` and for CI.
 NEVER = "resource_type:seed resource_type:unit_test"
 GOLD = "path:models/gold+"
+TESTS = "resource_type:test"
 # A run balances its ledger with the same, and with tables that it did not build too.
 BALANCED = "test_name:live_keys_as_in"
 # The target that a run builds; what is good is published to another one then.
@@ -117,7 +121,7 @@ class Plan:
     planned; `is_partial` where tables are left out. `is_nothing` where dbt need not
     be asked: neither rows nor the project, of this `checksum`, are new. The tests of
     facts look at what came of a table behind its number in `tested_through`, or at all
-    rows where that is empty.
+    rows where that is empty: once a day in all tests, whatever is due.
     """
 
     target: str
@@ -130,6 +134,11 @@ class Plan:
     checksum: str
     is_nothing: bool = False
     tested_through: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_tested_whole(self) -> bool:
+        """Whether all tests look at all rows."""
+        return not self.is_nothing and (not self.select or TESTS in self.select.split())
 
     def of_layer(self, layer: str) -> dict[str, str]:
         """The selectors of one of the two builds that it may be cut into.
@@ -151,18 +160,21 @@ def plan(
     environment = _environment(target)
     state = settings.ROOT / ".seedbed" / "state" / environment
     checksum = project.checksum(target)
-    built_from, is_tested = _last_built(connection, environment)
+    last = _SQL.run(connection, "last_built", environment=environment).fetchone()
+    built_from, is_tested = last or ("", False)
     released = dict(
         connection.execute("select table_id, released_through from audit.table_state")
     )
     select, is_nothing, tested_through = "", False, {}
     if built_from and (state / "manifest.json").exists() and not everything:
         due = _due(connection, environment)
-        behind = (f"source:bronze.{t.bronze}+" for t in due)
-        select = " ".join(["state:modified+", *behind])
+        selected = ["state:modified+", *(f"source:bronze.{t.bronze}+" for t in due)]
         is_nothing = built_from == checksum and not due
-        if built_from == checksum and is_tested:
+        if not is_tested:
+            selected.append(TESTS)
+        elif built_from == checksum:
             tested_through = {table.id: seq for table, seq in due.items()}
+        select = " ".join(selected)
     exclude = " ".join(
         [
             *(f"source:bronze.{t.bronze}+" for t in left_out),
@@ -174,7 +186,8 @@ def plan(
         artifacts.folder(target).mkdir(parents=True, exist_ok=True)
         shutil.copy(state / "manifest.json", artifacts.folder(target))
     else:
-        _remember(connection, environment, built_from="")
+        of = {"environment": environment, "built_from": "", "is_tested": False}
+        _SQL.run(connection, "remember", **of)
     return Plan(
         target,
         environment,
@@ -196,21 +209,16 @@ def finish(connection: Connection, done: Plan, manifest: Path) -> None:
     state = Path(done.state)
     state.mkdir(parents=True, exist_ok=True)
     shutil.copy(manifest, state / "manifest.json")
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into audit.built_table values (%s, %s, %s) on conflict "
-            "(environment, table_id) do update set through_seq = excluded.through_seq",
-            [(done.environment, table, n) for table, n in done.released.items()],
-        )
     is_same = project.checksum(done.target) == done.checksum
-    built_from = done.checksum if is_same else "changed while it was built"
-    _remember(connection, done.environment, built_from=built_from)
-    if not done.tested_through:
-        connection.execute(
-            "update audit.build_state set tested_whole_at = clock_timestamp() "
-            "where environment = %s",
-            (done.environment,),
-        )
+    of = {"environment": done.environment}
+    _SQL.run(connection, "built", **of, released=Jsonb(done.released))
+    _SQL.run(
+        connection,
+        "remember",
+        **of,
+        built_from=done.checksum if is_same else "changed while it was built",
+        is_tested=done.is_tested_whole,
+    )
 
 
 def read(folder: Path, since: dt.datetime, said: str = "") -> Built:
@@ -359,25 +367,3 @@ def _failed(cause: BaseException | None) -> SeedbedError:
 def _first_lines(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:6])
-
-
-def _last_built(connection: Connection, environment: str) -> tuple[str, bool]:
-    """The checksum of the last build's project, empty if it was not complete.
-
-    And whether the tests have looked at all rows within the last day.
-    """
-    row = connection.execute(
-        "select built_from, coalesce(tested_whole_at > clock_timestamp() - interval "
-        "'1 day', false) from audit.build_state where environment = %s",
-        (environment,),
-    ).fetchone()
-    return (str(row[0]), bool(row[1])) if row else ("", False)
-
-
-def _remember(connection: Connection, environment: str, *, built_from: str) -> None:
-    connection.execute(
-        "insert into audit.build_state (environment, built_from) values (%s, %s) "
-        "on conflict (environment) do update set built_from = excluded.built_from, "
-        "changed_at = clock_timestamp()",
-        (environment, built_from),
-    )

@@ -14,7 +14,8 @@
                 split_part(model, '.', 1)
                 = '{{ generate_schema_name("silver", model) | trim }}'
 
-            {% if 'model.seedbed.products_history' in model.depends_on.nodes %}
+            {% if 'model.' ~ project_name ~ '.products_history'
+                in model.depends_on.nodes %}
             union all
 
             -- A snapshot has no claim.

@@ -3,11 +3,8 @@
     {%- if not execute or not tested -%}
         {{- return('true') -}}
     {%- endif -%}
-    {#- Not by ref(): what a test looks at is to be told by its own SQL -#}
-    {%- set found = [] -%}
-    {%- for name in ['int_order_changes', 'stg_shop__orders'] -%}
-        {%- do found.append(graph.nodes['model.seedbed.' ~ name].relation_name) -%}
-    {%- endfor -%}
+    {#- Not by ref(): each test of a fact would depend on both -#}
+    {%- set models = 'model.' ~ project_name ~ '.' -%}
     {%- set news = [] -%}
     {%- for table_id, through_seq in tested.items() -%}
         {%- do news.append([table_id, through_seq, none]) -%}
@@ -16,8 +13,8 @@
         key ~ ' in (' ~ changed_rows(
             key=key.split('.') | last,
             news=news,
-            changes=found[0],
-            order_log=found[1],
+            changes=graph.nodes[models ~ 'int_order_changes'].relation_name,
+            order_log=graph.nodes[models ~ 'stg_shop__orders'].relation_name,
         ) ~ ')'
     ) }}
 {% endmacro %}

@@ -428,7 +428,8 @@ def test_a_run_tests_the_orders_that_changed_and_once_a_day_all_of_them(
         "update audit.build_state set "
         "tested_whole_at = tested_whole_at - interval '1 day'"
     )
-    day_4.change(SHIPPED_AGAIN.format(f"order_id = {order}", 12))
+    # No fact is made of it.
+    day_4.change("update shop.inventory set quantity = quantity + 1")
     failed = day_4.run()
     assert failed.state == "failed"
     found = " ".join(failed.built.failures)
