@@ -24,9 +24,6 @@ _TEMPORARY = re.compile(
     r"(?is)^(\s*create\s+(?:or\s+replace\s+)?)(?:local\s+)?temp(?:orary)?\s+"
     r"(table|view)(\s+(?:if\s+not\s+exists\s+)?\"?\w+\"?\.)"
 )
-_BEGIN = re.compile(r"(?is)\s*(begin|start\s+transaction)\b")
-_END = re.compile(r"(?is)\s*(commit|rollback)\b")
-_DDL = re.compile(r"(?is)\s*(create|alter|drop|truncate|comment)\b")
 
 
 def install(log: Path) -> None:
@@ -44,7 +41,6 @@ def install(log: Path) -> None:
         statement = _GRANTS.sub("select null as privilege where false", statement)
         statement = _WAREHOUSE.sub("'EMULATED'", statement)
         statement = _TEMPORARY.sub(r"\1\2\3", statement)
-        _follow_transaction(cursor._conn, cursor._duck_conn, statement)
         try:
             return run(cursor, statement, params, *args, **options)
         except Exception as error:
@@ -57,18 +53,6 @@ def install(log: Path) -> None:
             ) from error
 
     FakeSnowflakeCursor.execute = execute
-
-
-def _follow_transaction(session: Any, engine: Any, statement: str) -> None:
-    """Commit an open transaction before DDL, as dbt's drop of a snapshot's table."""
-    if _BEGIN.match(statement):
-        session._emulated_transaction = True
-    elif _END.match(statement):
-        session._emulated_transaction = False
-    elif getattr(session, "_emulated_transaction", False) and _DDL.match(statement):
-        session._emulated_transaction = False
-        with suppress(duckdb.TransactionException):  # nothing was open
-            engine.commit()
 
 
 def _leave_aborted(session: Any, engine: Any) -> None:
