@@ -15,13 +15,13 @@ import sys
 from typing import Any
 
 from gx import light
-
-with light.imports():
-    from gx import engine
+from ingest import roomy
 
 
 def main() -> None:
     """Answer requests until there are no more."""
+    with light.imports():
+        from gx import engine
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # a library's output is not a reply
     checks = engine.Checks()
@@ -43,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    roomy.run(main)

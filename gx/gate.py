@@ -7,18 +7,17 @@ the batch: its rows are not read downstream, those that failed are kept in
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from gx import counts, failing, measures, measuring, process, profile
+from gx import ahead, counts, failing, measures, measuring, process, profile
+from gx.ahead import OfFiles
 from gx.counts import Loaded, Result
+from gx.measuring import Measured
 from gx.process import GateError
-from ingest import control, duck, settings
+from ingest import control, settings
 from ingest.control import Batch
 from ingest.errors import SeedbedError
 from ingest.lake import Lake
@@ -28,7 +27,6 @@ from ingest.seed.suites import Expectation
 from ingest.statements import Statements
 
 _SQL = Statements(__file__)
-_AGAIN = "Run `./seedbed run`, which checks it again."
 
 # Of a log in whose rows fewer, or more, fail a rule than in the batch's files.
 NOT_AS_FILES = "which is not as its files"
@@ -61,11 +59,12 @@ def decide(
     given = counts.parameters(loaded)
     expected = suites.expectations(table)
     if needs_process(batch):
-        files = [lake.fetch(part) for part in manifest.bronze]
-        results += _results(loaded, expected, _ask(loaded, files, given))
+        of_files = ahead.take(table, batch)
+        results += _results(loaded, expected, _ask(loaded, of_files, given))
+        results += profile.judge(connection, table, batch, of_files.profile)
     else:
         results += counts.without_rows(expected, given)
-    results += profile.judge(connection, table, batch, manifest)
+        results += profile.judge(connection, table, batch, None)
     of = {"run_id": run_id, "table_id": table.id, "batch_seq": batch.batch_seq}
     with connection.transaction():
         with connection.cursor() as cursor:
@@ -86,18 +85,16 @@ def check(
     connection: control.Connection,
     table: Table,
     batch: str,
-    files: Sequence[Path],
     suite: dict[str, Any],
+    of_files: Measured,
     given: dict[str, Any],
 ) -> dict[str, Any]:
-    """Measure a batch's files and have its suite checked: the process's reply.
+    """Have a batch's suite checked on what was measured: the process's reply.
 
-    Raises GateError, or duckdb.Error where the files can't be measured.
+    Raises GateError.
     """
-    expected = suites.expectations(table)
-    complete = [e.column for e in expected if e.group == suites.COMPLETE]
-    wanted = measures.of_suite(suite, complete)
-    measured = measuring.take(connection, table, files, wanted)
+    wanted = measuring.wanted(table, suite)
+    measured = of_files | measuring.of_log(connection, table, wanted)
     request = {
         "do": "check",
         "batch": batch,
@@ -112,28 +109,14 @@ def check(
     return reply | {"measured": measured}
 
 
-def _ask(
-    loaded: Loaded, files: Sequence[Path], given: dict[str, Any]
-) -> dict[str, Any]:
+def _ask(loaded: Loaded, of_files: OfFiles, given: dict[str, Any]) -> dict[str, Any]:
     """The reply on the table's suite."""
-    table = loaded.table
-    suite = json.loads((settings.ROOT / suites.path(table)).read_text())
     name = loaded.batch.batch_id.rpartition("/")[2]
+    found = of_files.suite, of_files.measured
     try:
-        return check(loaded.connection, table, name, files, suite, given)
+        return check(loaded.connection, loaded.table, name, *found, given)
     except GateError as error:
-        raise _failed(loaded, str(error)) from error
-    except duckdb.Error as error:
-        raise _failed(loaded, *duck.explained(error, _AGAIN)) from error
-
-
-def _failed(loaded: Loaded, why: str, hint: str = _AGAIN, what: str = "") -> GateError:
-    what = what or f"batch {loaded.batch.batch_id}"
-    return GateError(
-        f"{loaded.table.id}: the gate could not check {what}: {why}. The batch stays "
-        "loaded and nothing downstream reads it.",
-        hint,
-    )
+        raise ahead.failed(loaded.table, loaded.batch, str(error)) from error
 
 
 def _each(
@@ -161,7 +144,7 @@ def _each(
         found[rule.rule_id] = got | {"error": error}
     if all(got["passed"] for got in found.values()):
         why = f"expectation {name} failed, and each of its columns passes"
-        raise _failed(loaded, why)
+        raise ahead.failed(loaded.table, loaded.batch, why)
     return found
 
 
@@ -178,7 +161,8 @@ def _results(
         got = found[one.rule_id]
         if got["error"] and is_in_shape:
             hint = "Correct the rule in seeds/metadata/rules.csv, then run again."
-            raise _failed(loaded, got["error"], hint, one.rule_id)
+            of = loaded.table, loaded.batch
+            raise ahead.failed(*of, got["error"], hint, one.rule_id)
         rows, seen = got.get("failing"), got.get("observed")
         if one.type == "unexpected_rows_expectation":
             rows = seen

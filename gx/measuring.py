@@ -10,10 +10,11 @@ from typing import Any
 
 import duckdb
 
-from gx import failing
+from gx import failing, measures
 from ingest import bronze_log, control, duck, settings
 from ingest.duck import literal, quoted
 from ingest.errors import first_line
+from ingest.seed import suites
 from ingest.seed.metadata import Table
 
 Measured = dict[str, Any]
@@ -31,20 +32,22 @@ _FAULTS = (
 )
 
 
-def take(
-    connection: control.Connection,
-    table: Table,
-    files: Sequence[Path],
-    wanted: Sequence[str],
-) -> Measured:
+def wanted(table: Table, suite: dict[str, Any]) -> list[str]:
+    """The measures that a table's suite asks for; NULLs of each column by itself."""
+    expected = suites.expectations(table)
+    complete = [e.column for e in expected if e.group == suites.COMPLETE]
+    return measures.of_suite(suite, complete)
+
+
+def of_files(table: Table, files: Sequence[Path], wanted: Sequence[str]) -> Measured:
     """Each measure of the files' rows that the gate checks, as JSON holds it.
 
     One whose SQL is wrong is `{"error": …}`. Raises duckdb.Error where the engine
     can't read the files, or has not the memory.
     """
-    of_log = [name for name in wanted if name.startswith("select ")]
+    wanted = [name for name in wanted if not _is_of_log(name)]
     keys = {name: found[1] for name in wanted if (found := _REPEATED.fullmatch(name))}
-    plain = [name for name in wanted if name not in of_log and name not in keys]
+    plain = [name for name in wanted if name not in keys]
     paths = f"[{', '.join(map(literal, files))}]"
     with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
         rows = f"from read_parquet({paths})"
@@ -63,11 +66,23 @@ def take(
         measured = _aggregate(engine, plain)
         for name, columns in keys.items():
             measured[name] = _repeated(engine, table, paths, columns)
-    for name in of_log:
+    return measured
+
+
+def of_log(
+    connection: control.Connection, table: Table, wanted: Sequence[str]
+) -> Measured:
+    """Each measure of the log's columns, which its catalogue knows."""
+    measured: Measured = {}
+    for name in filter(_is_of_log, wanted):
         query = name.replace("{batch}", bronze_log.name_of(table))
         count = f"select count(*) from ({query}) as failing"
         ((measured[name],),) = connection.execute(count.encode()).fetchall()
     return measured
+
+
+def _is_of_log(name: str) -> bool:
+    return name.startswith("select ")
 
 
 def _aggregate(engine: duckdb.DuckDBPyConnection, wanted: Sequence[str]) -> Measured:

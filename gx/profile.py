@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
 from psycopg.rows import class_row
@@ -19,7 +20,6 @@ from gx.counts import Result
 from ingest import duck, settings
 from ingest.control import Batch, Connection
 from ingest.errors import SeedbedError
-from ingest.lake import Lake, Manifest
 from ingest.seed.metadata import Column, Table
 from ingest.statements import Statements, query, render
 
@@ -36,31 +36,28 @@ _TOGETHER = 32
 _KEPT = 400
 
 
-def _profile(
-    connection: Connection, table: Table, batch: Batch, found: Manifest
-) -> None:
-    """Write a row for each column of the batch to audit.column_profile.
+class Profile(NamedTuple):
+    """How many rows were profiled, and what `profile.sql` notes of each column."""
 
-    For a batch without rows, or one that was profiled before, nothing is written.
-    """
-    lake = Lake(settings.ROOT)
-    parts = [part for part in found.bronze if part.rows]
-    if not parts:
-        return
-    files = [
-        local if (local := lake.local(part.key)).exists() else lake.fetch(part)
-        for part in parts
-    ]
-    share = (found.rows_written - 1) // EXACT_ROWS
-    rows, columns = 0, []
+    rows: int
+    columns: list[dict[str, Any]]
+
+
+def measure(
+    table: Table, batch: Batch, files: Sequence[Path], rows: int
+) -> Profile | None:
+    """The profile of a batch's files, which have so many rows; None without any."""
+    if not table.options.profile or not files:
+        return None
+    share = (rows - 1) // EXACT_ROWS
+    profiled, columns = 0, []
     try:
         with duck.engine(settings.ROOT / ".seedbed" / "tmp") as engine:
             for start in range(0, len(table.columns), _TOGETHER):
                 group = table.columns[start : start + _TOGETHER]
-                scan = engine.execute(_query(table, group, files, share)).fetchone()
-                assert scan is not None
-                rows = scan[0]
-                columns += scan[1]
+                query = _query(table, group, files, share)
+                profiled, found = duck.one(engine, query)
+                columns += found
     except duckdb.Error as error:
         said, hint = duck.explained(
             error,
@@ -71,25 +68,32 @@ def _profile(
         raise SeedbedError(
             f"{table.id}: batch {batch.batch_id} could not be profiled: {said}", hint
         ) from error
-    if not rows:
-        return
-    of = {"table_id": table.id, "batch_seq": batch.batch_seq, "rows": rows}
+    return Profile(profiled, columns) if profiled else None
+
+
+def _note(connection: Connection, table: Table, batch: Batch, found: Profile) -> None:
+    """Write a row for each column of the batch to audit.column_profile.
+
+    For one that was profiled before nothing is written.
+    """
+    of = {"table_id": table.id, "batch_seq": batch.batch_seq, "rows": found.rows}
     with connection.cursor() as cursor:
-        cursor.executemany(_SQL.texts["note"], [of | column for column in columns])
+        cursor.executemany(_SQL.texts["note"], [of | row for row in found.columns])
     _SQL.run(connection, "forget", **of, kept=_KEPT)
 
 
 def judge(
-    connection: Connection, table: Table, batch: Batch, found: Manifest
+    connection: Connection, table: Table, batch: Batch, found: Profile | None
 ) -> list[Result]:
-    """Profile the batch, and compare it with the table's past batches.
+    """Note the batch's profile, and compare it with the table's past batches.
 
     Returns a result for each kind of anomaly for which there are enough past batches.
     """
     if not table.options.profile:
         return []
     started = time.monotonic()
-    _profile(connection, table, batch, found)
+    if found:
+        _note(connection, table, batch, found)
     if not table.options.anomaly_score or batch.kind != "window":
         return []
     with connection.cursor(row_factory=class_row(Result)) as cursor:
@@ -106,7 +110,9 @@ def judge(
         ).fetchall()
 
 
-def _query(table: Table, group: Sequence[Column], files: list[Path], share: int) -> str:
+def _query(
+    table: Table, group: Sequence[Column], files: Sequence[Path], share: int
+) -> str:
     """One scan of the files: their rows, and a list with a struct for each column.
 
     What need not be exact is measured on one row of `share`, if that is not 0.

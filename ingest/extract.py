@@ -17,7 +17,7 @@ import duckdb
 from ingest import bronze_log, control, duck, files, keys, retry, settings, window
 from ingest.control import Batch
 from ingest.differences import differences
-from ingest.duck import Engine, backticked, literal, quoted, scalar
+from ingest.duck import Engine, backticked, literal, one, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
@@ -114,6 +114,7 @@ class _Extraction:
         self.lake = lake
         self.read = _Read()
         self.ranges: list[Future[Bronze]] = []
+        self._by_primary_key: bool | None = None
         # Whether rows may be read as the log has them, once for raw and bronze.
         self.is_once = not (self.released.through or table.load_type.reads_whole)
 
@@ -220,17 +221,33 @@ class _Extraction:
         counts = (f"select count(*) from ({one})" for one in rows)
         return sum(scalar(self.engine, count) for count in counts)
 
-    def _count(self, condition: str, *, is_range: bool = False) -> int:
-        """How many rows the source itself counts, in the transaction's snapshot.
-
-        A range is counted by its key: the server would rather look through a whole
-        index of the watermark, for each range again.
-        """
+    def _count(self, condition: str) -> int:
+        """How many rows the source itself counts, in the transaction's snapshot."""
         there = source.named(self.table)
-        if is_range and reading.is_led_by_key(self.engine, self.table):
-            there += " force index (primary)"
         query = f"select count(*) from {there} where {condition}"
         return int(scalar(self.engine, f"from {duck.asked(query)}"))
+
+    def _count_range(self, piece: Condition, due: str, no_time: str) -> tuple[int, int]:
+        """How many rows of a range the source counts: due, and without a time.
+
+        In one scan, by the primary key: it would rather look through a whole index of
+        the watermark, for each range again.
+        """
+        there = source.named(self.table)
+        if self._is_by_primary_key():
+            there += " force index (primary)"
+        query = (
+            f"select count(if({due} and not {no_time}, 1, null)), "
+            f"count(if({no_time}, 1, null)) from {there} where {piece(backticked)}"
+        )
+        found, timeless = one(self.engine, f"from {duck.asked(query)}")
+        return found, timeless
+
+    def _is_by_primary_key(self) -> bool:
+        """Whether the source's primary key begins with the leading key."""
+        if self._by_primary_key is None:
+            self._by_primary_key = reading.is_led_by_key(self.engine, self.table)
+        return self._by_primary_key
 
     def _read_rows(
         self, name: str, piece: Condition, *, is_once: bool = False
@@ -247,19 +264,24 @@ class _Extraction:
 
         inside = also(in_window, piece)
         there = inside(backticked)
+        counted = timeless = None
         if self.table.watermark_column:
             # A zero or incomplete date is not a time, though the source compares it as
             # one.
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
             no_time = reading.no_date(backticked(self.table.watermark_column))
             rows = self._rows(inside, f"{watermark} is not null")
+            if name != "part":
+                counted = self._count_range(piece, in_window(backticked), no_time)
             there = f"{there} and not {no_time}"
-            if timeless := self._timeless(piece, no_time):
+            if self.batch.kind == "window" and (counted is None or counted[1]):
+                timeless = self._timeless(piece, no_time)
+            if timeless:
                 rows += self._rows(timeless, f"{watermark} is null")
                 there = f"({there} or {timeless(backticked)} and {no_time})"
         else:
             rows = self._rows(inside)
-        count = self._count(there, is_range=name != "part")
+        count = counted[0] if counted and not timeless else self._count(there)
         parts = self._write(name, rows, count, is_once=is_once)
         if self.table.options.zero_date == "reject":
             return parts, count, 0  # they are among the rejected rows
@@ -269,8 +291,6 @@ class _Extraction:
 
     def _timeless(self, piece: Condition, no_time: str) -> Condition | None:
         """A condition for rows without watermark; None if there are none."""
-        if self.batch.kind != "window":
-            return None
         condition = f"{piece(backticked)} and {no_time}"
         rows = reading.answer(self.engine, self.table, condition, self.table.key)
         timeless = f"select {casts.key(self.table)} from ({rows})"
@@ -351,9 +371,10 @@ class _Extraction:
             )
 
         name = f"range-{piece.number:04d}"
-        condition = first if low is None else inside
         try:
             with reading.snapshot(self.engine):
+                may_lack_key = low is None and not self._is_by_primary_key()
+                condition = first if may_lack_key else inside
                 is_once = self.is_once and reading.is_canonical(self.engine, self.table)
                 found = self._read_rows(name, condition, is_once=is_once)
         except (duckdb.ConversionException, duckdb.InvalidInputException) as error:

@@ -159,6 +159,14 @@ def _written(column: Column) -> str:
     return f"chr(39) || {text} || chr(39) || '::{column.type.log}'"
 
 
+def _together(files: list[str]) -> str:
+    """Raw files as a relation, in types that hold the values of each one.
+
+    The first ones may serve as bronze as well, and the next ones not.
+    """
+    return f"read_parquet({files}, union_by_name = true)"
+
+
 @dataclass
 class Standardisation:
     """One batch on its way from raw to bronze files."""
@@ -231,8 +239,10 @@ class Standardisation:
             was = then.get(column.name, column.source_name)
             is_read = was in there and taken.get(was, column.name) == column.name
             value = quoted(was) if is_read else "null"
+            if there.get(was) == "BOOLEAN":  # of a file that serves as bronze as well
+                value += "::tinyint"
             columns.append(f"{value} as {quoted(column.source_name)}")
-        rows = f"from read_parquet({files})" if files else "where false"
+        rows = f"from {_together(files)}" if files else "where false"
         return f"select {', '.join(columns)} {rows}"
 
     def _names_of_gone(self, files: list[str]) -> dict[str, str]:
@@ -245,12 +255,12 @@ class Standardisation:
         }
         return {now: was for now, was in then.items() if was in there}
 
-    def _columns(self, files: list[str]) -> set[str]:
-        """The names of the files' columns."""
+    def _columns(self, files: list[str]) -> dict[str, str]:
+        """The names of the files' columns, and their types."""
         if not files:
-            return set()
-        rows = self.engine.execute(f"describe from read_parquet({files})").fetchall()
-        return {row[0] for row in rows}
+            return {}
+        rows = self.engine.execute(f"describe from {_together(files)}").fetchall()
+        return {row[0]: row[1] for row in rows}
 
     def _rejects(self, name: str) -> tuple[Part, ...]:
         rejected = "from typed where _reason is not null"

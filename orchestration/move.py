@@ -10,7 +10,7 @@ import functools
 import threading
 from collections.abc import Callable, Sequence
 
-from gx import gate, process
+from gx import ahead, gate, process
 from ingest import control, load, runlog, settings, stop, window
 from ingest import extract as extraction
 from ingest.control import Batch, Connection
@@ -119,15 +119,16 @@ def _advance(
     with load.Loading(table) as loading:
         if batch.state == "planned" and "extract" in steps:
             stop.check()
-            ahead = loading if "load" in steps else None
+            beside = loading if "load" in steps else None
             with step("extract", *here):
-                batch = extraction.extract(connection, table, batch, ahead)
+                batch = extraction.extract(connection, table, batch, beside)
             reach("after_extract")
-            if "validate" in steps and gate.needs_process(batch):
-                process.start()
         is_read()
         stop.check()
         if batch.state == "extracted" and "load" in steps:
+            if "validate" in steps and gate.needs_process(batch):
+                process.start()
+                ahead.begin(table, batch)
             with step("load", *here):
                 batch = load.load(connection, table, batch, loading)
             reach("after_load")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gx import gate, process
+from gx import gate, measuring, process
 from ingest import control, duck, settings
 from ingest.seed import metadata, suites
 from ingest.seed.checks import CHECKS
@@ -51,12 +51,12 @@ def run(bench: Bench, rows: int) -> None:
 
     def checked(way: str, file: Path, wrong: set[str]) -> Iterator[tuple[str, Cost]]:
         with bench.timed(_cpu) as cost:
-            reply = gate.check(
-                connection, table, "bench", [file], suite, {suites.ROWS: rows}
-            )
+            found = measuring.of_files(table, [file], measuring.wanted(table, suite))
+            given = {suites.ROWS: rows}
+            reply = gate.check(connection, table, "bench", suite, found, given)
         results = reply["results"].items()
-        found = {rule for rule, result in results if not result["passed"]}
-        assert found == wrong, (found, reply)
+        failed = {rule for rule, result in results if not result["passed"]}
+        assert failed == wrong, (failed, reply)
         yield way, cost
 
     with bench.servers("postgres") as home, control.connect() as connection:

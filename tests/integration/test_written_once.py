@@ -10,13 +10,15 @@ from tests.foreign import Foreign
 
 ROWS = 12
 AS_READ = (
-    "id bigint primary key, small smallint, tiny tinyint unsigned, "
+    "id bigint unsigned primary key, small smallint, tiny tinyint unsigned, "
+    "flag tinyint(1), large bigint unsigned, wide bigint unsigned, "
     "amount decimal(38,4), ratio double, word varchar(20), body text, day date, "
     "at datetime(6), moment timestamp(6) null, bytes varbinary(9), "
     "updated_at datetime not null, key (updated_at)"
 )
 VALUES = (
-    "select n, -n, n, n / 7, -0e0, if(n % 3, concat('w', n), null), "
+    "select n, -n, n, if(n = 5, null, n % 2), 18446744073709551615 - n, "
+    "9223372036854775000 + n, n / 7, -0e0, if(n % 3, concat('w', n), null), "
     "repeat('é', n), date('2026-01-01') + interval n day, "
     "timestamp('2026-01-01 00:00:00.000001') + interval n second, "
     "timestamp('2026-03-29 02:30:00'), unhex(hex(n)), "
@@ -36,6 +38,9 @@ def load(foreign: Foreign, columns: str, values: str) -> Manifest:
     )
     foreign.discover("once")
     here = {"source": "once", "table": "readings"}
+    if "wide" in columns:  # the types that people give an unsigned key, and a flag
+        foreign.edit("columns", here | {"column": "wide"}, data_type="bigint")
+        foreign.edit("columns", here | {"column": "flag"}, data_type="boolean")
     foreign.edit("tables", here, load_type="scd1", watermark_column="updated_at")
     foreign.add("options", here | {"option": "range_rows", "value": "3"})
     result = foreign.run(with_build=False)
@@ -72,11 +77,22 @@ def test_a_row_that_is_read_as_it_is_in_the_log_is_written_once(
     foreign.assert_as_sources(in_log=True)
 
 
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        ("repeat('é', n)", "if(n = 8, concat('a', char(0)), 'b')"),
+        ("if(n = 5, null, n % 2)", "if(n = 8, 2, n % 2)"),
+        ("9223372036854775000 + n", "9223372036854775799 + cast(n as unsigned)"),
+    ],
+    ids=["a text", "a flag", "a number"],
+)
 def test_from_the_first_rejected_row_on_raw_and_bronze_are_two(
-    foreign: Foreign,
+    foreign: Foreign, there: str, instead: str
 ) -> None:
-    body = VALUES.replace("repeat('é', n)", "if(n = 8, concat('a', char(0)), 'b')")
-    manifest = load(foreign, AS_READ, body)
+    assert there in VALUES
+    manifest = load(foreign, AS_READ, VALUES.replace(there, instead))
+    # One row, or those of which the number is larger than a bigint holds.
+    rejected = ROWS - 8 if "799" in instead else 1
     same = [
         raw.sha256 == bronze.sha256
         for raw, bronze in zip(manifest.raw, manifest.bronze, strict=True)
@@ -84,19 +100,28 @@ def test_from_the_first_rejected_row_on_raw_and_bronze_are_two(
     assert same == sorted(same, reverse=True), "first once, then apart"
     assert same[0]
     assert not same[-1]
-    assert (manifest.rows_written, manifest.rows_rejected) == (ROWS - 1, 1)
+    assert manifest.rows_written == ROWS - rejected
+    assert manifest.rows_rejected == rejected
     assert sum(part.rows for part in manifest.raw) == ROWS
+    log = "select * from bronze.once__readings order by id"
+    rejects = (
+        "select reason, source_row ->> 'id', source_row ->> 'flag', "
+        "source_row ->> 'wide', source_row ->> 'large' from audit.reject "
+        "where table_id = 'once.readings' order by (source_row ->> 'id')::integer"
+    )
+    before = foreign.query(log), foreign.query(rejects)
     with foreign.inside(), control.connect() as connection:
         replay.replay(connection, *foreign.tables("once.readings"), quiet)
         batch = control.batch(connection, "once.readings", 1)
-    assert (batch.rows_written, batch.rows_rejected) == (ROWS - 1, 1)
+    assert (batch.rows_written, batch.rows_rejected) == (ROWS - rejected, rejected)
+    assert (foreign.query(log), foreign.query(rejects)) == before
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
     [
         ("Word char(3)", "'a'"),
-        ("flag tinyint(1)", "n % 2"),
+        ("share float", "n / 7"),
         ("document json", "json_array(n, null)"),
     ],
 )

@@ -27,19 +27,13 @@ from ingest.duck import (
 from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
-from ingest.seed.types import EXACT_DIGITS
+from ingest.seed.types import EXACT_DIGITS, CanonicalType
 from ingest.sources.mysql.source import SESSION, declared, named
 from ingest.statements import render
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
-_SMALL = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT")
-# Types of a scan whose values are those of a canonical type, where not just its own.
-_SAME = {
-    "integer": _SMALL,
-    "bigint": ("BIGINT", "UINTEGER", *_SMALL),
-    "timestamptz": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
-}
+_WHOLE = "TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT".split()
 # Types of the source whose values are texts, whatever collation an answer has.
 _TEXTS = (
     "char varchar tinytext text mediumtext longtext enum set json uuid inet4 inet6"
@@ -67,14 +61,27 @@ def snapshot(engine: Engine) -> Iterator[None]:
 
 
 def is_canonical(engine: Engine, table: Table) -> bool:
-    """Whether rows are read as the log has them: its names, and types of its values."""
+    """Whether rows are read as the log has them, as far as it accepts them.
+
+    It has their names, and each value that fits it just as the source has it.
+    """
     kinds = _kinds(engine, table)
     return not _is_by_query(table, table.columns, kinds) and all(
-        c.name == c.source_name
-        and c.type.name not in ("duration", "geometry")
-        and kinds[c.source_name] in _SAME.get(c.type.duckdb, (c.type.duckdb.upper(),))
+        c.name == c.source_name and _is_same(kinds[c.source_name], c.type)
         for c in table.columns
     )
+
+
+def _is_same(kind: str, canonical: CanonicalType) -> bool:
+    """Whether a value of a scan's type that fits the canonical one is told by that."""
+    name = canonical.duckdb
+    if kind in _WHOLE:
+        # A flag of 0 or 1 is told by false or true: `standardise` reads it as a number.
+        is_flag = name == "boolean" and kind == "TINYINT"
+        return is_flag or name in ("integer", "bigint") or name.endswith(",0)")
+    if name == "timestamptz":
+        return kind in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+    return kind == name.upper() and canonical.name not in ("duration", "geometry")
 
 
 def is_led_by_key(engine: Engine, table: Table) -> bool:
