@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.emulator import session
+
 _WRONG_PASSWORD = {
     "data": {"nextAction": "RETRY_LOGIN"},
     "code": "390100",
@@ -33,10 +35,19 @@ def app(password: str) -> Starlette:
             body = gzip.decompress(body)
         if not _may_enter(json.loads(body)["data"], password):
             return JSONResponse(_WRONG_PASSWORD)
-        entered: Response = await server.login_request(request)
-        return entered
+        entered = json.loads((await server.login_request(request)).body)
+        # Without it the connector takes the session for one that has ended.
+        entered["data"]["masterToken"] = entered["data"]["token"]
+        return JSONResponse(entered)
+
+    async def end(request: Request) -> Response:
+        if request.query_params.get("delete"):
+            session.end(server.to_conn(server.to_token(request)))
+        ended: Response = await server.session(request)
+        return ended
 
     ours = [
+        Route("/session", end, methods=["POST"]),
         Route("/session/v1/login-request", login, methods=["POST"]),
         Route("/queries/v1/query-request", _query, methods=["POST"]),
     ]

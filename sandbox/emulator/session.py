@@ -9,6 +9,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import duckdb
 import snowflake.connector.errors as errors
@@ -19,11 +20,13 @@ from sandbox.emulator import accepted
 # What dbt asks about a model's grants, and about the warehouse to come back to.
 _GRANTS = re.compile(r"(?is)^\s*show\s+grants\b.*$")
 _WAREHOUSE = re.compile(r"(?i)\bcurrent_warehouse\(\)")
-# DuckDB has no temporary object in a named database; dbt drops its own ones itself.
+# DuckDB has no temporary object in a named database: it is dropped with its session.
 _TEMPORARY = re.compile(
     r"(?is)^(\s*create\s+(?:or\s+replace\s+)?)(?:local\s+)?temp(?:orary)?\s+"
-    r"(table|view)(\s+(?:if\s+not\s+exists\s+)?\"?\w+\"?\.)"
+    r"(table|view)(\s+(?:if\s+not\s+exists\s+)?)((?:\"?\w+\"?\.)+\"?\w+\"?)"
 )
+# By session: the temporary objects that it has made, and what each one is.
+_made: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 
 
 def install(log: Path) -> None:
@@ -40,7 +43,9 @@ def install(log: Path) -> None:
             statement = SQL_SUCCESS
         statement = _GRANTS.sub("select null as privilege where false", statement)
         statement = _WAREHOUSE.sub("'EMULATED'", statement)
-        statement = _TEMPORARY.sub(r"\1\2\3", statement)
+        if found := _TEMPORARY.match(statement):
+            _made.setdefault(cursor._conn, {})[found[4]] = found[2]
+            statement = _TEMPORARY.sub(r"\1\2\3\4", statement)
         try:
             return run(cursor, statement, params, *args, **options)
         except Exception as error:
@@ -53,6 +58,13 @@ def install(log: Path) -> None:
             ) from error
 
     FakeSnowflakeCursor.execute = execute
+
+
+def end(session: Any) -> None:
+    """Drop the session's temporary objects."""
+    for name, kind in _made.pop(session, {}).items():
+        with suppress(errors.Error):
+            session.cursor().execute(f"drop {kind} if exists {name}")
 
 
 def _leave_aborted(session: Any, engine: Any) -> None:
