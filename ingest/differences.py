@@ -12,12 +12,11 @@ import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
 
-from ingest import bronze_log, duck, keys
+from ingest import bronze_log, duck, keys, sources
 from ingest.control import Released
 from ingest.duck import Engine, literal, quoted, scalar
 from ingest.pieces import KeyRange
 from ingest.seed.metadata import Table
-from ingest.sources.mysql import reading, source
 from ingest.standardise import canonical
 from ingest.statements import render
 
@@ -51,11 +50,12 @@ def differences(engine: Engine, table: Table, released: Released) -> Differences
     Within the caller's transaction on the attached source and warehouse.
     """
     names = "".join(f"{quoted(c.name)}, " for c in table.key)
+    kind = sources.of(table.source)
     is_whole = table.load_type.reads_whole
     due = "true"
     if table.window_column:
         watermark = quoted(table.window_column.name)
-        present = source.present(engine, table)
+        present = kind.present(engine, table)
         due = f"(_timeless or {watermark} > timestamp {literal(present)}"
         if released.high is not None:
             due += f" or {watermark} <= timestamp {literal(released.high)}"
@@ -69,7 +69,7 @@ def differences(engine: Engine, table: Table, released: Released) -> Differences
     for piece in _pieces(table):
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         into = "create or replace temp table seen as"
-        for rows in reading.rows(engine, table, piece.within(table)):
+        for rows in kind.rows(engine, table, piece.within(table)):
             canonical(engine, table, rows, now, 0)
             engine.execute(
                 f"{into} select {names} _row_hash, _reason is null and {due} "
@@ -100,7 +100,7 @@ def _held(table: Table, released: Released, piece: KeyRange, names: str) -> str:
 
 
 def _pieces(table: Table) -> list[KeyRange]:
-    extent = source.key_extent(table) if table.key else None
+    extent = sources.of(table.source).key_extent(table) if table.key else None
     if extent is None:
         return [KeyRange()]
     # The log may have keys outside what the source has now.

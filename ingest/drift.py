@@ -16,25 +16,31 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from ingest import keys, locks
+from ingest import keys, locks, sources
 from ingest.control import Connection
 from ingest.errors import SeedbedError, first_line
 from ingest.seed import generate, metadata, seedfile, types
 from ingest.seed.discover.rows import new_column_row, rule_of_values
 from ingest.seed.metadata import Source, Table
-from ingest.sources.mysql import casts, catalogue
-from ingest.sources.mysql.catalogue import Column, Key, SourceTable
+from ingest.sources.kind import Column, Key, SourceTable, ambiguous
 from ingest.statements import Statements
 
 _SQL = Statements(__file__)
 
 # A local time and an instant: read as the other, each is hours off.
 _RIGHT_CLOCK = {
-    ("datetime", "timestamptz"): "timestamp",
-    ("timestamp", "timestamp"): "timestamptz",
+    ("local", "timestamptz"): "timestamp",
+    ("instant", "timestamp"): "timestamptz",
 }
 
 Read = Callable[[Source], dict[str, SourceTable]]
+
+
+def catalogue(source: Source) -> dict[str, SourceTable]:
+    """The source's tables as they are now."""
+    return sources.of(source).catalogue(source)
+
+
 # What becomes of a change: its action, why, and the seed's cells to write.
 Outcome = tuple[str, str, Mapping[str, str]]
 
@@ -86,7 +92,7 @@ def follow(
     root: Path,
     run_id: str,
     tables: Sequence[Table],
-    read: Read = catalogue.read,
+    read: Read = catalogue,
 ) -> Followed:
     """Compare the tables with their sources, and let the seed follow where it may.
 
@@ -143,8 +149,9 @@ def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError 
             "Restore the table or the privilege; if it is gone for good, set enabled "
             "false in seeds/metadata/tables.csv.",
         )
-    alike = catalogue.ambiguous(found)
-    if alike and not table.options.by_query:
+    needs_query = sources.of(table.source).needs_query((), found)
+    if needs_query and not table.options.by_query:
+        alike = ambiguous(found)
         return SeedbedError(
             f"{table.id}: schema {table.source.schema} has tables whose names differ "
             f"by case only ({', '.join(alike)}), which the fast reader can't "
@@ -156,10 +163,12 @@ def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError 
         return None
     for column in table.columns:
         there = found[table.name].columns.get(column.source_name)
-        kind = there.data_type if there else ""
-        if right := _RIGHT_CLOCK.get((kind, column.type.name)):
+        if not there:
+            continue
+        if right := _RIGHT_CLOCK.get((there.clock, column.type.name)):
+            name = there.data_type.upper()
             return SeedbedError(
-                f"{table.id}: column {column.source_name} is a {kind.upper()} in the "
+                f"{table.id}: column {column.source_name} is a {name} in the "
                 f"source, whose timezone is {table.source.timezone}, and its data_type "
                 f"is {column.type.name}. Nothing was read.",
                 f"Set its data_type to {right} in seeds/metadata/columns.csv, then run "
@@ -242,7 +251,7 @@ def _added(table: Table, column: Column, taken: set[str]) -> Outcome:
         return "reported", "not read: columns.csv does not name it", {}
     cells = new_column_row(table, column, taken)
     if not cells:
-        return "reported", f"not read: {casts.of_source(column).note}", {}
+        return "reported", f"not read: {column.proposal.note}", {}
     why = (
         f"now read as {cells['name']}, which is NULL in rows read before, until they "
         f"change or `./seedbed backfill` reads them{_masked(cells['pii'])}"
@@ -308,10 +317,9 @@ def follows(kind: types.CanonicalType, column: Column) -> str | None:
 
     That is its own, or a wider one that the log and the models can be altered to.
     """
-    if catalogue.fits(column, kind):
+    if column.fits(kind):
         return kind.name
-    proposal = casts.of_source(column)
-    for name in filter(None, (proposal.type, proposal.otherwise)):
+    for name in filter(None, (column.proposal.type, column.proposal.otherwise)):
         if types.widens(kind.postgres, types.parse(name).postgres):
             return name
     return None

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from ingest import settings
+from ingest import settings, sources
 from ingest.errors import ConfigurationError, first_line
 from ingest.quoting import literal as literal
 from ingest.quoting import quoted as quoted
-from ingest.settings import SourceUrl
 
 if TYPE_CHECKING:
     from ingest.seed.metadata import Source
@@ -63,17 +62,6 @@ def ask_warehouse(engine: Engine, name: str, query: str) -> None:
     hold(engine, name, f"from postgres_query('warehouse', {literal(query)})")
 
 
-def asked(query: str) -> str:
-    """What the source answers, as a relation, in the transaction's snapshot."""
-    # With streaming, it asks on a connection outside the transaction.
-    return f"mysql_query('source', {literal(query)}, stream_results = false)"
-
-
-def source_literal(text: str) -> str:
-    """`text` as a string literal of the source, whatever its backslash means."""
-    return f"convert(x'{text.encode().hex()}' using utf8mb4)"
-
-
 def explained(error: duckdb.Error, otherwise: str) -> tuple[str, str]:
     """What the error says, and a hint: to raise the memory, or `otherwise`."""
     said = first_line(error)
@@ -85,11 +73,6 @@ def explained(error: duckdb.Error, otherwise: str) -> tuple[str, str]:
         "Set SEEDBED_MEMORY to about ten times the longest row, such as 2GB, and run "
         "again.",
     )
-
-
-def backticked(name: str) -> str:
-    """`name` as MySQL quotes an identifier."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 # Loading an extension takes longer than moving a small table, so an instance is reused
@@ -176,18 +159,10 @@ def _instance(spill: Path) -> Engine:
         }
     )
     _assert_hash(instance)
-    for name in ("mysql_scanner", "postgres_scanner"):
-        _load(instance, name)
+    load(instance, "postgres_scanner")
     for setting in (
         # Values of timestamptz columns are instants; read them as UTC.
         "timezone = 'UTC'",
-        "mysql_tinyint1_as_boolean = false",
-        "mysql_bit1_as_boolean = false",
-        "mysql_incomplete_dates_as_nulls = true",
-        # The server shows a TIMESTAMP on the session's clock.
-        "mysql_session_time_zone = '+00:00'",
-        # Otherwise MySQL may end a long read after five minutes.
-        "mysql_query_timeout_enabled = false",
         # A join holds its right side: ours has keys, while the left has whole rows.
         "disabled_optimizers = 'build_side_probe_side'",
     ):
@@ -210,14 +185,16 @@ def _assert_hash(engine: Engine) -> None:
         )
 
 
-def _load(engine: Engine, name: str) -> None:
+def load(engine: Engine, name: str) -> None:
+    """Load an extension from its wheel, unless it is loaded."""
     package = importlib.util.find_spec(f"duckdb_extension_{name}")
     folder = Path(package.submodule_search_locations[0])  # type: ignore[union-attr,index]
     file = folder / f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
     engine.execute(f"load {literal(file)}")
 
 
-def _secret(engine: Engine, kind: str, **values: object) -> None:
+def secret(engine: Engine, kind: str, **values: object) -> None:
+    """Keep how a server of that kind is reached, for `attach`."""
     parts = ", ".join(f"{k} {literal(v)}" for k, v in values.items())
     engine.execute(f"create or replace secret {kind} (type {kind}, {parts})")
 
@@ -228,32 +205,8 @@ def attached(source: Source | None = None) -> Iterator[Engine]:
     with engine(settings.ROOT / ".seedbed" / "spill") as connection:
         attach_warehouse(connection, settings.warehouse())
         if source:
-            attach_source(connection, settings.source_url(source), source.schema)
+            sources.of(source).attach(connection, source)
         yield connection
-
-
-def attach_source(engine: Engine, url: SourceUrl, schema: str) -> None:
-    """Attach a MySQL database as `source`, uncompressed, with exact types."""
-    values: dict[str, Any] = {
-        "host": url.host,
-        "port": url.port,
-        "user": url.user,
-        "password": url.password,
-        "database": schema,
-    }
-    if url.ssl_mode:
-        # Its `required` verifies as well; its `preferred` encrypts if the server can,
-        # and `source.connect` has checked that it can.
-        unverified = url.ssl_mode == "required"
-        values["ssl_mode"] = "preferred" if unverified else url.ssl_mode
-    if url.ssl_mode != "disabled":
-        files = {"ssl_cert": url.ssl_cert, "ssl_key": url.ssl_key}
-        if url.ssl_mode.startswith("verify"):
-            files["ssl_ca"] = url.ssl_ca
-        values |= {name: path for name, path in files.items() if path}
-    _secret(engine, "mysql", **values)
-    # The compressed protocol, the default, is four times slower on a near host.
-    engine.execute("attach 'compression=disabled' as source (type mysql, secret mysql)")
 
 
 def attach_warehouse(engine: Engine, warehouse: dict[str, str]) -> None:
@@ -262,7 +215,7 @@ def attach_warehouse(engine: Engine, warehouse: dict[str, str]) -> None:
     READ COMMITTED, because by default a state that is read after waiting for a lock
     would be stale.
     """
-    _secret(engine, "postgres", **warehouse)
+    secret(engine, "postgres", **warehouse)
     engine.execute(
         "attach '' as warehouse "
         "(type postgres, secret postgres, isolation_level 'READ COMMITTED')"

@@ -73,6 +73,19 @@ class ServiceError(SeedbedError):
     exit_code = 3
 
 
+class SourceError(ServiceError):
+    """A source could not be reached, or refused what it was asked.
+
+    `may_pass`: the same may succeed later; `is_lost`: it can't be reached.
+    """
+
+    def __init__(
+        self, what: str, hint: str, *, may_pass: bool, is_lost: bool = False
+    ) -> None:
+        super().__init__(what, hint)
+        self.may_pass, self.is_lost = may_pass, is_lost
+
+
 def ordinary(error: Exception) -> SeedbedError | None:
     """What a library's error means to a person; None for an unexpected one."""
     if isinstance(error, SeedbedError):
@@ -98,10 +111,5 @@ def ordinary(error: Exception) -> SeedbedError | None:
             f"the lake's store refused, or can't be reached: {first_line(error)}.",
             "Check SEEDBED_LAKE, AWS_ENDPOINT_URL_S3 and the keys, or run `./seedbed "
             "doctor`.",
-        )
-    if type(error).__module__.startswith("pymysql"):
-        return ServiceError(
-            f"a source refused, or can't be reached: {first_line(error)}.",
-            "Check its URL in the environment, or run `./seedbed doctor`.",
         )
     return None

@@ -14,17 +14,26 @@ from dataclasses import asdict, dataclass, replace
 
 import duckdb
 
-from ingest import bronze_log, control, duck, files, keys, retry, settings, window
+from ingest import (
+    bronze_log,
+    control,
+    duck,
+    files,
+    keys,
+    retry,
+    settings,
+    sources,
+    window,
+)
 from ingest.control import Batch
 from ingest.differences import differences
-from ingest.duck import Engine, backticked, literal, one, quoted, scalar
+from ingest.duck import Engine, literal, one, quoted, scalar
 from ingest.errors import SeedbedError, ServiceError
 from ingest.failpoints import reach
 from ingest.lake import Lake, Manifest, Part
 from ingest.load import Loading
 from ingest.pieces import Condition, KeyRange, also
 from ingest.seed.metadata import Table
-from ingest.sources.mysql import casts, reading, source
 from ingest.standardise import (
     REJECTED,
     Bronze,
@@ -109,6 +118,7 @@ class _Extraction:
         self.loading = loading
         self.connection = connection
         self.table = table
+        self.kind = sources.of(table.source)
         self.batch = batch
         self.released = control.released(connection, table)
         self.lake = lake
@@ -167,7 +177,7 @@ class _Extraction:
         ranges = control.ranges(self.connection, self.batch)
         for piece in ranges:
             self._read_range(piece)
-        with reading.snapshot(self.engine):
+        with self.kind.snapshot(self.engine):
             if self.batch.kind == "repair":
                 self._read_differences()
             elif not ranges:
@@ -178,8 +188,8 @@ class _Extraction:
                 self._replace_window()
             if self.batch.kind == "window" and self.table.watermark_column:
                 self._count_beyond()
-            probe = f"select 1 from {source.named(self.table)} limit 1"
-            found = self.engine.execute(f"from {duck.asked(probe)}").fetchone()
+            probe = f"select 1 as one from {self.kind.named(self.table)} limit 1"
+            found = self.engine.execute(f"from {self.kind.asked(probe)}").fetchone()
             self.read.source_empty = found is None
 
     def _write(
@@ -196,7 +206,7 @@ class _Extraction:
         folder = self.batch.folder("raw")
         parts = files.write_all(self.engine, self.lake, queries, folder, name)
         if _rows(parts) < count and not self.read.unaccounted:
-            names = casts.key(self.table)
+            names = self.table.key_values
             wanted = " union all ".join(f"select {names} from ({one})" for one in rows)
             there = f"from ({wanted}) where false"
             if parts:
@@ -213,7 +223,7 @@ class _Extraction:
 
     def _rows(self, condition: Condition, narrower: str = "") -> list[str]:
         """Queries for the source's rows, narrowed by another condition, of DuckDB's."""
-        found = reading.rows(self.engine, self.table, condition)
+        found = self.kind.rows(self.engine, self.table, condition)
         return [f"{query} and {narrower}" for query in found] if narrower else found
 
     def _size(self, rows: list[str]) -> int:
@@ -223,9 +233,9 @@ class _Extraction:
 
     def _count(self, condition: str) -> int:
         """How many rows the source itself counts, in the transaction's snapshot."""
-        there = source.named(self.table)
-        query = f"select count(*) from {there} where {condition}"
-        return int(scalar(self.engine, f"from {duck.asked(query)}"))
+        there = self.kind.named(self.table)
+        query = f"select count(*) as found from {there} where {condition}"
+        return int(scalar(self.engine, f"from {self.kind.asked(query)}"))
 
     def _count_range(self, piece: Condition, due: str, no_time: str) -> tuple[int, int]:
         """How many rows of a range the source counts: due, and without a time.
@@ -233,20 +243,24 @@ class _Extraction:
         In one scan, by the primary key: it would rather look through a whole index of
         the watermark, for each range again.
         """
-        there = source.named(self.table)
+        there = self.kind.named(self.table)
         if self._is_by_primary_key():
-            there += " force index (primary)"
+            there = self.kind.by_primary_key(self.table)
         query = (
-            f"select count(if({due} and not {no_time}, 1, null)), "
-            f"count(if({no_time}, 1, null)) from {there} where {piece(backticked)}"
+            f"select count(case when {due} and not {no_time} then 1 end) as due, "
+            f"count(case when {no_time} then 1 end) as timeless "
+            f"from {there} where {piece(self.kind.quoted)}"
         )
-        found, timeless = one(self.engine, f"from {duck.asked(query)}")
+        found, timeless = one(self.engine, f"from {self.kind.asked(query)}")
         return found, timeless
 
     def _is_by_primary_key(self) -> bool:
         """Whether the source's primary key begins with the leading key."""
         if self._by_primary_key is None:
-            self._by_primary_key = reading.is_led_by_key(self.engine, self.table)
+            with self.kind.connect(self.table.source) as session:
+                self._by_primary_key = self.kind.is_led_by_key(
+                    session, self.table, primary=True
+                )
         return self._by_primary_key
 
     def _read_rows(
@@ -263,22 +277,22 @@ class _Extraction:
             return window.predicate(self.table, self.batch, watermark)
 
         inside = also(in_window, piece)
-        there = inside(backticked)
+        there = inside(self.kind.quoted)
         counted = timeless = None
         if self.table.watermark_column:
             # A zero or incomplete date is not a time, though the source compares it as
             # one.
             watermark = f"try_cast({quoted(self.table.watermark_column)} as timestamp)"
-            no_time = reading.no_date(backticked(self.table.watermark_column))
+            no_time = self.kind.no_time(self.kind.quoted(self.table.watermark_column))
             rows = self._rows(inside, f"{watermark} is not null")
             if name != "part":
-                counted = self._count_range(piece, in_window(backticked), no_time)
+                counted = self._count_range(piece, in_window(self.kind.quoted), no_time)
             there = f"{there} and not {no_time}"
             if self.batch.kind == "window" and (counted is None or counted[1]):
                 timeless = self._timeless(piece, no_time)
             if timeless:
                 rows += self._rows(timeless, f"{watermark} is null")
-                there = f"({there} or {timeless(backticked)} and {no_time})"
+                there = f"({there} or {timeless(self.kind.quoted)} and {no_time})"
         else:
             rows = self._rows(inside)
         count = counted[0] if counted and not timeless else self._count(there)
@@ -286,14 +300,14 @@ class _Extraction:
         if self.table.options.zero_date == "reject":
             return parts, count, 0  # they are among the rejected rows
         paths = self.lake.paths(parts)
-        zero = reading.zero_dates(self.engine, self.table, there, paths)
+        zero = self.kind.no_dates(self.engine, self.table, there, paths)
         return parts, count, zero
 
     def _timeless(self, piece: Condition, no_time: str) -> Condition | None:
         """A condition for rows without watermark; None if there are none."""
-        condition = f"{piece(backticked)} and {no_time}"
-        rows = reading.answer(self.engine, self.table, condition, self.table.key)
-        timeless = f"select {casts.key(self.table)} from ({rows})"
+        condition = f"{piece(self.kind.quoted)} and {no_time}"
+        rows = self.kind.answer(self.engine, self.table, condition, self.table.key)
+        timeless = f"select {self.table.key_values} from ({rows})"
         duck.hold(self.engine, "timeless", timeless)
         extent = keys.extent(self.engine, self.table, "timeless")
         return also(extent[0].within(self.table), piece) if extent else None
@@ -303,15 +317,15 @@ class _Extraction:
 
         Those between the window and the present come with the next one.
         """
-        present = source.present(self.engine, self.table)
-        watermark = backticked(self.table.watermark_column)
+        present = self.kind.present(self.engine, self.table)
+        watermark = self.kind.quoted(self.table.watermark_column)
         beyond = self._count(f"{watermark} > timestamp {literal(present)}")
         self.read.rows_beyond = beyond
         if not beyond:
             return
         self.read.present = f"{present:%Y-%m-%d %H:%M:%S}"
-        with source.connect(self.table.source) as server, server.cursor() as cursor:
-            minutes = source.offset(cursor) // dt.timedelta(minutes=1)
+        with self.kind.connect(self.table.source) as session:
+            minutes = self.kind.offset(session) // dt.timedelta(minutes=1)
             self.read.server_offset = minutes
 
     def _standardise(self, engine: Engine, raw: tuple[Part, ...], name: str) -> Bronze:
@@ -372,10 +386,12 @@ class _Extraction:
 
         name = f"range-{piece.number:04d}"
         try:
-            with reading.snapshot(self.engine):
+            with self.kind.snapshot(self.engine):
                 may_lack_key = low is None and not self._is_by_primary_key()
                 condition = first if may_lack_key else inside
-                is_once = self.is_once and reading.is_canonical(self.engine, self.table)
+                is_once = self.is_once and self.kind.is_canonical(
+                    self.engine, self.table
+                )
                 found = self._read_rows(name, condition, is_once=is_once)
         except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
             is_cast = isinstance(error, duckdb.ConversionException)
@@ -427,7 +443,7 @@ class _Extraction:
             names = bronze_log.key(table)
             self.engine.execute(
                 f"delete from lacking where ({names}) in "
-                f"(select ({names}) from (select {casts.key(table)} "
+                f"(select ({names}) from (select {table.key_values} "
                 f"from read_parquet({self.lake.paths(parts)})))"
             )
         if self.batch.window_high is not None or not table.watermark_column:
@@ -442,7 +458,7 @@ class _Extraction:
         if not extent:
             return
         within = extent[0].within(self.table)
-        canonical = ", ".join(casts.cast(c) for c in self.table.key)
+        canonical = ", ".join(c.value for c in self.table.key)
         wanted = f"({canonical}) in (select ({bronze_log.key(self.table)}) from {name})"
         rows = self._rows(within, wanted)
         # Counted separately: a scan of the keys only, which is not written.

@@ -8,13 +8,12 @@ extraction, whatever the buckets said a moment before.
 
 from __future__ import annotations
 
-from ingest import bronze_log
+from ingest import bronze_log, sources
 from ingest.control import Connection
-from ingest.duck import Engine, asked, backticked, hold, literal, one, quoted, scalar
+from ingest.duck import Engine, hold, literal, one, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.pieces import KeyRange
 from ingest.seed.metadata import Column, Table
-from ingest.sources.mysql import casts, reading, source
 from ingest.statements import Statements, render
 
 _SQL = Statements(__file__)
@@ -38,14 +37,9 @@ def differing(
         return scalar(engine, live), [KeyRange()]
     width = _width(engine, table)
     there = _kept_sums(connection, table, through, width)
-    here = render(
-        "source_sums",
-        table=table,
-        rows=source.named(table),
-        width=width,
-        digits=_DIGITS,
-    )
-    engine.execute(render("buckets", here=asked(here), there=there))
+    kind = sources.of(table.source)
+    here = kind.asked(kind.key_sums(table, width=width, digits=_DIGITS))
+    engine.execute(render("buckets", here=here, there=there))
     live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
     rows = engine.execute(
         "select bucket from buckets where differs and bucket is not null "
@@ -75,12 +69,7 @@ def _kept_sums(connection: Connection, table: Table, through: int, width: int) -
 def _width(engine: Engine, table: Table) -> int:
     """How many values of the leading key a bucket spans."""
     lead = table.key[0]
-    # As texts: bits are bytes in an answer, and a decimal loses digits.
-    number = f"cast({backticked(lead.source_name)} as decimal(20))"
-    here = (
-        f"select cast(min({number}) as char) as low, "
-        f"cast(max({number}) as char) as high from {source.named(table)}"
-    )
+    kind = sources.of(table.source)
     there = (
         f"select min({quoted(lead.name)})::text as low, "
         f"max({quoted(lead.name)})::text as high from {bronze_log.name_of(table)}"
@@ -88,7 +77,7 @@ def _width(engine: Engine, table: Table) -> int:
     low, high = one(
         engine,
         "select min(low::hugeint), max(high::hugeint) from ("
-        f"from {asked(here)} "
+        f"from {kind.asked(kind.key_ends(table))} "
         f"union all from postgres_query('warehouse', {literal(there)}))",
     )
     return 1 if low is None else (high - low) // BUCKETS + 1
@@ -123,9 +112,11 @@ def compare(engine: Engine, table: Table, ranges: list[KeyRange]) -> None:
     """
     names = bronze_log.key(table)
     present = " union all ".join(
-        f"select {casts.key(table)} from ({rows})"
+        f"select {table.key_values} from ({rows})"
         for r in ranges
-        for rows in reading.rows(engine, table, r.within(table), table.key)
+        for rows in sources.of(table.source).rows(
+            engine, table, r.within(table), table.key
+        )
     )
     hold(engine, "present", present)
     assert_distinct(engine, table, "present")

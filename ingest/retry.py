@@ -15,19 +15,20 @@ from typing import TypeVar
 
 import duckdb
 import psycopg
-import pymysql
 
 from ingest import limits, settings, stop
-from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, first_line
+from ingest.errors import (
+    ConfigurationError,
+    NotDoneError,
+    SeedbedError,
+    SourceError,
+    first_line,
+)
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds
-# Client errors of a connection that is refused or lost, then the server's own:
-# too many connections, packets that did not arrive, lock time-out, deadlock.
-_MYSQL_LOST = (0, 2002, 2003, 2006, 2013)
-_MYSQL = (*_MYSQL_LOST, 1040, 1158, 1159, 1160, 1161, 1205, 1213)
 # Connection, transaction rollback, too many connections, shutdown, lock time-out.
 _POSTGRES = ("08", "40", "53300", "57P01", "57P02", "57P03", "55P03")
 # Libraries that pass on only a text: DuckDB, and libpq while it connects.
@@ -41,7 +42,7 @@ _PASSING = re.compile(
     "|deadlock|could not serialize|lock (wait )?timeout",
     re.IGNORECASE,
 )
-_LASTING = re.compile("certificate|name or service not known|not support", re.I)
+LASTING = re.compile("certificate|name or service not known|not support", re.I)
 _SOURCE = re.compile("lost connection|gone away|can't connect to|MySQL", re.I)
 
 
@@ -66,8 +67,8 @@ def may_pass(error: BaseException) -> bool:
 def is_source_lost(error: BaseException) -> bool:
     """Whether the source could not be reached or its connection broke."""
     return is_transient(error) and any(
-        error.args[:1] and error.args[0] in _MYSQL_LOST
-        if isinstance(error, pymysql.MySQLError)
+        error.is_lost
+        if isinstance(error, SourceError)
         else isinstance(error, duckdb.Error) and _SOURCE.search(str(error))
         for error in _causes(error)
     )
@@ -128,21 +129,29 @@ def _is_answer(error: BaseException) -> bool:
     if isinstance(error, ClientError):  # 5xx: a fault of the store
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status < 500
-    return isinstance(error, pymysql.MySQLError | psycopg.Error | duckdb.Error)
+    return isinstance(error, SourceError | psycopg.Error | duckdb.Error)
 
 
 def _is_transient(error: BaseException) -> bool:
-    if isinstance(error, pymysql.MySQLError):
-        code = error.args[0] if error.args else 0
-        return code in _MYSQL and not _LASTING.search(str(error))
-    if isinstance(error, psycopg.Error) and error.sqlstate:
+    if isinstance(error, SourceError):
+        return error.may_pass
+    if isinstance(error, psycopg.Error):
+        return of_postgres(error)
+    return isinstance(error, duckdb.Error) and _is_passing(str(error))
+
+
+def of_postgres(error: psycopg.Error) -> bool:
+    """Whether an error of a Postgres server, or on the way to it, may pass."""
+    if error.sqlstate:
         return error.sqlstate.startswith(_POSTGRES)
-    if isinstance(error, psycopg.OperationalError | duckdb.Error):
-        # The statement and names, in quotes, and the rows' values, on later lines,
-        # could hold any words.
-        said = str(error).rpartition('": ')[2].strip().partition("\n")[0]
-        if not said:
-            return True  # no reason: the connection broke in the middle of an answer
-        said = re.sub('"[^"]*"', "", said)
-        return bool(_PASSING.search(said)) and not _LASTING.search(said)
-    return False
+    return isinstance(error, psycopg.OperationalError) and _is_passing(str(error))
+
+
+def _is_passing(text: str) -> bool:
+    # The statement and names, in quotes, and the rows' values, on later lines, could
+    # hold any words.
+    said = text.rpartition('": ')[2].strip().partition("\n")[0]
+    if not said:
+        return True  # no reason: the connection broke in the middle of an answer
+    said = re.sub('"[^"]*"', "", said)
+    return bool(_PASSING.search(said)) and not LASTING.search(said)

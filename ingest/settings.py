@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from ingest import sources
 from ingest.errors import ConfigurationError
 from ingest.seed.metadata import Source
 
@@ -17,8 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CONNECT_SECONDS = 10
 # The name of this process's sessions in the warehouse.
 APPLICATION = f"seedbed-{uuid.uuid4().hex[:8]}"
-_SSL_MODES = ("disabled", "required", "verify_ca", "verify_identity")
-_SSL_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 ENCODED = "special characters of the password percent-encoded: %40 for @, %2F for /"
 # libpq's own variables, listed so that each of its users gets the same.
 _PG_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
@@ -31,18 +30,39 @@ _PG_SESSION = (
 
 
 @dataclass(frozen=True)
-class SourceUrl:
-    """Where a source is: the parts of `mysql://user:password@host:port/schema`.
+class UrlForm:
+    """How a kind of source writes its URL, and its words for TLS.
 
-    `ssl_mode` is disabled, required (encrypted), verify_ca (and the server's
-    certificate is signed by `ssl_ca`), verify_identity (and names its host), or
-    empty: encrypted where the server offers it. The files are paths, or empty.
+    `path` is what stands behind the port, '' where nothing must; `mode` is the
+    parameter that takes one of `modes`, of which those that verify begin with `verify`;
+    `files` are the parameters of the authority's certificate, one's own and its key.
+    """
+
+    schemes: tuple[str, ...]
+    port: int
+    path: str
+    mode: str
+    modes: tuple[str, ...]
+    verifying: str
+    files: tuple[str, str, str]
+
+    def __str__(self) -> str:
+        return f"{self.schemes[0]}://USER:PASSWORD@HOST:PORT/{self.path}"
+
+
+@dataclass(frozen=True)
+class SourceUrl:
+    """Where a source is: the parts of its URL, whose form is its kind's.
+
+    `path` is what stands behind the port. `ssl_mode` is in the kind's words, or empty:
+    encrypted where the server offers it. The files are paths, or empty.
     """
 
     host: str
     port: int
     user: str
     password: str
+    path: str
     ssl_mode: str
     ssl_ca: str
     ssl_cert: str
@@ -70,69 +90,74 @@ def _need(name: str, what: str) -> str:
 
 def source_url(source: Source) -> SourceUrl:
     """Read the source's URL from the variable that the seed names."""
+    form = sources.of(source).url
     text = _need(source.url_env, f"the URL of source {source.name}")
     try:
         url = urlsplit(text)
-        port = url.port or 3306
+        port = url.port or form.port
     except ValueError:
         url, port = urlsplit(""), 0
+    path = unquote(url.path.strip("/"))
     if (
-        url.scheme != source.kind
+        url.scheme not in form.schemes
         or not url.hostname
         or not url.username
-        or _is_cut(url)
+        or (form.path and not path)
+        or _is_cut(url, form)
     ):
         # No part of it is shown: it may be part of the password.
         raise ConfigurationError(
             f"{source.url_env} is not the URL of a source.",
-            f"Write it as {source.kind}://USER:PASSWORD@HOST:PORT/ ({ENCODED}).",
+            f"Write it as {form} ({ENCODED}).",
         )
     return SourceUrl(
         url.hostname,
         port,
         unquote(url.username),
         unquote(url.password or ""),
-        **_tls(source, {k: v[-1] for k, v in parse_qs(url.query).items()}),
+        path,
+        *_tls(source, form, {k: v[-1] for k, v in parse_qs(url.query).items()}),
     )
 
 
-def _is_cut(url: SplitResult) -> bool:
+def _is_cut(url: SplitResult, form: UrlForm) -> bool:
     """Whether a `/`, `?` or `#` of the password seems to have ended the host's part.
 
     Then the `@` before the host comes after it, where only a file's name may have one.
     """
-    files = [f"{name}=" for name in _SSL_FILES]
+    files = [f"{name}=" for name in form.files]
     query = [p for p in url.query.split("&") if not p.startswith(tuple(files))]
     return bool(url.fragment) or any("@" in part for part in (url.path, *query))
 
 
-def _tls(source: Source, query: dict[str, str]) -> dict[str, str]:
-    """The parameters of a source's URL; a mistake must not lead to clear text."""
-    if unknown := sorted({*query} - {"ssl_mode", *_SSL_FILES}):
+def _tls(source: Source, form: UrlForm, query: dict[str, str]) -> tuple[str, ...]:
+    """Mode and files of a source's URL; a mistake must not lead to clear text."""
+    name, authority = form.mode, form.files[0]
+    if unknown := sorted({*query} - {name, *form.files}):
         raise ConfigurationError(
             f"{source.url_env} has an unknown parameter, {unknown[0]!r}.",
-            f"The parameters are ssl_mode, {', '.join(_SSL_FILES)}.",
+            f"The parameters are {name}, {', '.join(form.files)}.",
         )
-    mode = query.get("ssl_mode", "verify_ca" if query else "").lower()
-    if mode and mode not in _SSL_MODES:
+    mode = query.get(name, form.verifying if query else "").lower()
+    if mode and mode not in form.modes:
         raise ConfigurationError(
-            f"{source.url_env} has an unknown ssl_mode, {mode!r}.",
-            f"ssl_mode is one of {', '.join(_SSL_MODES)}.",
+            f"{source.url_env} has an unknown {name}, {mode!r}.",
+            f"{name} is one of {', '.join(form.modes)}.",
         )
-    if mode.startswith("verify") and "ssl_ca" not in query:
+    if mode.startswith("verify") and authority not in query:
         raise ConfigurationError(
-            f"{source.url_env} has ssl_mode={mode} and no ssl_ca.",
-            "Add &ssl_ca=/path/to/ca.pem, the certificate of the authority that signed "
-            "the server's.",
+            f"{source.url_env} has {name}={mode} and no {authority}.",
+            f"Add &{authority}=/path/to/ca.pem, the certificate of the authority that "
+            "signed the server's.",
         )
-    files = {name: query.get(name, "") for name in _SSL_FILES}
-    for name, path in files.items():
+    files = [query.get(name, "") for name in form.files]
+    for name, path in zip(form.files, files, strict=True):
         if path and not os.access(path, os.R_OK):
             raise ConfigurationError(
                 f"{source.url_env} names {path} as its {name}, which can't be read.",
                 "Check the path, and the file's owner and mode (`ls -l`).",
             )
-    return {"ssl_mode": mode, **files}
+    return mode, *files
 
 
 @dataclass(frozen=True)

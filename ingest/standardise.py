@@ -22,7 +22,6 @@ from ingest.lake import Lake, Part
 from ingest.seed.added import STAGING
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
-from ingest.sources.mysql.casts import cast, fits, shown
 from ingest.statements import render
 
 # Begins the error of a query whose rows must all be accepted.
@@ -107,11 +106,8 @@ def _typed(table: Table, rows: str, observed_at: dt.datetime, batch_seq: int) ->
         watermark=watermark,
         observed=f"timestamp {literal(observed_at)}",
         batch_seq=batch_seq,
-        cast=cast,
         effective=effective,
-        fits=fits,
         row_hash=row_hash(table.columns),
-        shown=shown,
     )
 
 

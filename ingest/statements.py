@@ -3,7 +3,8 @@
 A file beside a module has one statement, which `query` reads, or several, each below a
 line with its name: `runs.sql` beside `runs.py` has those that `Statements(__file__)` of
 that module runs. Values are sent apart from the text, as `%(name)s`. Where names of
-tables and columns vary, the file is a template in `ingest/sql/`, which `render` fills.
+tables and columns vary, the file is a template in `ingest/sql/`, or that of a kind
+of source beside it, which `render` fills.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ def query(module: str, name: str = "") -> str:
 
 
 def render(template: str, /, **values: object) -> str:
-    """The SQL of a template of Jinja in `ingest/sql/`, named without its ending."""
+    """The SQL of a template of Jinja in `ingest/sql/`, named without its ending.
+
+    Those in `ingest/sources/` are named with their folder.
+    """
     return _templates().get_template(f"{template}.sql.jinja").render(values)
 
 
@@ -40,16 +44,16 @@ def _templates() -> Environment:
     # Imported here, as most commands render none.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from ingest.duck import backticked, literal, quoted, source_literal
+    from ingest.quoting import literal, quoted
 
+    here = Path(__file__).parent
     # What is rendered is SQL, where each value passes through one of the filters.
     found = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("sql")),
+        loader=FileSystemLoader([here / "sql", here / "sources"]),
         undefined=StrictUndefined,
         autoescape=False,
     )
-    filters = (backticked, literal, quoted, source_literal)
-    found.filters |= {f.__name__: f for f in filters}
+    found.filters |= {f.__name__: f for f in (literal, quoted)}
     return found
 
 

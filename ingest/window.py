@@ -6,12 +6,11 @@ import datetime as dt
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest import clock, control
+from ingest import clock, control, sources
 from ingest.control import Batch, Released, Window
 from ingest.duck import literal
 from ingest.errors import ConfigurationError, SeedbedError
 from ingest.seed.metadata import Table
-from ingest.sources.mysql import source
 
 # A window is divided into at most this many ranges.
 MOST_RANGES = 1000
@@ -91,7 +90,7 @@ def plan(
 
 def due(table: Table, released: Released) -> Window:
     """The window after the released one."""
-    high = source.newest_watermark(table)
+    high = sources.of(table.source).newest_watermark(table)
     if released.high and (high is None or high < released.high):
         high = released.high  # a watermark never goes back
     cuts = () if released.through else _cuts(table)
@@ -155,7 +154,7 @@ def _cuts(table: Table) -> tuple[int, ...]:
     most = table.options.range_rows
     if not most or not table.watermark_column or not table.key:
         return ()
-    extent = source.key_extent(table)
+    extent = sources.of(table.source).key_extent(table)
     if extent is None:
         return ()
     wanted = max(-(-extent.rows // most), -(-extent.length // RANGE_BYTES))

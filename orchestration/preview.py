@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from ingest import control, window
-from ingest.duck import backticked
+from ingest import control, sources, window
 from ingest.errors import SeedbedError
 from ingest.seed.metadata import Table
-from ingest.sources.mysql import source
 from ingest.statements import query
 from orchestration.display import fault, plain_grid
 
@@ -68,13 +66,14 @@ def _preview(
     what = "window" if released.through else "first load"
     if not table.watermark_column:
         what = "whole table"
+    kind = sources.of(table.source)
     try:
         due = window.due(table, released)
         # A preview does not count all rows of a big table.
         where = "true"
         if what == "window":
-            where = window.predicate(table, due, backticked(table.watermark_column))
-        rows, size = source.size(table, where)
+            where = window.predicate(table, due, kind.quoted(table.watermark_column))
+        rows, size = kind.size(table, where)
     except SeedbedError as error:
         return Preview(table.id, what, error=str(error))
     low, high = window.bounds(table, due)

@@ -9,13 +9,12 @@ from typing import Any
 import duckdb
 from rich.console import Console
 
-from ingest import control, duck
+from ingest import control, duck, sources
 from ingest.differences import Differences, differences
 from ingest.duck import quoted
 from ingest.errors import SeedbedError, ServiceError
 from ingest.runlog import Report
 from ingest.seed.metadata import Table
-from ingest.sources.mysql import reading
 from ingest.statements import Statements
 from orchestration import runs, shown
 from orchestration.display import fault, plain_grid
@@ -147,7 +146,7 @@ def _compare(connection: control.Connection, table: Table) -> Finding:
         )
     try:
         with duck.attached(table.source) as engine:
-            with reading.snapshot(engine):
+            with sources.of(table.source).snapshot(engine):
                 found = differences(engine, table, released)
             names = ", ' ', ".join(["''", *(quoted(c.name) for c in table.key)])
             samples = engine.execute(

@@ -25,7 +25,7 @@ from ingest.lake import Lake
 from ingest.runlog import Report
 from ingest.seed import generate, metadata
 from ingest.seed.metadata import Source, Table
-from ingest.sources.mysql import catalogue
+from ingest.sources.kind import SourceTable
 from ingest.statements import Statements
 from ingest.window import Request
 from orchestration import (
@@ -121,13 +121,13 @@ class Run:
     def _follow_sources(self, connection: Connection) -> None:
         """Let the seed follow its sources; the outcomes get their tables and errors."""
 
-        def read(there: Source) -> dict[str, catalogue.SourceTable]:
+        def read(there: Source) -> dict[str, SourceTable]:
             def tell(line: str) -> None:
                 next(o for o in self.outcomes if o.table.source == there).retries += 1
                 self.report(line)
 
             name = f"source {there.name}"
-            return retry.persist(functools.partial(catalogue.read, there), name, tell)
+            return retry.persist(functools.partial(drift.catalogue, there), name, tell)
 
         tables = [o.table for o in self.outcomes]
         followed = drift.follow(connection, settings.ROOT, self.run_id, tables, read)

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ingest import control
+from ingest import control, sources
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
@@ -55,10 +55,11 @@ def start_services(
     services = local.services()
     own = sorted(missing - services.SOURCES if services else missing)
     if own and read is not None:
+        source = next(t.source for t in read if t.source.url_env == own[0])
         raise ConfigurationError(
             f"{own[0]} is not set: seeds/metadata/sources.csv names it as the URL of "
             "a source.",
-            "Set it to mysql://USER:PASSWORD@HOST:PORT/.",
+            f"Set it to {sources.of(source).url}.",
         )
     if services:
         services.start(missing - {*own}, target, say)

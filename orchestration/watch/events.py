@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest import settings
+from ingest import settings, sources
 from ingest.control import Connection
 from ingest.seed import metadata
 from ingest.seed.metadata import Table
@@ -193,10 +193,11 @@ class Events:
     # -- the datasets --------------------------------------------------------------
 
     def _source(self, table: Table) -> Json:
-        place = f"mysql://{table.source.name}"
+        form = sources.of(table.source).url
+        place = f"{form.schemes[0]}://{table.source.name}"
         if os.environ.get(table.source.url_env):
             url = urlsplit(os.environ[table.source.url_env])
-            place = f"mysql://{url.hostname}:{url.port or 3306}"
+            place = f"{form.schemes[0]}://{url.hostname}:{url.port or form.port}"
         return _dataset(place, f"{table.source.schema}.{table.name}")
 
     def _lake(self, table: Table, layer: str) -> Json:

@@ -11,7 +11,7 @@ import duckdb
 import jinja2
 import pytest
 
-from ingest import duck, settings
+from ingest import duck, settings, sources
 from orchestration import build
 from sandbox import demo
 from tests.clone import REPOSITORY, Clone, quiet
@@ -133,7 +133,7 @@ def oracle(clone: Clone) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB with the source and the warehouse attached, and the oracle's views."""
     with clone.inside(), duck.engine(clone.root / "spill") as engine:
         source = clone.tables("shop.orders")[0].source
-        duck.attach_source(engine, settings.source_url(source), source.schema)
+        sources.of(source).attach(engine, source)
         duck.attach_warehouse(engine, settings.warehouse())
         engine.execute(ORACLE.read_text())
         yield engine

@@ -5,11 +5,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from ingest import duck, settings
+from ingest import duck
 from ingest.errors import ServiceError
 from ingest.seed.discover import judge
 from ingest.seed.metadata import Source
-from ingest.sources.mysql import catalogue
+from ingest.sources.mysql import KIND
 from tests.foreign import Foreign
 
 pytestmark = pytest.mark.lean
@@ -48,14 +48,14 @@ def test_a_password_may_have_any_character(foreign: Foreign, tmp_path: Path) -> 
     for password in PASSWORDS:
         reader(foreign, schema, password, f"select on `{schema}`.*")
         with foreign.inside():
-            assert list(catalogue.read(source)) == ["t"], password
+            assert list(KIND.catalogue(source)) == ["t"], password
             with duck.engine(tmp_path) as engine:
-                duck.attach_source(engine, settings.source_url(source), schema)
+                KIND.attach(engine, source)
                 assert engine.execute(f"from source.{schema}.t").fetchall() == []
         reader(foreign, schema, password + "x", f"select on `{schema}`.*")
         foreign.env[source.url_env] = foreign.env[source.url_env].replace("x@", "@")
         with foreign.inside(), pytest.raises(ServiceError) as caught:
-            catalogue.read(source)
+            KIND.catalogue(source)
         assert "percent-encoded: %40 for @" in str(caught.value)
     reader(foreign, schema, "p€ss", f"select on `{schema}`.*")
     foreign.discover(schema)

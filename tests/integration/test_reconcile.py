@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingest.seed import seedfile
-from ingest.sources.mysql import source
+from ingest.sources import mysql
 from ingest.window import Request
 from orchestration import reconcile
 from orchestration.reconcile import Finding
@@ -45,14 +45,14 @@ def test_one_tables_fault_is_its_own(
         "alter table d_twice drop primary key",
         "insert into d_twice values (1, 'b', null, '2026-11-01')",
     )
-    extent = source.key_extent
+    extent = mysql.KIND.key_extent
 
     def fail(table: Any) -> Any:
         if table.name == "c_unforeseen":
             raise KeyError("nobody")
         return extent(table)
 
-    monkeypatch.setattr(source, "key_extent", fail)
+    monkeypatch.setattr(mysql.KIND, "key_extent", fail)
     found = findings(foreign)
     told = {name: str(f.error) for name, f in found.items() if f.error}
     assert {*told} == {*names} - {"e_equal"}

@@ -15,7 +15,7 @@ import pytest
 from ingest import control, duck, settings
 from ingest.errors import ServiceError, first_line
 from ingest.seed import metadata
-from ingest.sources.mysql import source
+from ingest.sources import mysql
 from sandbox import servers as embedded
 from sandbox.servers import mariadb
 from sandbox.servers.service import Stack
@@ -79,18 +79,15 @@ def mysql_url(certificates: Certificates) -> Iterator[str]:
 
 def by_runner() -> None:
     """Ask as the runner does."""
-    with source.connect(SHOP.source) as connection, connection.cursor() as cursor:
-        cursor.execute("show status like 'Ssl_cipher'")
-        row = cursor.fetchone()
-        assert row
-        assert row[1]
+    with mysql.KIND.connect(SHOP.source) as session:
+        _, cipher = session.one("show status like 'Ssl_cipher'")
+        assert cipher
 
 
 def by_engine(tmp_path: Path) -> None:
     """Read as DuckDB does."""
     with duck.engine(tmp_path) as engine:
-        url = settings.source_url(SHOP.source)
-        duck.attach_source(engine, url, SHOP.source.schema)
+        mysql.KIND.attach(engine, SHOP.source)
         status = "show status like ''Ssl_cipher''"
         rows = engine.execute(f"from mysql_query('source', '{status}')").fetchall()
         assert rows[0][1]

@@ -13,7 +13,7 @@ from ingest.seed import discover, metadata, seedfile
 from ingest.seed.discover.names import Names, column_name, described
 from ingest.seed.discover.rows import differences, new_column_row, rule_of_values
 from ingest.seed.metadata import HEADERS, Source
-from ingest.sources.mysql.catalogue import Column, SourceTable
+from ingest.sources.kind import Column, Proposal, SourceTable
 from tests.clone import REPOSITORY
 
 
@@ -113,7 +113,8 @@ def test_a_description_is_one_line_and_never_empty(
 def test_declared_values_become_a_rule_that_can_hold_them(
     declared: str, check: str | None, argument: str | None
 ) -> None:
-    column = Column("c", declared.partition("(")[0], declared)
+    kind = declared.partition("(")[0]
+    column = Column("c", kind, declared, has_labels=kind in ("enum", "set"))
     rule = rule_of_values(column)
     assert (rule.get("check"), rule.get("argument")) == (check, argument)
 
@@ -128,7 +129,8 @@ def test_a_new_column_of_a_known_table_gets_its_class_or_is_asked_for() -> None:
         (customers, "colour", "varchar", "varchar(9)", ""),
         (shipments, "scan", "longblob", "longblob", ""),
     ):
-        column = Column(name, kind, declared, length=99 if kind == "varchar" else None)
+        proposal = Proposal("binary" if kind == "longblob" else declared)
+        column = Column(name, kind, declared, proposal=proposal)
         row = new_column_row(table, column, set())
         assert (row["pii"], row["nullable"]) == (pii, "true")
 
@@ -136,7 +138,9 @@ def test_a_new_column_of_a_known_table_gets_its_class_or_is_asked_for() -> None:
 def test_a_column_without_a_class_that_its_name_has_is_shown_until_decided() -> None:
     (table,) = (t for t in metadata.load(REPOSITORY) if t.id == "shop.customers")
     there = {
-        c.source_name: Column(c.source_name, "varchar", "varchar(80)")
+        c.source_name: Column(
+            c.source_name, "varchar", "varchar(80)", proposal=Proposal("varchar(80)")
+        )
         for c in table.columns
     }
     found = SourceTable("customers", False, 1, "", there)

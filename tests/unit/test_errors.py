@@ -5,7 +5,6 @@ import os
 
 import botocore.exceptions
 import psycopg
-import pymysql
 import pytest
 
 from ingest.errors import SeedbedError, first_line, ordinary
@@ -19,7 +18,6 @@ EXPECTED = {
     "lost": psycopg.OperationalError("server closed the connection unexpectedly\n\tx"),
     "ended": psycopg.errors.AdminShutdown("terminating connection"),
     "store": botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"),
-    "source": pymysql.err.OperationalError(2013, "Lost connection"),
     "ours": SeedbedError("as it is", "as it was"),
 }
 

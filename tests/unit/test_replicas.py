@@ -1,12 +1,12 @@
 """How far a replica is behind, by what it says of those that it follows."""
 
-from typing import Any, cast
+from typing import Any
 
 import pymysql
 import pytest
-from pymysql.cursors import Cursor
 
-from ingest.sources.mysql import source
+from ingest.sources.kind import Session
+from ingest.sources.mysql import KIND
 
 
 class Server:
@@ -38,5 +38,5 @@ class Server:
 def test_the_farthest_of_all_that_a_replica_follows(
     knows: str, column: str, told: list[int | None], seconds: int
 ) -> None:
-    server = cast(Cursor, Server(knows, column, told))
-    assert source._seconds_behind(server) == (seconds if knows else 0)
+    session = Session(Server(knows, column, told), pymysql.err.MySQLError)
+    assert KIND.behind(session) == (seconds if knows else 0)

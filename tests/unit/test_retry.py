@@ -11,17 +11,33 @@ from psycopg import errors
 
 from ingest import retry, stop
 from ingest.control import Busy
-from ingest.errors import ConfigurationError, NotDoneError, SeedbedError, ServiceError
+from ingest.errors import (
+    ConfigurationError,
+    NotDoneError,
+    SeedbedError,
+    ServiceError,
+    SourceError,
+)
+from ingest.seed.metadata import Source
+from ingest.settings import SourceUrl
+from ingest.sources.mysql.server import explained
+
+SHOP = Source("shop", "mysql", "SHOP_URL", "shop", "UTC", "", "")
+URL = SourceUrl("a", 3306, "b", "", "", "", "", "", "")
+
+
+def of_mysql(code: int, said: str) -> SourceError:
+    """What a person is told of an error of MySQL's client."""
+    return explained(pymysql.err.MySQLError(code, said), SHOP, URL)
+
 
 PASSING = [
-    pymysql.OperationalError(
-        2003, "Can't connect to MySQL server on 'a' ([Errno 111])"
-    ),
-    pymysql.OperationalError(2013, "Lost connection to MySQL server during query"),
-    pymysql.OperationalError(1040, "Too many connections"),
-    pymysql.OperationalError(1205, "Lock wait timeout exceeded"),
-    pymysql.OperationalError(1213, "Deadlock found when trying to get lock"),
-    pymysql.InterfaceError(0, ""),
+    of_mysql(2003, "Can't connect to MySQL server on 'a' ([Errno 111])"),
+    of_mysql(2013, "Lost connection to MySQL server during query"),
+    of_mysql(1040, "Too many connections"),
+    of_mysql(1205, "Lock wait timeout exceeded"),
+    of_mysql(1213, "Deadlock found when trying to get lock"),
+    of_mysql(0, ""),
     errors.DeadlockDetected("deadlock detected"),
     errors.SerializationFailure("could not serialize access"),
     errors.TooManyConnections("sorry, too many clients already"),
@@ -38,16 +54,12 @@ PASSING = [
     duckdb.IOException('Failed to fetch result row for MySQL query "select 1": \n'),
 ]
 LASTING = [
-    pymysql.OperationalError(1045, "Access denied for user 'a'@'b'"),
-    pymysql.OperationalError(1142, "SELECT command denied to user"),
-    pymysql.ProgrammingError(1146, "Table 'shop.nothing' doesn't exist"),
-    pymysql.OperationalError(
-        2003, "Can't connect to MySQL server ([SSL: CERTIFICATE_VERIFY_FAILED])"
-    ),
-    pymysql.OperationalError(
-        2003, "Can't connect ([Errno -2] Name or service not known)"
-    ),
-    pymysql.OperationalError(2026, "SSL is required but the server doesn't support it"),
+    of_mysql(1045, "Access denied for user 'a'@'b'"),
+    of_mysql(1142, "SELECT command denied to user"),
+    of_mysql(1146, "Table 'shop.nothing' doesn't exist"),
+    of_mysql(2003, "Can't connect to MySQL server ([SSL: CERTIFICATE_VERIFY_FAILED])"),
+    of_mysql(2003, "Can't connect ([Errno -2] Name or service not known)"),
+    of_mysql(2026, "SSL is required but the server doesn't support it"),
     errors.InsufficientPrivilege("permission denied for schema bronze"),
     errors.UndefinedTable('relation "connection refused" does not exist'),
     errors.DiskFull("could not extend file"),
@@ -78,8 +90,8 @@ def test_an_error_counts_as_what_it_was_made_of() -> None:
     def fail() -> None:
         try:
             raise PASSING[0]
-        except pymysql.MySQLError:
-            raise ServiceError("the source can't be read") from None
+        except SourceError:
+            raise ServiceError("reading it failed") from None
 
     with pytest.raises(ServiceError) as told:
         fail()
@@ -94,7 +106,7 @@ def answer(status: int) -> ClientError:
 
 
 HOPELESS = [
-    *(error for error in LASTING if not isinstance(error, SeedbedError)),
+    *(error for error in LASTING if type(error) is not SeedbedError),
     answer(403),
     ConfigurationError("the metadata seed has 1 fault"),
     NotDoneError("run 1 is blocked"),

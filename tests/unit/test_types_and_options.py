@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 import jinja2
@@ -547,8 +547,7 @@ LONG = {
 
 
 def test_a_number_in_json_is_no_longer_than_postgres_takes() -> None:
-    column = cast(Any, SimpleNamespace(source_name="j", type=types.parse("json")))
-    query = f"select {casts.fits(column)} from (select ? as j)"
+    query = f"select {types.parse('json').fitting('j')} from (select ? as j)"
     with duckdb.connect() as engine:
         found = {text: engine.execute(query, [text]).fetchall() for text in LONG}
     assert found == {text: [(fits,)] for text, fits in LONG.items()}

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from ingest import settings
+from ingest import sources
 from ingest.errors import ConfigurationError
 from ingest.seed import metadata, seedfile
 from ingest.seed.discover import references, zones
@@ -24,8 +23,6 @@ from ingest.seed.discover.privacy import is_of_persons, is_open
 from ingest.seed.discover.rows import Row, differences, lacking_rows
 from ingest.seed.metadata import Source
 from ingest.seed.options import DEFAULTS
-from ingest.sources.mysql import catalogue
-from ingest.sources.mysql.source import connect
 
 # Columns that share more texts than these are copies; fewer appear by chance.
 BY_CHANCE = 4
@@ -63,7 +60,8 @@ def discover(
     tables = metadata.load(root)
     known = metadata.load_sources(root)
     source = known.get(name) or _new_source(name, url_env)
-    found = catalogue.read(source)
+    kind = sources.of(source)
+    found = kind.catalogue(source)
     globs = [g for pattern in patterns for g in pattern.split(",") if g]
     chosen = {
         n: t
@@ -79,16 +77,16 @@ def discover(
     there = {t.name: t for t in tables if t.source.name == name}
     names = Names(root, tables)
     new: defaultdict[str, list[Row]] = defaultdict(list)
-    with connect(source) as connection, connection.cursor() as cursor:
+    with kind.connect(source) as session:
         if name in known:
-            of_clock = zones.compare(source, cursor)
+            of_clock = zones.compare(source, kind, session)
         else:
-            zone, of_clock = zones.derive(cursor)
+            zone, of_clock = zones.derive(kind, session)
             source = replace(source, timezone=zone)
             facts = {n: getattr(source, n, "") for n in metadata.HEADERS["sources"]}
             new["sources"] = [facts | {"source": name}]
         proposals = [
-            Judge(source, found, table, cursor).propose(names)
+            Judge(source, found, table, kind, session).propose(names)
             for n, table in chosen.items()
             if n not in there
         ]
@@ -145,24 +143,34 @@ def _write(root: Path, new: Mapping[str, list[Row]]) -> None:
 
 def _new_source(name: str, url_env: str) -> Source:
     variable = url_env or f"{name.upper()}_URL"
-    source = Source(name, "mysql", variable, "", "UTC", "", f"Database {name}")
+    kind = _kind_of(os.environ.get(variable, ""))
+    source = Source(name, kind, variable, "", "UTC", "", f"Database {name}")
     if faults := metadata.faults_of_source(name):
         raise ConfigurationError(f"{'; '.join(faults)}.")
     if not os.environ.get(variable):
         raise ConfigurationError(
             f"source {name!r} is not in seeds/metadata/sources.csv.",
-            f"to add it, set {variable} to mysql://USER:PASSWORD@HOST:PORT/SCHEMA and "
-            "type the same again (`--url-env NAME` takes the URL from another "
-            "variable)",
+            f"to add it, set {variable} to {_forms()} and type the same again "
+            "(`--url-env NAME` takes the URL from another variable)",
         )
-    settings.source_url(source)  # raises where it is no URL
-    schema = unquote(urlsplit(os.environ[variable]).path.strip("/"))
+    schema = sources.of(source).schema(source)
     if not schema:
         raise ConfigurationError(
-            f"{variable} names no schema to read.",
-            "end it with /SCHEMA: mysql://USER:PASSWORD@HOST:PORT/SCHEMA",
+            f"{variable} names no schema to read.", f"write it as {_forms()}"
         )
     return replace(source, schema=schema, description=f"Database {schema}")
+
+
+def _kind_of(url: str) -> str:
+    """The kind of source whose URL begins so; the first one where there is none."""
+    scheme = url.partition("://")[0]
+    kinds = [n for n in sources.NAMES if scheme in sources.named(n).url.schemes]
+    return kinds[0] if kinds else sources.NAMES[0]
+
+
+def _forms() -> str:
+    """How a URL is written, by each kind of source."""
+    return " or ".join(sources.named(n).discovered for n in sources.NAMES)
 
 
 def _classify_copies(proposals: list[Proposal]) -> None:

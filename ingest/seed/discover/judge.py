@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import pymysql
 
 from ingest import limits
-from ingest.duck import backticked
 from ingest.seed import metadata, types
 from ingest.seed.discover.names import Names, column_name, described
 from ingest.seed.discover.rows import Row, column_row, rule_of_values
 from ingest.seed.metadata import Source, words
-from ingest.sources.mysql import casts, catalogue
-from ingest.sources.mysql.catalogue import Column, Key, SourceTable
+from ingest.sources.kind import Key, Kind, Session, SourceTable
 
 # Rows that are looked at to judge a column's values, and texts to judge their kind.
 LOOKED_AT = 100_000
@@ -90,13 +84,15 @@ class Judge:
         source: Source,
         found: Mapping[str, SourceTable],
         table: SourceTable,
-        cursor: pymysql.cursors.Cursor,
+        kind: Kind,
+        session: Session,
     ) -> None:
         self.source = source
+        self.kind = kind
         self.found = found
         self.table = table
-        self.cursor = cursor
-        self.place = f"{backticked(source.schema)}.{backticked(table.name)}"
+        self.session = session
+        self.place = f"{kind.quoted(source.schema)}.{kind.quoted(table.name)}"
         self.warnings: list[str] = []
         self.types: dict[str, str] = {}
         # Columns of which a look at the rows showed that they have such values, and
@@ -112,9 +108,9 @@ class Judge:
     def propose(self, names: Names) -> Proposal:
         """The rows for the table, except the rules that need other tables."""
         table, source = self.table, self.source
-        _limit_time(self.cursor, VIEW_SECONDS if table.is_view else SECONDS)
+        self.kind.limit(self.session, VIEW_SECONDS if table.is_view else SECONDS)
         for column in table.columns.values():
-            proposal = casts.of_source(column)
+            proposal = column.proposal
             self.types[column.name] = proposal.type
             if not proposal.type:
                 self.warnings.append(f"{column.name} is left out: {proposal.note}")
@@ -130,10 +126,7 @@ class Judge:
             return Proposal(table, "", choice, self.warnings, {})
         log = names.log(source, table.name)
         model = names.model(source, log)
-        # DuckDB's reader can't name what has a backtick, or differs by case only.
-        by_query = any("`" in n for n in (table.name, *table.columns)) or (
-            catalogue.ambiguous(self.found)
-        )
+        by_query = self.kind.needs_query((table.name, *table.columns), self.found)
         options = {
             "soft_delete_column": choice.flag,
             "append_only": "true" if choice.is_log else "",
@@ -162,21 +155,9 @@ class Judge:
         return Proposal(table, model, choice, self.warnings, rows, texts)
 
     # -- a look at the rows ----------------------------------------------------
-    def _ask(self, query: str) -> tuple[Sequence[tuple[Any, ...]], str]:
-        """The rows of a query, or why the server refused it."""
-        try:
-            self.cursor.execute(query)
-            return self.cursor.fetchall(), ""
-        except pymysql.err.MySQLError as error:
-            return (), str(error.args[-1])
-
     def _refusal(self) -> str:
-        """What the server says of a table whose columns its catalogue hides.
-
-        It hides those of a view that is broken, or that calls a function which the
-        user may not execute.
-        """
-        _, error = self._ask(f"show columns from {self.place}")
+        """What the server says of a table whose columns its catalogue hides."""
+        error = self.kind.refusal(self.session, self.source, self.table.name)
         return error or "the user has no right to any of them"
 
     def _look(self) -> None:
@@ -185,23 +166,26 @@ class Judge:
         keyed = {name for key in self.table.keys for name in key.columns}
         judged: list[tuple[set[str], str, str]] = []
         for column in self.table.columns.values():
-            name = backticked(column.name)
-            if column.data_type == "tinyint" and self.types[column.name] == "boolean":
-                judged.append((beyond, column.name, f"{name} not in (0, 1)"))
-            if column.nullable and (column.name in keyed or _is_clock(column)):
-                judged.append((self.nulls, column.name, f"{name} is null"))
-            if _is_clock(column):
-                judged.append((self.nulls, column.name, f"{name} = 0"))
-                soon = f"{name} > utc_timestamp() + interval 1 day"
+            name = self.kind.quoted(column.name)
+            if test := column.proposal.beyond:
+                test = test.replace("$column", name)
+                judged.append((beyond, column.name, test))
+            if column.clock:
+                judged.append((self.nulls, column.name, self.kind.no_time(name)))
+                soon = f"{name} > {self.kind.now} + interval '1' day"
                 judged.append((self.future, column.name, soon))
+            elif column.nullable and column.name in keyed:
+                judged.append((self.nulls, column.name, f"{name} is null"))
         if not judged:
             return
         # Only what is judged: a row may have long texts, and columns that `*` leaves
         # out or that the user may not read.
-        names = {backticked(name): None for _, name, _ in judged}
+        names = {self.kind.quoted(name): None for _, name, _ in judged}
         rows = f"select {', '.join(names)} from {self.place} limit {LOOKED_AT}"
-        tests = ", ".join(f"max({test})" for *_, test in judged)
-        found, self.failed = self._ask(f"select {tests} from ({rows}) as looked_at")
+        tests = ", ".join(f"max(case when {test} then 1 end)" for *_, test in judged)
+        found, self.failed = self.session.attempt(
+            f"select {tests} from ({rows}) as looked_at"
+        )
         if self.failed:
             beyond |= {name for verdict, name, _ in judged if verdict is beyond}
             self.warnings.append(
@@ -213,7 +197,7 @@ class Judge:
                 if is_so:
                     verdict.add(name)
         for name in beyond:
-            self.types[name] = casts.of_source(self.table.columns[name]).otherwise
+            self.types[name] = self.table.columns[name].proposal.otherwise
 
     def _sample(self) -> dict[str, list[str]]:
         """Some texts of each column that has any, by its name."""
@@ -227,9 +211,11 @@ class Judge:
         short = [name for name, kind in texts.items() if kind != "text"]
         error = ""
         for names in filter(None, ([*texts], short)):
-            parts = ", ".join(f"left({backticked(name)}, 100)" for name in names)
+            parts = ", ".join(
+                self.kind.start(self.kind.quoted(name), 100) for name in names
+            )
             query = f"select {parts} from {self.place} limit {SAMPLE}"
-            rows, error = self._ask(query)
+            rows, error = self.session.attempt(query)
             if not error:
                 columns = zip(names, zip(*rows, strict=True), strict=False)
                 return {name: [str(v) for v in found if v] for name, found in columns}
@@ -256,7 +242,7 @@ class Judge:
                 not key.is_primary,
                 any(c.nullable for c in columns),
                 len(columns),
-                not all(c.data_type.endswith("int") for c in columns),
+                not all(_is_whole(self.types[c.name]) for c in columns),
                 key.name,
             )
 
@@ -317,10 +303,10 @@ class Judge:
             return Choice("full", "a view")
         if key is None:
             return Choice("full", "no key")
-        clocks = [c for c in self.table.columns.values() if _is_clock(c)]
-        for column in sorted(clocks, key=lambda c: not _is_touched(c)):
+        clocks = [c for c in self.table.columns.values() if c.clock]
+        for column in sorted(clocks, key=lambda c: not c.is_touched):
             name = column.name
-            if not (_is_touched(column) or _UPDATED.search(words(name))):
+            if not (column.is_touched or _UPDATED.search(words(name))):
                 continue
             if self.failed:
                 why = "could not be looked at"
@@ -349,7 +335,7 @@ class Judge:
             for c in self.table.columns.values()
             if self.types[c.name]
             and c.name not in (*key.columns, watermark, flag)
-            and not (_is_clock(c) and _CREATED.search(words(c.name)))
+            and not (c.clock and _CREATED.search(words(c.name)))
         }
         why = f"{watermark} tells when a row changed"
         if any(_STATE.search(words(name)) for name in tracked):
@@ -364,7 +350,7 @@ class Judge:
         """The column that marks a deleted row, or ''."""
         for column in self.table.columns.values():
             kind = self.types[column.name]
-            is_fit = kind in ("boolean", "integer", "date") or _is_clock(column)
+            is_fit = kind in ("boolean", "integer", "date") or bool(column.clock)
             if is_fit and _DELETED.search(words(column.name)):
                 return column.name
         return ""
@@ -375,15 +361,15 @@ class Judge:
         number = table.columns[key.columns[0]]
         if (
             len(key.columns) > 1
-            or "auto_increment" not in number.extra.lower()
+            or not number.is_counted
             or self._soft_delete()
             or self.is_referred_to
             or not (_LOG.search(words(table.name)) or (table.rows or 0) > MANY_ROWS)
         ):
             return False
-        rows, error = self._ask(
-            f"select {backticked(watermark)} from {self.place} "
-            f"order by {backticked(number.name)} desc limit {SAMPLE * 10}"
+        time, order = self.kind.quoted(watermark), self.kind.quoted(number.name)
+        rows, error = self.session.attempt(
+            f"select {time} from {self.place} order by {order} desc limit {SAMPLE * 10}"
         )
         return not error and all(b <= a for (a,), (b,) in itertools.pairwise(rows))
 
@@ -423,20 +409,5 @@ class Judge:
         return rows
 
 
-def _limit_time(cursor: pymysql.cursors.Cursor, seconds: int) -> None:
-    """Let no look at the rows take longer; the two servers call it differently."""
-    for setting in (
-        f"max_statement_time = {seconds}",
-        f"max_execution_time = {seconds * 1000}",
-    ):
-        with suppress(pymysql.err.MySQLError):
-            cursor.execute(f"set session {setting}")
-
-
-def _is_clock(column: Column) -> bool:
-    return column.data_type in ("datetime", "timestamp")
-
-
-def _is_touched(column: Column) -> bool:
-    """Whether the server itself sets it whenever the row changes."""
-    return "on update" in column.extra.lower()
+def _is_whole(kind: str) -> bool:
+    return kind in ("integer", "bigint", "decimal(20,0)")

@@ -7,8 +7,7 @@ import re
 from ingest.seed.discover.names import column_name, described
 from ingest.seed.discover.privacy import Texts, class_of, is_of_persons, is_open
 from ingest.seed.metadata import FOLDER, HARMLESS, UNDECIDED, Table
-from ingest.sources.mysql import casts, catalogue
-from ingest.sources.mysql.catalogue import Column, SourceTable
+from ingest.sources.kind import Column, SourceTable
 
 Row = dict[str, str]
 
@@ -20,16 +19,10 @@ def column_row(
 
     `kind` is its canonical type, `texts` a sample of its values.
     """
-    extra = column.extra.lower()
     description = described(column.comment, column.name)
-    if "generated" in extra and "default_generated" not in extra:
+    if column.is_computed:
         description += " (computed by the source)"
-    # A zero date of the source is no date here.
-    is_nullable = column.nullable or column.data_type in (
-        "date",
-        "datetime",
-        "timestamp",
-    )
+    is_nullable = column.nullable or column.may_be_no_date
     return {
         "column": column.name,
         "name": name,
@@ -50,7 +43,7 @@ def rule_of_values(column: Column) -> Row:
         "layer": "model",
         "description": "Declared by the source",
     }
-    if column.data_type == "enum":
+    if not column.is_set:
         if any("|" in v or v != v.strip() for v in values) or values == ("",):
             return {}
         return {"check": "one_of", "argument": "|".join(values)} | rule
@@ -65,7 +58,7 @@ def new_column_row(table: Table, column: Column, taken: set[str]) -> Row:
 
     `taken` are the names of the table's other columns; the new one joins them.
     """
-    kind = casts.of_source(column).type
+    kind = column.proposal.type
     if not kind:
         return {}
     row = column_row(table.name, column, column_name(column.name, taken), kind)
@@ -100,7 +93,7 @@ def differences(table: Table, found: SourceTable) -> list[str]:
             )
             continue
         own = known[name]
-        if casts.of_source(column).type and not catalogue.fits(column, own.type):
+        if column.proposal.type and not column.fits(own.type):
             lines.append(
                 f"{table.id}: column {name} is {column.column_type}; values that "
                 f"{own.type.name} does not hold are rejected"

@@ -5,33 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import available_timezones
 
-import pymysql
-
 from ingest import clock
 from ingest.seed.metadata import FOLDER, Source
-from ingest.sources.mysql import source
+from ingest.sources.kind import Kind, Session
 
 _UTC = ("UTC", "UCT", "ETC/UTC", "ETC/UCT", "ZULU", "UNIVERSAL", "+00:00", "-00:00")
 
 
-def derive(cursor: pymysql.cursors.Cursor) -> tuple[str, str]:
+def derive(kind: Kind, session: Session) -> tuple[str, str]:
     """The zone of the server's own clock, and what a person must know of it or ''.
 
     A name that the server was given is that zone; an offset is a zone without
     summer time. What the machine calls its zone is an abbreviation mostly (CEST, EST),
     which says what the offset is now and not when it changes.
     """
-    cursor.execute("select @@global.time_zone, @@system_time_zone")
-    setting, system = cursor.fetchone() or ("", "")
-    name = system if setting == "SYSTEM" else setting
+    name, is_machine = kind.zone(session)
     # A machine in London calls its zone GMT as well, in winter.
-    if name.upper() in _UTC or setting.upper() == "GMT":
+    if name.upper() in _UTC or (name.upper() == "GMT" and not is_machine):
         return "UTC", ""
     known = {zone.upper(): zone for zone in available_timezones()}
     zone = known.get(name.removeprefix("posix/").upper())
-    if zone and (setting != "SYSTEM" or "/" in zone):
+    if zone and (not is_machine or "/" in zone):
         return zone, ""
-    offset = source.offset(cursor)
+    offset = kind.offset(session)
     zone = clock.fixed_zone(offset)
     shown = clock.shown(offset)
     called = "" if name in ("", shown) else f" ({name})"
@@ -50,15 +46,15 @@ def derive(cursor: pymysql.cursors.Cursor) -> tuple[str, str]:
     return zone, note
 
 
-def compare(there: Source, cursor: pymysql.cursors.Cursor) -> str:
+def compare(there: Source, kind: Kind, session: Session) -> str:
     """What to say where the seed's zone has another time than the server; else ''."""
-    offset = source.offset(cursor)
+    offset = kind.offset(session)
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     if clock.offset_of(there.timezone, now) == offset:
         return ""
     return (
         f"its server's clock is {clock.shown(offset)} now, its timezone in "
-        f"{FOLDER}/sources.csv is {there.timezone}. If DATETIME columns are written "
-        "by the server's clock, write its zone there "
+        f"{FOLDER}/sources.csv is {there.timezone}. If columns of local times are "
+        "written by the server's clock, write its zone there "
         f"({clock.fixed_zone(offset)}, or one with summer time)"
     )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ingest import limits
+from ingest.quoting import quoted
 from ingest.seed.checks import Check
 from ingest.seed.load_types import LoadType
 from ingest.seed.metadata.names import target_name
 from ingest.seed.options import Options
 from ingest.seed.types import CanonicalType
 
-KINDS = ("mysql",)
 DELETE_MODES = ("none", "soft_flag", "key_scan")
 SCHEMA_CHANGES = ("evolve", "freeze", "ignore")
 CLEANSERS = ("trim", "lower", "upper", "email", "phone", "name", "address")
@@ -57,6 +57,24 @@ class Column:
     pii: str
     description: str
     is_harmless: bool = False
+
+    @property
+    def value(self) -> str:
+        """DuckDB's SQL for the canonical value of a raw one."""
+        return self.type.cast(quoted(self.source_name))
+
+    @property
+    def fits(self) -> str:
+        """The condition under which a value survives `value` whole, or ''."""
+        return self.type.fitting(quoted(self.source_name))
+
+    @property
+    def shown(self) -> str:
+        """The source's value as a rejected row shows it."""
+        name = quoted(self.source_name)
+        if self.type.duckdb in ("varchar", "json"):
+            return f"replace({name}::varchar, chr(0), '␀')"
+        return name
 
 
 @dataclass(frozen=True)
@@ -136,6 +154,11 @@ class Table:
         """The key's columns in the order of key_position."""
         keyed = [c for c in self.columns if c.key_position]
         return tuple(sorted(keyed, key=lambda c: c.key_position or 0))
+
+    @property
+    def key_values(self) -> str:
+        """The key's canonical values of raw ones under their names, as a list."""
+        return ", ".join(f"{c.value} as {quoted(c.name)}" for c in self.key)
 
     @property
     def has_long_key(self) -> bool:

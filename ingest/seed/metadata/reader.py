@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from ingest import sources
 from ingest.errors import ConfigurationError, meant
 from ingest.seed import types
 from ingest.seed.checks import CHECKS, LAYERS, Check
@@ -116,7 +117,7 @@ def _sources(rows: list[Row]) -> dict[str, Source]:
     check_unique(rows, "source", "source")
     for row in rows:
         row.fault(*faults_of_source(row["source"]))
-        row.choice("kind", model.KINDS)
+        row.choice("kind", sources.NAMES)
         if not re.fullmatch("[A-Z][A-Z0-9_]*", row["url_env"]):
             row.fault(
                 f"url_env {row['url_env']!r} is not the name of an environment "

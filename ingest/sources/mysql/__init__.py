@@ -1,0 +1,128 @@
+"""MySQL and MariaDB: InnoDB tables, read by DuckDB's scan of an attached database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+
+from ingest import settings
+from ingest.duck import Engine
+from ingest.pieces import Condition
+from ingest.seed.metadata import Column, Source, Table
+from ingest.sources.kind import Kind, Session, SourceTable, ambiguous
+from ingest.sources.mysql import catalogue, reading, server
+
+_BEHIND = ("Seconds_Behind_Master", "Seconds_Behind_Source")
+
+
+class MySql(Kind):
+    """MySQL and MariaDB."""
+
+    name = "mysql"
+    url = server.URL
+    discovered = f"{server.URL}SCHEMA"
+    now = "utc_timestamp(6)"
+    # A zero or incomplete date, which comes as a text, is not a watermark. Excluding
+    # them prevents the use of the index, so it is done only if one is found.
+    times = ("true", "month({column}) <> 0 and day({column}) <> 0")
+
+    def connect(self, source: Source) -> AbstractContextManager[Session]:
+        return server.connect(source)
+
+    def attach(self, engine: Engine, source: Source) -> None:
+        server.attach(engine, settings.source_url(source), source.schema)
+
+    def snapshot(self, engine: Engine) -> AbstractContextManager[None]:
+        return server.snapshot(engine)
+
+    def quoted(self, name: str) -> str:
+        return server.backticked(name)
+
+    def asked(self, query: str) -> str:
+        return server.asked(query)
+
+    def no_time(self, column: str) -> str:
+        return f"({column} is null or month({column}) = 0 or day({column}) = 0)"
+
+    def by_primary_key(self, table: Table) -> str:
+        return f"{self.named(table)} force index (primary)"
+
+    def needs_query(self, names: Iterable[str], tables: Iterable[str]) -> bool:
+        # DuckDB's reader can't name what has a backtick. And to it names that differ by
+        # case only are one: its catalogue of a schema with such tables is wrong.
+        return any("`" in name for name in names) or bool(ambiguous(tables))
+
+    def catalogue(self, source: Source) -> dict[str, SourceTable]:
+        return catalogue.read(source)
+
+    def refusal(self, session: Session, source: Source, table: str) -> str:
+        # It hides those of a view that is broken, or that calls a function which the
+        # user may not execute.
+        place = f"{self.quoted(source.schema)}.{self.quoted(table)}"
+        return session.attempt(f"show columns from {place}")[1]
+
+    def limit(self, session: Session, seconds: int) -> None:
+        # The two servers call it differently.
+        session.attempt(f"set session max_statement_time = {seconds}")
+        session.attempt(f"set session max_execution_time = {seconds * 1000}")
+
+    def estimate(self, session: Session, table: Table) -> tuple[int, int]:
+        # MySQL's may otherwise be a day old; MariaDB's are always current.
+        session.attempt("set session information_schema_stats_expiry = 0")
+        query = self._sql("estimate", table=table, text=server.text)
+        for rows, length in session.rows(query):
+            return int(rows or 0), int(length or 0)
+        return 0, 0
+
+    def behind(self, session: Session) -> int:
+        # By the farthest of those that it follows; 0 for one that doesn't say. The
+        # second one names one of them only on MariaDB, which alone knows the first.
+        for statement in ("show all replicas status", "show replica status"):
+            rows, refused = session.attempt(statement)
+            if refused:
+                continue  # another or an old server, or a user who may not ask
+            of_lag = [n for n, name in enumerate(session.names()) if name in _BEHIND]
+            return max((int(row[n] or 0) for row in rows for n in of_lag), default=0)
+        return 0
+
+    def zone(self, session: Session) -> tuple[str, bool]:
+        setting, system = session.one("select @@global.time_zone, @@system_time_zone")
+        is_system = setting == "SYSTEM"
+        return system if is_system else setting, is_system
+
+    def offset(self, session: Session) -> dt.timedelta:
+        session.rows("set time_zone = @@global.time_zone")
+        ahead = "select timestampdiff(second, utc_timestamp(), now())"
+        (seconds,) = session.one(ahead)
+        session.rows("set time_zone = '+00:00'")
+        return dt.timedelta(minutes=round(seconds / 60))
+
+    def is_led_by_key(self, session: Session, table: Table, *, primary: bool) -> bool:
+        query = self._sql("led_by_key", table=table, primary=primary, text=server.text)
+        return bool(session.rows(query))
+
+    def rows(
+        self,
+        engine: Engine,
+        table: Table,
+        condition: Condition,
+        columns: Sequence[Column] | None = None,
+    ) -> list[str]:
+        return reading.rows(engine, table, condition, columns)
+
+    def answer(
+        self, engine: Engine, table: Table, condition: str, columns: Sequence[Column]
+    ) -> str:
+        return reading.answer(engine, table, condition, columns)
+
+    def is_canonical(self, engine: Engine, table: Table) -> bool:
+        return reading.is_canonical(engine, table)
+
+    def no_dates(
+        self, engine: Engine, table: Table, condition: str, files: Sequence[str]
+    ) -> int:
+        return reading.no_dates(engine, table, condition, files)
+
+
+KIND = MySql()

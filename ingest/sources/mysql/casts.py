@@ -1,17 +1,16 @@
-"""What a MySQL or MariaDB column becomes: its canonical type, and its values' SQL.
+"""What a MySQL or MariaDB column becomes: its canonical type.
 
-What a canonical type is, and how a raw value becomes one of it, `ingest/seed/types.yml`
-says; raw files have numbers, texts, bytes and times in the types that DuckDB's scan and
-`reading` give them.
+What that is, and how a raw value becomes one of it, `ingest/seed/types.yml` says; raw
+files have numbers, texts, bytes and times in the types that DuckDB's scan and `reading`
+give them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest.duck import quoted
-from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
+from ingest.sources.kind import Proposal
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,6 @@ class SourceColumn:
     precision: int | None = None
     scale: int | None = None
     is_json: bool = False
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """The canonical type for a source column, by name, and what to know about it.
-
-    `type` is '' for a column that can't be read: `note` says why. `otherwise` is the
-    type to take when the column holds values that `type` has no place for (they are
-    rejected); it is '' where there are none.
-    """
-
-    type: str
-    note: str = ""
-    otherwise: str = ""
 
 
 _TEXT = Proposal("text")
@@ -85,7 +70,7 @@ def of_source(column: SourceColumn) -> Proposal:
     kind, declared = column.data_type.lower(), column.column_type.lower()
     length = column.length or 0
     if declared == "tinyint(1)":
-        return Proposal("boolean", "", "integer")
+        return Proposal("boolean", "", "integer", "$column not in (0, 1)")
     if kind in ("int", "bigint") and "unsigned" in declared:
         return Proposal("bigint" if kind == "int" else "decimal(20,0)")
     if kind == "bit":
@@ -110,26 +95,3 @@ def _of_decimal(precision: int, scale: int) -> Proposal:
     if precision > EXACT_DIGITS:
         note = "text in Parquet and Snowflake, whose numbers end at 38 digits"
     return Proposal(f"decimal({precision},{scale})", note)
-
-
-def key(table: Table) -> str:
-    """The key's canonical values under their names, as a list."""
-    return ", ".join(f"{cast(c)} as {quoted(c.name)}" for c in table.key)
-
-
-def cast(column: Column) -> str:
-    """The column's canonical value, as DuckDB's SQL."""
-    return column.type.cast(quoted(column.source_name))
-
-
-def fits(column: Column) -> str:
-    """The condition under which a value survives `cast` whole, or ''."""
-    return column.type.fitting(quoted(column.source_name))
-
-
-def shown(column: Column) -> str:
-    """The source's value as a rejected row shows it."""
-    name = quoted(column.source_name)
-    if column.type.duckdb in ("varchar", "json"):
-        return f"replace({name}::varchar, chr(0), '␀')"
-    return name

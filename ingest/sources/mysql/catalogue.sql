@@ -20,7 +20,6 @@ select
     character_maximum_length,
     numeric_precision,
     numeric_scale,
-    false as is_json,
     coalesce(extra, ''),
     coalesce(column_comment, '')
 from information_schema.columns
@@ -32,6 +31,7 @@ order by table_name, ordinal_position;
 select
     table_name,
     index_name,
+    index_name = 'PRIMARY',
     column_name
 from information_schema.statistics
 where table_schema = %(schema)s and non_unique = 0

@@ -10,26 +10,19 @@ values with those that were read, keys above all, must read them here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import duckdb
 
-from ingest import pieces
-from ingest.duck import (
-    Engine,
-    asked,
-    backticked,
-    literal,
-    quoted,
-    scalar,
-)
+from ingest.duck import Engine, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS, CanonicalType
-from ingest.sources.mysql.source import SESSION, declared, named
-from ingest.statements import render
+from ingest.sources.mysql import cuts
+from ingest.sources.mysql.cuts import declared, named
+from ingest.sources.mysql.server import asked, backticked
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
@@ -40,31 +33,8 @@ _TEXTS = (
 ).split()
 
 
-@contextmanager
-def snapshot(engine: Engine) -> Iterator[None]:
-    """A transaction in which all queries of the source see one moment.
-
-    One that the extension begins has the server's default isolation, in which each
-    statement may see another state, or each read lock its rows.
-    """
-    engine.execute("begin")
-    for statement in (
-        SESSION,
-        # Otherwise MySQL keeps the isolation of the transaction that this one ends.
-        "commit",
-        "set session transaction isolation level repeatable read",
-        "start transaction with consistent snapshot, read only",
-    ):
-        engine.execute(f"call mysql_execute('source', {literal(statement)})")
-    yield
-    engine.execute("commit")
-
-
 def is_canonical(engine: Engine, table: Table) -> bool:
-    """Whether rows are read as the log has them, as far as it accepts them.
-
-    It has their names, and each value that fits it just as the source has it.
-    """
+    """As `Kind.is_canonical`."""
     kinds = _kinds(engine, table)
     return not _is_by_query(table, table.columns, kinds) and all(
         c.name == c.source_name and _is_same(kinds[c.source_name], c.type)
@@ -84,36 +54,19 @@ def _is_same(kind: str, canonical: CanonicalType) -> bool:
     return kind == name.upper() and canonical.name not in ("duration", "geometry")
 
 
-def is_led_by_key(engine: Engine, table: Table) -> bool:
-    """Whether the source's primary key begins with the table's leading key."""
-    query = render("led_by_key", table=table, primary=True)
-    return engine.execute(f"from {asked(query)}").fetchone() is not None
-
-
-def no_date(column: str) -> str:
-    """The condition, in the source's SQL, under which a time is read as NULL."""
-    return f"({column} is null or month({column}) = 0 or day({column}) = 0)"
-
-
 def rows(
     engine: Engine,
     table: Table,
     condition: Condition,
     columns: Sequence[Column] | None = None,
 ) -> list[str]:
-    """Selects of the columns, or of all, which together give the rows of `condition`.
-
-    To be run in the transaction in which they were made, one after the other: together
-    their answers may be more than the memory holds. Another condition, of DuckDB's, may
-    follow after `and`. A zero or incomplete date is NULL, or what the source writes
-    where such rows are rejected.
-    """
+    """As `Kind.rows`; a zero or incomplete date is no date."""
     wanted = table.columns if columns is None else columns
     kinds = _kinds(engine, table)
     by_query = _is_by_query(table, wanted, kinds)
     found = [Piece(condition, by_query)]
     if columns is None:  # a few columns of it are short
-        found = pieces.cut(engine, table, condition, by_query=by_query)
+        found = cuts.cut(engine, table, condition, by_query=by_query)
     if any(piece.by_query for piece in found):
         conditions = [piece.condition(backticked) for piece in found]
         return _answers(engine, table, conditions, wanted, kinds)
@@ -137,7 +90,7 @@ def rows(
 def answer(
     engine: Engine, table: Table, condition: str, columns: Sequence[Column]
 ) -> str:
-    """As `rows`, for a condition that only the source can evaluate."""
+    """As `Kind.answer`."""
     kinds = _kinds(engine, table)
     return _answers(engine, table, [condition], columns, kinds)[0]
 
@@ -195,9 +148,7 @@ def _as_text(
     ]
 
 
-def zero_dates(
-    engine: Engine, table: Table, condition: str, files: Sequence[str]
-) -> int:
+def no_dates(engine: Engine, table: Table, condition: str, files: Sequence[str]) -> int:
     """How many zero or incomplete dates were read as NULL.
 
     `files` hold the rows that met `condition`, as the source evaluates it, in this
