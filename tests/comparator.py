@@ -436,10 +436,6 @@ def seed(root: Path) -> list[Table]:
 # -- the two sides ---------------------------------------------------------------
 
 
-def _backticked(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
 class Source:
     """A source's tables, in UTC, by the text protocol: no value is converted."""
 
@@ -458,6 +454,9 @@ class Source:
 
     def close(self) -> None:
         self._connection.close()
+
+    def quoted(self, name: str) -> str:
+        return "`" + name.replace("`", "``") + "`"
 
     def ask(self, text: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
@@ -480,7 +479,7 @@ class Source:
         }
 
     def count(self, table: str) -> int:
-        place = f"{_backticked(self.schema)}.{_backticked(table)}"
+        place = f"{self.quoted(self.schema)}.{self.quoted(table)}"
         return int(self.ask(f"select count(*) from {place}")[0][0])
 
     def rows(
@@ -491,13 +490,117 @@ class Source:
         for name, kind in types.items():
             # The text of a FLOAT has fewer digits than it.
             exact = " + 0e0" if kind.name == "float" else ""
-            wanted.append(f"{_backticked(name)}{exact}")
-        place = f"{_backticked(self.schema)}.{_backticked(table)}"
+            wanted.append(f"{self.quoted(name)}{exact}")
+        place = f"{self.quoted(self.schema)}.{self.quoted(table)}"
         rows = self.ask(f"select {', '.join(wanted)} from {place}{rest}")
         return [
             {n: k.read(v) for (n, k), v in zip(types.items(), row, strict=True)}
             for row in rows
         ]
+
+
+# What Postgres calls a type, and the type of MySQL whose texts are read alike.
+_ALIKE = {
+    "smallint": "smallint",
+    "integer": "int",
+    "bigint": "bigint",
+    "oid": "bigint",
+    "numeric": "decimal",
+    "money": "decimal",
+    "real": "float",
+    "double precision": "double",
+    "date": "date",
+    "timestamp without time zone": "datetime",
+    "timestamp with time zone": "timestamp",
+    "time without time zone": "time",
+    "bytea": "blob",
+    "character varying": "varchar",
+}
+
+
+@dataclass(frozen=True)
+class PostgresType(SourceType):
+    """The same of a column of Postgres, with the type's own name."""
+
+    own: str = ""
+
+    def asked(self, column: str) -> str:
+        """The SQL for a value's exact text."""
+        if self.own == "json of it":
+            return f"to_json({column})::text"
+        exact = {"real": "::float8", "money": "::numeric"}.get(self.own, "")
+        return f"{column}{exact}::text"
+
+    def read(self, raw: Any) -> Any:
+        """The value of the server's text of it."""
+        if raw is None:
+            return None
+        if self.name == "blob":
+            return bytes.fromhex(raw.removeprefix("\\x"))
+        if self.name == "timestamp":
+            raw = raw.removesuffix("+00")
+        if raw == "NaN" and self.name == "decimal":
+            return BLANK
+        return super().read(raw)
+
+
+class PostgresSource(Source):
+    """The same of a Postgres."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self.schema = schema
+        options = "-c timezone=UTC -c intervalstyle=iso_8601 -c datestyle=ISO"
+        self._session = psycopg.connect(url, options=options, autocommit=True)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def ask(self, text: str) -> list[tuple[Any, ...]]:
+        return self._session.execute(text.encode()).fetchall()
+
+    def now(self) -> datetime:
+        (row,) = self.ask("select clock_timestamp() at time zone 'utc'")
+        return row[0]  # type: ignore[no-any-return]
+
+    def types(self, table: str) -> dict[str, SourceType]:
+        rows = self._session.execute(
+            # The standard's own views leave materialised ones out.
+            "select a.attname, "
+            "case when t.typcategory = 'A' or t.typtype = 'c' then 'json of it' "
+            "else format_type(t.oid, null) end, greatest(a.atttypmod, o.typtypmod) > 0 "
+            "from pg_attribute a join pg_type o on a.atttypid = o.oid "
+            "join pg_type t on t.oid = coalesce(nullif(o.typbasetype, 0), o.oid) "
+            "where a.attrelid = %s::regclass and a.attnum > 0 and not attisdropped",
+            [f"{self.quoted(self.schema)}.{self.quoted(table)}"],
+        ).fetchall()
+        found: dict[str, SourceType] = {}
+        for name, kind, is_sized in rows:
+            alike = _ALIKE.get(kind, "text")
+            if kind == "numeric" and not is_sized:
+                alike = "text"  # 0.50 stays that where it becomes a text
+            found[name] = PostgresType(alike, own=kind)
+        return found
+
+    def rows(
+        self, table: str, types: Mapping[str, SourceType], rest: str = ""
+    ) -> list[dict[str, Any]]:
+        wanted = [
+            kind.asked(self.quoted(name))
+            for name, kind in types.items()
+            if isinstance(kind, PostgresType)
+        ]
+        place = f"{self.quoted(self.schema)}.{self.quoted(table)}"
+        rows = self.ask(f"select {', '.join(wanted)} from {place}{rest}")
+        return [
+            {n: k.read(v) for (n, k), v in zip(types.items(), row, strict=True)}
+            for row in rows
+        ]
+
+
+SOURCES = {"mysql": Source, "postgres": PostgresSource}
 
 
 class Warehouse:
@@ -639,7 +742,8 @@ def compare(
                     env.get(table.source["url_env"])
                     or os.environ[table.source["url_env"]]
                 )
-                sources[name] = Source(url, table.source["schema"])
+                kind = SOURCES[table.source["kind"]]
+                sources[name] = kind(url, table.source["schema"])
             comparison = _Comparison(
                 table, sources[name], warehouse, cleanse, in_log, is_partial
             )
@@ -908,7 +1012,10 @@ class _Comparison:
             if column.cleanse:
                 continue
             kind = self.types[column.source_name].name
-            name, own = _backticked(column.source_name), sql.Identifier(column.name)
+            name, own = (
+                self.source.quoted(column.source_name),
+                sql.Identifier(column.name),
+            )
             there.append(f"count({name})")
             here.append(sql.SQL("count({})").format(own))
             names.append(f"count({column.name})")
@@ -923,7 +1030,8 @@ class _Comparison:
                 there.append(f"sum(char_length({name}))")
                 here.append(sql.SQL("sum(length({}))").format(own))
                 names.append(f"sum(length({column.name}))")
-        place = f"{_backticked(self.source.schema)}.{_backticked(self.table.name)}"
+        quoted = self.source.quoted
+        place = f"{quoted(self.source.schema)}.{quoted(self.table.name)}"
         (source,) = self.source.ask(f"select {', '.join(there)} from {place}")
         (silver,) = self.warehouse.ask(
             sql.SQL("select {} from {} where not is_deleted").format(
@@ -941,7 +1049,7 @@ class _Comparison:
         if not self.table.key:
             return
         (first, *_) = self.table.key
-        name, own = _backticked(first.source_name), sql.Identifier(first.name)
+        name, own = self.source.quoted(first.source_name), sql.Identifier(first.name)
         if self.types[first.source_name].name not in ("int", "bigint"):
             return
         for order in ("", " desc"):

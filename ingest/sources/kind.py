@@ -172,6 +172,21 @@ def assembled(
     return found
 
 
+_WHOLE = "TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT".split()
+
+
+def is_same(kind: str, canonical: CanonicalType) -> bool:
+    """Whether a value that fits the canonical type is told by one of a read type."""
+    name = canonical.duckdb
+    if kind in _WHOLE:
+        # A flag of 0 or 1 is told by false or true: `standardise` reads it as a number.
+        is_flag = name == "boolean" and kind == "TINYINT"
+        return is_flag or name in ("integer", "bigint") or name.endswith(",0)")
+    if name == "timestamptz":
+        return kind in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+    return kind == name.upper() and canonical.name not in ("duration", "geometry")
+
+
 def ambiguous(names: Iterable[str]) -> list[str]:
     """The tables whose names differ by case only."""
     count = Counter(name.lower() for name in names)

@@ -19,14 +19,14 @@ from ingest.duck import Engine, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
-from ingest.seed.types import EXACT_DIGITS, CanonicalType
+from ingest.seed.types import EXACT_DIGITS
+from ingest.sources.kind import is_same
 from ingest.sources.mysql import cuts
 from ingest.sources.mysql.cuts import declared, named
 from ingest.sources.mysql.server import asked, backticked
 
 _NUMBERS = ("boolean", "integer", "bigint", "decimal")
 _BYTES = ("binary", "geometry")
-_WHOLE = "TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT".split()
 # Types of the source whose values are texts, whatever collation an answer has.
 _TEXTS = (
     "char varchar tinytext text mediumtext longtext enum set json uuid inet4 inet6"
@@ -37,21 +37,9 @@ def is_canonical(engine: Engine, table: Table) -> bool:
     """As `Kind.is_canonical`."""
     kinds = _kinds(engine, table)
     return not _is_by_query(table, table.columns, kinds) and all(
-        c.name == c.source_name and _is_same(kinds[c.source_name], c.type)
+        c.name == c.source_name and is_same(kinds[c.source_name], c.type)
         for c in table.columns
     )
-
-
-def _is_same(kind: str, canonical: CanonicalType) -> bool:
-    """Whether a value of a scan's type that fits the canonical one is told by that."""
-    name = canonical.duckdb
-    if kind in _WHOLE:
-        # A flag of 0 or 1 is told by false or true: `standardise` reads it as a number.
-        is_flag = name == "boolean" and kind == "TINYINT"
-        return is_flag or name in ("integer", "bigint") or name.endswith(",0)")
-    if name == "timestamptz":
-        return kind in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-    return kind == name.upper() and canonical.name not in ("duration", "geometry")
 
 
 def rows(

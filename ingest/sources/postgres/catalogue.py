@@ -1,0 +1,69 @@
+"""The catalogue of a Postgres source: what its tables are made of.
+
+Names and comments are data: they are returned as they are, and quoted where they are
+used.
+"""
+
+from __future__ import annotations
+
+from ingest.quoting import literal, quoted
+from ingest.seed.metadata import Source
+from ingest.sources.kind import Column, SourceTable, assembled
+from ingest.sources.postgres.casts import of_source
+from ingest.sources.postgres.server import connect
+from ingest.statements import Statements
+
+_SQL = Statements(__file__)
+_CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
+
+
+def query(name: str, schema: str, table: str = "") -> str:
+    """A query of the catalogue, of one table or of all."""
+    values = {"$schema": literal(quoted(schema)), "$table": literal(table)}
+    text = _SQL.texts[name]
+    for word, value in values.items():
+        text = text.replace(word, value)
+    return text.rstrip().rstrip(";")
+
+
+def read(source: Source) -> dict[str, SourceTable]:
+    """All tables and views of the source's schema by name."""
+    with connect(source) as session:
+        tables, columns, keys, foreign_keys = (
+            session.rows(query(name, source.schema))
+            for name in ("tables", "columns", "keys", "foreign_keys")
+        )
+    return assembled(
+        [SourceTable(*facts) for facts in tables],
+        [(table, _column(*facts)) for table, *facts in columns],
+        keys,
+        foreign_keys,
+    )
+
+
+def _column(
+    name: str,
+    kind: str,
+    declared: str,
+    nullable: bool,
+    typmod: int,
+    is_counted: bool,
+    is_computed: bool,
+    comment: str,
+) -> Column:
+    proposal = of_source(kind, typmod)
+    return Column(
+        name,
+        kind,
+        declared,
+        nullable,
+        typmod - 4 if kind in ("varchar", "bpchar") and typmod > 4 else None,
+        comment,
+        proposal,
+        clock=_CLOCKS.get(kind, ""),
+        has_labels=kind == "enum",
+        is_counted=is_counted,
+        is_computed=is_computed,
+        # Before the year 1, after 9999, or infinite.
+        may_be_no_date=kind in ("date", *_CLOCKS),
+    )
