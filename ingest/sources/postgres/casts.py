@@ -110,5 +110,8 @@ def read(
             return as_text
         if rejects:
             return f"case when {no_value} then '! ' else '' end || {as_text}"
-        return f"case when {no_value} then null else {column} end"
+        value = f"case when {no_value} then null else {column} end"
+        # Else its size is lost, and DuckDB takes a number without one for a double.
+        size = digits(typmod) if kind == "numeric" else None
+        return f"({value})::numeric({size[0]},{size[1]})" if size else value
     return column if kind in _EXACT else as_text
