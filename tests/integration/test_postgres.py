@@ -17,6 +17,8 @@ from ingest.pieces import KeyRange
 from orchestration import reconcile
 from tests import postgres_server
 from tests.clone import quiet
+from tests.faults.child import Run
+from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
 from tests.foreign import Foreign
 
 SCHEMA = "src"
@@ -84,6 +86,14 @@ MADE = (
     "create type pair as (a int, b text)",
     "create domain amount as numeric(9,2) check (value > 0)",
 )
+
+
+USUAL = ("after_range", "before_manifest", "in_load")
+POINTS = [
+    pytest.param(point, marks=[] if point in USUAL else pytest.mark.long)
+    for point in (*IN_RANGES, *IN_ANY_RUN)
+    if point != "after_build"
+]
 
 
 class Source:
@@ -347,3 +357,30 @@ def test_no_date_and_no_number_are_counted_or_reject_their_row(source: Source) -
     assert source.foreign.run().state == "done"
     rejects = source.foreign.query("select source_row from audit.reject order by 1")
     assert len(rejects) == 3
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.fault(7, 8, 9)
+def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> None:
+    source.ask(
+        "create table t (id int primary key, name text, "
+        "updated_at timestamptz not null default now())",
+        "insert into t select n, 'first' from generate_series(1, 5000) as n",
+        "create index on t (updated_at)",
+        "analyze t",
+    )
+    source.foreign.discover("pg")
+    if point not in IN_RANGES:
+        source.run(with_build=False)
+    else:
+        here = {"source": "pg", "table": "t", "option": "range_rows"}
+        source.foreign.add("options", here | {"value": "1000"})
+    source.ask(
+        "update t set name = 'other', updated_at = clock_timestamp() where id < 100",
+        "delete from t where id between 200 and 210",
+    )
+    Run(
+        source.foreign, env={"SEEDBED_FAILPOINT": point}, with_build=False
+    ).assert_killed()
+    source.run(with_build=False)
+    source.run(with_build=False)
