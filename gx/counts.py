@@ -186,7 +186,7 @@ def accounts(loaded: Loaded) -> list[Result]:
         _none("rows_accepted", "warn", others, "other rows rejected"),
     ]
     if count := manifest.zero_dates:
-        what = "rows with a zero or incomplete date"
+        what = "values that are no date or number elsewhere"
         results.append(_none("dates_complete", "warn", count, what))
     if count := manifest.rows_beyond:
         said = f"{count:,} {'row' if count == 1 else 'rows'} {_beyond(loaded)}"

@@ -16,8 +16,10 @@ from ingest.errors import ConfigurationError
 from ingest.seed import metadata, options, types
 from ingest.seed.metadata import Source
 from ingest.seed.options import DEFAULTS
+from ingest.sources.kind import Proposal
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
+from ingest.sources.postgres import casts as postgres
 from ingest.standardise import canonical
 from tests.clone import REPOSITORY
 
@@ -168,29 +170,78 @@ PARQUET = {
 }
 
 
+def listed(label: str, found: Proposal, *more: str) -> list[str]:
+    """A row of the documentation's table: what becomes of a type."""
+    kind = types.parse(found.type)
+    note = found.note
+    if found.otherwise:
+        note += f"; `{types.parse(found.otherwise).name}` where it holds other values"
+    parquet = PARQUET.get(kind.duckdb, kind.duckdb.upper())
+    names = [parquet, kind.postgres, kind.snowflake]
+    return [label, f"`{kind.name}`", *names, note.lstrip("; "), *more]
+
+
+def assert_listed(*rows: list[str]) -> None:
+    """The documentation has the table."""
+    head, *others = rows
+    lines = [head, ["---"] * len(head), *others]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    assert f"\n\n{table}\n\n" in (REPOSITORY / "docs/types.md").read_text(), table
+
+
+HEAD = ["source", "canonical", "Parquet", "Postgres", "Snowflake", "note"]
+
+
 def test_the_documentation_lists_what_becomes_of_each_type() -> None:
     places = {"MariaDB": "tests", "MySQL 8": "workflow"}
-    head = ["source", "canonical", "Parquet", "Postgres", "Snowflake", "note", *places]
-    rows = [head, ["---"] * len(head)]
+    rows = [[*HEAD, *places]]
     for label, column, servers in LISTED:
-        found = casts.of_source(column)
-        kind = types.parse(found.type)
-        note = found.note
-        if found.otherwise:
-            note += (
-                f"; `{types.parse(found.otherwise).name}` where it holds other values"
-            )
-        parquet = PARQUET.get(kind.duckdb, kind.duckdb.upper())
-        names = [parquet, kind.postgres, kind.snowflake]
         marks = [places[server] if server in servers else "" for server in places]
-        rows.append([label, f"`{kind.name}`", *names, note.lstrip("; "), *marks])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    assert f"\n\n{table}\n\n" in (REPOSITORY / "docs/types.md").read_text(), table
+        rows.append(listed(label, casts.of_source(column), *marks))
+    assert_listed(*rows)
+
+
+def of_numeric(precision: int, scale: int) -> int:
+    """How Postgres' catalogue writes the size of a numeric."""
+    return (precision << 16) + (scale & 2047) + 4
+
+
+# Types of Postgres by their label, with the name and size that its catalogue has.
+OF_POSTGRES = (
+    ("boolean", "bool", -1),
+    ("smallint, integer", "int4", -1),
+    ("bigint, oid", "int8", -1),
+    ("numeric(p,s), p to 38", "numeric", of_numeric(12, 2)),
+    ("numeric(p,s), p from 39 to 65", "numeric", of_numeric(60, 20)),
+    ("numeric, larger ones", "numeric", -1),
+    ("money", "money", -1),
+    ("real", "float4", -1),
+    ("double precision", "float8", -1),
+    ("varchar(n)", "varchar", 24),
+    ("char(n)", "bpchar", 24),
+    ("text, varchar, citext, name, xml", "text", -1),
+    ("an enum", "enum", -1),
+    ("bytea", "bytea", -1),
+    ("date", "date", -1),
+    ("time", "time", -1),
+    ("timestamp", "timestamp", -1),
+    ("timestamptz", "timestamptz", -1),
+    ("interval", "interval", -1),
+    ("uuid", "uuid", -1),
+    ("json, jsonb", "jsonb", -1),
+    ("an array, a composite type", "array", -1),
+    ("timetz, inet, cidr, macaddr, bit, ranges, shapes, all others", "inet", -1),
+)
+
+
+def test_the_documentation_lists_what_becomes_of_each_type_of_postgres() -> None:
+    rows = [listed(la, postgres.of_source(k, s)) for la, k, s in OF_POSTGRES]
+    assert_listed(HEAD, *rows)
 
 
 def test_a_type_without_a_mapping_says_so() -> None:
     proposal = casts.of_source(SourceColumn("v", "vector", "vector(3)"))
-    assert proposal == casts.Proposal("", "there is no mapping for type vector")
+    assert proposal == Proposal("", "there is no mapping for type vector")
 
 
 # A wall clock's time in Berlin, when it was read, and the instant, in UTC.

@@ -9,6 +9,8 @@ import pytest
 
 from ingest import clock
 from ingest.seed.discover import zones
+from ingest.sources import mysql
+from ingest.sources.kind import Session
 
 
 class Server:
@@ -16,17 +18,21 @@ class Server:
 
     def __init__(self, setting: str, system: str, minutes: int) -> None:
         self.rows: list[Sequence[Any]] = []
+        self.description: list[Sequence[Any]] | None = None
         self.names = (setting, system)
         self.minutes = minutes
 
     def execute(self, query: str) -> None:
+        self.rows, self.description = [], None
         if "system_time_zone" in query:
-            self.rows.append(self.names)
+            self.rows = [self.names]
         elif query.startswith("select"):
-            self.rows.append((self.minutes * 60 - 1,))
+            self.rows = [(self.minutes * 60 - 1,)]
+        if self.rows:
+            self.description = [("name",)]
 
-    def fetchone(self) -> Sequence[Any]:
-        return self.rows.pop()
+    def fetchall(self) -> list[Sequence[Any]]:
+        return self.rows
 
 
 @pytest.mark.parametrize(
@@ -56,8 +62,8 @@ class Server:
 def test_the_zone_that_a_server_keeps(
     setting: str, system: str, minutes: int, zone: str, is_told: bool
 ) -> None:
-    server: Any = Server(setting, system, minutes)
-    found, told = zones.derive(server)
+    session = Session(Server(setting, system, minutes), Exception)
+    found, told = zones.derive(mysql.KIND, session)
     assert (found, bool(told)) == (zone, is_told), told
 
 

@@ -11,6 +11,9 @@ from ingest.sources.kind import Proposal
 
 # Of a number without a limit: so many digits before and behind the point.
 _BEFORE, _BEHIND = 20, 18
+# The most digits of a canonical decimal.
+_MOST_DIGITS = 65
+_NAN = "NaN is no number"
 _DATE = "BC, after 9999 and infinite ones are no date"
 _TEXT = Proposal("text", "as the server writes it")
 _TYPES = {
@@ -58,7 +61,7 @@ def of_source(kind: str, typmod: int) -> Proposal:
 
 
 def digits(typmod: int) -> tuple[int, int] | None:
-    """Precision and scale of a numeric that DuckDB's decimals hold; None for another.
+    """Precision and scale of a numeric; None without a limit.
 
     A negative scale rounds before the point; a larger one than the precision is of
     numbers below 1.
@@ -67,19 +70,23 @@ def digits(typmod: int) -> tuple[int, int] | None:
         return None
     precision = (typmod - 4) >> 16
     scale = (((typmod - 4) & 2047) ^ 1024) - 1024
-    precision, scale = max(precision - min(scale, 0), scale), max(scale, 0)
-    return (precision, scale) if precision <= EXACT_DIGITS else None
+    return max(precision - min(scale, 0), scale), max(scale, 0)
 
 
 def _of_numeric(typmod: int) -> Proposal:
-    if exact := digits(typmod):
-        return Proposal(f"decimal({exact[0]},{exact[1]})", "NaN is no number")
+    if size := digits(typmod):
+        precision, scale = size
+        if precision <= EXACT_DIGITS:
+            return Proposal(f"decimal({precision},{scale})", _NAN)
+        if precision <= _MOST_DIGITS and scale <= EXACT_DIGITS:
+            note = f"text in Parquet and Snowflake; {_NAN}"
+            return Proposal(f"decimal({precision},{scale})", note)
     # The first is true of NaN and of infinity.
     beyond = f"abs($column) >= 1e{_BEFORE} or $column <> trunc($column, {_BEHIND})"
     return Proposal(f"decimal({_BEFORE + _BEHIND},{_BEHIND})", "", "text", beyond)
 
 
-def is_no_value(kind: str, typmod: int, column: str) -> str:
+def is_no_value(kind: str, column: str) -> str:
     """The condition under which a quoted column's value is none in other systems; ''.
 
     It may be NULL for NULL.
@@ -87,7 +94,7 @@ def is_no_value(kind: str, typmod: int, column: str) -> str:
     if kind in _DATES:
         # These bounds are alike for dates and times.
         return f"({column} < '0001-01-01' or {column} >= '10000-01-01')"
-    return f"{column} = 'NaN'" if kind == "numeric" and digits(typmod) else ""
+    return f"{column} = 'NaN'" if kind == "numeric" else ""
 
 
 def read(
@@ -105,13 +112,18 @@ def read(
         return f"{column}::numeric::text"
     if kind == "oid":
         return f"{column}::bigint"
-    if no_value := is_no_value(kind, typmod, column):
+    if no_value := is_no_value(kind, column):
         if canonical.family == "text":
             return as_text
         if rejects:
             return f"case when {no_value} then '! ' else '' end || {as_text}"
         value = f"case when {no_value} then null else {column} end"
-        # Else its size is lost, and DuckDB takes a number without one for a double.
-        size = digits(typmod) if kind == "numeric" else None
-        return f"({value})::numeric({size[0]},{size[1]})" if size else value
+        if kind != "numeric":
+            return value
+        # DuckDB takes a number without a size, or of more digits, for a double.
+        precision, scale = digits(typmod) or (EXACT_DIGITS + 1, 0)
+        is_exact = precision <= EXACT_DIGITS
+        return f"({value})::" + (
+            f"numeric({precision},{scale})" if is_exact else "text"
+        )
     return column if kind in _EXACT else as_text

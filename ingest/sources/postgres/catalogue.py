@@ -19,7 +19,7 @@ _CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
 
 def query(name: str, schema: str, table: str = "") -> str:
     """A query of the catalogue, of one table or of all."""
-    values = {"$schema": literal(quoted(schema)), "$table": literal(table)}
+    values = {"%(schema)s": literal(quoted(schema)), "%(table)s": literal(table)}
     text = _SQL.texts[name]
     for word, value in values.items():
         text = text.replace(word, value)

@@ -3,11 +3,13 @@
 select
     c.relname,
     c.relkind in ('v', 'm'),
-    case when c.relkind in ('v', 'm') then null else greatest(c.reltuples, 0)::bigint end,
+    case
+        when c.relkind not in ('v', 'm') then greatest(c.reltuples, 0)::bigint
+    end,
     coalesce(obj_description(c.oid, 'pg_class'), '')
 from pg_class as c
 where
-    c.relnamespace = to_regnamespace($schema)
+    c.relnamespace = to_regnamespace(%(schema)s)
     and c.relkind in ('r', 'p', 'v', 'm', 'f')
     and not c.relispartition
     and has_any_column_privilege(c.oid, 'select');
@@ -52,11 +54,13 @@ select
         when b.typtype = 'e' then 'enum'
         else b.typname
     end as kind,
-    format_type(a.atttypid, a.atttypmod) || coalesce('(' || l.list || ')', '') as declared,
+    format_type(a.atttypid, a.atttypmod)
+    || coalesce('(' || l.list || ')', '') as declared,
     not a.attnotnull as is_nullable,
     case when a.atttypmod = -1 then t.typmod else a.atttypmod end as typmod,
-    coalesce(
-        a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false
+    a.attidentity <> ''
+    or coalesce(
+        pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false
     ) as is_counted,
     a.attgenerated <> '' as is_computed,
     coalesce(col_description(c.oid, a.attnum), '') as comment
@@ -67,9 +71,9 @@ inner join pg_type as b on t.base = b.oid
 left join labels as l on t.base = l.enumtypid
 left join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
 where
-    c.relnamespace = to_regnamespace($schema)
+    c.relnamespace = to_regnamespace(%(schema)s)
     and c.relkind in ('r', 'p', 'v', 'm', 'f')
-    and ($table = '' or c.relname = $table)
+    and (%(table)s = '' or c.relname = %(table)s)
     and a.attnum > 0
     and not a.attisdropped
     and has_column_privilege(c.oid, a.attnum, 'select')
@@ -88,7 +92,7 @@ inner join pg_class as n on i.indexrelid = n.oid
 cross join lateral unnest(i.indkey) with ordinality as k (attnum, place)
 left join pg_attribute as a on c.oid = a.attrelid and k.attnum = a.attnum
 where
-    c.relnamespace = to_regnamespace($schema)
+    c.relnamespace = to_regnamespace(%(schema)s)
     and i.indisunique
     and i.indisvalid
     and i.indpred is null
@@ -105,11 +109,12 @@ select
 from pg_constraint as f
 inner join pg_class as c on f.conrelid = c.oid
 inner join pg_class as o on f.confrelid = o.oid
-cross join lateral unnest(f.conkey, f.confkey) with ordinality as k (own, theirs, place)
+cross join lateral
+    unnest(f.conkey, f.confkey) with ordinality as k (own, theirs, place)
 inner join pg_attribute as a on c.oid = a.attrelid and k.own = a.attnum
 inner join pg_attribute as b on o.oid = b.attrelid and k.theirs = b.attnum
 where
     f.contype = 'f'
-    and c.relnamespace = to_regnamespace($schema)
+    and c.relnamespace = to_regnamespace(%(schema)s)
     and o.relnamespace = c.relnamespace
 order by c.relname, f.conname, k.place;

@@ -31,7 +31,7 @@ class _Type(NamedTuple):
 
 def no_time(column: str) -> str:
     """As `Kind.no_time`."""
-    return f"({column} is null or {casts.is_no_value('timestamp', -1, column)})"
+    return f"({column} is null or {casts.is_no_value('timestamp', column)})"
 
 
 def rows(
@@ -72,8 +72,8 @@ def no_dates(engine: Engine, table: Table, condition: str, files: Sequence[str])
     tests = {
         c.source_name: test
         for c in table.columns
-        for kind, typmod, _ in [kinds[c.source_name]]
-        for test in [casts.is_no_value(kind, typmod, quoted(c.source_name))]
+        for kind in [kinds[c.source_name].kind]
+        for test in [casts.is_no_value(kind, quoted(c.source_name))]
         if test and c.type.family != "text"
     }
     if not tests or not files:
