@@ -1,12 +1,13 @@
 """Keys: which ones the source has lost, and which ones the log lacks.
 
-Both sides count the keys of each bucket and sum their hashes where they are; only
-buckets that differ send their keys. (Sums of the keys themselves would be equal where
-(1, 2) takes the place of (8, 1).) What is found is then true in the snapshot of the
-extraction, whatever the buckets said a moment before.
+Both sides count the keys of each bucket and put their hashes together where they are
+(`sql/key_hash.sql.jinja`); only buckets that differ send their keys. What is found is
+then true in the snapshot of the extraction, whatever the buckets said a moment before.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 from ingest import bronze_log, sources
 from ingest.control import Connection
@@ -19,8 +20,8 @@ from ingest.statements import Statements, render
 _SQL = Statements(__file__)
 BUCKETS = 4096
 MOST_RANGES = 32
-# Hexadecimal digits of a key's hash: as many as a signed number of 64 bits holds.
-_DIGITS = 15
+# A bucket's number then has 64 bits with its sign, whatever 20 digits the key has.
+_LEAST_WIDTH = 16
 
 
 def differing(
@@ -35,10 +36,10 @@ def differing(
         count = bronze_log.live_rows(table, through, "count(*) as live")
         live = f"from postgres_query('warehouse', {literal(count)})"
         return scalar(engine, live), [KeyRange()]
+    kind = sources.of(table.source)
     width = _width(engine, table)
     there = _kept_sums(connection, table, through, width)
-    kind = sources.of(table.source)
-    here = kind.asked(kind.key_sums(table, width=width, digits=_DIGITS))
+    here = kind.asked(kind.key_sums(engine, table, width))
     engine.execute(render("buckets", here=here, there=there))
     live_keys = scalar(engine, "select coalesce(sum(live), 0)::bigint from buckets")
     rows = engine.execute(
@@ -56,31 +57,44 @@ def _kept_sums(connection: Connection, table: Table, through: int, width: int) -
         log=bronze_log.name_of(table),
         table_id=table.id,
         through=through,
-        width=width,
+        # Sums that another version of Seedbed made in another way are not these.
+        made_by=hashlib.sha256(_log_sums(table, 0, width).encode()).hexdigest(),
     )
     if not _SQL.value(connection, "is_summed", table_id=table.id, state=state):
-        live = bronze_log.live_rows(table, through, bronze_log.key(table))
-        sums = render("log_sums", table=table, rows=live, width=width, digits=_DIGITS)
+        sums = _log_sums(table, through, width)
         kept = render("sum_keys", table_id=table.id, state=state, sums=sums)
         connection.execute(kept.encode())
     return render("key_sums", table_id=table.id)
 
 
+def _log_sums(table: Table, through: int, width: int) -> str:
+    """SQL that makes the sums of the log's live keys up to batch `through`."""
+    live = bronze_log.live_rows(table, through, bronze_log.key(table))
+    return render(
+        "log_sums",
+        numbers=[quoted(c.name) for c in table.key],
+        is_decimal=table.key[0].type.name.startswith("decimal"),
+        rows=f"({live}) as live",
+        width=width,
+    )
+
+
 def _width(engine: Engine, table: Table) -> int:
     """How many values of the leading key a bucket spans."""
-    lead = table.key[0]
+    lead = quoted(table.key[0].name)
     kind = sources.of(table.source)
     there = (
-        f"select min({quoted(lead.name)})::text as low, "
-        f"max({quoted(lead.name)})::text as high from {bronze_log.name_of(table)}"
+        f"select min({lead})::text as low, max({lead})::text as high "
+        f"from {bronze_log.name_of(table)}"
     )
     low, high = one(
         engine,
         "select min(low::hugeint), max(high::hugeint) from ("
-        f"from {kind.asked(kind.key_ends(table))} "
+        f"from {kind.asked(kind.key_ends(engine, table))} "
         f"union all from postgres_query('warehouse', {literal(there)}))",
     )
-    return 1 if low is None else (high - low) // BUCKETS + 1
+    spanned = 0 if low is None else (high - low) // BUCKETS + 1
+    return max(_LEAST_WIDTH, spanned)
 
 
 def _is_whole(column: Column) -> bool:

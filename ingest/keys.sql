@@ -1,11 +1,11 @@
 -- name: state
--- Of a table's log up to a released batch, and of the width of its buckets.
+-- Of a table's log up to a released batch, and of the SQL that makes its sums.
 select
     concat_ws(
         ' ',
         audit.state_of(array[cast(%(log)s as regclass)::oid]),
         audit.newest_rows(%(table_id)s, %(through)s),
-        %(width)s::text
+        %(made_by)s::text
     );
 
 -- name: is_summed

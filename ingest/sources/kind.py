@@ -458,14 +458,14 @@ class Kind(ABC):
         `files` hold the rows that met `condition` in this transaction.
         """
 
-    def key_sums(self, table: Table, **values: object) -> str:
-        """Count of the keys, and sums of their hashes, in each bucket; as texts."""
-        return self._sql("key_sums", table=table, rows=self.named(table), **values)
+    @abstractmethod
+    def key_sums(self, engine: Engine, table: Table, width: int) -> str:
+        """Count of the keys, whole numbers, and their hashes, by bucket.
 
-    def key_ends(self, table: Table) -> str:
-        """Smallest and largest leading key, whole numbers, as texts: low and high."""
-        return self._sql(
-            "key_ends",
-            name=self.quoted(table.key[0].source_name),
-            rows=self.named(table),
-        )
+        A bucket is so many values of the leading key; `sql/key_hash.sql.jinja` says how
+        the hashes are made, which the log makes alike.
+        """
+
+    @abstractmethod
+    def key_ends(self, engine: Engine, table: Table) -> str:
+        """Smallest and largest leading key, a whole number, as texts: low and high."""

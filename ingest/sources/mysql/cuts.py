@@ -21,8 +21,9 @@ from ingest.seed.metadata import Table
 from ingest.sources.mysql.server import asked, backticked, text
 from ingest.statements import render
 
-_INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
-_NUMBERS = (*_INTEGERS, "decimal", "year")
+# Types whose values are whole numbers to the server, of up to 64 bits.
+INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
+_NUMBERS = (*INTEGERS, "decimal", "year")
 _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
 _BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
@@ -71,7 +72,7 @@ def cut(
     edges = _edges(engine, table, condition, keys, everything=by_query)
     if not edges:
         return whole
-    if len(keys) > 1 or keys[0].kind not in _INTEGERS:
+    if len(keys) > 1 or keys[0].kind not in INTEGERS:
         return _beside(condition, keys, edges)
     # DuckDB's scan hands on the bounds of a whole number.
     ranges = KeyRange.between([int(edge) for (edge,) in edges])

@@ -16,6 +16,7 @@ from ingest.pieces import Condition
 from ingest.seed.metadata import Column, Source, Table
 from ingest.sources.kind import Kind, Session, SourceTable
 from ingest.sources.postgres import catalogue, reading, server
+from ingest.statements import render
 
 
 class Postgres(Kind):
@@ -104,6 +105,21 @@ class Postgres(Kind):
         self, engine: Engine, table: Table, condition: str, files: Sequence[str]
     ) -> int:
         return reading.no_dates(engine, table, condition, files)
+
+    def key_sums(self, engine: Engine, table: Table, width: int) -> str:
+        numbers = reading.numbers(engine, table)
+        return render(
+            "log_sums",
+            numbers=numbers,
+            is_decimal=numbers[0].endswith("::numeric"),
+            rows=self.named(table),
+            width=width,
+        )
+
+    def key_ends(self, engine: Engine, table: Table) -> str:
+        lead = reading.numbers(engine, table)[0]
+        ends = f"min({lead})::text as low, max({lead})::text as high"
+        return f"select {ends} from {self.named(table)}"
 
 
 KIND = Postgres()

@@ -20,6 +20,8 @@ from ingest.sources.postgres import casts, catalogue
 from ingest.sources.postgres.server import asked
 from ingest.statements import render
 
+_INTEGERS = ("int2", "int4", "int8")
+
 
 class _Type(NamedTuple):
     """A column's type in the source, its size, and how a literal names it."""
@@ -64,6 +66,16 @@ def is_canonical(engine: Engine, table: Table) -> bool:
         c.name == c.source_name and is_same(given[c.source_name], c.type)
         for c in table.columns
     )
+
+
+def numbers(engine: Engine, table: Table) -> list[str]:
+    """The key's columns as exact numbers: integers, or else numerics."""
+    kinds = _kinds(engine, table)
+    return [
+        name if kinds[column.source_name].kind in _INTEGERS else f"{name}::numeric"
+        for column in table.key
+        for name in [quoted(column.source_name)]
+    ]
 
 
 def no_dates(engine: Engine, table: Table, condition: str, files: Sequence[str]) -> int:
