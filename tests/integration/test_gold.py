@@ -386,6 +386,7 @@ def test_small_changes_of_any_kind_leave_what_a_full_refresh_leaves(
         )
     )
     models = "path:models/staging path:models/silver path:models/gold"
+    found = [day_4.contents(["gold"])]
     for hour in (10, 11, 12):
         changes = {
             "orders": [
@@ -417,10 +418,11 @@ def test_small_changes_of_any_kind_leave_what_a_full_refresh_leaves(
         with day_4.inside():
             words = ["run", "--target", "postgres", "--select", models]
             assert build.run_dbt(words, quiet).failures == []
-    before = day_4.contents(["gold"])
+        found.append(day_4.contents(["gold"]))
+        assert found[-1] != found[-2]
     done = day_4.dbt("run", "--target", "postgres", "--full-refresh", "--select", GOLD)
     assert done.returncode == 0, done.stdout
-    assert day_4.contents(["gold"]) == before
+    assert day_4.contents(["gold"]) == found[-1]
 
 
 @pytest.mark.long
