@@ -1,4 +1,14 @@
-{% macro changed_rows(key, news, changes, order_log) %}
+{% macro changed_rows(key, news, changes, order_log, order_items, line_log) %}
+    {#- The logs have what an order or a line was with before as well -#}
+    {%- set columns = {
+        'order_id': 'orders.order_id',
+        'customer_id': 'order_log.customer_id',
+        'product_id': 'line_log.product_id',
+        'sales_date': 'cast(order_log.ordered_at as date)',
+        'month_start':
+            "cast(date_trunc('month', order_log.ordered_at) as date)",
+    } -%}
+    {%- set names = key.split(', ') -%}
     with
 
     orders as (
@@ -20,14 +30,21 @@
         where false
 
     )
-    {% if key == 'order_id' %}
-    select order_id
+
+    select distinct
+        {%- for name in names %}
+        {{ columns[name] }} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from orders
-    {% else %}
-    -- The log has what an order was with before as well.
-    select distinct order_log.{{ key }}
-    from orders
+    {%- if 'product_id' in names %}
+    inner join {{ order_items }} as order_items
+        on orders.order_id = order_items.order_id
+    inner join {{ line_log }} as line_log
+        on order_items.order_item_id = line_log.order_item_id
+    inner join {{ order_log }} as order_log
+        on line_log.order_id = order_log.order_id
+    {%- elif names != ['order_id'] %}
     inner join {{ order_log }} as order_log
         on orders.order_id = order_log.order_id
-    {% endif %}
+    {%- endif %}
 {% endmacro %}

@@ -9,7 +9,7 @@
     {%- set columns =
         arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     delete from {{ arg_dict['target_relation'] }}
-    where {{ is_changed(key=arg_dict['unique_key']) }};
+    where {{ is_changed(key=fact_key()) }};
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }}

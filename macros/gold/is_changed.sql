@@ -4,11 +4,13 @@
         {%- do ref('int_order_changes') -%}
         {%- do ref('products_history') -%}
         {%- do ref('stg_shop__orders') -%}
+        {%- do ref('order_items') -%}
+        {%- do ref('stg_shop__order_items') -%}
     {%- endif -%}
     {%- if is_incremental() -%}
         {{- return(
-            key ~ ' in (select changed.' ~ config.get('unique_key') ~ ' from '
-            ~ changed_keys() ~ ' as changed)'
+            '(' ~ key ~ ') in (select ' ~ fact_key() ~ ' from '
+            ~ changed_keys() ~ ')'
         ) }}
     {%- endif -%}
     {{- return('true') }}

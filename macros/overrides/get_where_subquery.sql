@@ -8,7 +8,7 @@
     {%- do conditions.append(config.get('where')) if config.get('where') -%}
     {%- set node = execute and graph.nodes.get(model.attached_node) -%}
     {%- if node and is_fact(node=node) and config.get('severity') | lower == 'error' -%}
-        {%- set untested = is_untested(key=node.config.unique_key) -%}
+        {%- set untested = is_untested(key=fact_key(node=node)) -%}
         {%- do conditions.append(untested) if untested != 'true' -%}
     {%- endif -%}
     {%- if not conditions -%}

@@ -1,5 +1,7 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key='sales_date',
     indexes=[{'columns': ['sales_date', 'currency'], 'unique': true}],
 ) }}
 
@@ -8,7 +10,6 @@ with
 orders as (
 
     select
-        customer_id,
         ordered_on,
         currency,
         item_count,
@@ -22,31 +23,72 @@ orders as (
     from {{ ref('fct_orders') }}
     where
         not is_cancelled
+        and {{ is_changed(key='ordered_on') }}
+
+),
+
+customers as (
+
+    select
+        ordered_on,
+        currency,
+        sum(customer_count) as customer_count
+    from {{ ref('int_cohort_days') }}
+    group by
+        ordered_on,
+        currency
+
+),
+
+summed as (
+
+    select
+        ordered_on,
+        currency,
+        count(*) as order_count,
+        count(case when discount_amount > 0 then 1 end)
+            as discounted_order_count,
+        sum(item_count) as item_count,
+        sum(gross_amount) as gross_amount,
+        sum(discount_amount) as discount_amount,
+        sum(net_amount) as net_amount,
+        sum(margin_amount) as margin_amount,
+        sum(shipping_amount) as shipping_amount,
+        sum(total_amount) as total_amount,
+        sum(refunded_amount) as refunded_amount
+    from orders
+    group by
+        ordered_on,
+        currency
 
 ),
 
 final as (
 
     select
-        ordered_on as sales_date,
-        currency,
-        cast(count(*) as bigint) as order_count,
-        cast(count(distinct customer_id) as bigint) as customer_count,
-        cast(sum(item_count) as bigint) as item_count,
-        cast(sum(gross_amount) as numeric(18, 2)) as gross_amount,
-        cast(sum(discount_amount) as numeric(18, 2)) as discount_amount,
-        cast(sum(net_amount) as numeric(18, 2)) as net_amount,
-        cast(sum(margin_amount) as numeric(18, 2)) as margin_amount,
-        cast(sum(shipping_amount) as numeric(18, 2)) as shipping_amount,
-        cast(sum(total_amount) as numeric(18, 2)) as total_amount,
-        cast(sum(refunded_amount) as numeric(18, 2)) as refunded_amount,
+        summed.ordered_on as sales_date,
+        summed.currency,
+        cast(summed.order_count as bigint) as order_count,
+        cast(summed.discounted_order_count as bigint) as discounted_order_count,
+        cast(customers.customer_count as bigint) as customer_count,
+        cast(summed.item_count as bigint) as item_count,
+        cast(summed.gross_amount as numeric(18, 2)) as gross_amount,
+        cast(summed.discount_amount as numeric(18, 2)) as discount_amount,
+        cast(summed.net_amount as numeric(18, 2)) as net_amount,
+        cast(summed.margin_amount as numeric(18, 2)) as margin_amount,
+        cast(summed.shipping_amount as numeric(18, 2)) as shipping_amount,
+        cast(summed.total_amount as numeric(18, 2)) as total_amount,
+        cast(summed.refunded_amount as numeric(18, 2)) as refunded_amount,
         {{ quotient(
-            numerator='sum(total_amount)', denominator='count(*)', scale=2
+            numerator='summed.total_amount',
+            denominator='summed.order_count',
+            scale=2,
         ) | indent(8) }} as average_order_amount
-    from orders
-    group by
-        ordered_on,
-        currency
+    from summed
+    inner join customers
+        on
+            summed.ordered_on = customers.ordered_on
+            and summed.currency = customers.currency
 
 )
 

@@ -22,15 +22,13 @@ daily_sales as (
 
 ),
 
-orders as (
+cohort_days as (
 
     select
         cast(date_trunc('month', ordered_on) as date) as month_start,
         currency,
-        customer_id
-    from {{ ref('fct_orders') }}
-    where
-        not is_cancelled
+        first_of_month_count
+    from {{ ref('int_cohort_days') }}
 
 ),
 
@@ -60,8 +58,8 @@ customers as (
     select
         month_start,
         currency,
-        count(distinct customer_id) as customer_count
-    from orders
+        sum(first_of_month_count) as customer_count
+    from cohort_days
     group by
         month_start,
         currency

@@ -1,5 +1,7 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key=['product_id', 'month_start'],
     indexes=[
         {'columns': ['month_start', 'product_id', 'currency'], 'unique': true},
     ],
@@ -46,6 +48,7 @@ summed as (
         sum(cost_amount) as cost_amount,
         sum(margin_amount) as margin_amount
     from order_items
+    where {{ is_changed(key='product_id, month_start') }}
     group by
         month_start,
         product_id,

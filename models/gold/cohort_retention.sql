@@ -10,17 +10,16 @@
 
 with
 
--- Cancelled orders have no number.
-categories as (
+days as (
 
     select
-        customer_id,
         currency,
-        total_amount,
-        cast(date_trunc('month', first_ordered_on) as date) as cohort_month,
-        cast(date_trunc('month', ordered_on) as date) as month_start
-    from {{ ref('order_categories') }}
-    where order_number is not null
+        cohort_month,
+        cast(date_trunc('month', ordered_on) as date) as month_start,
+        first_of_month_count,
+        order_count,
+        revenue
+    from {{ ref('int_cohort_days') }}
 
 ),
 
@@ -30,10 +29,10 @@ months as (
         currency,
         cohort_month,
         month_start,
-        cast(count(distinct customer_id) as bigint) as customer_count,
-        cast(count(*) as bigint) as order_count,
-        cast(sum(total_amount) as numeric(18, 2)) as revenue
-    from categories
+        cast(sum(first_of_month_count) as bigint) as customer_count,
+        cast(sum(order_count) as bigint) as order_count,
+        cast(sum(revenue) as numeric(18, 2)) as revenue
+    from days
     group by
         currency,
         cohort_month,

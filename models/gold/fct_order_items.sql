@@ -6,6 +6,7 @@
         {'columns': ['order_item_id'], 'unique': true},
         {'columns': ['order_id']},
         {'columns': ['product_key']},
+        {'columns': ['product_id']},
     ],
 ) }}
 

@@ -21,21 +21,6 @@ sales as (
 
 ),
 
--- Cancelled orders have no number.
-orders as (
-
-    select
-        customer_id,
-        currency,
-        ordered_on,
-        order_number,
-        lost_on
-    from {{ ref('order_categories') }}
-    where
-        order_number is not null
-
-),
-
 last_day as (
 
     select max(sales_date) as date_day
@@ -43,31 +28,19 @@ last_day as (
 
 ),
 
-new_customers as (
-
-    select
-        ordered_on,
-        currency,
-        count(*) as new_customer_count
-    from orders
-    where order_number = 1
-    group by
-        ordered_on,
-        currency
-
-),
-
 -- So long after an order it shows whether the customer came back.
-churn as (
+customers as (
 
     select
+        ordered_on,
         cast(
             {{ dbt.dateadd('day', silence, 'ordered_on') }} as date
         ) as silent_on,
         currency,
-        count(distinct customer_id) as due_customer_count,
-        count(lost_on) as churned_customer_count
-    from orders
+        sum(new_customer_count) as new_customer_count,
+        sum(customer_count) as customer_count,
+        sum(lost_customer_count) as lost_customer_count
+    from {{ ref('int_cohort_days') }}
     group by
         ordered_on,
         currency
@@ -77,13 +50,13 @@ churn as (
 churn_by_now as (
 
     select
-        churn.silent_on,
-        churn.currency,
-        churn.due_customer_count,
-        churn.churned_customer_count
-    from churn
+        customers.silent_on,
+        customers.currency,
+        customers.customer_count as due_customer_count,
+        customers.lost_customer_count as churned_customer_count
+    from customers
     inner join last_day
-        on churn.silent_on <= last_day.date_day
+        on customers.silent_on <= last_day.date_day
 
 ),
 
@@ -98,16 +71,16 @@ joined as (
         coalesce(sales.refunded_amount, 0) as refunded_amount,
         coalesce(sales.order_count, 0) as order_count,
         coalesce(sales.customer_count, 0) as customer_count,
-        coalesce(new_customers.new_customer_count, 0) as new_customer_count,
+        coalesce(customers.new_customer_count, 0) as new_customer_count,
         coalesce(churn_by_now.due_customer_count, 0) as due_customer_count,
         coalesce(
             churn_by_now.churned_customer_count, 0
         ) as churned_customer_count
     from sales
-    left join new_customers
+    left join customers
         on
-            sales.sales_date = new_customers.ordered_on
-            and sales.currency = new_customers.currency
+            sales.sales_date = customers.ordered_on
+            and sales.currency = customers.currency
     full outer join churn_by_now
         on
             sales.sales_date = churn_by_now.silent_on

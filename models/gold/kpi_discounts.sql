@@ -1,14 +1,15 @@
 with
 
-orders as (
+days as (
 
     select
-        cast(date_trunc('month', ordered_on) as date) as month_start,
+        cast(date_trunc('month', sales_date) as date) as month_start,
         currency,
+        order_count,
+        discounted_order_count,
         gross_amount,
         discount_amount
-    from {{ ref('fct_orders') }}
-    where not is_cancelled
+    from {{ ref('agg_daily_sales') }}
 
 ),
 
@@ -17,12 +18,11 @@ months as (
     select
         month_start,
         currency,
-        count(*) as order_count,
-        count(case when discount_amount > 0 then 1 end)
-            as discounted_order_count,
+        sum(order_count) as order_count,
+        sum(discounted_order_count) as discounted_order_count,
         sum(gross_amount) as gross_amount,
         sum(discount_amount) as discount_amount
-    from orders
+    from days
     group by
         month_start,
         currency

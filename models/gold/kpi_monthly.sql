@@ -22,7 +22,6 @@ days as (
 
 ),
 
--- Somebody who buys on two days is one customer of the month.
 sales as (
 
     select
@@ -40,10 +39,8 @@ silences as (
             {{ dbt.dateadd('day', silence, 'ordered_on') }} as date
         ) as silent_on,
         currency,
-        customer_id
-    from {{ ref('order_categories') }}
-    where
-        order_number is not null
+        first_silent_count
+    from {{ ref('int_cohort_days') }}
 
 ),
 
@@ -78,7 +75,7 @@ due_customers as (
     select
         cast(date_trunc('month', silences.silent_on) as date) as month_start,
         silences.currency,
-        count(distinct silences.customer_id) as due_customer_count
+        sum(silences.first_silent_count) as due_customer_count
     from silences
     inner join last_day
         on silences.silent_on <= last_day.date_day

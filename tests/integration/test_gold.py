@@ -301,6 +301,15 @@ def test_a_late_correction_changes_the_rows_of_its_order_and_no_others(
         assert rewritten(day_4, fact, "order_id", since) == {order}, fact
     for fact in FACTS_OF_CUSTOMERS:
         assert rewritten(day_4, fact, "customer_id", since) == {customer}, fact
+    assert rewritten(day_4, "agg_daily_sales", "sales_date", since) == {on}
+    performance = "agg_product_performance"
+    assert rewritten(day_4, performance, "month_start", since) == {month}
+    products = day_4.query(
+        "select distinct product_id from gold.fct_order_items where order_id = %s",
+        order,
+    )
+    found_again = rewritten(day_4, performance, "product_id", since)
+    assert found_again == {id_ for (id_,) in products}
     assert_as_the_source_says(day_4)
 
 
@@ -340,6 +349,9 @@ def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
         # Money never comes before its order.
         "update shop.payments set paid_at = '2026-03-05 09:00:00' "
         f"where order_id in ({moved}, {refunded})",
+        # A line that turns out to be of another product.
+        "update shop.order_items set product_id = product_id % 2 + 1, "
+        f"{touch} where order_id = {moved}",
         # The shop's last day is no more the last.
         f"update shop.orders set ordered_at = '2026-03-05 08:00:00', {touch} "
         f"where order_id = {refunded}",
@@ -358,6 +370,59 @@ def test_orders_that_move_are_cancelled_or_go_leave_no_trace_where_they_were(
     done = day_4.dbt("run", "--target", "postgres", "--full-refresh", "--select", GOLD)
     assert done.returncode == 0, done.stdout
     assert day_4.contents(["gold"]) == before
+
+
+def test_small_changes_of_any_kind_leave_what_a_full_refresh_leaves(
+    day_4: Clone,
+) -> None:
+    some = random.Random(3)
+    orders, items, products, customers = (
+        [id_ for (id_,) in day_4.query(f"select {key} from gold.{name} order by 1")]
+        for name, key in (
+            ("fct_orders", "order_id"),
+            ("fct_order_items", "order_item_id"),
+            ("dim_product", "product_id"),
+            ("fct_orders", "customer_id"),
+        )
+    )
+    models = "path:models/staging path:models/silver path:models/gold"
+    found = [day_4.contents(["gold"])]
+    for hour in (10, 11, 12):
+        changes = {
+            "orders": [
+                "status = 'cancelled'",
+                "status = 'delivered'",
+                f"currency = '{some.choice(['EUR', 'JPY', 'USD'])}'",
+                f"customer_id = {some.choice(customers)}",
+                f"ordered_at = '2026-0{some.randint(1, 3)}-01 12:00:00'",
+            ],
+            "order_items": [
+                f"product_id = {some.choice(products)}",
+                f"order_id = {some.choice(orders)}",
+                f"quantity = quantity + {some.randint(1, 3)}",
+            ],
+        }
+        day_4.change(
+            *(
+                f"update shop.{table} set {change}, "
+                f"updated_at = '2026-03-05 {hour}:00:00' "
+                f"where {key} = {some.choice(keys)}"
+                for table, key, keys in (
+                    ("orders", "order_id", orders),
+                    ("order_items", "order_item_id", items),
+                )
+                for change in changes[table]
+            )
+        )
+        day_4.run(with_build=False)
+        with day_4.inside():
+            words = ["run", "--target", "postgres", "--select", models]
+            assert build.run_dbt(words, quiet).failures == []
+        found.append(day_4.contents(["gold"]))
+        assert found[-1] != found[-2]
+    done = day_4.dbt("run", "--target", "postgres", "--full-refresh", "--select", GOLD)
+    assert done.returncode == 0, done.stdout
+    assert day_4.contents(["gold"]) == found[-1]
 
 
 @pytest.mark.long

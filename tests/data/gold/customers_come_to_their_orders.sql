@@ -1,93 +1,74 @@
--- In each currency the customers' values, their cohorts, their segments and the
--- categories of their orders come to what the orders come to.
+-- Each customer's value, and the categories of their orders, come to what their
+-- orders in a currency come to.
 with
 
 orders as (
 
     select
+        customer_id,
         currency,
         count(*) as order_count,
-        count(distinct customer_id) as customer_count,
         cast(sum(total_amount) as numeric(18, 2)) as revenue
     from {{ ref('fct_orders') }}
-    where not is_cancelled
-    group by currency
+    where
+        not is_cancelled
+        and {{ is_untested(key='customer_id') }}
+    group by
+        customer_id,
+        currency
 
 ),
 
 lifetime_values as (
 
     select
+        customer_id,
         currency,
-        sum(order_count) as order_count,
-        count(*) as customer_count,
-        cast(sum(revenue) as numeric(18, 2)) as revenue
+        order_count,
+        revenue
     from {{ ref('customer_lifetime_value') }}
-    group by currency
-
-),
-
-cohorts as (
-
-    select
-        currency,
-        sum(order_count) as order_count,
-        sum(
-            case when months_since = 0 then cohort_customer_count else 0 end
-        ) as customer_count,
-        cast(sum(revenue) as numeric(18, 2)) as revenue
-    from {{ ref('cohort_retention') }}
-    group by currency
-
-),
-
-segments as (
-
-    select
-        currency,
-        sum(order_count) as order_count,
-        count(*) as customer_count
-    from {{ ref('customer_segments') }}
-    group by currency
+    where {{ is_untested(key='customer_id') }}
 
 ),
 
 categories as (
 
     select
+        customer_id,
         currency,
-        count(order_number) as order_count,
-        count(case when order_number = 1 then 1 end) as customer_count
+        count(*) as order_count,
+        count(distinct order_number) as number_count,
+        max(order_number) as last_number,
+        cast(sum(total_amount) as numeric(18, 2)) as revenue
     from {{ ref('order_categories') }}
-    group by currency
+    where
+        order_number is not null
+        and {{ is_untested(key='customer_id') }}
+    group by
+        customer_id,
+        currency
 
 )
 
 select
-    orders.currency,
-    orders.customer_count,
+    coalesce(
+        orders.customer_id, lifetime_values.customer_id, categories.customer_id
+    ) as customer_id,
     orders.order_count,
     orders.revenue
 from orders
 full outer join lifetime_values
-    on orders.currency = lifetime_values.currency
-full outer join cohorts
-    on orders.currency = cohorts.currency
-full outer join segments
-    on orders.currency = segments.currency
+    on
+        orders.customer_id = lifetime_values.customer_id
+        and orders.currency = lifetime_values.currency
 full outer join categories
-    on orders.currency = categories.currency
+    on
+        orders.customer_id = categories.customer_id
+        and orders.currency = categories.currency
 where
     orders.order_count is distinct from lifetime_values.order_count
-    or orders.order_count is distinct from cohorts.order_count
-    or orders.order_count is distinct from segments.order_count
-    -- A currency may have cancelled orders only.
-    or coalesce(orders.order_count, 0)
-    is distinct from coalesce(categories.order_count, 0)
-    or orders.customer_count is distinct from lifetime_values.customer_count
-    or orders.customer_count is distinct from cohorts.customer_count
-    or orders.customer_count is distinct from segments.customer_count
-    or coalesce(orders.customer_count, 0)
-    is distinct from coalesce(categories.customer_count, 0)
+    or orders.order_count is distinct from categories.order_count
+    or orders.order_count is distinct from categories.number_count
+    or orders.order_count is distinct from categories.last_number
     or orders.revenue is distinct from lifetime_values.revenue
-    or orders.revenue is distinct from cohorts.revenue
+    or orders.revenue is distinct from categories.revenue
