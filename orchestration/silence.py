@@ -35,6 +35,8 @@ def bounded(sources: Iterable[Source]) -> Iterator[None]:
     places: set[tuple[Any, ...]] = set()
     for source in sources:
         url = settings.source_url(source)
+        if not url.port:
+            continue
         with suppress(OSError):
             found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
             places |= {entry[4][:2] for entry in found}

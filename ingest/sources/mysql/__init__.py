@@ -53,7 +53,9 @@ class MySql(Kind):
         # case only are one: its catalogue of a schema with such tables is wrong.
         return any("`" in name for name in names) or bool(ambiguous(tables))
 
-    def catalogue(self, source: Source) -> dict[str, SourceTable]:
+    def catalogue(
+        self, source: Source, tables: Sequence[Table] = ()
+    ) -> dict[str, SourceTable]:
         return catalogue.read(source)
 
     def refusal(self, session: Session, source: Source, table: str) -> str:

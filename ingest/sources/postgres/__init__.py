@@ -55,7 +55,9 @@ class Postgres(Kind):
     def start(self, column: str, characters: int) -> str:
         return f"left({column}::text, {characters})"
 
-    def catalogue(self, source: Source) -> dict[str, SourceTable]:
+    def catalogue(
+        self, source: Source, tables: Sequence[Table] = ()
+    ) -> dict[str, SourceTable]:
         return catalogue.read(source)
 
     def refusal(self, session: Session, source: Source, table: str) -> str:
