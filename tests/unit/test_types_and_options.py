@@ -320,6 +320,12 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
         ("zero_date", "reject", "reject", ["", "zero"]),
         ("key_scan_minutes", "1440", 1440, ["daily"]),
         ("by_query", "true", True, ["on"]),
+        (
+            "csv_dialect",
+            'delimiter=; quote=" escape=" header=true',
+            'delimiter=; quote=" escape=" header=true',
+            ["", ";", "delimiter=;; quote= escape= header=true"],
+        ),
         ("log_name", "order_items_2", "order_items_2", ["Order Items", "2nd"]),
         ("reference_grace_minutes", "5", 5, ["5m"]),
         ("raw_retention_days", "90", 90, ["3m", "-1"]),

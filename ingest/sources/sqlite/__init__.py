@@ -1,8 +1,8 @@
 """SQLite: tables and views of a file, asked by queries that SQLite itself runs.
 
-DuckDB's own scan cuts numbers to 15 digits and can't hold bytes beside texts, so a query
-writes each value as a text that tells its class: digits for a number, hexadecimal digits
-behind an x for a text or bytes.
+DuckDB's own scan cuts numbers to 15 digits and can't hold bytes beside texts, so a
+query writes each value as a text that tells its class: digits for a number, hexadecimal
+digits behind an x for a text or bytes.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ingest.seed.types import CanonicalType
 
 
 def quoted(name: str) -> str:
-    """A name as SQLite quotes it; in double quotes it takes an unknown one for a text."""
+    """A name as SQLite quotes it; what it does not know in double quotes is a text."""
     return "`" + name.replace("`", "``") + "`"
 
 
