@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+import duckdb
 import psycopg
 import pymysql
 from psycopg import sql
@@ -705,31 +706,26 @@ class FilesSource(Source):
 def _of_file(path: Path) -> list[dict[str, Any]]:
     """The rows of a file."""
     if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        # As one file: its folders are no part of it.
-        with path.open("rb") as file:
-            rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file).to_pylist()
-        return [
-            {
-                n: json.dumps(v) if isinstance(v, list | dict) else v
-                for n, v in r.items()
-            }
-            for r in rows
-        ]
+        with duckdb.connect() as engine:
+            read = "from read_parquet(?, hive_partitioning = false)"
+            cursor = engine.execute(read, [str(path)])
+            names = [name for name, *_ in cursor.description or ()]
+            rows = [dict(zip(names, r, strict=True)) for r in cursor.fetchall()]
+        return [{n: _flat(v) for n, v in row.items()} for row in rows]
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".csv":
         head = text.partition("\n")[0]
         delimiter = max(",;\t|", key=head.count)
         lines = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
         return [{n: v or None for n, v in row.items()} for row in lines]
-    return [
-        {
-            n: json.dumps(v) if isinstance(v, bool | list | dict) else v
-            for n, v in json.loads(line, parse_float=Decimal).items()
-        }
-        for line in text.splitlines()
-    ]
+    read = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+    return [{n: _flat(v) for n, v in row.items()} for row in read]
+
+
+def _flat(value: Any) -> Any:
+    """A value, or the JSON of one that has parts."""
+    is_json = isinstance(value, bool | list | dict)
+    return json.dumps(value, default=float) if is_json else value
 
 
 SOURCES = {

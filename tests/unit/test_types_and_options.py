@@ -20,6 +20,7 @@ from ingest.sources.kind import Proposal
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
 from ingest.sources.postgres import casts as postgres
+from ingest.sources.sqlite import casts as sqlite
 from ingest.standardise import canonical
 from tests.clone import REPOSITORY
 
@@ -236,6 +237,30 @@ OF_POSTGRES = (
 
 def test_the_documentation_lists_what_becomes_of_each_type_of_postgres() -> None:
     rows = [listed(la, postgres.of_source(k, s)) for la, k, s in OF_POSTGRES]
+    assert_listed(HEAD, *rows)
+
+
+# Types of SQLite, as they are declared, by their label.
+OF_SQLITE = {
+    "any with INT in it": "integer",
+    "REAL, FLOAT, DOUBLE": "real",
+    "DECIMAL(p,s), NUMERIC(p,s), p to 38": "decimal(12,2)",
+    "DECIMAL, NUMERIC": "numeric",
+    "CHAR(n), VARCHAR(n)": "varchar(20)",
+    "TEXT, CLOB, all others, none": "text",
+    "BLOB": "blob",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIME": "time",
+    "DATETIME, TIMESTAMP": "datetime",
+    "TIMESTAMPTZ": "timestamptz",
+    "JSON": "json",
+    "UUID": "uuid",
+}
+
+
+def test_the_documentation_lists_what_becomes_of_each_type_of_sqlite() -> None:
+    rows = [listed(la, sqlite.of_source(kind)) for la, kind in OF_SQLITE.items()]
     assert_listed(HEAD, *rows)
 
 

@@ -67,6 +67,7 @@ def read(
 ) -> dict[str, SourceTable]:
     """The tables, or all that the files' names suggest; without files there is none."""
     dialects = {t.name: listing.dialect(t.options.csv_dialect) for t in tables}
+    known = {t.name: {c.source_name for c in t.columns} for t in tables}
     globs = dialects or dict.fromkeys(_globs(listing.listed(session, source, "**")))
     found: dict[str, SourceTable] = {}
     for glob, dialect in globs.items():
@@ -77,6 +78,7 @@ def read(
         found[glob] = table
         try:
             _describe(session, source, table, files, dialect)
+            _assert_alike(table, known.get(glob, set()))
         except (duckdb.Error, SeedbedError) as error:
             table.columns, table.fault = {}, _fault(source, glob, error)
     return found
@@ -165,6 +167,19 @@ def _columns(files: Mapping[File, Mapping[str, str]]) -> dict[str, str]:
             gone |= found.keys() - names.keys()
         found |= names
     return {name: kind for name, kind in found.items() if name not in gone}
+
+
+def _assert_alike(table: FileTable, known: set[str]) -> None:
+    """Raise SeedbedError for a file of another kind than the table's."""
+    for file, header in table.files.items():
+        known = known or {*header}
+        if header and file.format == "csv" and not known & header.keys():
+            raise SeedbedError(
+                f"table {table.name!r}: file {file.name} has none of the table's "
+                "columns in its first line. Nothing of the table was read.",
+                "Mend the file, or take it away; or write in csv_dialect in "
+                "seeds/metadata/options.csv how it is written.",
+            )
 
 
 def _column(name: str, kind: str, proposed: str) -> Column:

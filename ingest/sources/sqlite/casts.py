@@ -30,7 +30,7 @@ def of_source(declared: str, *, is_key: bool = False) -> Proposal:
 
     `is_key`: it is part of a key, so that a text needs a length.
     """
-    text = Proposal("varchar(255)" if is_key else "text", "", "text")
+    text = Proposal("varchar(255)", "", "text") if is_key else Proposal("text")
     found = _SIZED.fullmatch(declared.lower().strip())
     if not found:
         return text
