@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -26,6 +27,9 @@ from ingest.sources.files.faults import fault_of
 from ingest.sources.files.listing import MODIFIED, File
 from ingest.sources.inside import Inside
 from ingest.sources.kind import Session, SourceTable
+
+# Answers of a store that another try won't change.
+_LASTING = re.compile(r"40[0-4]|No files found|Permission denied")
 
 
 class Files(Inside):
@@ -67,7 +71,7 @@ class Files(Inside):
     @contextmanager
     def snapshot(self, engine: Engine) -> Iterator[None]:
         """Files are listed once; one that changes while it is read fails the batch."""
-        held: dict[str, tuple[Table, list[File]]] = {}
+        held: dict[str, tuple[Table, Mapping[File, Mapping[str, str]]]] = {}
         self._local.held = held
         try:
             with super().snapshot(engine):
@@ -77,7 +81,7 @@ class Files(Inside):
         finally:
             self._local.held = None
 
-    def _assert_unchanged(self, table: Table, files: Sequence[File]) -> None:
+    def _assert_unchanged(self, table: Table, files: Iterable[File]) -> None:
         with self.connect(table.source) as session:
             now = listing.listed(session, table.source, table.name)
         there = {f.name: f for f in now}
@@ -92,7 +96,9 @@ class Files(Inside):
                 )
 
     def explained(self, error: duckdb.Error, source: Source) -> SourceError:
-        return _unreadable(source, first_line(error).rstrip("."))
+        said = first_line(error).rstrip(".")
+        is_lost = isinstance(error, duckdb.IOException) and not _LASTING.search(said)
+        return _unreadable(source, said, may_pass=is_lost)
 
     def fault(self, table: Table, error: Exception) -> SeedbedError | None:
         if not isinstance(error, duckdb.Error):
@@ -131,30 +137,26 @@ class Files(Inside):
     # -- its rows ------------------------------------------------------------------
 
     def raw(self, table: Table, columns: Sequence[Column]) -> list[str]:
-        kinds = {c.source_name: c.type for c in columns}
-        dialect = listing.dialect(table.options.csv_dialect)
-        with self.connect(table.source) as session:
-            files = self._files(session, table)
-            found = {f: listing.header(session, f, dialect) for f in files}
-        return reading.relations(found, kinds, dialect)
-
-    def _files(self, session: Session, table: Table) -> list[File]:
         held = getattr(self._local, "held", None)
-        if held is None:
-            return listing.listed(session, table.source, table.name)
-        if table.id not in held:
-            files = listing.listed(session, table.source, table.name)
-            held[table.id] = (table, files)
-        files = held[table.id][1]
-        return [*files]
+        found = held.get(table.id) if held is not None else None
+        dialect = listing.dialect(table.options.csv_dialect)
+        if found is None:
+            with self.connect(table.source) as session:
+                files = listing.listed(session, table.source, table.name)
+                headers = {f: listing.header(session, f, dialect) for f in files}
+            found = table, headers
+            if held is not None:
+                held[table.id] = found
+        kinds = {c.source_name: c.type for c in columns}
+        return reading.relations(found[1], kinds, dialect)
 
 
-def _unreadable(source: Source, why: str) -> SourceError:
+def _unreadable(source: Source, why: str, *, may_pass: bool = False) -> SourceError:
     return SourceError(
         f"source {source.name} can't be read: {why}. Nothing was lost.",
         f"Check the folder or bucket in {source.url_env}, and the rights of this user "
         "or of the AWS_ variables; then run again.",
-        may_pass=False,
+        may_pass=may_pass,
     )
 
 

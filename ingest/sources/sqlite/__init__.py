@@ -56,7 +56,8 @@ class Sqlite(Inside):
         return _unreadable(source, said, may_pass=is_locked)
 
     def fault(self, table: Table, error: Exception) -> SeedbedError | None:
-        if isinstance(error, duckdb.Error) and "is locked" in str(error):
+        is_sqlite = "is locked" in str(error) or ' query "' in str(error)
+        if isinstance(error, duckdb.Error) and is_sqlite:
             return self.explained(error, table.source)
         return None
 
