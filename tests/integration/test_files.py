@@ -34,7 +34,7 @@ class Source:
     def __init__(self, foreign: Foreign, path: Path) -> None:
         self.foreign, self.path = foreign, path
         self.age = 1000
-        foreign.env["DROP_URL"] = f"file://{path}"
+        foreign.env["INBOX_URL"] = f"file://{path}"
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file, later than all before it."""
@@ -90,7 +90,7 @@ def test_files_are_found_and_followed_with_their_changes(source: Source) -> None
         "from range(3000) as r(n)",
     )
     source.write("notes.txt", "nothing to read")
-    found = source.foreign.discover("drop")
+    found = source.foreign.discover("inbox")
     chosen = {p.table.name: p.choice for p in found.proposals}
     assert {*chosen} == {
         "orders/*.csv",
@@ -130,7 +130,7 @@ def test_files_are_found_and_followed_with_their_changes(source: Source) -> None
     source.run()
     assert {r["id"] for r in source.foreign.silver("orders_csv")} == {4, 6}
     with source.foreign.inside():
-        for finding in reconcile.run(source.foreign.tables("drop.*"), quiet):
+        for finding in reconcile.run(source.foreign.tables("inbox.*"), quiet):
             assert finding.is_equal, finding
 
 
@@ -138,7 +138,7 @@ def test_an_empty_field_is_null_and_one_in_quotes_an_empty_text(
     source: Source,
 ) -> None:
     source.write("t.csv", 'id,text\n1,\n2,""\n')
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     with source.foreign.knowingly_different("Python's reader can't tell them apart"):
         source.run()
     rows = source.foreign.silver("t_csv")
@@ -148,7 +148,7 @@ def test_an_empty_field_is_null_and_one_in_quotes_an_empty_text(
 def test_a_header_that_changes_is_followed_or_stops_the_table(source: Source) -> None:
     source.write("t_1.csv", "id,name,size\n1,a,b\n")
     source.write("u.csv", "id\n1\n")
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     source.run(with_build=False)
     source.write("t_2.csv", "name,id,size,more\nc,2,d,e\n")
     source.run(with_build=False)
@@ -161,7 +161,7 @@ def test_a_header_that_changes_is_followed_or_stops_the_table(source: Source) ->
     errors = source.errors()
     assert [*errors] == ["t_*.csv"]
     assert "column name is no longer in the source" in errors["t_*.csv"]
-    assert source.foreign.value("select count(*) from bronze.drop__u_csv") == 3
+    assert source.foreign.value("select count(*) from bronze.inbox__u_csv") == 3
     source.write("t_3.csv", "id,name,size,more\n3,,d,e\n")
     source.run(with_build=False)
 
@@ -180,7 +180,7 @@ def test_a_bad_file_is_one_clear_error_and_loses_nothing(
 ) -> None:
     source.write("t_1.csv", "id,name\n1,a\n")
     source.write("u.csv", "id\n1\n")
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     source.run(with_build=False)
     bad = source.write(name, content)
     source.write("u.csv", "id\n1\n2\n")
@@ -189,8 +189,8 @@ def test_a_bad_file_is_one_clear_error_and_loses_nothing(
     told = errors["t_*.csv"]
     assert words in told
     assert "hint: " in told
-    assert source.foreign.value("select count(*) from bronze.drop__t_csv") == 1
-    assert source.foreign.value("select count(*) from bronze.drop__u_csv") == 3
+    assert source.foreign.value("select count(*) from bronze.inbox__t_csv") == 1
+    assert source.foreign.value("select count(*) from bronze.inbox__u_csv") == 3
     bad.unlink()
     source.run(with_build=False)
 
@@ -210,7 +210,7 @@ def test_a_file_of_no_such_format_is_one_clear_error(
         source.write("t_1.ndjson", '{"id": 1}\n')
     else:
         source.write_parquet("t_1.parquet", "select 1 as id")
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     source.run(with_build=False)
     bad = source.write(name, content)
     (told,) = source.errors().values()
@@ -224,7 +224,7 @@ def test_what_is_not_there_is_one_clear_error_and_loses_nothing(
 ) -> None:
     path = source.write("t.csv", "id,name\n1,a\n")
     source.write("u.csv", "id\n1\n")
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     source.run(with_build=False)
     source.foreign.env["SEEDBED_RETRY_SECONDS"] = "0"
     path.rename(path.with_suffix(".part"))
@@ -240,8 +240,8 @@ def test_what_is_not_there_is_one_clear_error_and_loses_nothing(
 
 def test_a_file_that_changes_while_it_is_read_fails_its_batch(source: Source) -> None:
     source.write("t.csv", "id\n" + "".join(f"{n}\n" for n in range(5000)))
-    source.foreign.discover("drop")
-    (table,) = source.foreign.tables("drop.t_csv")
+    source.foreign.discover("inbox")
+    (table,) = source.foreign.tables("inbox.t_csv")
     kind = sources.of(table.source)
     with source.foreign.inside(), duck.attached(table.source) as engine:
 
@@ -260,10 +260,10 @@ def test_rows_have_their_number_in_the_file_whatever_its_size(source: Source) ->
     lines = "".join(f"{n},{'x' * 50}\n" for n in range(1, 60_001))
     source.write("t.csv", "id,text\n" + lines)
     source.write("u.csv.gz", gzip.compress(("id,text\n" + lines).encode()))
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     with source.foreign.knowingly_different("they are compared here"):
         source.run(with_build=False)
-    for log in ("drop__t_csv", "drop__u_csv_gz"):
+    for log in ("inbox__t_csv", "inbox__u_csv_gz"):
         assert source.foreign.query(
             f"select count(*), count(distinct line) from bronze.{log} where id = line"
         ) == [(60_000, 60_000)]
@@ -272,8 +272,8 @@ def test_rows_have_their_number_in_the_file_whatever_its_size(source: Source) ->
 def test_a_key_and_a_watermark_of_the_data_s_own(source: Source) -> None:
     head = "id,name,updated_at\n"
     source.write("t_1.csv", f"{head}1,a,2026-01-01 00:00:00\n2,b,2026-01-02 00:00:00\n")
-    source.foreign.discover("drop")
-    here = {"source": "drop", "table": "t_*.csv"}
+    source.foreign.discover("inbox")
+    here = {"source": "inbox", "table": "t_*.csv"}
     off = {"key_position": ""}
     source.foreign.edit_all(
         ("columns", here | {"column": "_file"}, off),
@@ -298,11 +298,11 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
     lines = "".join(f"{n},first\n" for n in range(1, 5001))
     source.write("t_1.csv", "id,name\n" + lines)
     source.write("t_2.csv", "id,name\n" + lines)
-    source.foreign.discover("drop")
+    source.foreign.discover("inbox")
     source.run(with_build=False)
     source.write("t_1.csv", "id,name\n" + lines.replace("7,first\n", "7,other\n"))
     source.write("t_2.csv", "id,name\n1,first\n")
-    here = {"source": "drop", "table": "t_*.csv", "option": "max_delete_ratio"}
+    here = {"source": "inbox", "table": "t_*.csv", "option": "max_delete_ratio"}
     source.foreign.add("options", here | {"value": "1"})
     Run(
         source.foreign, env={"SEEDBED_FAILPOINT": point}, with_build=False
@@ -315,27 +315,18 @@ def test_files_of_a_bucket_are_read_by_the_settings_of_the_lake(
     source: Source,
 ) -> None:
     client = source.foreign.s3()
-    client.create_bucket(Bucket="drop")
-    try:
-        for name, text in (("a", FIRST), ("b", SECOND)):
-            key = f"exports/orders/{name}.csv"
-            client.put_object(Bucket="drop", Key=key, Body=text.encode())
-        source.foreign.env["DROP_URL"] = "s3://drop/exports"
-        found = source.foreign.discover("drop")
-        assert {p.table.name for p in found.proposals} == {
-            "orders/a.csv",
-            "orders/b.csv",
-        }
-        with source.foreign.knowingly_different("the comparator reads no bucket"):
-            source.run()
-        (first, *_) = source.foreign.silver("orders_a_csv")
-        assert (first["id"], first["amount"]) == (1, Decimal("1.5"))
-        assert first["at"] == datetime(2026, 1, 1, 10)
-        client.delete_object(Bucket="drop", Key="exports/orders/a.csv")
+    for name, text in (("a", FIRST), ("b", SECOND)):
+        key = f"inbox/orders/{name}.csv"
+        client.put_object(Bucket="lake", Key=key, Body=text.encode())
+    source.foreign.env["INBOX_URL"] = "s3://lake/inbox"
+    found = source.foreign.discover("inbox")
+    assert {p.table.name for p in found.proposals} == {"orders/a.csv", "orders/b.csv"}
+    with source.foreign.knowingly_different("the comparator reads no bucket"):
+        source.run()
+    rows = {r["line"]: r for r in source.foreign.silver("orders_a_csv")}
+    assert (len(rows), rows[1]["id"], rows[1]["amount"]) == (3, 1, Decimal("1.5"))
+    assert rows[1]["at"] == datetime(2026, 1, 1, 10)
+    client.delete_object(Bucket="lake", Key="inbox/orders/a.csv")
+    with source.foreign.knowingly_different("the comparator reads no bucket"):
         (told,) = source.errors().values()
-        assert "there is no table 'orders/a.csv'" in told
-    finally:
-        source.foreign.env["DROP_URL"] = f"file://{source.path}"
-        for name in "ab":
-            client.delete_object(Bucket="drop", Key=f"exports/orders/{name}.csv")
-        client.delete_bucket(Bucket="drop")
+    assert "there is no table 'orders/a.csv'" in told

@@ -59,7 +59,7 @@ class Files(Inside):
         values = {"region": os.environ.get("AWS_REGION") or session.region_name or ""}
         if found := session.get_credentials():
             keys = found.get_frozen_credentials()
-            values |= {"key_id": keys.access_key, "secret": keys.secret_key}
+            values |= {"key_id": keys.access_key or "", "secret": keys.secret_key or ""}
             values |= {"session_token": keys.token} if keys.token else {}
         names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
         if endpoint := next(filter(None, map(os.environ.get, names)), ""):

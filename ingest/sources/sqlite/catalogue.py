@@ -32,7 +32,14 @@ def read(session: Session, *, is_known: bool) -> dict[str, SourceTable]:
     found = assembled(
         [SourceTable(name, view == "1", 0, "") for name, view, _ in tables],
         [
-            (table, _column(*facts, (table, facts[0]) in keyed, table in strict))
+            (
+                table,
+                _column(
+                    *facts,
+                    is_keyed=(table, facts[0]) in keyed,
+                    is_strict=table in strict,
+                ),
+            )
             for table, *facts in columns
         ],
         [(table, name, main == "1", part) for table, name, main, part, _ in keys],
@@ -52,6 +59,7 @@ def _column(
     pk: str,
     hidden: str,
     parts: str,
+    *,
     is_keyed: bool,
     is_strict: bool,
 ) -> Column:
