@@ -27,7 +27,7 @@ _OF_TEXTS = (
     ("bigint", _NUMBER),
     ("decimal(38,10)", _NUMBER),
     ("double", _NUMBER),
-    ("date", ""),
+    ("date", "not contains($raw, ':')"),
     ("timestamp", f"not {_OFFSET}"),
     ("timestamptz", _OFFSET),
     ("json", r"regexp_matches($raw, '^\s*[\[{]')"),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import duckdb
+
 from ingest import settings
 from ingest.duck import literal
 from ingest.errors import SourceError
@@ -111,10 +113,15 @@ def listed(session: Session, source: Source, glob: str) -> list[File]:
             may_pass=False,
         )
     before = base(source)
-    found = session.rows(
-        "select filename, size, last_modified at time zone 'utc' "
-        f"from read_blob({literal(f'{before}/{glob}')})"
-    )
+    try:
+        found = session.rows(
+            "select filename, size, last_modified at time zone 'utc' "
+            f"from read_blob({literal(f'{before}/{glob}')})"
+        )
+    except duckdb.HTTPException as error:
+        if "404" not in str(error):
+            raise
+        found = []  # a bucket's answer to a name without a sign of a glob
     files = [
         File(path, path.removeprefix(f"{before}/"), size, modified)
         for path, size, modified in found
