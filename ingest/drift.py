@@ -33,12 +33,12 @@ _RIGHT_CLOCK = {
     ("instant", "timestamp"): "timestamptz",
 }
 
-Read = Callable[[Source], dict[str, SourceTable]]
+Read = Callable[[Source, Sequence[Table]], dict[str, SourceTable]]
 
 
-def catalogue(source: Source) -> dict[str, SourceTable]:
-    """The source's tables as they are now."""
-    return sources.of(source).catalogue(source)
+def catalogue(source: Source, tables: Sequence[Table]) -> dict[str, SourceTable]:
+    """The source's tables as they are now; `tables` are those that are asked for."""
+    return sources.of(source).catalogue(source, tables)
 
 
 # What becomes of a change: its action, why, and the seed's cells to write.
@@ -109,7 +109,7 @@ def follow(
         for name in sorted({t.source.name for t in now}):
             there = [t for t in now if t.source.name == name]
             try:
-                found = read(there[0].source)
+                found = read(there[0].source, there)
             except SeedbedError as error:
                 errors |= {t.id: error for t in there}
                 continue
@@ -149,6 +149,8 @@ def _unreadable(table: Table, found: Mapping[str, SourceTable]) -> SeedbedError 
             "Restore the table or the privilege; if it is gone for good, set enabled "
             "false in seeds/metadata/tables.csv.",
         )
+    if fault := found[table.name].fault:
+        return fault
     needs_query = sources.of(table.source).needs_query((), found)
     if needs_query and not table.options.by_query:
         alike = ambiguous(found)

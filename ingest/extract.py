@@ -62,7 +62,8 @@ def extract(
         try:
             manifest = work.run()
         except duckdb.Error as error:
-            raise _failed(table, error) from error
+            told = work.kind.fault(table, error)
+            raise told or _failed(table, error) from error
         reach("before_manifest")
         manifest = lake.finish(batch.manifest_key, manifest)
     reach("after_manifest")

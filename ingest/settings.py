@@ -36,18 +36,25 @@ class UrlForm:
     `path` is what stands behind the port, '' where nothing must; `mode` is the
     parameter that takes one of `modes`, of which those that verify begin with `verify`;
     `files` are the parameters of the authority's certificate, one's own and its key.
+    Without a `port` there is no server: the URL is a path, or a `bucket` and a path.
     """
 
     schemes: tuple[str, ...]
-    port: int
-    path: str
-    mode: str
-    modes: tuple[str, ...]
-    verifying: str
-    files: tuple[str, str, str]
+    port: int = 0
+    path: str = ""
+    mode: str = ""
+    modes: tuple[str, ...] = ()
+    verifying: str = ""
+    files: tuple[str, str, str] = ("", "", "")
+    # The scheme whose host is a bucket.
+    bucket: str = ""
 
     def __str__(self) -> str:
-        return f"{self.schemes[0]}://USER:PASSWORD@HOST:PORT/{self.path}"
+        if self.port:
+            return f"{self.schemes[0]}://USER:PASSWORD@HOST:PORT/{self.path}"
+        paths = [f"{s}:///{self.path}" for s in self.schemes if s != self.bucket]
+        buckets = [f"{self.bucket}://BUCKET/PREFIX"] if self.bucket else []
+        return " or ".join([*paths, *buckets])
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class SourceUrl:
     """Where a source is: the parts of its URL, whose form is its kind's.
 
     `path` is what stands behind the port. `ssl_mode` is in the kind's words, or empty:
-    encrypted where the server offers it. The files are paths, or empty.
+    encrypted where the server offers it. The files are paths, or empty. Without a
+    server it is a path that begins with /, or a bucket, which is the host, and a path.
     """
 
     host: str
@@ -63,13 +71,13 @@ class SourceUrl:
     user: str
     password: str
     path: str
-    ssl_mode: str
-    ssl_ca: str
-    ssl_cert: str
-    ssl_key: str
+    ssl_mode: str = ""
+    ssl_ca: str = ""
+    ssl_cert: str = ""
+    ssl_key: str = ""
 
     def __repr__(self) -> str:
-        return f"{self.user}@{self.host}:{self.port}"
+        return f"{self.user}@{self.host}:{self.port}" if self.port else self.path
 
 
 def variable(name: str, default: str) -> str:
@@ -98,6 +106,16 @@ def source_url(source: Source) -> SourceUrl:
     except ValueError:
         url, port = urlsplit(""), 0
     path = unquote(url.path.strip("/"))
+    if not form.port:
+        if not _is_place(url, form, path):
+            # No part of it is shown: a password may be in what is no path.
+            raise ConfigurationError(
+                f"{source.url_env} is not the URL of a source.",
+                f"Write it as {form} (other special characters of the path "
+                "percent-encoded: %20 for a blank, %40 for @).",
+            )
+        bucket = url.hostname or ""
+        return SourceUrl(bucket, 0, "", "", path if bucket else f"/{path}")
     if (
         url.scheme not in form.schemes
         or not url.hostname
@@ -118,6 +136,15 @@ def source_url(source: Source) -> SourceUrl:
         path,
         *_tls(source, form, {k: v[-1] for k, v in parse_qs(url.query).items()}),
     )
+
+
+def _is_place(url: SplitResult, form: UrlForm, path: str) -> bool:
+    """Whether it is a path, or a bucket and perhaps a path, and nothing more."""
+    is_bare = not (url.query or url.fragment or "@" in url.netloc + url.path)
+    if not is_bare or url.scheme not in form.schemes or "\0" in path:
+        return False
+    has_host = bool(url.hostname) and url.netloc == url.hostname
+    return has_host if url.scheme == form.bucket else bool(path) and not url.netloc
 
 
 def _is_cut(url: SplitResult, form: UrlForm) -> bool:

@@ -121,13 +121,14 @@ class Run:
     def _follow_sources(self, connection: Connection) -> None:
         """Let the seed follow its sources; the outcomes get their tables and errors."""
 
-        def read(there: Source) -> dict[str, SourceTable]:
+        def read(there: Source, tables: Sequence[Table]) -> dict[str, SourceTable]:
             def tell(line: str) -> None:
                 next(o for o in self.outcomes if o.table.source == there).retries += 1
                 self.report(line)
 
             name = f"source {there.name}"
-            return retry.persist(functools.partial(drift.catalogue, there), name, tell)
+            look = functools.partial(drift.catalogue, there, tables)
+            return retry.persist(look, name, tell)
 
         tables = [o.table for o in self.outcomes]
         followed = drift.follow(connection, settings.ROOT, self.run_id, tables, read)

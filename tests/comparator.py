@@ -12,6 +12,7 @@ import csv
 import json
 import os
 import re
+import sqlite3
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+import duckdb
 import psycopg
 import pymysql
 from psycopg import sql
@@ -377,7 +379,14 @@ class Table:
 
     @property
     def id(self) -> str:
-        return f"{self.source['source']}.{self.name}"
+        return f"{self.source['source']}.{self._safe}"
+
+    @property
+    def _safe(self) -> str:
+        """The name, or what the project makes of a glob."""
+        if self.source["kind"] != "files":
+            return self.name
+        return re.sub("[^a-z0-9_]+", "_", self.name.lower()).strip("_")
 
     @property
     def key(self) -> list[Column]:
@@ -387,7 +396,7 @@ class Table:
     @property
     def log(self) -> str:
         """The table's log, by the name that the project gives it; '' if unknown."""
-        name = self.options.get("log_name", self.name)
+        name = self.options.get("log_name", self._safe)
         return f"{self.source['source']}__{name}"
 
     @property
@@ -606,7 +615,131 @@ class PostgresSource(Source):
         ]
 
 
-SOURCES = {"mysql": Source, "postgres": PostgresSource}
+class SqliteType(SourceType):
+    """The same of a column of SQLite, by how it is declared."""
+
+    def read(self, raw: Any) -> Any:
+        """The value of what Python's client gives."""
+        if isinstance(raw, float):
+            # What was written is the shortest number that is this double.
+            return Decimal(repr(raw)) if raw - raw == 0 else raw
+        if isinstance(raw, str) and self.name in ("datetime", "timestamp"):
+            return _utc(raw)
+        return raw
+
+
+def _utc(text: str) -> Any:
+    """The time that a text says, in UTC where it has an offset; else the text."""
+    value = _moment(text, "datetime")
+    if isinstance(value, datetime) and value.tzinfo:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return text if value is BLANK else value
+
+
+class SqliteSource(Source):
+    """The same of a file of SQLite."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self.schema = schema
+        path = unquote(urlsplit(url).path)
+        self._file = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self._file.text_factory = _decoded
+
+    def close(self) -> None:
+        self._file.close()
+
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def ask(self, text: str) -> list[tuple[Any, ...]]:
+        return self._file.execute(text).fetchall()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC).replace(tzinfo=None)
+
+    def types(self, table: str) -> dict[str, SourceType]:
+        rows = self._file.execute(
+            "select name, type from pragma_table_xinfo(?)", [table]
+        )
+        return {name: SqliteType((kind or "").lower()) for name, kind in rows}
+
+
+def _decoded(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+class FilesSource(Source):
+    """The same of the files of a folder."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self.schema = schema
+        self._base = Path(unquote(urlsplit(url).path))
+
+    def close(self) -> None:
+        pass
+
+    def now(self) -> datetime:
+        return datetime.now(UTC).replace(tzinfo=None)
+
+    def types(self, table: str) -> dict[str, SourceType]:
+        names = dict.fromkeys(name for row in self._read(table) for name in row)
+        return {name: SourceType("text") for name in names}
+
+    def count(self, table: str) -> int:
+        return len(self._read(table))
+
+    def rows(
+        self, table: str, types: Mapping[str, SourceType], rest: str = ""
+    ) -> list[dict[str, Any]]:
+        return [{name: row.get(name) for name in types} for row in self._read(table)]
+
+    def _read(self, table: str) -> list[dict[str, Any]]:
+        found = []
+        for path in sorted(self._base.glob(table)):
+            name = path.relative_to(self._base).as_posix()
+            folders = dict(p.split("=") for p in name.split("/")[:-1] if "=" in p)
+            modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+            for number, row in enumerate(_of_file(path), 1):
+                own = {"_file": name, "_line": number}
+                own["_modified"] = modified.replace(tzinfo=None)
+                found.append(row | folders | own)
+        return found
+
+
+def _of_file(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file."""
+    if path.suffix == ".parquet":
+        with duckdb.connect() as engine:
+            read = "from read_parquet(?, hive_partitioning = false)"
+            cursor = engine.execute(read, [str(path)])
+            names = [name for name, *_ in cursor.description or ()]
+            rows = [dict(zip(names, r, strict=True)) for r in cursor.fetchall()]
+        return [{n: _flat(v) for n, v in row.items()} for row in rows]
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".csv":
+        head = text.partition("\n")[0]
+        delimiter = max(",;\t|", key=head.count)
+        lines = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
+        return [{n: v or None for n, v in row.items()} for row in lines]
+    read = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+    return [{n: _flat(v) for n, v in row.items()} for row in read]
+
+
+def _flat(value: Any) -> Any:
+    """A value, or the JSON of one that has parts."""
+    is_json = isinstance(value, bool | list | dict)
+    return json.dumps(value, default=float) if is_json else value
+
+
+SOURCES = {
+    "mysql": Source,
+    "postgres": PostgresSource,
+    "sqlite": SqliteSource,
+    "files": FilesSource,
+}
 
 
 class Warehouse:

@@ -104,6 +104,11 @@ _PATTERNS: dict[str, tuple[str, str, Callable[[str], object]]] = {
     "number": (r"[0-9]+([.][0-9]+)?", "a number from 0", float),
     "column": _NAME,
     "name": _NAME,
+    "dialect": (
+        r"delimiter=(\\t|\S) quote=\S? escape=\S? header=(true|false)",
+        'the words delimiter=, quote=" escape=" header=true, with other signs',
+        str,
+    ),
     "country | column": (
         f"[A-Z]{{2}}|{_COLUMN}",
         "a country (two capital letters, ISO 3166-1) or a column",
@@ -237,6 +242,7 @@ class Options:
     reference_grace_minutes: int
     raw_retention_days: int
     by_query: bool
+    csv_dialect: str
     log_name: str
     index_columns: tuple[str, ...]
     long_key: bool

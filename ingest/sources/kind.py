@@ -126,7 +126,7 @@ class ForeignKey:
 
 @dataclass
 class SourceTable:
-    """A table or view; `rows` is the server's own estimate, None for a view."""
+    """A table or view; `rows` is the source's own estimate, None for a view."""
 
     name: str
     is_view: bool
@@ -135,6 +135,9 @@ class SourceTable:
     columns: dict[str, Column] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
+    # Options that it needs, and why it can't be read.
+    options: dict[str, str] = field(default_factory=dict)
+    fault: SeedbedError | None = None
 
 
 def assembled(
@@ -271,6 +274,10 @@ class Kind(ABC):
     def snapshot(self, engine: Engine) -> AbstractContextManager[None]:
         """A transaction in which all queries of the source see one moment."""
 
+    def fault(self, table: Table, error: Exception) -> SeedbedError | None:
+        """What an error of reading the table means to a person, if the kind knows."""
+        return None
+
     # -- its SQL -------------------------------------------------------------------
 
     @abstractmethod
@@ -300,6 +307,10 @@ class Kind(ABC):
         """The table's name."""
         return f"{self.quoted(table.source.schema)}.{self.quoted(table.name)}"
 
+    def relation(self, source: Source, table: SourceTable) -> str:
+        """A table of the catalogue, for a look at its rows."""
+        return f"{self.quoted(source.schema)}.{self.quoted(table.name)}"
+
     def needs_query(self, names: Iterable[str], tables: Iterable[str]) -> bool:
         """Whether a table can be read with the option by_query only.
 
@@ -313,10 +324,13 @@ class Kind(ABC):
     # -- what it has ---------------------------------------------------------------
 
     @abstractmethod
-    def catalogue(self, source: Source) -> dict[str, SourceTable]:
+    def catalogue(
+        self, source: Source, tables: Sequence[Table] = ()
+    ) -> dict[str, SourceTable]:
         """All tables and views of the source's schema by name.
 
-        Raises SourceError when it can't be read.
+        `tables` are those of the seed that are asked for, if not all are: no others
+        need be there. Raises SourceError when it can't be read.
         """
 
     @abstractmethod

@@ -198,6 +198,8 @@ class Events:
         if os.environ.get(table.source.url_env):
             url = urlsplit(os.environ[table.source.url_env])
             place = f"{form.schemes[0]}://{url.hostname}:{url.port or form.port}"
+            if not form.port:
+                place = f"{url.scheme}://{url.hostname or ''}"
         return _dataset(place, f"{table.source.schema}.{table.name}")
 
     def _lake(self, table: Table, layer: str) -> Json:

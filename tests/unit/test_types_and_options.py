@@ -20,6 +20,7 @@ from ingest.sources.kind import Proposal
 from ingest.sources.mysql import casts
 from ingest.sources.mysql.casts import SourceColumn
 from ingest.sources.postgres import casts as postgres
+from ingest.sources.sqlite import casts as sqlite
 from ingest.standardise import canonical
 from tests.clone import REPOSITORY
 
@@ -239,6 +240,30 @@ def test_the_documentation_lists_what_becomes_of_each_type_of_postgres() -> None
     assert_listed(HEAD, *rows)
 
 
+# Types of SQLite, as they are declared, by their label.
+OF_SQLITE = {
+    "any with INT in it": "integer",
+    "REAL, FLOAT, DOUBLE": "real",
+    "DECIMAL(p,s), NUMERIC(p,s), p to 38": "decimal(12,2)",
+    "DECIMAL, NUMERIC": "numeric",
+    "CHAR(n), VARCHAR(n)": "varchar(20)",
+    "TEXT, CLOB, all others, none": "text",
+    "BLOB": "blob",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIME": "time",
+    "DATETIME, TIMESTAMP": "datetime",
+    "TIMESTAMPTZ": "timestamptz",
+    "JSON": "json",
+    "UUID": "uuid",
+}
+
+
+def test_the_documentation_lists_what_becomes_of_each_type_of_sqlite() -> None:
+    rows = [listed(la, sqlite.of_source(kind)) for la, kind in OF_SQLITE.items()]
+    assert_listed(HEAD, *rows)
+
+
 def test_a_type_without_a_mapping_says_so() -> None:
     proposal = casts.of_source(SourceColumn("v", "vector", "vector(3)"))
     assert proposal == Proposal("", "there is no mapping for type vector")
@@ -320,6 +345,12 @@ def test_a_window_reaches_back_by_the_hour_that_comes_twice(
         ("zero_date", "reject", "reject", ["", "zero"]),
         ("key_scan_minutes", "1440", 1440, ["daily"]),
         ("by_query", "true", True, ["on"]),
+        (
+            "csv_dialect",
+            'delimiter=; quote=" escape=" header=true',
+            'delimiter=; quote=" escape=" header=true',
+            ["", ";", "delimiter=;; quote= escape= header=true"],
+        ),
         ("log_name", "order_items_2", "order_items_2", ["Order Items", "2nd"]),
         ("reference_grace_minutes", "5", 5, ["5m"]),
         ("raw_retention_days", "90", 90, ["3m", "-1"]),

@@ -61,7 +61,10 @@ def discover(
     known = metadata.load_sources(root)
     source = known.get(name) or _new_source(name, url_env)
     kind = sources.of(source)
+    there = {t.name: t for t in tables if t.source.name == name}
     found = kind.catalogue(source)
+    if others := [t for n, t in there.items() if n not in found]:
+        found |= kind.catalogue(source, others)
     globs = [g for pattern in patterns for g in pattern.split(",") if g]
     chosen = {
         n: t
@@ -74,7 +77,6 @@ def discover(
             f"{' or '.join(globs) or 'that its user may SELECT from'}.",
             f"there are {', '.join(found) or 'none'}",
         )
-    there = {t.name: t for t in tables if t.source.name == name}
     names = Names(root, tables)
     new: defaultdict[str, list[Row]] = defaultdict(list)
     with kind.connect(source) as session:
@@ -143,7 +145,7 @@ def _write(root: Path, new: Mapping[str, list[Row]]) -> None:
 
 def _new_source(name: str, url_env: str) -> Source:
     variable = url_env or f"{name.upper()}_URL"
-    kind = _kind_of(os.environ.get(variable, ""))
+    kind = _kind_of(os.environ.get(variable, ""), variable)
     source = Source(name, kind, variable, "", "UTC", "", f"Database {name}")
     if faults := metadata.faults_of_source(name):
         raise ConfigurationError(f"{'; '.join(faults)}.")
@@ -161,11 +163,16 @@ def _new_source(name: str, url_env: str) -> Source:
     return replace(source, schema=schema, description=f"Database {schema}")
 
 
-def _kind_of(url: str) -> str:
-    """The kind of source whose URL begins so; the first one where there is none."""
+def _kind_of(url: str, variable: str) -> str:
+    """The kind of source whose URL begins so; any where there is no URL."""
     scheme = url.partition("://")[0]
-    kinds = [n for n in sources.NAMES if scheme in sources.named(n).url.schemes]
-    return kinds[0] if kinds else sources.NAMES[0]
+    for name in sources.NAMES:
+        if not url or scheme in sources.named(name).url.schemes:
+            return name
+    # No part of it is shown: it may be part of the password.
+    raise ConfigurationError(
+        f"{variable} is not the URL of a source.", f"Write it as {_forms()}."
+    )
 
 
 def _forms() -> str:

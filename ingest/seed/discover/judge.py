@@ -92,7 +92,7 @@ class Judge:
         self.found = found
         self.table = table
         self.session = session
-        self.place = f"{kind.quoted(source.schema)}.{kind.quoted(table.name)}"
+        self.place = kind.relation(source, table)
         self.warnings: list[str] = []
         self.types: dict[str, str] = {}
         # Columns of which a look at the rows showed that they have such values, and
@@ -133,6 +133,7 @@ class Judge:
             "log_name": "" if log == metadata.target_name(table.name) else log,
             "by_query": "true" if by_query else "",
             "long_key": "true" if self._needs_long_key(key) else "",
+            **table.options,
         }
         self._tell_width(columns)
         proposed = {
@@ -157,6 +158,8 @@ class Judge:
     # -- a look at the rows ----------------------------------------------------
     def _refusal(self) -> str:
         """What the server says of a table whose columns its catalogue hides."""
+        if self.table.fault:
+            return f"{self.table.fault.what} {self.table.fault.hint}"
         error = self.kind.refusal(self.session, self.source, self.table.name)
         return error or "the user has no right to any of them"
 

@@ -238,6 +238,8 @@ class Table:
                     options.zero_date,
                 ),
             }
+            if options.csv_dialect:
+                facts["dialect"] = options.csv_dialect
         else:
             facts = {
                 "meaning": (
