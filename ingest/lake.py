@@ -163,6 +163,17 @@ class Lake:
 
     def copy(self, part: Part, folder: str) -> Part:
         """The part once more, in another folder of the lake, by the store itself."""
+        copied = self.link(part, folder)
+        with self._asking("write"):
+            self.client.copy_object(
+                **self._at(copied.key),
+                CopySource=self._at(part.key),
+                **self._settings.encryption,
+            )
+        return copied
+
+    def link(self, part: Part, folder: str) -> Part:
+        """The part's local file once more, in another folder."""
         key = f"{folder}/{part.key.rpartition('/')[2]}"
         local = self.local(key)
         local.parent.mkdir(parents=True, exist_ok=True)
@@ -171,12 +182,6 @@ class Lake:
             local.hardlink_to(self.local(part.key))
         except OSError:  # not every file system has links
             shutil.copyfile(self.local(part.key), local)
-        with self._asking("write"):
-            self.client.copy_object(
-                **self._at(key),
-                CopySource=self._at(part.key),
-                **self._settings.encryption,
-            )
         return replace(part, key=key)
 
     def finish(self, key: str, manifest: Manifest) -> Manifest:

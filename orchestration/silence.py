@@ -1,4 +1,4 @@
-"""A read time-out for DuckDB, which has none for MySQL.
+"""A read time-out for DuckDB, which has none for a source.
 
 A source that accepts connections and then stays silent, because it is stopped or its
 host vanished, would block forever. So the sockets of this process to sources are
@@ -32,14 +32,13 @@ _LAST = 44
 def bounded(sources: Iterable[Source]) -> Iterator[None]:
     """Within the block no source may stay silent for longer than `timeout_seconds`."""
     limit = settings.timeout_seconds()
-    places: set[tuple[Any, ...]] = set()
-    for source in sources:
-        url = settings.source_url(source)
-        if not url.port:
-            continue
-        with suppress(OSError):
-            found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-            places |= {entry[4][:2] for entry in found}
+    urls = [settings.source_url(source) for source in sources]
+    places = {
+        place for url in urls if url.port for place in _places(url.host, url.port)
+    }
+    # A long statement of the warehouse is silent, and its server may be a source, too.
+    warehouse = settings.warehouse()
+    places -= _places(warehouse["host"], warehouse["port"])
     over = threading.Event()
 
     def watch() -> None:
@@ -53,6 +52,14 @@ def bounded(sources: Iterable[Source]) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
+
+
+def _places(host: str, port: int | str) -> set[tuple[Any, ...]]:
+    """The addresses of a server; none where its name has none."""
+    with suppress(OSError):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return {entry[4][:2] for entry in found}
+    return set()
 
 
 def _shut_silent(places: set[tuple[Any, ...]], limit: float) -> None:

@@ -84,6 +84,10 @@ class Blank:
 BLANK = Blank()
 
 
+class NaN(str):
+    """A number of Postgres that is none elsewhere, but is a text."""
+
+
 @dataclass(frozen=True)
 class SourceType:
     """What the source's catalogue says of a column."""
@@ -240,6 +244,8 @@ def canonical(value: Any, kind: str) -> Any:
     """A source's value as a column of type `kind` must show it; Unfit if it can't."""
     if value is None:
         return None
+    if isinstance(value, NaN):
+        return str(value) if kind.startswith(("text", "varchar")) else BLANK
     if value is BLANK:  # what becomes of it is the option zero_date's affair
         return BLANK
     sized = re.fullmatch(r"(decimal|varchar)\((\d+)(?:,\s*(\d+))?\)", kind)
@@ -548,8 +554,8 @@ class PostgresType(SourceType):
             return bytes.fromhex(raw.removeprefix("\\x"))
         if self.name == "timestamp":
             raw = raw.removesuffix("+00")
-        if raw == "NaN" and self.name == "decimal":
-            return BLANK
+        if raw == "NaN" and self.own == "numeric":
+            return NaN(raw)
         return super().read(raw)
 
 

@@ -393,6 +393,8 @@ class Kind(ABC):
                 f"{type(newest).__name__} values in the source, not date and time.",
                 "Name a column of dates with times in seeds/metadata/tables.csv.",
             )
+        if newest.tzinfo:
+            newest = newest.astimezone(dt.UTC)
         return newest.replace(tzinfo=None)
 
     def present(self, engine: Engine, table: Table) -> dt.datetime:

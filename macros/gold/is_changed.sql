@@ -9,8 +9,9 @@
     {%- endif -%}
     {%- if is_incremental() -%}
         {{- return(
-            '(' ~ key ~ ') in (select ' ~ fact_key() ~ ' from '
-            ~ changed_keys() ~ ')'
+            '(' ~ key ~ ') in (select changed.'
+            ~ fact_key().replace(', ', ', changed.')
+            ~ ' from ' ~ changed_keys() ~ ' as changed)'
         ) }}
     {%- endif -%}
     {{- return('true') }}

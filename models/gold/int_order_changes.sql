@@ -76,16 +76,18 @@ product_versions as (
 
 ),
 
+-- The first version is of earlier orders, too; they may have come before it.
 new_costs as (
 
     select
         product_id,
+        version,
         valid_from,
         _batch_seq
     from product_versions
     where
-        version > 1
-        and cost is distinct from previous_cost
+        version = 1
+        or cost is distinct from previous_cost
 
 ),
 
@@ -100,7 +102,10 @@ orders_of_products as (
     inner join {{ ref('orders') }} as orders
         on
             order_items.order_id = orders.order_id
-            and new_costs.valid_from <= orders.ordered_at
+            and (
+                new_costs.version = 1
+                or new_costs.valid_from <= orders.ordered_at
+            )
 
 ),
 

@@ -11,7 +11,10 @@ from dlt.sources.sql_database import sql_table  # type: ignore[import-not-found]
 
 backend, name, *file_format = sys.argv[1:]
 source = os.environ["BENCH_SOURCE"]
-options = {}
+# To MySQL a schema is what the URL names.
+options: dict[str, object] = {}
+if not source.startswith("mysql"):
+    options["schema"] = "shop"
 if backend == "connectorx":  # which knows no other driver's URL
     options["backend_kwargs"] = {"conn": source, "return_type": "arrow_stream"}
 table = sql_table(

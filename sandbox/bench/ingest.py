@@ -11,7 +11,7 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -34,6 +34,7 @@ MILLION = 1_000_000
 AT_ONCE = MILLION  # rows of an insert at the source
 LABELS = {
     "mariadb": "`mariadb --quick -B` to /dev/null",
+    "psql": "`psql \\copy` to /dev/null",
     "extract": "Seedbed: extract to closed local Parquet",
     "raw": "of it: raw, the exact dump",
     "bronze": "of it: bronze from raw",
@@ -47,7 +48,12 @@ LABELS = {
     "seedbed: validate": "of it: the gate",
     **{peer.name: f"{peer.name} ({peer.version})" for peer in PEERS},
 }
-BESIDE = {"mariadb": "raw", "copy": "load", **{p.name: "seedbed" for p in PEERS}}
+BESIDE = {
+    "mariadb": "raw",
+    "psql": "seedbed",
+    "copy": "load",
+    **{p.name: "seedbed" for p in PEERS},
+}
 
 Costs = Iterator[tuple[str, Cost]]
 
@@ -55,7 +61,7 @@ Costs = Iterator[tuple[str, Cost]]
 def run(bench: Bench, rows: int, peers: bool, memory: bool, reference: bool) -> None:
     """Measure orders, a fifth as many customers, and what else is wanted."""
     with bench.servers() as home:
-        legs = _Legs(bench, home)
+        legs = Legs(bench, home)
         sizes = {"orders": rows, "customers": max(rows // 5, 1)}
         for table, count in sizes.items():
             legs.fill(table, count)
@@ -90,7 +96,7 @@ def goals(bench: Bench, case: Case) -> None:
         bench.goal(f"{case.name}: to the median peer", found, 4, at_least=True)
 
 
-class _Legs:
+class Legs:
     """The ways of moving a table of the source, each from empty servers."""
 
     def __init__(self, bench: Bench, home: Path) -> None:
@@ -116,12 +122,17 @@ class _Legs:
             cursor.execute(index)
             cursor.execute(f"analyze table shop.{table}")
 
-    def measure(self, table: str, rows: int, peers: tuple[Peer, ...]) -> Case:
+    def measure(self, table: str, rows: int, peers: Sequence[Peer]) -> Case:
         """Compare all ways of moving the table."""
         case = Case(table, {"rows": rows}, BESIDE, LABELS)
-        ways = [self._mariadb, self._parts, self._whole]
         others = (partial(self._peer, case, peer) for peer in peers)
-        return self.bench.compare(case, *(partial(way, case) for way in ways), *others)
+        ways = (partial(way, case) for way in self.ways)
+        return self.bench.compare(case, *ways, *others)
+
+    @property
+    def ways(self) -> list[Callable[[Case], Costs]]:
+        """The ways of this machine's own programs."""
+        return [self._mariadb, self._parts, self._whole]
 
     # -- the ways --------------------------------------------------------------
     def _mariadb(self, case: Case) -> Costs:
@@ -164,7 +175,8 @@ class _Legs:
         """Extract to closed local files, and load from them, each apart; \\copy."""
         self._clear()
         steps, cost = self._leg("extract-local", case.name)
-        cost.seconds, bronze = steps["extract"], steps["standardise"]
+        # Nothing to make of raw files that serve as bronze as well.
+        cost.seconds, bronze = steps["extract"], steps.get("standardise", 0.0)
         yield (
             "extract",
             _moved("extract", cost, self._files("raw")[1], case.sizes["rows"]),

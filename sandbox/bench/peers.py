@@ -1,4 +1,4 @@
-"""Other tools that move a MySQL table to Postgres, each in a temporary environment."""
+"""Other tools that move a table to Postgres, each in a temporary environment."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def install(peer: Peer, folder: Path) -> Path:
 
 def environment(home: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """What a peer is started with: the URLs; its own files stay in `home`."""
-    source = variables["SHOP_URL"]
+    source = variables["SHOP_URL"].replace("postgres:", "postgresql:")
     login = "{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/{PGDATABASE}".format(**variables)
     warehouse = f"postgresql://{login}"
     return {

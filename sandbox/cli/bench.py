@@ -84,6 +84,13 @@ _add(
     _flag("write", "Write docs/benchmarks.md."),
 )
 _add(
+    "sources",
+    "A first load from Postgres, beside psql and other tools.",
+    _number("rows", 1_000_000, "Orders.", 10),
+    _number("rounds", 3, "Runs of each method."),
+    _flag("peers", "Also run dlt, ingestr and sling."),
+)
+_add(
     "gate",
     "A batch at the gate: fifteen expectations on twelve columns.",
     _number("rows", 1_000_000, "Rows.", 1_000),

@@ -29,6 +29,7 @@ QUICK = {
     "gold": "--lines 1000 --rounds 1",
     "history": "--rows 100 --rounds 1",
     "ingest": "--rows 1000 --rounds 1",
+    "sources": "--rows 1000 --rounds 1",
     "steady": "--rows 200 --rounds 1",
 }
 # These play the whole demo several times.

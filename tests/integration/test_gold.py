@@ -425,6 +425,31 @@ def test_small_changes_of_any_kind_leave_what_a_full_refresh_leaves(
     assert day_4.contents(["gold"]) == found[-1]
 
 
+def test_a_product_that_comes_after_its_lines_is_that_of_their_facts(
+    day_4: Clone,
+) -> None:
+    (item,) = day_4.query("select min(order_item_id) from gold.fct_order_items")[0]
+    day_4.change(
+        "insert into shop.products select 900001, supplier_id, 'SKU-LATE', 'Late', "
+        "category, price, cost, attributes, is_active, '2026-03-05 09:00:00', "
+        "'2026-03-05 09:00:00' from shop.products order by product_id limit 1",
+        "update shop.order_items set product_id = 900001, updated_at = "
+        f"'2026-03-05 10:00:00' where order_item_id = {item}",
+    )
+    lacking = (
+        "select count(*) from gold.fct_order_items "
+        "where product_key is null or cost_amount is null"
+    )
+    day_4.run("order_items")
+    assert day_4.value(lacking) == 1, "its product was not read"
+    assert day_4.run().state == "done"
+    assert day_4.value(lacking) == 0
+    found = day_4.contents(["gold"])
+    done = day_4.dbt("run", "--target", "postgres", "--full-refresh", "--select", GOLD)
+    assert done.returncode == 0, done.stdout
+    assert day_4.contents(["gold"]) == found
+
+
 @pytest.mark.long
 def test_a_build_that_failed_in_the_middle_is_made_good_by_the_next(
     day_4: Clone,

@@ -339,6 +339,24 @@ def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
     source.run()
 
 
+def test_rows_that_a_policy_hides_are_an_error_and_not_deleted(source: Source) -> None:
+    source.ask(
+        "create table t (id int primary key, "
+        "updated_at timestamptz not null default now())",
+        "insert into t values (1), (2)",
+    )
+    source.foreign.discover("pg")
+    source.run()
+    source.ask(
+        "create policy few on t using (id < 2)",
+        "alter table t enable row level security",
+        "alter table t force row level security",
+    )
+    (outcome,) = source.foreign.run().outcomes
+    assert "hides rows from user" in str(outcome.error)
+    assert len(source.foreign.silver("t")) == 2
+
+
 def test_no_date_and_no_number_are_counted_or_reject_their_row(source: Source) -> None:
     source.ask(
         "create table t (id int primary key, day date, amount numeric(9, 2), "

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 
 from ingest import settings
 from ingest.duck import Engine
-from ingest.pieces import Condition
-from ingest.seed.metadata import Column, Source, Table
-from ingest.sources.kind import Kind, Session, SourceTable, ambiguous
+from ingest.seed.metadata import Source, Table
+from ingest.sources.kind import Kind, Session, ambiguous
 from ingest.sources.mysql import catalogue, cuts, reading, server
 
 _BEHIND = ("Seconds_Behind_Master", "Seconds_Behind_Source")
@@ -27,20 +25,18 @@ class MySql(Kind):
     # them prevents the use of the index, so it is done only if one is found.
     times = ("true", "month({column}) <> 0 and day({column}) <> 0")
 
-    def connect(self, source: Source) -> AbstractContextManager[Session]:
-        return server.connect(source)
+    connect = staticmethod(server.connect)
+    snapshot = staticmethod(server.snapshot)
+    quoted = staticmethod(server.backticked)
+    asked = staticmethod(server.asked)
+    catalogue = staticmethod(catalogue.read)
+    rows = staticmethod(reading.rows)
+    answer = staticmethod(reading.answer)
+    is_canonical = staticmethod(reading.is_canonical)
+    no_dates = staticmethod(reading.no_dates)
 
     def attach(self, engine: Engine, source: Source) -> None:
         server.attach(engine, settings.source_url(source), source.schema)
-
-    def snapshot(self, engine: Engine) -> AbstractContextManager[None]:
-        return server.snapshot(engine)
-
-    def quoted(self, name: str) -> str:
-        return server.backticked(name)
-
-    def asked(self, query: str) -> str:
-        return server.asked(query)
 
     def no_time(self, column: str) -> str:
         return f"({column} is null or month({column}) = 0 or day({column}) = 0)"
@@ -52,11 +48,6 @@ class MySql(Kind):
         # DuckDB's reader can't name what has a backtick. And to it names that differ by
         # case only are one: its catalogue of a schema with such tables is wrong.
         return any("`" in name for name in names) or bool(ambiguous(tables))
-
-    def catalogue(
-        self, source: Source, tables: Sequence[Table] = ()
-    ) -> dict[str, SourceTable]:
-        return catalogue.read(source)
 
     def refusal(self, session: Session, source: Source, table: str) -> str:
         # It hides those of a view that is broken, or that calls a function which the
@@ -103,28 +94,6 @@ class MySql(Kind):
     def is_led_by_key(self, session: Session, table: Table, *, primary: bool) -> bool:
         query = self._sql("led_by_key", table=table, primary=primary, text=server.text)
         return bool(session.rows(query))
-
-    def rows(
-        self,
-        engine: Engine,
-        table: Table,
-        condition: Condition,
-        columns: Sequence[Column] | None = None,
-    ) -> list[str]:
-        return reading.rows(engine, table, condition, columns)
-
-    def answer(
-        self, engine: Engine, table: Table, condition: str, columns: Sequence[Column]
-    ) -> str:
-        return reading.answer(engine, table, condition, columns)
-
-    def is_canonical(self, engine: Engine, table: Table) -> bool:
-        return reading.is_canonical(engine, table)
-
-    def no_dates(
-        self, engine: Engine, table: Table, condition: str, files: Sequence[str]
-    ) -> int:
-        return reading.no_dates(engine, table, condition, files)
 
     def key_sums(self, engine: Engine, table: Table, width: int) -> str:
         numbers = self._numbers(engine, table)

@@ -6,7 +6,9 @@ are data: they are returned as they are, and quoted where they are used.
 
 from __future__ import annotations
 
-from ingest.seed.metadata import Source
+from collections.abc import Sequence
+
+from ingest.seed.metadata import Source, Table
 from ingest.sources.kind import Column, SourceTable, assembled
 from ingest.sources.mysql.casts import SourceColumn, of_source
 from ingest.sources.mysql.server import connect, text
@@ -16,7 +18,7 @@ _SQL = Statements(__file__)
 _CLOCKS = {"datetime": "local", "timestamp": "instant"}
 
 
-def read(source: Source) -> dict[str, SourceTable]:
+def read(source: Source, tables: Sequence[Table] = ()) -> dict[str, SourceTable]:
     """All tables and views of the source's schema by name."""
     schema = text(source.schema)
     queries = {n: q.replace("%(schema)s", schema) for n, q in _SQL.texts.items()}

@@ -7,14 +7,11 @@ arrives as a text and not as a double.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 
 from ingest import settings
 from ingest.duck import Engine
-from ingest.pieces import Condition
-from ingest.seed.metadata import Column, Source, Table
-from ingest.sources.kind import Kind, Session, SourceTable
+from ingest.seed.metadata import Source, Table
+from ingest.sources.kind import Kind, Session
 from ingest.sources.postgres import catalogue, reading, server
 from ingest.statements import render
 
@@ -29,36 +26,27 @@ class Postgres(Kind):
     # Other times are none in other systems; the index serves this as well.
     times = ("{column} >= timestamp '0001-01-01'",)
 
+    connect = staticmethod(server.connect)
+    snapshot = staticmethod(server.snapshot)
+    quoted = staticmethod(server.quoted)
+    asked = staticmethod(server.asked)
+    catalogue = staticmethod(catalogue.read)
+    rows = staticmethod(reading.rows)
+    answer = staticmethod(reading.answer)
+    is_canonical = staticmethod(reading.is_canonical)
+    no_dates = staticmethod(reading.no_dates)
+    no_time = staticmethod(reading.no_time)
+
     def schema(self, source: Source) -> str:
         with server.connect(source) as session:
             (schema,) = session.one("select coalesce(current_schema(), 'public')")
         return str(schema)
 
-    def connect(self, source: Source) -> AbstractContextManager[Session]:
-        return server.connect(source)
-
     def attach(self, engine: Engine, source: Source) -> None:
         server.attach(engine, settings.source_url(source))
 
-    def snapshot(self, engine: Engine) -> AbstractContextManager[None]:
-        return server.snapshot(engine)
-
-    def quoted(self, name: str) -> str:
-        return server.quoted(name)
-
-    def asked(self, query: str) -> str:
-        return server.asked(query)
-
-    def no_time(self, column: str) -> str:
-        return reading.no_time(column)
-
     def start(self, column: str, characters: int) -> str:
         return f"left({column}::text, {characters})"
-
-    def catalogue(
-        self, source: Source, tables: Sequence[Table] = ()
-    ) -> dict[str, SourceTable]:
-        return catalogue.read(source)
 
     def refusal(self, session: Session, source: Source, table: str) -> str:
         return ""
@@ -85,28 +73,6 @@ class Postgres(Kind):
     def is_led_by_key(self, session: Session, table: Table, *, primary: bool) -> bool:
         values = {"name": self.named(table), "table": table, "primary": primary}
         return bool(session.rows(self._sql("led_by_key", **values)))
-
-    def rows(
-        self,
-        engine: Engine,
-        table: Table,
-        condition: Condition,
-        columns: Sequence[Column] | None = None,
-    ) -> list[str]:
-        return reading.rows(engine, table, condition, columns)
-
-    def answer(
-        self, engine: Engine, table: Table, condition: str, columns: Sequence[Column]
-    ) -> str:
-        return reading.answer(engine, table, condition, columns)
-
-    def is_canonical(self, engine: Engine, table: Table) -> bool:
-        return reading.is_canonical(engine, table)
-
-    def no_dates(
-        self, engine: Engine, table: Table, condition: str, files: Sequence[str]
-    ) -> int:
-        return reading.no_dates(engine, table, condition, files)
 
     def key_sums(self, engine: Engine, table: Table, width: int) -> str:
         numbers = reading.numbers(engine, table)

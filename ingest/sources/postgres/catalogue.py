@@ -6,8 +6,10 @@ used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ingest.quoting import literal, quoted
-from ingest.seed.metadata import Source
+from ingest.seed.metadata import Source, Table
 from ingest.sources.kind import Column, SourceTable, assembled
 from ingest.sources.postgres.casts import of_source
 from ingest.sources.postgres.server import connect
@@ -26,15 +28,15 @@ def query(name: str, schema: str, table: str = "") -> str:
     return text.rstrip().rstrip(";")
 
 
-def read(source: Source) -> dict[str, SourceTable]:
+def read(source: Source, tables: Sequence[Table] = ()) -> dict[str, SourceTable]:
     """All tables and views of the source's schema by name."""
     with connect(source) as session:
-        tables, columns, keys, foreign_keys = (
+        relations, columns, keys, foreign_keys = (
             session.rows(query(name, source.schema))
             for name in ("tables", "columns", "keys", "foreign_keys")
         )
     return assembled(
-        [SourceTable(*facts) for facts in tables],
+        [SourceTable(*facts) for facts in relations],
         [(table, _column(*facts)) for table, *facts in columns],
         keys,
         foreign_keys,

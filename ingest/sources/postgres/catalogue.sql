@@ -109,12 +109,12 @@ select
 from pg_constraint as f
 inner join pg_class as c on f.conrelid = c.oid
 inner join pg_class as o on f.confrelid = o.oid
-cross join lateral
-    unnest(f.conkey, f.confkey) with ordinality as k (own, theirs, place)
+cross join
+    lateral unnest(f.conkey, f.confkey) with ordinality as k (own, theirs, part)
 inner join pg_attribute as a on c.oid = a.attrelid and k.own = a.attnum
 inner join pg_attribute as b on o.oid = b.attrelid and k.theirs = b.attnum
 where
     f.contype = 'f'
     and c.relnamespace = to_regnamespace(%(schema)s)
     and o.relnamespace = c.relnamespace
-order by c.relname, f.conname, k.place;
+order by c.relname, f.conname, k.part;

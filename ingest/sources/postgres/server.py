@@ -25,9 +25,10 @@ URL = UrlForm(
     verifying="verify-ca",
     files=("sslrootcert", "sslcert", "sslkey"),
 )
-# What texts of values look like, whatever the server's defaults are; and a reader
-# changes nothing.
+# What texts of values look like, whatever the server's defaults are; a reader changes
+# nothing; and rows that a policy hides are an error, as they would count as deleted.
 _SESSION = {
+    "row_security": "off",
     "datestyle": "ISO",
     "intervalstyle": "iso_8601",
     "extra_float_digits": "1",
@@ -77,7 +78,13 @@ def explained(error: psycopg.Error, source: Source, url: SourceUrl) -> SourceErr
         "again."
     )
     code = error.sqlstate or ""
-    if "SSL" in said or "certificate" in said:
+    if "row-level security" in said:
+        what = f"{server} hides rows from user {url.user!r}: {said}. Nothing was read."
+        hint = (
+            "Type: alter role … bypassrls, for the user that reads; or read a view in "
+            "the table's place, and set enabled false in seeds/metadata/tables.csv."
+        )
+    elif "SSL" in said or "certificate" in said:
         what = f"{server} and this machine do not agree on TLS: {said}."
         hint = (
             f"Check sslmode and sslrootcert in {source.url_env} (docs/security.md), "
