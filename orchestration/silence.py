@@ -33,7 +33,9 @@ def bounded(sources: Iterable[Source]) -> Iterator[None]:
     """Within the block no source may stay silent for longer than `timeout_seconds`."""
     limit = settings.timeout_seconds()
     urls = [settings.source_url(source) for source in sources]
-    places = {p for url in urls if url.port for p in _places(url.host, url.port)}
+    places = {
+        place for url in urls if url.port for place in _places(url.host, url.port)
+    }
     # A long statement of the warehouse is silent, and its server may be a source, too.
     warehouse = settings.warehouse()
     places -= _places(warehouse["host"], warehouse["port"])

@@ -19,7 +19,7 @@ _CLOCKS = {"datetime": "local", "timestamp": "instant"}
 
 
 def read(source: Source, tables: Sequence[Table] = ()) -> dict[str, SourceTable]:
-    """All tables and views of the source's schema by name, whichever are asked for."""
+    """All tables and views of the source's schema by name."""
     schema = text(source.schema)
     queries = {n: q.replace("%(schema)s", schema) for n, q in _SQL.texts.items()}
     with connect(source) as session:

@@ -29,14 +29,14 @@ def query(name: str, schema: str, table: str = "") -> str:
 
 
 def read(source: Source, tables: Sequence[Table] = ()) -> dict[str, SourceTable]:
-    """All tables and views of the source's schema by name, whichever are asked for."""
+    """All tables and views of the source's schema by name."""
     with connect(source) as session:
-        there, columns, keys, foreign_keys = (
+        relations, columns, keys, foreign_keys = (
             session.rows(query(name, source.schema))
             for name in ("tables", "columns", "keys", "foreign_keys")
         )
     return assembled(
-        [SourceTable(*facts) for facts in there],
+        [SourceTable(*facts) for facts in relations],
         [(table, _column(*facts)) for table, *facts in columns],
         keys,
         foreign_keys,

@@ -19,7 +19,9 @@ select
     c.pk,
     c.hidden,
     (
-        select count(*) from pragma_table_info(l.name) as k where k.pk > 0
+        select count(*)
+        from pragma_table_info(l.name) as k
+        where k.pk > 0
     ) as parts
 from pragma_table_list as l
 cross join pragma_table_xinfo(l.name) as c
@@ -61,7 +63,7 @@ where
     and i."unique" = 1
     and i.partial = 0
     and i.origin <> 'pk'
-order by 1, 2, 5;
+order by table_name, key_name, place;
 
 -- name: foreign_keys
 -- One that names no columns refers to the primary key.
