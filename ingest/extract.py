@@ -320,7 +320,10 @@ class _Extraction:
         """
         present = self.kind.present(self.engine, self.table)
         watermark = self.kind.quoted(self.table.watermark_column)
-        beyond = self._count(f"{watermark} > timestamp {literal(present)}")
+        is_time = f"not {self.kind.no_time(watermark)}"
+        beyond = self._count(
+            f"{watermark} > timestamp {literal(present)} and {is_time}"
+        )
         self.read.rows_beyond = beyond
         if not beyond:
             return

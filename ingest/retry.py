@@ -38,7 +38,8 @@ _PASSING = re.compile(
     "|connection (is|was|has been|been) (closed|killed)|closed the connection"
     "|lost connection|gone away|can't connect to|could not (receive|send) data"
     "|ssl syscall error|terminating connection|system is (starting up|shutting down)"
-    "|in recovery mode|too many (connections|clients)|connection slots"
+    "|in recovery mode|conflict with recovery|not (yet )?accepting connections"
+    "|too many (connections|clients)|connection slots"
     "|deadlock|could not serialize|lock (wait )?timeout",
     re.IGNORECASE,
 )

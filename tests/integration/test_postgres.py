@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from ingest import duck, sources
+from ingest import duck, retry, sources
+from ingest.errors import SourceError
 from ingest.pieces import KeyRange
 from orchestration import reconcile
 from tests import postgres_server
@@ -115,6 +116,7 @@ class Source:
         """`./seedbed run`, which is done and found right by the comparator."""
         result = self.foreign.run(**options)
         errors = [str(o.error) for o in result.outcomes if o.error]
+        errors += self.foreign.query("select * from audit.dq_result where not passed")
         assert result.state == "done", errors or result
 
 
@@ -336,6 +338,80 @@ def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
     assert "hint: " in told
     assert password not in told or password == url.password
     source.foreign.env["PG_URL"] = source.url
+    source.run()
+
+
+def test_unusual_tables_are_read_or_said_to_be_left_out(source: Source) -> None:
+    source.ask(
+        "create type odd as enum (E'a\\\\b', 'it''s', 'c')",
+        'create table twins (id int primary key, "Name" text, name text, '
+        "updated_at timestamptz not null default now())",
+        "insert into twins values (1, 'left', 'right')",
+        "create table nans (id int primary key, amount numeric(9, 2) not null, "
+        "updated_at timestamptz not null default now())",
+        "insert into nans values (1, 'NaN'), (2, 1.50)",
+        "create table oids (id oid primary key, "
+        "updated_at timestamptz not null default now())",
+        "insert into oids values (1), (4294967295)",
+        "create table numbers (id numeric(20, 0) primary key, "
+        "updated_at timestamptz not null default now())",
+        "insert into numbers values (-99999999999999999999), (1), "
+        "(18446744073709551616)",
+        "create table words (id text primary key, label odd, "
+        "updated_at timestamptz not null default now())",
+        "insert into words values ('A', E'a\\\\b'), ('a', 'it''s'), ('ä''\\', 'c')",
+        "create table parents (id int primary key, name text)",
+        "create table children () inherits (parents)",
+        "insert into parents values (1, 'parent')",
+        "insert into children values (1, 'child')",
+    )
+    found = source.foreign.discover("pg")
+    chosen = {p.table.name: p for p in found.proposals}
+    assert "differs from another's by case only" in str(chosen["twins"].warnings)
+    assert chosen["words"].choice.delete_mode == "key_scan"
+    assert chosen["parents"].choice.load_type == "full"
+    kinds = {
+        (r["table"], r["column"]): r["data_type"]
+        for r in source.foreign.rows("columns")
+    }
+    assert kinds["nans", "amount"] == "text"
+    assert kinds["words", "id"] == "varchar(2704)"
+    source.run()
+    source.ask(
+        "delete from oids where id = 1",
+        "delete from numbers where id = 1",
+        "delete from words where id = 'a'",
+        "insert into children values (1, 'another')",
+    )
+    source.run()
+    assert [r["id"] for r in source.foreign.silver("oids")] == [4294967295]
+
+
+def test_a_table_that_is_emptied_and_filled_meanwhile_is_not_read_as_empty(
+    source: Source,
+) -> None:
+    """TRUNCATE is seen by snapshots of before: its table seems empty to them."""
+    source.ask(
+        "create table t (id int, name text) partition by range (id)",
+        "create table t_1 partition of t for values from (0) to (10)",
+        "create table t_2 partition of t for values from (10) to (20)",
+        "insert into t select n, 'x' from generate_series(0, 19) as n",
+    )
+    source.foreign.discover("pg")
+    (table,) = source.foreign.tables("pg.t")
+    kind = sources.of(table.source)
+    read = f"select count(*) as n from {SCHEMA}.t"
+
+    def emptied_meanwhile(engine: duck.Engine) -> None:
+        with kind.snapshot(engine):
+            duck.scalar(engine, f"from {kind.asked('select 1 as one')}")
+            source.ask("truncate t_2", "insert into t values (11, 'y')")
+            assert duck.scalar(engine, f"from {kind.asked(read)}") == 10
+
+    with source.foreign.inside(), duck.attached(table.source) as engine:
+        with pytest.raises(SourceError, match="t_2 was truncated") as caught:
+            emptied_meanwhile(engine)
+    assert retry.is_transient(caught.value)
     source.run()
 
 

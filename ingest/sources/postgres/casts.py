@@ -74,13 +74,14 @@ def digits(typmod: int) -> tuple[int, int] | None:
 
 
 def _of_numeric(typmod: int) -> Proposal:
+    is_nan = "$column = 'NaN'"
     if size := digits(typmod):
         precision, scale = size
         if precision <= EXACT_DIGITS:
-            return Proposal(f"decimal({precision},{scale})", _NAN)
+            return Proposal(f"decimal({precision},{scale})", _NAN, "text", is_nan)
         if precision <= _MOST_DIGITS and scale <= EXACT_DIGITS:
             note = f"text in Parquet and Snowflake; {_NAN}"
-            return Proposal(f"decimal({precision},{scale})", note)
+            return Proposal(f"decimal({precision},{scale})", note, "text", is_nan)
     # The first is true of NaN and of infinity.
     beyond = f"abs($column) >= 1e{_BEFORE} or $column <> trunc($column, {_BEHIND})"
     return Proposal(f"decimal({_BEFORE + _BEHIND},{_BEHIND})", "", "text", beyond)

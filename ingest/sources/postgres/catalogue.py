@@ -7,15 +7,18 @@ used.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ingest.quoting import literal, quoted
 from ingest.seed.metadata import Source, Table
-from ingest.sources.kind import Column, SourceTable, assembled
+from ingest.sources.kind import Column, Proposal, SourceTable, assembled
 from ingest.sources.postgres.casts import of_source
 from ingest.sources.postgres.server import connect
 from ingest.statements import Statements
 
 _SQL = Statements(__file__)
+# Bytes, and so characters, of a value that an index of Postgres takes.
+_LONGEST_KEY = 2704
 _CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
 
 
@@ -35,12 +38,29 @@ def read(source: Source, tables: Sequence[Table] = ()) -> dict[str, SourceTable]
             session.rows(query(name, source.schema))
             for name in ("tables", "columns", "keys", "foreign_keys")
         )
-    return assembled(
+    found = assembled(
         [SourceTable(*facts) for facts in relations],
         [(table, _column(*facts)) for table, *facts in columns],
         keys,
         foreign_keys,
     )
+    for table in found.values():
+        _settle(table)
+    return found
+
+
+def _settle(table: SourceTable) -> None:
+    """Types that depend on other columns and on keys."""
+    keyed = {name for key in table.keys for name in key.columns}
+    seen: set[str] = set()
+    for name, column in table.columns.items():
+        proposal = column.proposal
+        if name.lower() in seen:  # to DuckDB they are one
+            proposal = Proposal("", "its name differs from another's by case only")
+        elif name in keyed and proposal.type == "text" and not column.has_labels:
+            proposal = Proposal(f"varchar({_LONGEST_KEY})", "as long as a key can be")
+        table.columns[name] = replace(column, proposal=proposal)
+        seen.add(name.lower())
 
 
 def _column(

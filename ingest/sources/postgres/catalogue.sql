@@ -40,7 +40,10 @@ types as (
 labels as (
     select
         enumtypid,
-        string_agg(quote_literal(enumlabel), ',' order by enumsortorder) as list
+        string_agg(
+            '''' || replace(replace(enumlabel, '\', '\\'), '''', '''''')
+            || '''', ',' order by enumsortorder
+        ) as list
     from pg_enum
     group by enumtypid
 )
@@ -80,7 +83,9 @@ where
 order by c.relname, a.attnum;
 
 -- name: keys
--- A part of an index that is an expression has no column's name.
+-- A part of an index that is an expression has no column's name. The rows of
+-- tables that inherit are among those of their parent, whose keys are of its
+-- own rows only.
 select
     c.relname,
     n.relname,
@@ -97,6 +102,10 @@ where
     and i.indisvalid
     and i.indpred is null
     and k.place <= i.indnkeyatts
+    and (
+        c.relkind <> 'r'
+        or c.oid not in (select inhparent from pg_inherits)
+    )
 order by c.relname, n.relname, k.place;
 
 -- name: foreign_keys

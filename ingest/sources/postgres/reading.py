@@ -71,11 +71,15 @@ def is_canonical(engine: Engine, table: Table) -> bool:
 def numbers(engine: Engine, table: Table) -> list[str]:
     """The key's columns as exact numbers: integers, or else numerics."""
     kinds = _kinds(engine, table)
-    return [
-        name if kinds[column.source_name].kind in _INTEGERS else f"{name}::numeric"
-        for column in table.key
-        for name in [quoted(column.source_name)]
-    ]
+
+    def number(name: str) -> str:
+        kind, column = kinds[name].kind, quoted(name)
+        if kind == "numeric":
+            column = f"nullif({column}, 'NaN')"
+        exact = {"oid": "::bigint"} | dict.fromkeys(_INTEGERS, "")
+        return column + exact.get(kind, "::numeric")
+
+    return [number(column.source_name) for column in table.key]
 
 
 def no_dates(engine: Engine, table: Table, condition: str, files: Sequence[str]) -> int:

@@ -9,12 +9,13 @@ from typing import Any
 import psycopg
 
 from ingest import retry, settings
-from ingest.duck import Engine, literal, secret
+from ingest.duck import Engine, literal, one, secret
 from ingest.errors import SourceError, first_line
 from ingest.quoting import quoted as quoted
 from ingest.seed.metadata import Source
 from ingest.settings import SourceUrl, UrlForm
 from ingest.sources.kind import Session
+from ingest.statements import query
 
 URL = UrlForm(
     schemes=("postgres", "postgresql"),
@@ -29,17 +30,22 @@ URL = UrlForm(
 # nothing; and rows that a policy hides are an error, as they would count as deleted.
 _SESSION = {
     "row_security": "off",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
     "datestyle": "ISO",
     "intervalstyle": "iso_8601",
     "extra_float_digits": "1",
     "default_transaction_read_only": "on",
 }
-# While the engine reads, nothing but the runner's own watch ends a session.
+# While the engine reads, the server's defaults end no session.
 _ENGINE = {
     "timezone": "UTC",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }
+# Connection exceptions, a server that shuts down or starts.
+_LOST = ("08", "57P01", "57P02", "57P03")
 _REFUSALS = ("28", "42501", "3D000")
 _REFUSED = (
     "password authentication failed",
@@ -97,8 +103,13 @@ def explained(error: psycopg.Error, source: Source, url: SourceUrl) -> SourceErr
             f"({settings.ENCODED}), and that the user may SELECT from schema "
             f"{source.schema}."
         )
+    elif code == "57014":
+        hint = (
+            "Put an index on the watermark's column, or raise "
+            "SEEDBED_TIMEOUT_SECONDS; then run again."
+        )
     may_pass = retry.of_postgres(error)
-    is_lost = may_pass and isinstance(error, psycopg.OperationalError)
+    is_lost = may_pass and (not code or code.startswith(_LOST))
     return SourceError(what, hint, may_pass=may_pass, is_lost=is_lost)
 
 
@@ -111,10 +122,23 @@ def attach(engine: Engine, url: SourceUrl) -> None:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[None]:
-    """A transaction in which all queries of the source see one moment."""
+    """A transaction in which all queries of the source see one moment.
+
+    But for a table that is truncated or rewritten after the moment and before it is
+    first read: then it seems empty. That is seen in the end, as what was read is
+    locked.
+    """
     # The extension begins one that is repeatable read.
     engine.execute("begin")
     yield
+    (names,) = one(engine, f"from {asked(query(__file__, 'rewritten'))}")
+    if names:
+        raise SourceError(
+            f"{names} was truncated or rewritten while it was about to be read, so "
+            "that its rows could not be seen. Nothing of them was loaded.",
+            "Run again.",
+            may_pass=True,
+        )
     engine.execute("commit")
 
 
@@ -130,7 +154,8 @@ def _options(values: dict[str, str]) -> str:
 def _parameters(url: SourceUrl) -> dict[str, Any]:
     """How libpq reaches it; a server that fell silent is given up within a minute."""
     tls = {
-        "sslmode": url.ssl_mode,
+        # The warehouse's variable is not the source's.
+        "sslmode": url.ssl_mode or "prefer",
         "sslrootcert": url.ssl_ca,
         "sslcert": url.ssl_cert,
         "sslkey": url.ssl_key,
