@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -426,6 +427,54 @@ def test_a_bad_url_is_refused_without_telling_its_password(
     assert "mysql://USER:PASSWORD@HOST:PORT/" in str(caught.value)
     assert "%40 for @" in str(caught.value)
     assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("sqlite", "sqlite://"),
+        ("sqlite", "sqlite:///"),
+        ("sqlite", "sqlite://sec/ret.db"),
+        ("sqlite", "sqlite://me:secret@host/a.db"),
+        ("sqlite", "sqlite:///sec@ret.db"),
+        ("sqlite", "sqlite:///secret.db?mode=rw"),
+        ("sqlite", "sqlite:///secret.db#a"),
+        ("sqlite", "file:///secret.db"),
+        ("files", "file://secret"),
+        ("files", "file:///"),
+        ("files", "s3:///secret"),
+        ("files", "s3://me:secret@bucket/a"),
+        ("files", "s3://bucket:99/secret"),
+        ("files", "https://host/secret"),
+    ],
+)
+def test_a_url_that_is_no_path_is_refused_without_telling_it(
+    monkeypatch: pytest.MonkeyPatch, kind: str, text: str
+) -> None:
+    monkeypatch.setenv("SHOP_URL", text)
+    with pytest.raises(ConfigurationError) as caught:
+        settings.source_url(replace(SHOP, kind=kind))
+    told = str(caught.value)
+    assert "SHOP_URL" in told
+    assert f"Write it as {'sqlite' if kind == 'sqlite' else 'file'}:///" in told
+    assert "sec" not in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "host", "path"),
+    [
+        ("sqlite", "sqlite:///var/lib/a%20b%40c.db", "", "/var/lib/a b@c.db"),
+        ("files", "file:///data/exports/", "", "/data/exports"),
+        ("files", "s3://bucket/a/b/", "bucket", "a/b"),
+        ("files", "s3://bucket", "bucket", ""),
+    ],
+)
+def test_a_url_without_a_server_is_a_path(
+    monkeypatch: pytest.MonkeyPatch, kind: str, text: str, host: str, path: str
+) -> None:
+    monkeypatch.setenv("SHOP_URL", text)
+    url = settings.source_url(replace(SHOP, kind=kind))
+    assert (url.host, url.port, url.path) == (host, 0, path)
 
 
 def test_a_url_s_parts_are_read_and_its_password_not_shown(
