@@ -441,6 +441,12 @@ def test_no_date_and_no_number_are_counted_or_reject_their_row(source: Source) -
         "(3, null, null), (4, '0044-03-15 BC', 'NaN')",
     )
     source.foreign.discover("pg")
+    source.foreign.edit(
+        "columns",
+        {"table": "t", "column": "amount"},
+        data_type="decimal(9,2)",
+        nullable="true",
+    )
     source.run()
     assert source.foreign.query(
         "select failing_rows from audit.dq_result where rule_id = 'dates_complete'"
