@@ -440,7 +440,12 @@ def test_a_product_that_comes_after_its_lines_is_that_of_their_facts(
         "select count(*) from gold.fct_order_items "
         "where product_key is null or cost_amount is null"
     )
-    day_4.run("order_items")
+    day_4.run("order_items", with_build=False)
+    models = "path:models/staging path:models/silver path:models/gold"
+    with day_4.inside():
+        # As where the rule that a line names a product only warns.
+        words = ["run", "--target", "postgres", "--select", models]
+        assert build.run_dbt(words, quiet).failures == []
     assert day_4.value(lacking) == 1, "its product was not read"
     assert day_4.run().state == "done"
     assert day_4.value(lacking) == 0
