@@ -21,7 +21,7 @@ from orchestration.runner import Run
 from sandbox import servers as embedded
 from sandbox.demo import leave
 from sandbox.servers.snowflake import ACCOUNT
-from tests import forked, mysql
+from tests import forked, mysql, service
 from tests.clone import REPOSITORY, Clone, copy_project, link_mariadb, quiet, seed
 from tests.foreign import NAMED, SERVERS, Foreign
 
@@ -114,7 +114,7 @@ def mysql_url() -> Iterator[str]:
     if NAMED:
         yield NAMED
         return
-    with mysql.running() as server:
+    with service.running(mysql.MySQL) as server:
         yield server.url()
 
 

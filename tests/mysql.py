@@ -6,10 +6,7 @@ libraries: no rights needed, nothing installed, no Docker.
 
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sandbox.servers.debian import Packages, libraries
@@ -122,18 +119,3 @@ class MySQL(Service):
             f"--character-sets-dir={share / 'charsets'}",
             f"--datadir={data}",
         ]
-
-
-@contextmanager
-def running() -> Iterator[MySQL]:
-    """A server that is stopped in the end, and its data deleted."""
-    with TemporaryDirectory(prefix="seedbed-mysql-") as folder:
-        Path(folder).chmod(0o755)
-        stack = Stack(Path(folder))
-        with stack.locked(lambda line: None):
-            server = MySQL(stack)
-            server.start()
-        try:
-            yield server
-        finally:
-            server.stop()

@@ -20,7 +20,7 @@ from ingest.errors import SourceError
 from ingest.pieces import Condition
 from ingest.seed import types
 from ingest.seed.metadata import Column, Source, Table
-from ingest.sources.kind import Kind, Session
+from ingest.sources.kind import Kind, Session, SourceTable
 from ingest.statements import render
 
 # Rows by which a column's type is judged.
@@ -135,11 +135,6 @@ class Inside(Kind):
     def is_canonical(self, engine: Engine, table: Table) -> bool:
         return False
 
-    def no_dates(
-        self, engine: Engine, table: Table, condition: str, files: Sequence[str]
-    ) -> int:
-        return 0
-
     def key_sums(self, engine: Engine, table: Table, width: int) -> str:
         numbers = [f"{quoted(c.source_name)}::hugeint" for c in table.key]
         rows = self.named(table)
@@ -159,6 +154,15 @@ def _compared(table: Table) -> list[Column]:
     """The columns that conditions are on."""
     window = [table.window_column] if table.window_column else []
     return [*dict.fromkeys((*table.key, *window))]
+
+
+def canonical(table: SourceTable, rows: str) -> str:
+    """The table's raw rows with values of the proposed types, for a look at them."""
+    values = ", ".join(
+        f"{types.parse(column.proposal.type).cast(quoted(name))} as {quoted(name)}"
+        for name, column in table.columns.items()
+    )
+    return f"(select {values} from {rows})"
 
 
 def settled(

@@ -6,14 +6,14 @@ import datetime as dt
 import re
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest import clock, settings
-from ingest.duck import Engine, literal, scalar
+from ingest.duck import Engine, literal, one, quoted, scalar
 from ingest.errors import SeedbedError
 from ingest.pieces import Condition
 from ingest.seed import metadata, types
@@ -25,6 +25,7 @@ from ingest.statements import render
 # A label as a declaration lists it: quotes doubled, what would not print escaped.
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _ESCAPED = re.compile(r"''|\\.", re.DOTALL)
+_CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
 _MEANT = {"0": "\0", "n": "\n", "r": "\r", "''": "'"}
 
 
@@ -49,8 +50,7 @@ class Column:
     """A column as a source's catalogue describes it.
 
     `data_type` is the type's bare name, `column_type` the whole declaration; `length`
-    counts characters, or bytes in a binary type. `clock` is `local` or `instant` where
-    it holds dates with times, on the source's clock or in UTC, else ''.
+    counts characters, or bytes in a binary type.
     """
 
     name: str
@@ -60,7 +60,6 @@ class Column:
     length: int | None = None
     comment: str = ""
     proposal: Proposal = Proposal("")
-    clock: str = ""
     has_labels: bool = False
     # The server numbers its rows, sets it whenever a row changes, or computes it.
     is_counted: bool = False
@@ -68,6 +67,11 @@ class Column:
     is_computed: bool = False
     # A value may be no date in any other system, and is then read as NULL.
     may_be_no_date: bool = False
+
+    @property
+    def clock(self) -> str:
+        """`local` or `instant` for dates with times, by the source's clock or UTC."""
+        return _CLOCKS.get(self.proposal.type, "")
 
     @property
     def declared(self) -> str:
@@ -188,6 +192,29 @@ def is_same(kind: str, canonical: CanonicalType) -> bool:
     if name == "timestamptz":
         return kind in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
     return kind == name.upper() and canonical.name not in ("duration", "geometry")
+
+
+def assert_there(table: Table, names: Collection[str]) -> None:
+    """Raise SeedbedError unless a table of the source has all columns of the seed.
+
+    `names` are those that it has, none where there is no such table.
+    """
+    if not names:
+        raise SeedbedError(
+            f"{table.id}: there is no table {table.name!r} in schema "
+            f"{table.source.schema} of source {table.source.name}, or its user may not "
+            "SELECT from it.",
+            "Check the table's name in seeds/metadata/tables.csv, and the user's "
+            f"rights; the user is the one in {table.source.url_env}.",
+        )
+    lacking = [c.source_name for c in table.columns if c.source_name not in names]
+    if lacking:
+        raise SeedbedError(
+            f"{table.id}: the source has no column {', '.join(lacking)}, which "
+            "seeds/metadata/columns.csv names.",
+            "Restore it in the source; or correct columns.csv and run `./seedbed "
+            "generate`.",
+        )
 
 
 def ambiguous(names: Iterable[str]) -> list[str]:
@@ -465,14 +492,32 @@ class Kind(ABC):
         It has their names, and each value that fits it just as the source has it.
         """
 
-    @abstractmethod
+    def blanks(self, engine: Engine, table: Table) -> Mapping[str, str]:
+        """Columns with values that are read as NULL, each with the condition for them.
+
+        As `no_time` says it of dates. It is not true of NULL itself.
+        """
+        return {}
+
     def no_dates(
         self, engine: Engine, table: Table, condition: str, files: Sequence[str]
     ) -> int:
-        """How many values that are not NULL were read as NULL, as `no_time` says.
+        """How many values that are not NULL were read as NULL.
 
-        `files` hold the rows that met `condition` in this transaction.
+        `files` hold the rows that met `condition` in this transaction; the source is
+        only asked of columns that have a NULL in them.
         """
+        tests = self.blanks(engine, table) if files else {}
+        if not tests:
+            return 0
+        nulls = ", ".join(f"count(*) - count({quoted(name)})" for name in tests)
+        found = one(engine, f"select {nulls} from read_parquet({files})")
+        some = [t for t, count in zip(tests.values(), found, strict=True) if count]
+        if not some:
+            return 0
+        counts = " + ".join(f"count(case when {test} then 1 end)" for test in some)
+        query = f"select {counts} as found from {self.named(table)} where {condition}"
+        return int(scalar(engine, f"from {self.asked(query)}"))
 
     @abstractmethod
     def key_sums(self, engine: Engine, table: Table, width: int) -> str:

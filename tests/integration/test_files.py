@@ -10,7 +10,6 @@ import time
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -53,12 +52,6 @@ class Source:
         with duckdb.connect() as engine:
             engine.execute(f"copy ({rows}) to '{path}' (format parquet)")
         os.utime(path, (times, times))
-
-    def run(self, **options: Any) -> None:
-        """`./seedbed run`, which is done and found right by the comparator."""
-        result = self.foreign.run(**options)
-        errors = [str(o.error) for o in result.outcomes if o.error]
-        assert result.state == "done", errors or result
 
     def errors(self) -> dict[str, str]:
         """A run's errors by table."""
@@ -114,20 +107,20 @@ def test_files_are_found_and_followed_with_their_changes(source: Source) -> None
         r for r in source.foreign.rows("options") if r["table"] == "people.csv"
     )
     assert option["value"].startswith("delimiter=; ")
-    source.run()
-    source.run()
+    source.foreign.run_well()
+    source.foreign.run_well()
     source.write("orders/2026-01-01.csv", FIRST.replace("3,b", "33,bb"))
     source.write("orders/2026-01-02.csv", HEAD + "4,one,1,,\n")
     source.write("orders/2026-01-03.csv", HEAD + "6,new,,,\n")
     source.write("events_2.ndjson", '{"id": 3}\n')
-    source.run()
+    source.foreign.run_well()
     rows = source.foreign.silver("orders_csv")
     assert {r["id"] for r in rows} == {1, 2, 33, 4, 6}
     assert {(r["file"], r["line"]) for r in rows if r["id"] == 33} == {
         ("orders/2026-01-01.csv", 3)
     }
     (source.path / "orders/2026-01-01.csv").unlink()
-    source.run()
+    source.foreign.run_well()
     assert {r["id"] for r in source.foreign.silver("orders_csv")} == {4, 6}
     with source.foreign.inside():
         for finding in reconcile.run(source.foreign.tables("inbox.*"), quiet):
@@ -140,7 +133,7 @@ def test_an_empty_field_is_null_and_one_in_quotes_an_empty_text(
     source.write("t.csv", 'id,text\n1,\n2,""\n')
     source.foreign.discover("inbox")
     with source.foreign.knowingly_different("Python's reader can't tell them apart"):
-        source.run()
+        source.foreign.run_well()
     rows = source.foreign.silver("t_csv")
     assert {r["id"]: r["text"] for r in rows} == {1: None, 2: ""}
 
@@ -149,9 +142,9 @@ def test_a_header_that_changes_is_followed_or_stops_the_table(source: Source) ->
     source.write("t_1.csv", "id,name,size\n1,a,b\n")
     source.write("u.csv", "id\n1\n")
     source.foreign.discover("inbox")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.write("t_2.csv", "name,id,size,more\nc,2,d,e\n")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     names = [
         r["name"] for r in source.foreign.rows("columns") if r["table"] == "t_*.csv"
     ]
@@ -163,7 +156,7 @@ def test_a_header_that_changes_is_followed_or_stops_the_table(source: Source) ->
     assert "column name is no longer in the source" in errors["t_*.csv"]
     assert source.foreign.value("select count(*) from bronze.inbox__u_csv") == 3
     source.write("t_3.csv", "id,name,size,more\n3,,d,e\n")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +174,7 @@ def test_a_bad_file_is_one_clear_error_and_loses_nothing(
     source.write("t_1.csv", "id,name\n1,a\n")
     source.write("u.csv", "id\n1\n")
     source.foreign.discover("inbox")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     bad = source.write(name, content)
     source.write("u.csv", "id\n1\n2\n")
     errors = source.errors()
@@ -192,7 +185,7 @@ def test_a_bad_file_is_one_clear_error_and_loses_nothing(
     assert source.foreign.value("select count(*) from bronze.inbox__t__csv") == 1
     assert source.foreign.value("select count(*) from bronze.inbox__u_csv") == 3
     bad.unlink()
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 @pytest.mark.parametrize(
@@ -211,12 +204,12 @@ def test_a_file_of_no_such_format_is_one_clear_error(
     else:
         source.write_parquet("t_1.parquet", "select 1 as id")
     source.foreign.discover("inbox")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     bad = source.write(name, content)
     (told,) = source.errors().values()
     assert words in told
     bad.unlink()
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 def test_what_is_not_there_is_one_clear_error_and_loses_nothing(
@@ -225,7 +218,7 @@ def test_what_is_not_there_is_one_clear_error_and_loses_nothing(
     path = source.write("t.csv", "id,name\n1,a\n")
     source.write("u.csv", "id\n1\n")
     source.foreign.discover("inbox")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.foreign.env["SEEDBED_RETRY_SECONDS"] = "0"
     path.rename(path.with_suffix(".part"))
     errors = source.errors()
@@ -235,7 +228,7 @@ def test_what_is_not_there_is_one_clear_error_and_loses_nothing(
     source.path.rename(source.path.with_name("away"))
     assert all("there is no folder" in e for e in source.errors().values())
     source.path.with_name("away").rename(source.path)
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 def test_a_file_that_changes_while_it_is_read_fails_its_batch(source: Source) -> None:
@@ -262,7 +255,7 @@ def test_rows_have_their_number_in_the_file_whatever_its_size(source: Source) ->
     source.write("u.csv.gz", gzip.compress(("id,text\n" + lines).encode()))
     source.foreign.discover("inbox")
     with source.foreign.knowingly_different("they are compared here"):
-        source.run(with_build=False)
+        source.foreign.run_well(with_build=False)
     for log in ("inbox__t_csv", "inbox__u_csv_gz"):
         assert source.foreign.query(
             f"select count(*), count(distinct line) from bronze.{log} where id = line"
@@ -285,11 +278,11 @@ def test_a_key_and_a_watermark_of_the_data_s_own(source: Source) -> None:
         ),
         ("tables", here, {"watermark_column": "updated_at"}),
     )
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     (source.path / "t_1.csv").unlink()
     source.write("t_2.csv", f"{head}2,c,2026-01-03 00:00:00\n3,d,2025-01-01 00:00:00\n")
-    source.run(with_build=False)
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 @pytest.mark.parametrize("point", ["before_manifest", "in_load"])
@@ -299,7 +292,7 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
     source.write("t_1.csv", "id,name\n" + lines)
     source.write("t_2.csv", "id,name\n" + lines)
     source.foreign.discover("inbox")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.write("t_1.csv", "id,name\n" + lines.replace("7,first\n", "7,other\n"))
     source.write("t_2.csv", "id,name\n1,first\n")
     here = {"source": "inbox", "table": "t_*.csv", "option": "max_delete_ratio"}
@@ -307,8 +300,8 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
     Run(
         source.foreign, env={"SEEDBED_FAILPOINT": point}, with_build=False
     ).assert_killed()
-    source.run(with_build=False)
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 def test_files_of_a_bucket_are_read_by_the_settings_of_the_lake(
@@ -322,7 +315,7 @@ def test_files_of_a_bucket_are_read_by_the_settings_of_the_lake(
     found = source.foreign.discover("inbox")
     assert {p.table.name for p in found.proposals} == {"orders/a.csv", "orders/b.csv"}
     with source.foreign.knowingly_different("the comparator reads no bucket"):
-        source.run()
+        source.foreign.run_well()
     rows = {r["line"]: r for r in source.foreign.silver("orders_a_csv")}
     assert (len(rows), rows[1]["id"], rows[1]["amount"]) == (3, 1, Decimal("1.5"))
     assert rows[1]["at"] == datetime(2026, 1, 1, 10)

@@ -16,11 +16,12 @@ from ingest import duck, retry, sources
 from ingest.errors import SourceError
 from ingest.pieces import KeyRange
 from orchestration import reconcile
-from tests import postgres_server
+from sandbox.servers.postgres import Postgres
 from tests.clone import quiet
 from tests.faults.child import Run
 from tests.faults.matrix import IN_ANY_RUN, IN_RANGES
 from tests.foreign import Foreign
+from tests.service import running
 
 SCHEMA = "src"
 # A type's column, and values at its ends: those that are read, as literals.
@@ -112,18 +113,12 @@ class Source:
             found = cursor.fetchall() if cursor.description else []
         return found
 
-    def run(self, **options: Any) -> None:
-        """`./seedbed run`, which is done and found right by the comparator."""
-        result = self.foreign.run(**options)
-        errors = [str(o.error) for o in result.outcomes if o.error]
-        errors += self.foreign.query("select * from audit.dq_result where not passed")
-        assert result.state == "done", errors or result
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with postgres_server.running() as found:
-        yield postgres_server.url(found)
+    with running(Postgres) as found:
+        url = "postgres://{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/{PGDATABASE}"
+        yield url.format(**found.environment())
 
 
 @pytest.fixture
@@ -167,12 +162,12 @@ def test_each_type_at_its_ends_is_the_source_s_or_reported(source: Source) -> No
     assert proposal.choice.watermark == "updated_at", proposal.warnings
     kinds = {r["column"]: r["data_type"] for r in source.foreign.rows("columns")}
     assert kinds["num_wild"] == "text", "a value has no place in a decimal"
-    source.run()
+    source.foreign.run_well()
     assert source.foreign.query("select reason, source_row from audit.reject") == []
     there = {n for (n,) in source.ask("select id from types")}
     assert {row["id"] for row in source.foreign.silver("types")} == there
     source.ask("update types set text = 'changed', updated_at = clock_timestamp()")
-    source.run()
+    source.foreign.run_well()
 
 
 CHANGING = """
@@ -215,8 +210,8 @@ def test_tables_are_found_and_followed_with_their_deletes(source: Source) -> Non
         (r["table"], r["column"]): r["argument"] for r in source.foreign.rows("rules")
     }
     assert rules["orders", "customer_id"] == "customers.id"
-    source.run()
-    source.run()
+    source.foreign.run_well()
+    source.foreign.run_well()
     source.ask(
         "update customers set name = 'other', updated_at = localtimestamp where id < 9",
         "delete from order_tags where order_id = 7",
@@ -226,7 +221,7 @@ def test_tables_are_found_and_followed_with_their_deletes(source: Source) -> Non
         "update orders set amount = -1, modified_at = clock_timestamp() where id = 499",
         "refresh materialized view counts",
     )
-    source.run()
+    source.foreign.run_well()
     assert len(source.foreign.silver("orders")) == 999
     with source.foreign.inside():
         for finding in reconcile.run(source.foreign.tables("pg.*"), quiet):
@@ -243,14 +238,14 @@ def test_columns_that_come_go_or_widen_are_followed_or_stop_the_table(
         "insert into gadgets values (1, 'big', 'red')",
     )
     source.foreign.discover("pg")
-    source.run()
+    source.foreign.run_well()
     source.ask(
         "alter type colour add value 'green' before 'blue'",
         "alter table gadgets alter size type varchar(9), alter id type bigint",
         "alter table gadgets add added numeric(5, 1)",
         "insert into gadgets values (3000000000, 'biggest', 'green', now(), 1.5)",
     )
-    source.run()
+    source.foreign.run_well()
     row = next(r for r in source.foreign.silver("gadgets") if r["id"] == 3000000000)
     assert (row["size"], row["added"]) == ("biggest", Decimal("1.5"))
     source.ask("alter table gadgets drop size")
@@ -305,7 +300,7 @@ def test_long_rows_are_read_in_pieces(source: Source) -> None:
                 for piece in pieces
             ]
     assert sorted(int(n) for found in ids for n in found) == [*range(1, 61)]
-    source.run()
+    source.foreign.run_well()
 
 
 @pytest.mark.parametrize(
@@ -324,7 +319,7 @@ def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
         "insert into t values (1, now())",
     )
     source.foreign.discover("pg")
-    source.run()
+    source.foreign.run_well()
     url = urlsplit(source.url)
     port = change.get("port", str(url.port))
     password = change.get("password", url.password)
@@ -338,7 +333,7 @@ def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
     assert "hint: " in told
     assert password not in told or password == url.password
     source.foreign.env["PG_URL"] = source.url
-    source.run()
+    source.foreign.run_well()
 
 
 def test_unusual_tables_are_read_or_said_to_be_left_out(source: Source) -> None:
@@ -376,14 +371,14 @@ def test_unusual_tables_are_read_or_said_to_be_left_out(source: Source) -> None:
     }
     assert kinds["nans", "amount"] == "text"
     assert kinds["words", "id"] == "varchar(2704)"
-    source.run()
+    source.foreign.run_well()
     source.ask(
         "delete from oids where id = 1",
         "delete from numbers where id = 1",
         "delete from words where id = 'a'",
         "insert into children values (1, 'another')",
     )
-    source.run()
+    source.foreign.run_well()
     assert [r["id"] for r in source.foreign.silver("oids")] == [4294967295]
 
 
@@ -412,7 +407,7 @@ def test_a_table_that_is_emptied_and_filled_meanwhile_is_not_read_as_empty(
         with pytest.raises(SourceError, match="t_2 was truncated") as caught:
             emptied_meanwhile(engine)
     assert retry.is_transient(caught.value)
-    source.run()
+    source.foreign.run_well()
 
 
 def test_rows_that_a_policy_hides_are_an_error_and_not_deleted(source: Source) -> None:
@@ -422,7 +417,7 @@ def test_rows_that_a_policy_hides_are_an_error_and_not_deleted(source: Source) -
         "insert into t values (1), (2)",
     )
     source.foreign.discover("pg")
-    source.run()
+    source.foreign.run_well()
     source.ask(
         "create policy few on t using (id < 2)",
         "alter table t enable row level security",
@@ -447,7 +442,7 @@ def test_no_date_and_no_number_are_counted_or_reject_their_row(source: Source) -
         data_type="decimal(9,2)",
         nullable="true",
     )
-    source.run()
+    source.foreign.run_well()
     assert source.foreign.query(
         "select failing_rows from audit.dq_result where rule_id = 'dates_complete'"
     ) == [(4,)]
@@ -471,7 +466,7 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
     )
     source.foreign.discover("pg")
     if point not in IN_RANGES:
-        source.run(with_build=False)
+        source.foreign.run_well(with_build=False)
     else:
         here = {"source": "pg", "table": "t", "option": "range_rows"}
         source.foreign.add("options", here | {"value": "1000"})
@@ -482,5 +477,5 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
     Run(
         source.foreign, env={"SEEDBED_FAILPOINT": point}, with_build=False
     ).assert_killed()
-    source.run(with_build=False)
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
+    source.foreign.run_well(with_build=False)

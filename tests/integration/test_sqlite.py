@@ -80,12 +80,6 @@ class Source:
         )
         return done.stderr
 
-    def run(self, **options: Any) -> None:
-        """`./seedbed run`, which is done and found right by the comparator."""
-        result = self.foreign.run(**options)
-        errors = [str(o.error) for o in result.outcomes if o.error]
-        assert result.state == "done", errors or result
-
 
 @pytest.fixture
 def source(abroad: Foreign, tmp_path: Path) -> Source:
@@ -116,7 +110,7 @@ def test_each_type_at_its_ends_is_the_source_s_or_reported(source: Source) -> No
     kinds = {r["column"]: r["data_type"] for r in source.foreign.rows("columns")}
     assert kinds["wild"] == kinds["epoch"] == kinds["long"] == "text"
     assert (kinds["amount"], kinds["whole"]) == ("decimal(12,2)", "bigint")
-    source.run()
+    source.foreign.run_well()
     assert source.foreign.query("select reason, source_row from audit.reject") == []
     # What does not fit is rejected, and no value is cut.
     source.ask(
@@ -126,7 +120,7 @@ def test_each_type_at_its_ends_is_the_source_s_or_reported(source: Source) -> No
         "insert into types (text) values (cast(x'ff41' as text))",
         f"update types set text = 'changed', updated_at = {NOW} where id < 9",
     )
-    source.run()
+    source.foreign.run_well()
     assert source.foreign.value("select count(*) from audit.reject") == 4
 
 
@@ -168,8 +162,8 @@ def test_tables_are_found_and_followed_with_their_deletes(source: Source) -> Non
         (r["table"], r["column"]): r["argument"] for r in source.foreign.rows("rules")
     }
     assert rules["orders", "customer_id"] == "customers.id"
-    source.run()
-    source.run()
+    source.foreign.run_well()
+    source.foreign.run_well()
     source.ask(
         f"update customers set name = 'other', updated_at = {NOW} where id < 9",
         "delete from order_tags where order_id = 7 or order_id < 3",
@@ -179,7 +173,7 @@ def test_tables_are_found_and_followed_with_their_deletes(source: Source) -> Non
         f"update orders set amount = -1, modified_at = {NOW} where id = 499",
         "delete from counts where rowid = 1",
     )
-    source.run()
+    source.foreign.run_well()
     assert len(source.foreign.silver("orders")) == 1000
     assert {r["id"] for r in source.foreign.silver("orders")} >= {5000, -5, -17}
     with source.foreign.inside():
@@ -198,12 +192,12 @@ def test_columns_that_come_or_go_are_followed_or_stop_the_table(
         f"insert into others values (1, {NOW})",
     )
     source.foreign.discover("lite")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.ask(
         "alter table gadgets add column added numeric(5, 1)",
         f"insert into gadgets values (2, 'small', {NOW}, 1.5)",
     )
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.ask(
         "alter table gadgets drop column size", f"insert into others values (2, {NOW})"
     )
@@ -259,7 +253,7 @@ def test_a_file_that_is_locked_is_read_again(source: Source) -> None:
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
-        source.run(with_build=False)
+        source.foreign.run_well(with_build=False)
 
 
 def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
@@ -270,7 +264,7 @@ def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
         f"insert into t values (1, {NOW})",
     )
     source.foreign.discover("lite")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.foreign.env["SEEDBED_RETRY_SECONDS"] = "0"
     there = source.foreign.env["LITE_URL"]
     text = source.path.with_name("text.db")
@@ -291,7 +285,7 @@ def test_a_source_that_is_not_reached_is_one_clear_error_and_loses_nothing(
     (outcome,) = source.foreign.run(with_build=False).outcomes
     assert "there is no table 't' in schema main" in str(outcome.error)
     source.ask("alter table other rename to t")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
 
 
 @pytest.mark.parametrize("point", ["before_manifest", "in_load"])
@@ -304,7 +298,7 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
         f"insert into t select n, 'first', {NOW} from s",
     )
     source.foreign.discover("lite")
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
     source.ask(
         f"update t set name = 'other', updated_at = {NOW} where id < 100",
         "delete from t where id between 200 and 210",
@@ -312,5 +306,5 @@ def test_killed_at_a_point_the_next_run_heals(source: Source, point: str) -> Non
     Run(
         source.foreign, env={"SEEDBED_FAILPOINT": point}, with_build=False
     ).assert_killed()
-    source.run(with_build=False)
-    source.run(with_build=False)
+    source.foreign.run_well(with_build=False)
+    source.foreign.run_well(with_build=False)

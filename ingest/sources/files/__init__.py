@@ -115,7 +115,7 @@ class Files(Inside):
 
     def relation(self, source: Source, table: SourceTable) -> str:
         assert isinstance(table, FileTable)
-        return catalogue.canonical(table)
+        return catalogue.look(table)
 
     def refusal(self, session: Session, source: Source, table: str) -> str:
         return ""

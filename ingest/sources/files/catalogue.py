@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import duckdb
 
-from ingest.duck import literal, quoted
+from ingest.duck import literal
 from ingest.errors import SeedbedError, first_line
 from ingest.seed import types
 from ingest.seed.metadata import Source, Table
 from ingest.sources.files import listing, reading
 from ingest.sources.files.faults import fault_of
 from ingest.sources.files.listing import FILE, LINE, MODIFIED, Dialect, File
-from ingest.sources.inside import settled
+from ingest.sources.inside import canonical, settled
 from ingest.sources.kind import Column, Key, Proposal, Session, SourceTable
 
 _NUMBER = r"regexp_full_match($raw, '-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?')"
@@ -47,7 +47,6 @@ _OF_PARQUET = {
     "UINTEGER": "bigint",
 }
 _INTEGERS = "TINYINT SMALLINT INTEGER UTINYINT USMALLINT".split()
-_CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
 # Numbers, dates and identifiers in names, which differ from file to file.
 _VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(?:[-_.T]\d+)*")
 # Files whose columns are compared, the newest ones.
@@ -183,8 +182,7 @@ def _assert_alike(table: FileTable, known: set[str]) -> None:
 
 
 def _column(name: str, kind: str, proposed: str) -> Column:
-    clock = _CLOCKS.get(proposed, "")
-    return Column(name, kind.lower(), kind, proposal=Proposal(proposed), clock=clock)
+    return Column(name, kind.lower(), kind, proposal=Proposal(proposed))
 
 
 def _virtual() -> list[Column]:
@@ -213,7 +211,6 @@ def _virtual() -> list[Column]:
             nullable=False,
             comment="Time at which the file was last modified, in UTC",
             proposal=Proposal("timestamp"),
-            clock="local",
             is_touched=True,
         ),
     ]
@@ -238,23 +235,17 @@ def _look(session: Session, table: FileTable) -> None:
         return
     rows = _relation(table, dict.fromkeys(names, "text"))
     for name, kind in settled(session, rows, dict.fromkeys(names, _OF_TEXTS)).items():
-        own = table.columns[name]
-        proposal, clock = Proposal(kind), _CLOCKS.get(kind, "")
-        table.columns[name] = replace(own, proposal=proposal, clock=clock)
+        table.columns[name] = replace(table.columns[name], proposal=Proposal(kind))
 
 
 def _partitions(table: FileTable) -> set[str]:
     return {name for file in table.files for name in file.partitions}
 
 
-def canonical(table: FileTable) -> str:
+def look(table: FileTable) -> str:
     """The table with values of the proposed types, for a look at its rows."""
     kinds = {name: column.proposal.type for name, column in table.columns.items()}
-    values = ", ".join(
-        f"{types.parse(kind).cast(quoted(name))} as {quoted(name)}"
-        for name, kind in kinds.items()
-    )
-    return f"(select {values} from {_relation(table, kinds)})"
+    return canonical(table, _relation(table, kinds))
 
 
 def _relation(table: FileTable, kinds: Mapping[str, str]) -> str:

@@ -33,7 +33,7 @@ class MySql(Kind):
     rows = staticmethod(reading.rows)
     answer = staticmethod(reading.answer)
     is_canonical = staticmethod(reading.is_canonical)
-    no_dates = staticmethod(reading.no_dates)
+    blanks = staticmethod(reading.blanks)
 
     def attach(self, engine: Engine, source: Source) -> None:
         server.attach(engine, settings.source_url(source), source.schema)

@@ -15,7 +15,6 @@ from ingest.sources.mysql.server import connect, text
 from ingest.statements import Statements
 
 _SQL = Statements(__file__)
-_CLOCKS = {"datetime": "local", "timestamp": "instant"}
 
 
 def read(source: Source, tables: Sequence[Table] = ()) -> dict[str, SourceTable]:
@@ -66,11 +65,10 @@ def _column(
         length,
         comment,
         of_source(SourceColumn(*kind, is_json)),
-        clock=_CLOCKS.get(data_type, ""),
         has_labels=data_type in ("enum", "set"),
         is_counted="auto_increment" in extra,
         is_touched="on update" in extra,
         is_computed="generated" in extra and "default_generated" not in extra,
         # A zero date of the source is no date here.
-        may_be_no_date=data_type in ("date", *_CLOCKS),
+        may_be_no_date=data_type in ("date", "datetime", "timestamp"),
     )

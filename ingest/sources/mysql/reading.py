@@ -15,12 +15,11 @@ from contextlib import suppress
 
 import duckdb
 
-from ingest.duck import Engine, quoted, scalar
-from ingest.errors import SeedbedError
+from ingest.duck import Engine, quoted
 from ingest.pieces import Condition, Piece
 from ingest.seed.metadata import Column, Table
 from ingest.seed.types import EXACT_DIGITS
-from ingest.sources.kind import is_same
+from ingest.sources.kind import assert_there, is_same
 from ingest.sources.mysql import cuts
 from ingest.sources.mysql.cuts import declared, named
 from ingest.sources.mysql.server import asked, backticked
@@ -136,27 +135,15 @@ def _as_text(
     ]
 
 
-def no_dates(engine: Engine, table: Table, condition: str, files: Sequence[str]) -> int:
-    """How many zero or incomplete dates were read as NULL.
-
-    `files` hold the rows that met `condition`, as the source evaluates it, in this
-    transaction; the source is only asked of columns that have a NULL in them.
-    """
+def blanks(engine: Engine, table: Table) -> dict[str, str]:
+    """As `Kind.blanks`: zero and incomplete dates."""
     kinds = _kinds(engine, table)
-    dates = [c.source_name for c in table.columns if _is_date(kinds[c.source_name])]
-    if not dates or not files:
-        return 0
-    nulls = ", ".join(f"count(*) - count({quoted(name)})" for name in dates)
-    found = engine.execute(f"select {nulls} from read_parquet({files})").fetchone()
-    dates = [name for name, count in zip(dates, found or (), strict=True) if count]
-    if not dates:
-        return 0
-    counts = " + ".join(
-        f"count(if(month({name}) = 0 or day({name}) = 0, 1, null))"
-        for name in map(backticked, dates)
-    )
-    query = f"select {counts} from {named(table)} where {condition}"
-    return int(scalar(engine, f"from {asked(query)}"))
+    dates = (c.source_name for c in table.columns if _is_date(kinds[c.source_name]))
+    return {
+        date: f"month({name}) = 0 or day({name}) = 0"
+        for date in dates
+        for name in [backticked(date)]
+    }
 
 
 def _kinds(engine: Engine, table: Table) -> dict[str, str]:
@@ -171,22 +158,7 @@ def _kinds(engine: Engine, table: Table) -> dict[str, str]:
         # Gone since the catalogue was read, or the catalogue was not read.
         with suppress(duckdb.CatalogException):
             there = _types(engine, f"from {_scanned(table)}")
-    if not there:
-        raise SeedbedError(
-            f"{table.id}: there is no table {table.name!r} in schema "
-            f"{table.source.schema} of source {table.source.name}, or its user may not "
-            "SELECT from it.",
-            "Check the table's name in seeds/metadata/tables.csv, and the user's "
-            f"rights; the user is the one in {table.source.url_env}.",
-        )
-    lacking = [c.source_name for c in table.columns if c.source_name not in there]
-    if lacking:
-        raise SeedbedError(
-            f"{table.id}: the source has no column {', '.join(lacking)}, which "
-            "seeds/metadata/columns.csv names.",
-            "Restore it in the source; or correct columns.csv and run `./seedbed "
-            "generate`.",
-        )
+    assert_there(table, there)
     if not table.options.by_query:
         return there
     names = ", ".join(backticked(c.source_name) for c in table.columns)

@@ -34,7 +34,7 @@ class Postgres(Kind):
     rows = staticmethod(reading.rows)
     answer = staticmethod(reading.answer)
     is_canonical = staticmethod(reading.is_canonical)
-    no_dates = staticmethod(reading.no_dates)
+    blanks = staticmethod(reading.blanks)
     no_time = staticmethod(reading.no_time)
 
     def schema(self, source: Source) -> str:

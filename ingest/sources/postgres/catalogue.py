@@ -19,7 +19,6 @@ from ingest.statements import Statements
 _SQL = Statements(__file__)
 # Bytes, and so characters, of a value that an index of Postgres takes.
 _LONGEST_KEY = 2704
-_CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
 
 
 def query(name: str, schema: str, table: str = "") -> str:
@@ -82,10 +81,9 @@ def _column(
         typmod - 4 if kind in ("varchar", "bpchar") and typmod > 4 else None,
         comment,
         proposal,
-        clock=_CLOCKS.get(kind, ""),
         has_labels=kind == "enum",
         is_counted=is_counted,
         is_computed=is_computed,
         # Before the year 1, after 9999, or infinite.
-        may_be_no_date=kind in ("date", *_CLOCKS),
+        may_be_no_date=kind in ("date", "timestamp", "timestamptz"),
     )

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ingest import pieces
-from ingest.duck import Engine, quoted, scalar
-from ingest.errors import SeedbedError
+from ingest.duck import Engine, quoted
 from ingest.pieces import Condition
 from ingest.seed.metadata import Column, Table
-from ingest.sources.kind import is_same
+from ingest.sources.kind import assert_there, is_same
 from ingest.sources.postgres import casts, catalogue
 from ingest.sources.postgres.server import asked
 from ingest.statements import render
@@ -82,26 +81,16 @@ def numbers(engine: Engine, table: Table) -> list[str]:
     return [number(column.source_name) for column in table.key]
 
 
-def no_dates(engine: Engine, table: Table, condition: str, files: Sequence[str]) -> int:
-    """As `Kind.no_dates`; the source is only asked of columns with a NULL in them."""
+def blanks(engine: Engine, table: Table) -> dict[str, str]:
+    """As `Kind.blanks`: dates and numbers that are none elsewhere."""
     kinds = _kinds(engine, table)
-    tests = {
+    return {
         c.source_name: test
         for c in table.columns
         for kind in [kinds[c.source_name].kind]
         for test in [casts.is_no_value(kind, quoted(c.source_name))]
         if test and c.type.family != "text"
     }
-    if not tests or not files:
-        return 0
-    nulls = ", ".join(f"count(*) - count({quoted(name)})" for name in tests)
-    found = engine.execute(f"select {nulls} from read_parquet({files})").fetchone()
-    some = [t for t, count in zip(tests.values(), found or (), strict=True) if count]
-    if not some:
-        return 0
-    counts = " + ".join(f"count(case when {test} then 1 end)" for test in some)
-    query = f"select {counts} as found from {_named(table)} where {condition}"
-    return int(scalar(engine, f"from {asked(query)}"))
 
 
 def _named(table: Table) -> str:
@@ -139,21 +128,7 @@ def _kinds(engine: Engine, table: Table) -> dict[str, _Type]:
             f"from {asked(query)}"
         ).fetchall()
     }
-    if not there:
-        raise SeedbedError(
-            f"{table.id}: there is no table {table.name!r} in schema {schema} of "
-            f"source {table.source.name}, or its user may not SELECT from it.",
-            "Check the table's name in seeds/metadata/tables.csv, and the user's "
-            f"rights; the user is the one in {table.source.url_env}.",
-        )
-    lacking = [c.source_name for c in table.columns if c.source_name not in there]
-    if lacking:
-        raise SeedbedError(
-            f"{table.id}: the source has no column {', '.join(lacking)}, which "
-            "seeds/metadata/columns.csv names.",
-            "Restore it in the source; or correct columns.csv and run `./seedbed "
-            "generate`.",
-        )
+    assert_there(table, there)
     return there
 
 

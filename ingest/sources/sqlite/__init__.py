@@ -62,7 +62,7 @@ class Sqlite(Inside):
         return None
 
     def relation(self, source: Source, table: SourceTable) -> str:
-        return catalogue.canonical(table)
+        return catalogue.look(table)
 
     def catalogue(
         self, source: Source, tables: Sequence[Table] = ()

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ingest.duck import quoted
 from ingest.seed import types
-from ingest.sources.inside import settled
+from ingest.sources.inside import canonical, settled
 from ingest.sources.kind import Column, Proposal, Session, SourceTable, assembled
 from ingest.sources.sqlite import reading
 from ingest.sources.sqlite.casts import of_source
 from ingest.statements import Statements
 
 _SQL = Statements(__file__)
-_CLOCKS = {"timestamp": "local", "timestamptz": "instant"}
 
 
 def read(session: Session, *, is_known: bool) -> dict[str, SourceTable]:
@@ -73,7 +71,6 @@ def _column(
         kind or "no type",
         nullable=is_not_null == "0" and not is_row and not (pk != "0" and is_strict),
         proposal=proposal,
-        clock=_CLOCKS.get(proposal.type, ""),
         is_counted=is_row,
         is_computed=hidden in ("2", "3"),
     )
@@ -93,19 +90,13 @@ def _look(session: Session, table: SourceTable) -> None:
         column = table.columns[name]
         if kind != column.proposal.type:
             note = f"it is declared {column.column_type} and holds other values"
-            table.columns[name] = replace(
-                column, proposal=Proposal(kind, note), clock=""
-            )
+            table.columns[name] = replace(column, proposal=Proposal(kind, note))
 
 
-def canonical(table: SourceTable) -> str:
+def look(table: SourceTable) -> str:
     """The table with values of the proposed types, for a look at its rows."""
     kinds = {name: column.proposal.type for name, column in table.columns.items()}
-    values = ", ".join(
-        f"{types.parse(kind).cast(quoted(name))} as {quoted(name)}"
-        for name, kind in kinds.items()
-    )
-    return f"(select {values} from {_relation(table, kinds)})"
+    return canonical(table, _relation(table, kinds))
 
 
 def _relation(table: SourceTable, kinds: Mapping[str, str]) -> str:
